@@ -1,0 +1,53 @@
+# The README and CI call these targets, so that their commands cannot drift apart.
+VENV ?= .venv
+PYTHON ?= python3
+RUN ?= runs/melody
+TRAIN_SECONDS ?= 60
+# Empty for a copy instead of an installation in place.
+EDITABLE ?= -e
+BIN = $(VENV)/bin
+
+.PHONY: melodies test check install format lint types tests tests-slow reformat clean
+
+# Run again after an interruption, it goes on where it was.
+melodies: install  ## set up, train on real melodies for a minute, write 16 new ones to runs/melody/new
+	$(BIN)/musegym train musegym/Melody-v0 --seconds $(TRAIN_SECONDS) --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume)
+	$(BIN)/musegym generate $(RUN) --num 16 --out $(RUN)/new
+
+test: install tests  ## set up and run the fast tests
+
+check: install format lint types tests  ## what a change must pass
+
+install: $(VENV)/installed
+
+# A stamp, so that the other targets do not install again.
+$(VENV)/installed: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	rm -rf build
+	$(BIN)/python -m pip install --quiet $(EDITABLE) ".[dev]"
+	touch $@
+
+format:
+	$(BIN)/ruff format --check .
+
+lint:
+	$(BIN)/ruff check .
+
+# An installation in place hides the package's name from mypy, so a copy is what it reads.
+types:
+	rm -rf build $(VENV)/types
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/types .
+	MYPYPATH=$(VENV)/types $(BIN)/mypy --strict -p musegym
+
+tests:
+	$(BIN)/python -m pytest -q -m "not slow"
+
+tests-slow:
+	$(BIN)/python -m pytest -q -m slow --durations=10
+
+reformat:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
