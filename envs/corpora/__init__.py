@@ -1,0 +1,1 @@
+"""Real data: find it, parse it, cache it, split it - one module per source."""

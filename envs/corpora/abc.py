@@ -1,0 +1,298 @@
+"""A small, fast reader of ABC tunes: one melody line each, on an exact tick grid.
+
+It follows the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1) as far as a single melody needs it: of
+a chord the highest note stays, of several voices the first; grace notes are dropped, repeats are not expanded. An
+accidental holds to the bar line in every octave, the standard's default (``propagate-accidentals pitch``).
+
+Time is counted in ticks, 24 to the quarter note. A duration off that grid is never rounded silently: its bar says
+``exact=False``, and only in such bars onsets and durations are the floor of the true ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+
+from .abc_fields import NO_KEY, SEMITONES, SHIFT, default_unit, read_key, read_length, read_metre, read_unit
+from .notation import FIRST_ENDING, PLAIN, REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
+
+Ticks: TypeAlias = int | Fraction  # a Fraction only where the grid is missed
+
+NOTE = r"(?P<sign>\^\^|\^|__|_|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>\d*/*\d*)"
+CHORD_NOTE = re.compile(NOTE + "(?P<tie>-?)")
+TOKEN = re.compile(
+    rf"(?P<note>{NOTE})"
+    r"|(?P<bar>(?:\[\|[|\]:]*|:*\|[|\]:]*|::+)(?:(?:\s*\[)?(?P<ending>\d+(?:[,-]\d+)*))?)"
+    r"|(?P<broken>>+|<+)"
+    r"|(?P<tuplet>\((?P<p>\d)(?::(?P<q>\d*))?(?::(?P<r>\d*))?)"
+    r"|(?P<tie>-)"
+    r"|(?:H|!fermat[^!]*!)\s*x(?![\d/])"  # a fermata over the bar line: its bearer takes no time in these collections
+    r"|(?P<rest>[zx](?P<restlen>\d*/*\d*))"
+    r"|(?P<bars>[ZX](?P<count>\d*))"
+    r"|(?P<lone>\[(?P<number>\d+(?:[,-]\d+)*))"
+    r"|(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]*)\])"
+    r"|(?P<chord>\[(?P<inside>[^\]|]*)\](?P<chordlen>\d*/*\d*))"
+    r"|(?P<old>\+(?P<oldinside>(?=[^+]*[A-G\d])(?:[_^=]*[A-Ga-g][,']*\d*/*\d*)+)\+)"  # how ABC 1.5 wrote a chord
+    r"""|\{[^}]*\}|"[^"]*"|![^!\s|]*!|\+[^+\s|]*\+|y\d*|(?P<overlay>&)|(?P<stray>\d)|."""
+)
+FIELD = re.compile(r"([A-Za-z]):(?![|:])(.*)")
+CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
+
+
+def read_abc(text: str, source: str = "") -> list[Tune]:
+    """Returns every tune of an ABC file, the unusable ones included: their ``problem`` says why.
+
+    Args:
+        text: The file's contents.
+        source: Where they come from, kept in each tune and used in messages.
+
+    Raises:
+        ValueError: If the text holds no tune.
+    """
+    tunes = [_read_tune(block, source, index) for index, block in enumerate(_blocks(text))]
+    if not any(len(tune.notes) for tune in tunes):
+        what = "no ABC tune found (a tune starts with 'X:', its header ends with 'K:', notes follow)"
+        raise ValueError(f"{source or 'text'}: {what}")
+    return tunes
+
+
+def _blocks(text: str) -> Iterator[list[str]]:
+    """Yields the lines of each tune: from an ``X:`` field to a blank line or the next ``X:`` field."""
+    block: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("X:") and FIELD.match(line):
+            if block:
+                yield block
+            block = [line]
+        elif block and line.strip():
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _read_tune(lines: list[str], source: str, index: int) -> Tune:
+    name, number, metre, problem = "", index + 1, (0, 0), ""
+    unit: Fraction | None = None
+    reader: _Reader | None = None
+    for line in (line.split("%")[0] for line in lines):
+        match = FIELD.match(line)
+        field, value = (match[1], match[2].strip()) if match else ("", "")
+        try:
+            if reader is not None:
+                if match:
+                    reader.field(field, value)
+                else:
+                    reader.line(line)
+            elif field == "X":
+                number = int(value) if value.isdigit() else number
+            elif field == "T":
+                name = name or value
+            elif field == "M":
+                metre = read_metre(value)
+            elif field == "L":
+                unit = read_unit(value)
+            elif field == "K":
+                reader = _Reader(metre, unit or default_unit(metre))
+                reader.key = read_key(value)
+        except ValueError as error:
+            problem = problem or str(error)
+    if reader is None:
+        return Tune(name, source, number, np.empty((0, 3), np.int32), (), problem or "no key field")
+    reader.bar_line(STRUCTURAL)
+    notes = np.array([[int(n.onset), int(n.duration), n.pitch] for n in reader.notes], np.int32).reshape(-1, 3)
+    if not (notes[:, 2] >= 0).any():
+        problem = problem or "no notes"
+    return Tune(name, source, number, notes, tuple(reader.bars), problem or reader.problem)
+
+
+@dataclass(slots=True)
+class _Note:
+    onset: Ticks
+    duration: Ticks
+    pitch: int
+    spelled: str = ""  # letter and octave marks
+
+
+class _Reader:
+    """Where the reading of one tune's music stands."""
+
+    def __init__(self, metre: tuple[int, int], unit: Fraction) -> None:
+        self.notes: list[_Note] = []
+        self.bars: list[Bar] = []
+        self.problem = ""
+        self.metre, self.key = metre, NO_KEY
+        self.unit, self.durations = unit * TICKS_PER_WHOLE, dict[str, Ticks]()
+        self.clock: Ticks = 0
+        self.start: Ticks = 0  # of the current bar
+        self.opening = (metre, NO_KEY)  # metre and key where the current bar's first note begins
+        self.first = 0  # index of the current bar's first note
+        self.left = STRUCTURAL
+        self.accidentals: dict[str, int] = {}  # by letter, to the bar line
+        self.last = _Note(0, 0, REST)  # as written: before ties
+        self.factor: Fraction | None = None  # what a broken rhythm leaves to the next note
+        self.tuplet, self.tuplet_left = Fraction(1), 0
+        self.tied = False
+        self.joins = False  # whether the tie merges two notes: not across a structural bar line
+        self.voice: str | None = None
+        self.muted = False
+
+    def field(self, name: str, value: str) -> None:
+        """Reads a field inside the music, on a line of its own or in brackets."""
+        if name == "V":
+            voice = value.split()[0] if value.split() else ""
+            self.voice = voice if self.voice is None else self.voice
+            self.muted = voice != self.voice
+            if self.muted:
+                self.problem = self.problem or "several voices"
+        elif self.muted:
+            pass
+        elif name == "M":
+            self.metre = read_metre(value)
+        elif name == "L":
+            self.unit, self.durations = read_unit(value) * TICKS_PER_WHOLE, {}
+        elif name == "K" and not CLEF_ONLY.match(value):
+            self.key = read_key(value)
+
+    def line(self, text: str) -> None:
+        """Reads one line of music."""
+        text = re.sub(r"=3D", "=", re.sub(r"=(20|0D)", " ", text))  # left-overs of quoted-printable mail
+        for match in TOKEN.finditer(text):
+            kind = match.lastgroup
+            if kind == "field":
+                self.field(match["name"], match["value"])
+            elif kind is None or self.muted:
+                continue
+            elif kind == "note":
+                self.add(self.pitch(match), self.duration(match["length"]), match["letter"] + match["octave"])
+            elif kind == "bar":
+                mark = match["bar"][: match.start("ending") - match.start() if match["ending"] else None].rstrip("[ \t")
+                self.bar_line(PLAIN if mark in ("|", "[|]") else STRUCTURAL, match["ending"])
+            elif kind == "broken":
+                self.broken(match["broken"])
+            elif kind == "tie":
+                self.tied = self.joins = self.last.pitch != REST
+            elif kind == "rest":
+                self.add(REST, self.duration(match["restlen"]))
+            elif kind == "tuplet":
+                self.start_tuplet(match)
+            elif kind == "chord":
+                self.chord(match["inside"], match["chordlen"])
+            elif kind == "old":
+                self.chord(match["oldinside"], "")
+            elif kind == "lone":  # away from its bar line a first ending changes nothing, a later one cuts
+                if self.clock == self.start or not _is_first(match["number"]):
+                    self.bar_line(PLAIN, match["number"])
+            elif kind == "bars":
+                self.rest_bars(match["count"])
+            elif kind == "overlay":
+                self.problem = self.problem or "several voices"
+            elif kind == "stray":  # notes were lost on the way to this file: some of the Essen collection
+                self.problem = self.problem or "numbers without notes"
+        if self.metre[1] and (self.clock - self.start) * self.metre[1] == TICKS_PER_WHOLE * self.metre[0]:
+            self.bar_line(PLAIN)  # a full measure at the end of a line ends there, which the Essen collection leaves out
+
+    def duration(self, text: str) -> Ticks:
+        found = self.durations.get(text)
+        if found is None:
+            found = self.durations[text] = _whole(self.unit * read_length(text))
+        return found
+
+    def pitch(self, match: re.Match[str]) -> int:
+        sign, letter, octave = match["sign"], match["letter"], match["octave"]
+        upper = letter.upper()
+        if sign:
+            self.accidentals[upper] = SHIFT[sign]
+        elif self.tied and self.last.spelled == letter + octave:
+            return self.last.pitch  # a tie carries the accidental over the bar line
+        shift = self.accidentals.get(upper)
+        if shift is None:
+            shift = self.key.signature.get(upper, 0)
+        return SEMITONES[upper] + (60 if letter == upper else 72) + 12 * (octave.count("'") - octave.count(",")) + shift
+
+    def add(self, pitch: int, duration: Ticks, spelled: str = "") -> None:
+        """Appends a note, or lengthens the one it is tied to."""
+        if self.clock == self.start:
+            self.opening = (self.metre, self.key)
+        if self.factor is not None:
+            duration, self.factor = _whole(duration * self.factor), None
+        if self.tuplet_left:
+            duration, self.tuplet_left = _whole(duration * self.tuplet), self.tuplet_left - 1
+        if self.tied and self.joins and self.last.pitch == pitch:
+            self.notes[-1].duration += duration
+        else:
+            self.notes.append(_Note(self.clock, duration, pitch))
+        self.last = _Note(self.clock, duration, pitch, spelled)
+        self.tied = False
+        self.clock += duration
+
+    def chord(self, inside: str, length: str) -> None:
+        """Adds a chord's highest note for as long as its first (ABC 2.1, 4.17)."""
+        notes = [(self.pitch(match), match) for match in CHORD_NOTE.finditer(inside)]
+        if notes:
+            pitch, top = max(notes, key=lambda pair: pair[0])
+            duration = _whole(self.duration(notes[0][1]["length"]) * read_length(length))
+            self.add(pitch, duration, top["letter"] + top["octave"])
+            self.tied = self.joins = bool(top["tie"])
+
+    def broken(self, sign: str) -> None:
+        """``>`` dots the last note and cuts the next, ``<`` the reverse; each further sign halves again."""
+        cut = Fraction(1, 2 ** len(sign))
+        mine, self.factor = (2 - cut, cut) if sign[0] == ">" else (cut, 2 - cut)
+        if self.notes:
+            change = _whole(self.last.duration * (mine - 1))
+            self.last.duration += change
+            self.notes[-1].duration += change
+            self.clock += change
+
+    def start_tuplet(self, match: re.Match[str]) -> None:
+        p = int(match["p"])
+        compound = self.metre[0] % 3 == 0 and self.metre[0] > 3
+        q = int(match["q"] or {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(p, 3 if compound else 2))
+        if p and q:
+            self.tuplet, self.tuplet_left = Fraction(q, p), int(match["r"] or p)
+
+    def rest_bars(self, count: str) -> None:
+        """Rests for whole bars; inside a bar ``Z`` can only be a slip of the pen for ``z``."""
+        if self.clock != self.start or not self.metre[1]:
+            return self.add(REST, self.duration(count))
+        for index in range(int(count or 1)):
+            if index:
+                self.bar_line(PLAIN)
+            self.add(REST, _whole(Fraction(TICKS_PER_WHOLE * self.metre[0], self.metre[1])))
+        return None
+
+    def bar_line(self, kind: int, ending: str | None = None) -> None:
+        if self.clock > self.start:
+            metre, key = self.opening
+            # The first note of this bar may prolong a tied one of the bar before.
+            times = [t for note in self.notes[max(self.first - 1, 0) :] for t in (note.onset, note.duration)]
+            exact = all(isinstance(_whole(t), int) for t in (*times, self.clock))
+            begin = int(self.start)
+            self.bars.append(Bar(begin, int(self.clock) - begin, metre, key.tonic, key.mode, self.left, kind, exact))
+            self.start, self.first, self.left = self.clock, len(self.notes), PLAIN
+        elif kind == STRUCTURAL and self.bars:
+            self.bars[-1] = self.bars[-1]._replace(right=STRUCTURAL)
+        if ending is not None:
+            self.left = FIRST_ENDING if _is_first(ending) else SECOND_ENDING
+        elif self.left == PLAIN:
+            self.left = kind
+        if STRUCTURAL in (kind, self.left) or self.left == SECOND_ENDING:
+            self.joins = False
+        self.accidentals = {}
+
+
+def _is_first(ending: str) -> bool:
+    return re.match(r"1(?!\d)", ending) is not None
+
+
+def _whole(ticks: Ticks) -> Ticks:
+    """Returns an int where the number is whole."""
+    return ticks if isinstance(ticks, int) else ticks.numerator if ticks.denominator == 1 else ticks

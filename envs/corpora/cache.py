@@ -1,0 +1,75 @@
+"""Arrays kept between runs: plain ``.npz`` files, never pickles, in the user's cache folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+logger = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """Returns where caches live: ``MUSEGYM_CACHE``, or ``musegym`` in the user's cache folder."""
+    if own := os.environ.get("MUSEGYM_CACHE"):
+        return Path(own).expanduser()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "musegym"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "musegym" / "Cache"
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "musegym"
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes arrays atomically: a reader finds the old file or the new one, never half of one.
+
+    A folder that cannot be written costs the cache, not the run: it is logged.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.close()
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("cannot cache %s: %s", path.name, error)
+
+
+def load_arrays(path: Path, layout: Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of a file.
+
+    Args:
+        path: The file.
+        layout: For each array its dtype and shape, None where any size goes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, pickled or laid out otherwise.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if not isinstance(data, np.lib.npyio.NpzFile):
+                raise ValueError("not an npz archive")
+            arrays = {name: data[name] for name in layout}
+    except FileNotFoundError:
+        raise
+    except (KeyError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    for name, (dtype, shape) in layout.items():
+        array = arrays[name]
+        fits = len(shape) == array.ndim and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+        if array.dtype != dtype or not fits:
+            raise ValueError(f"array {name!r} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+    return arrays

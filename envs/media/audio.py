@@ -1,0 +1,120 @@
+"""Melodies as MIDI and as sound: a small plucked synthesiser, so that no soundfont is needed."""
+
+from __future__ import annotations
+
+import functools
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .notation import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Phrase
+
+if TYPE_CHECKING:
+    import pretty_midi
+
+RATE = 44_100  # samples per second
+TAIL = 1.0  # seconds that the last note and the room ring on
+PROGRAM = 73  # General MIDI: flute
+PREVIEW = TICKS_PER_QUARTER // 2  # ticks that a note of undecided length sounds
+STRONG, BEAT, WEAK = 100, 88, 76  # MIDI velocities on the first beat of a bar, on other beats, between them
+
+
+class Sound(NamedTuple):
+    """Mono samples float32 [S] in -1..1, ``RATE`` a second, of music that lasts ``seconds``; the rest is ringing."""
+
+    samples: NDArray[np.float32]
+    seconds: float
+
+
+def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
+    """Writes a phrase as MIDI: tempo, key, metre (an upbeat is a first, shorter bar) and metrical accents."""
+    import pretty_midi
+
+    tempo = 60 / phrase.quarter_seconds
+    midi = pretty_midi.PrettyMIDI(resolution=20 * TICKS_PER_QUARTER, initial_tempo=tempo)
+    whole = TICKS_PER_WHOLE
+    unit = next(unit for unit in (4, 8, 16, 32, 64, 96) if phrase.upbeat * unit % whole == 0)
+    if phrase.upbeat:
+        short = pretty_midi.TimeSignature(phrase.upbeat * unit // whole, unit, 0)
+        midi.time_signature_changes.append(short)
+    start = phrase.seconds(phrase.upbeat)
+    midi.time_signature_changes.append(pretty_midi.TimeSignature(*phrase.metre, start))
+    # MIDI knows major and minor alone; other modes are named by the major key of the same signature.
+    minor = phrase.key.mode == "minor"
+    number = 12 + phrase.key.tonic if minor else 7 * phrase.key.signature % 12
+    midi.key_signature_changes.append(pretty_midi.KeySignature(number, 0))
+    voice = pretty_midi.Instrument(PROGRAM, name="melody")
+    for onset, ticks, pitch in phrase.notes:
+        if pitch is not None and ticks:
+            velocity = _velocity(phrase, onset)
+            voice.notes.append(pretty_midi.Note(velocity, pitch, phrase.seconds(onset), phrase.seconds(onset + ticks)))
+    midi.instruments.append(voice)
+    return midi
+
+
+def synthesise(phrase: Phrase) -> Sound:
+    """Plays the notes of a phrase from the first one's onset; an undecided last note sounds for ``PREVIEW`` ticks."""
+    if not phrase.notes:
+        return Sound(np.zeros(0, np.float32), 0.0)
+    start, last = phrase.notes[0].onset, phrase.notes[-1]
+    seconds = phrase.seconds(last.onset + last.ticks - start)
+    ringing = seconds + (0 if last.ticks else phrase.seconds(PREVIEW)) + TAIL
+    samples = np.zeros(round(ringing * RATE))
+    for onset, ticks, pitch in phrase.notes:
+        if pitch is not None:
+            tone = _pluck(pitch, phrase.seconds(ticks or PREVIEW), _velocity(phrase, onset))
+            begin = round(phrase.seconds(onset - start) * RATE)
+            samples[begin : begin + len(tone)] += tone[: len(samples) - begin]
+    size = 1 << (len(samples) + len(_room()) - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(samples, size) * _room_spectrum(size), size)[: len(samples)]
+    mixed = 0.5 * (samples + 0.35 * wet)
+    fade = np.minimum(1, np.arange(len(mixed))[::-1] / (0.05 * RATE))
+    return Sound(np.tanh(mixed * fade).astype(np.float32), seconds)
+
+
+def save_wav(sound: Sound, path: Path) -> None:
+    """Writes 16 bit mono WAV."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((sound.samples * 32767).astype("<i2").tobytes())
+
+
+def _velocity(phrase: Phrase, onset: int) -> int:
+    place = (onset - phrase.upbeat) % phrase.bar
+    return STRONG if place == 0 else BEAT if place % phrase.beat == 0 else WEAK
+
+
+@functools.lru_cache(maxsize=64)
+def _pluck(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
+    """A plucked tone: partials k at k times the frequency, quieter and shorter-lived the higher they are."""
+    frequency = 440 * 2 ** ((pitch - 69) / 12)  # Hz, A4 = 440
+    release = 0.18  # seconds of fading once the note ends
+    time = np.arange(round((seconds + release) * RATE)) / RATE
+    tone = np.zeros(len(time))
+    for partial in range(1, 9):
+        if partial * frequency < RATE / 2:
+            loudness = partial**-1.6 * (0.6 if partial % 2 == 0 else 1.0)
+            tone += loudness * np.sin(2 * np.pi * partial * frequency * time) * np.exp(-1.1 * partial**0.8 * time)
+    attack = np.minimum(1, time / 0.006)
+    fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
+    return 0.6 * (velocity / 127) * tone * attack * fade
+
+
+@functools.lru_cache(maxsize=8)
+def _room_spectrum(size: int) -> NDArray[np.complex128]:
+    return np.fft.rfft(_room(), size)
+
+
+@functools.cache
+def _room() -> NDArray[np.float64]:
+    """The impulse response of a small room: decaying noise of unit energy."""
+    time = np.arange(round(0.9 * RATE)) / RATE
+    noise = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-6.0 * time) * np.minimum(1, time / 0.02)
+    smooth = np.convolve(noise, np.hanning(24) / 12, mode="same")  # a room swallows the highest tones
+    normal: NDArray[np.float64] = smooth / np.sqrt(np.sum(smooth**2))
+    return normal

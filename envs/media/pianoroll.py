@@ -1,0 +1,332 @@
+"""Draws a phrase as a piano roll with pygame, off-screen: no display, window or sound device is needed.
+
+Everything is drawn at twice the size and smoothed down, which is what makes edges soft.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .notation import TICKS_PER_QUARTER, Key, Note, Phrase, Spelled, fraction
+
+if TYPE_CHECKING:
+    import pygame
+
+Colour = tuple[int, int, int]
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # pygame greets on stdout, where programs expect results
+
+WIDTH, HEIGHT = 960, 480  # pixels of the finished picture
+LEFT, TOP, RIGHT, BOTTOM = 70, 84, 22, 20  # margins around the lanes
+SMOOTH = 2
+
+BACKGROUND: Colour = (17, 19, 28)
+LANE: Colour = (26, 29, 41)
+LANE_OUT: Colour = (21, 24, 34)
+LANE_TONIC: Colour = (37, 40, 58)
+BEAT: Colour = (36, 40, 55)
+BAR: Colour = (82, 88, 116)
+TEXT: Colour = (232, 234, 243)
+FAINT: Colour = (128, 135, 162)
+IVORY: Colour = (222, 224, 233)
+EBONY: Colour = (32, 35, 48)
+INK: Colour = (18, 20, 30)
+DEGREES: tuple[Colour, ...] = (
+    (176, 182, 204),  # outside the scale
+    (255, 99, 110),
+    (255, 159, 74),
+    (255, 209, 92),
+    (126, 214, 128),
+    (52, 199, 190),
+    (94, 164, 255),
+    (184, 140, 255),
+)
+
+
+class Frame(NamedTuple):
+    """What stays the same while a phrase is written: everything but the notes."""
+
+    metre: tuple[int, int]
+    key: Key
+    upbeat: int
+    length: int
+    closing: bool
+    low: int
+    high: int
+
+    @property
+    def lane(self) -> float:
+        """Height of one semitone, pixels."""
+        return (HEIGHT - TOP - BOTTOM) / (self.high - self.low + 1)
+
+    def x(self, tick: float) -> float:
+        """Returns where a tick lies, pixels."""
+        return LEFT + (WIDTH - LEFT - RIGHT) * tick / self.length
+
+    def y(self, pitch: float) -> float:
+        """Returns the upper edge of a pitch's lane, pixels."""
+        return TOP + (self.high - pitch) * self.lane
+
+
+def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uint8]:
+    """Draws a phrase.
+
+    Args:
+        phrase: What to draw; a note of undecided length is drawn as an open outline.
+        low: Lowest pitch shown.
+        high: Highest pitch shown.
+        highlight: Whether to mark the last note and the point up to which the phrase is written.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    import pygame
+
+    pygame.font.init()
+    length = max(phrase.length, phrase.written)
+    frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high)
+    canvas = _background(frame).copy()
+    _status(canvas, phrase, highlight)
+    if highlight:
+        _cursor(canvas, frame, phrase.written)
+    _contour(canvas, frame, phrase.notes)
+    level = (low + high) / 2
+    for index, note in enumerate(phrase.notes):
+        level = level if note.pitch is None else note.pitch
+        _note(canvas, frame, note, level, current=highlight and index == len(phrase.notes) - 1)
+    small = pygame.transform.smoothscale(canvas, (WIDTH, HEIGHT))
+    return np.frombuffer(bytearray(pygame.image.tobytes(small, "RGB")), np.uint8).reshape(HEIGHT, WIDTH, 3)
+
+
+def tile(pictures: list[NDArray[np.uint8]], columns: int, gap: int = 12) -> NDArray[np.uint8]:
+    """Lays pictures uint8 [H, W, 3] of equal size out in rows of ``columns``."""
+    height, width, _ = pictures[0].shape
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    whole = np.full(shape, BACKGROUND, np.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        whole[top : top + height, left : left + width] = picture
+    return whole
+
+
+def save_png(picture: NDArray[np.uint8], path: Path) -> None:
+    """Writes a picture uint8 [H, W, 3]."""
+    import pygame
+
+    pygame.image.save(pygame.surfarray.make_surface(picture.swapaxes(0, 1)), str(path))
+
+
+def save_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path, width: int) -> Path:
+    """Writes pictures uint8 [H, W, 3] as an endless GIF, each shown for its seconds."""
+    from PIL import Image
+
+    size = (width, round(pictures[0].shape[0] * width / pictures[0].shape[1]))
+    small = [Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS) for picture in pictures]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette())
+    frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in small]
+    milliseconds = [max(20, 10 * round(100 * each)) for each in seconds]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
+    return path
+
+
+def _palette() -> list[int]:
+    """Red, green, blue, red, ... of the few colours in a piano roll and of the blends along their edges.
+
+    One palette for all frames keeps what does not change the same, which then takes no room in a file.
+    """
+    greys = [_shade(BACKGROUND, share / 47, (255, 255, 255)) for share in range(48)]
+    lanes = [LANE, LANE_OUT, LANE_TONIC, BEAT, BAR, TEXT, FAINT, IVORY, EBONY, INK]
+    dark = [_shade(colour, share / 8, LANE) for colour in DEGREES for share in range(8)]
+    light = [_shade(colour, share / 4, (255, 255, 255)) for colour in DEGREES for share in range(1, 4)]
+    return [level for colour in (*lanes, *greys, *dark, *light) for level in colour]
+
+
+def _rect(x: float, y: float, width: float, height: float) -> pygame.Rect:
+    import pygame
+
+    left, top = round(x * SMOOTH), round(y * SMOOTH)
+    return pygame.Rect(left, top, round((x + width) * SMOOTH) - left, round((y + height) * SMOOTH) - top)
+
+
+@functools.lru_cache
+def _font(size: int) -> pygame.font.Font:
+    import pygame
+
+    return pygame.font.Font(None, size * SMOOTH)
+
+
+def _text(
+    canvas: pygame.Surface, text: str, x: float, y: float, size: int, colour: Colour, align: float = 0.0
+) -> float:
+    """Writes text centred on height ``y``; ``align`` 0, 0.5, 1 puts x at its left, middle, right; returns its width."""
+    image = _font(size).render(text, True, colour)
+    canvas.blit(image, (x * SMOOTH - align * image.get_width(), y * SMOOTH - image.get_height() / 2))
+    return float(image.get_width() / SMOOTH)
+
+
+def _plain(spelled: Spelled) -> str:
+    """A pitch without its octave; the font that pygame brings has no flat sign."""
+    return spelled.letter + "b" * -spelled.accidental + "#" * spelled.accidental
+
+
+def _shade(colour: Colour, share: float, towards: Colour) -> Colour:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, towards, strict=True))
+    return red, green, blue
+
+
+@functools.lru_cache(maxsize=32)
+def _background(frame: Frame) -> pygame.Surface:
+    """Lanes, beats, bar lines, keyboard and title."""
+    import pygame
+
+    canvas = pygame.Surface((WIDTH * SMOOTH, HEIGHT * SMOOTH), 0, 32)
+    canvas.fill(BACKGROUND)
+    left, right, bottom = frame.x(0), frame.x(frame.length), HEIGHT - BOTTOM
+    for pitch in range(frame.low, frame.high + 1):
+        degree = frame.key.degree(pitch)
+        colour = LANE_TONIC if degree == 1 else LANE if degree else LANE_OUT
+        pygame.draw.rect(canvas, colour, _rect(left, frame.y(pitch), right - left, frame.lane - 0.5))
+    phrase = Phrase((), *frame[:5])
+    veil = pygame.Surface((round((right - left) * SMOOTH), round((bottom - TOP) * SMOOTH)), pygame.SRCALPHA, 32)
+    first = frame.upbeat % phrase.beat - phrase.beat
+    for count, tick in enumerate(range(first, frame.length, phrase.beat)):
+        start, stop = max(tick, 0), min(tick + phrase.beat, frame.length)
+        x = frame.x(start)
+        if (tick - frame.upbeat) // phrase.beat % 2:
+            shaded = _rect(x - left, 0, frame.x(stop) - x, bottom - TOP)
+            pygame.draw.rect(veil, (255, 255, 255, 9), shaded)
+        if count and tick > 0:
+            pygame.draw.rect(canvas, BEAT, _rect(x - 0.5, TOP, 1, bottom - TOP))
+    canvas.blit(veil, (round(left * SMOOTH), TOP * SMOOTH))
+    for number, tick in enumerate(phrase.bar_lines, 1):
+        x = frame.x(tick)
+        pygame.draw.rect(canvas, BAR, _rect(x - 1, TOP - 16, 2, bottom - TOP + 16))
+        _text(canvas, str(number), x + 6, TOP - 10, 17, FAINT)
+    pygame.draw.rect(canvas, BAR, _rect(right - 1, TOP, 2, bottom - TOP))
+    _keyboard(canvas, frame)
+    _title(canvas, phrase)
+    return canvas
+
+
+def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
+    import pygame
+
+    x, width, size = 12, LEFT - 18, round(min(16, frame.lane * 1.3))
+    ivory = _rect(x, TOP, width, HEIGHT - TOP - BOTTOM)
+    pygame.draw.rect(canvas, IVORY, ivory, border_radius=3 * SMOOTH)
+    for pitch in range(frame.low, frame.high + 1):
+        black, degree, y = pitch % 12 in (1, 3, 6, 8, 10), frame.key.degree(pitch), frame.y(pitch)
+        if degree == 1:
+            pygame.draw.rect(canvas, DEGREES[1], _rect(x, y, width, frame.lane), border_radius=2 * SMOOTH)
+        elif black:
+            pygame.draw.rect(canvas, EBONY, _rect(x, y, width * 0.62, frame.lane), border_radius=2 * SMOOTH)
+            middle = y + frame.lane / 2
+            pygame.draw.rect(canvas, FAINT, _rect(x + width * 0.62, middle - 0.5, width * 0.38, 1))
+        elif pitch % 12 in (0, 5) and pitch > frame.low:
+            pygame.draw.rect(canvas, FAINT, _rect(x, y + frame.lane - 0.5, width, 1))
+        if degree:
+            name, dark = _plain(frame.key.spell(pitch)), black and degree > 1
+            right = x + width * (0.56 if dark else 1) - (0 if dark else 4)
+            name += str(frame.key.spell(pitch).octave) if degree == 1 else ""
+            _text(canvas, name, right, y + frame.lane / 2 + 0.5, size, IVORY if dark else INK, align=1)
+
+
+def _title(canvas: pygame.Surface, phrase: Phrase) -> None:
+    import pygame
+
+    middle = 12 + (LEFT - 18) / 2
+    _text(canvas, str(phrase.metre[0]), middle, 27, 42, TEXT, align=0.5)
+    _text(canvas, str(phrase.metre[1]), middle, 56, 42, TEXT, align=0.5)
+    x = LEFT + _text(canvas, str(phrase.key), LEFT, 25, 30, TEXT) + 12
+    remarks = [f"upbeat {fraction(phrase.upbeat)}"] if phrase.upbeat else []
+    remarks += ["closing"] if phrase.closing else []
+    _text(canvas, ", ".join(remarks), x, 27, 20, FAINT)
+    for degree, pitch in enumerate(phrase.key.scale, 1):
+        x = LEFT + 34 * (degree - 1)
+        pygame.draw.rect(canvas, DEGREES[degree], _rect(x, 43, 28, 14), border_radius=7 * SMOOTH)
+        _text(canvas, _plain(phrase.key.spell(pitch)), x + 14, 50.5, 16, INK, align=0.5)
+
+
+def _status(canvas: pygame.Surface, phrase: Phrase, highlight: bool) -> None:
+    sounding = sum(note.pitch is not None and note.ticks > 0 for note in phrase.notes)
+    text = f"{sounding} note{'' if sounding == 1 else 's'}"
+    if highlight and phrase.written < phrase.length:
+        bar = max(0, (phrase.written - phrase.upbeat) // phrase.bar + 1)
+        text = f"bar {bar}   ·   {text}" if bar else f"upbeat   ·   {text}"
+    else:
+        text += f"   ·   {phrase.seconds(phrase.written):.1f} s"
+    _text(canvas, text, WIDTH - RIGHT, 27, 20, FAINT, align=1)
+
+
+def _cursor(canvas: pygame.Surface, frame: Frame, tick: int) -> None:
+    import pygame
+
+    x = frame.x(tick)
+    glow = pygame.Surface((28 * SMOOTH, (HEIGHT - TOP - BOTTOM) * SMOOTH), pygame.SRCALPHA, 32)
+    for column in range(28 * SMOOTH):
+        glow.fill((255, 255, 255, round(26 * (1 - column / (28 * SMOOTH)) ** 2)), (column, 0, 1, glow.get_height()))
+    if tick < frame.length:
+        canvas.blit(glow, (round(x * SMOOTH), TOP * SMOOTH))
+    pygame.draw.rect(canvas, TEXT, _rect(x - 0.75, TOP - 3, 1.5, HEIGHT - TOP - BOTTOM + 6))
+
+
+def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...]) -> None:
+    """A thin line from each note to the next, broken by rests."""
+    import pygame
+
+    for before, after in itertools.pairwise(notes):
+        if before.pitch is None or after.pitch is None or before.pitch == after.pitch:
+            continue
+        top, bottom = sorted((frame.y(before.pitch - 0.5), frame.y(after.pitch - 0.5)))
+        pygame.draw.rect(canvas, BAR, _rect(frame.x(after.onset) - 0.75, top, 1.5, bottom - top))
+
+
+def _note(canvas: pygame.Surface, frame: Frame, note: Note, level: float, current: bool) -> None:
+    """Draws a note in the lane of its pitch; a rest as three dots in that of ``level``, the pitch before it."""
+    import pygame
+
+    ticks = note.ticks or min(TICKS_PER_QUARTER // 2, frame.length - note.onset)
+    x, width = frame.x(note.onset), frame.x(note.onset + ticks) - frame.x(note.onset)
+    if note.pitch is None:
+        for share in (0.25, 0.5, 0.75):
+            dot = _rect(x + width * share - 1.75, frame.y(level - 0.5) - 1.75, 3.5, 3.5)
+            pygame.draw.rect(canvas, TEXT if current else FAINT, dot, border_radius=dot.width // 2)
+        return
+    colour = DEGREES[frame.key.degree(note.pitch)]
+    grow = 2.0 if current else 1.0
+    body = _rect(x + 1, frame.y(note.pitch) - grow, max(width - 2, 2), frame.lane + 2 * grow - 0.5)
+    radius = min(body.height, body.width, 9 * SMOOTH) // 2
+    if current:
+        _halo(canvas, body, colour)
+    if not note.ticks:
+        pygame.draw.rect(canvas, _shade(colour, 0.75, INK), body, border_radius=radius)
+        pygame.draw.rect(canvas, colour, body, width=2 * SMOOTH, border_radius=radius)
+        return
+    pygame.draw.rect(canvas, _shade(colour, 0.35, INK), body, border_radius=radius)
+    face = pygame.Rect(body.left, body.top, body.width, body.height - 2 * SMOOTH)
+    pygame.draw.rect(canvas, colour, face, border_radius=min(radius, face.height // 2))
+    shine = pygame.Rect(body.left + radius, body.top + SMOOTH, body.width - 2 * radius, SMOOTH)
+    if shine.width > 0:
+        pygame.draw.rect(canvas, _shade(colour, 0.5, (255, 255, 255)), shine, border_radius=SMOOTH)
+    if current:
+        pygame.draw.rect(canvas, (255, 255, 255), body, width=SMOOTH, border_radius=radius)
+
+
+def _halo(canvas: pygame.Surface, body: pygame.Rect, colour: Colour) -> None:
+    import pygame
+
+    for spread in range(8, 0, -1):
+        halo = body.inflate(2 * spread * SMOOTH, 2 * spread * SMOOTH)
+        veil = pygame.Surface(halo.size, pygame.SRCALPHA, 32)
+        pygame.draw.rect(veil, (*colour, 14), veil.get_rect(), border_radius=halo.height // 2)
+        canvas.blit(veil, halo)

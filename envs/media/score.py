@@ -1,0 +1,215 @@
+"""Melodies: piano roll, ABC, MIDI and sound, and the measures by which populations of them are compared."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import Array, Medium
+from .audio import RATE, Sound, save_wav, synthesise, to_midi
+from .measures import Melodies, distances, measure
+from .notation import MODES as KNOWN_MODES
+from .notation import Key, Note, Phrase, fraction, to_abc
+
+CHOICES = 2  # per note: pitch, then duration
+
+
+class Score(Medium):
+    """Melodies as arrays int [1 + L, 4] of table indices.
+
+    Row 0 is the header (metre, mode, upbeat, 1 for a phrase that closes its strain); every further
+    row is a note (bar, tick in the bar, pitch, duration), all zeros where there is none. Pitch 1 is
+    a rest, 2 the first of ``pitches``; duration 1 is the first of ``durations``, 0 is undecided.
+    Notes follow each other without gaps, so that bar and tick are never read.
+
+    Args:
+        pitches: MIDI numbers of pitch indices 2, 3, ...
+        durations: ticks (24 a quarter note) of duration indices 1, 2, ...
+        metres: (numerator, denominator) of each metre index.
+        modes: name of each mode index, of ``notation.MODES``.
+        upbeats: ticks before the first bar line, of each upbeat index.
+        bars: length of a finished phrase, upbeat included.
+        tonics: pitch class of the tonic in each mode; C where not given.
+        reference: returns the real melodies that histograms are compared with; called when first needed.
+    """
+
+    kind: Literal["sequence", "grid", "image"] = "sequence"
+
+    def __init__(
+        self,
+        pitches: Sequence[int],
+        durations: Sequence[int],
+        metres: Sequence[tuple[int, int]],
+        modes: Sequence[str],
+        upbeats: Sequence[int],
+        bars: int = 4,
+        *,
+        tonics: Sequence[int] | None = None,
+        reference: Callable[[], Array] | None = None,
+    ) -> None:
+        unknown = sorted(set(modes) - set(KNOWN_MODES))
+        if unknown:
+            raise ValueError(f"unknown modes {unknown}: use some of {', '.join(KNOWN_MODES)}")
+        self._pitches, self._durations, self._metres, self._upbeats = (
+            tuple(pitches),
+            tuple(durations),
+            tuple(metres),
+            tuple(upbeats),
+        )
+        self._keys = tuple(Key(tonic, mode) for tonic, mode in zip(tonics or [0] * len(modes), modes, strict=True))
+        self._bars = bars
+        self._reference = reference
+
+    def phrase(self, content: Array, upto: int | None = None) -> Phrase:
+        """Reads a content, or only what its first ``upto`` decisions wrote.
+
+        Raises:
+            ValueError: the content has another shape or indices outside the tables.
+        """
+        content = np.asarray(content)
+        if content.ndim != 2 or content.shape[1] != 4 or not len(content):
+            raise ValueError(f"a melody is an array of shape (1 + notes, 4), not {content.shape}")
+        (metre, mode, upbeat, closing), *rows = content.tolist()
+        decisions = CHOICES * len(rows) if upto is None else upto
+        notes, onset = list[Note](), 0
+        try:
+            numerator, denominator = self._metres[metre]
+            for row, (_, _, pitch, duration) in enumerate(rows[: -(-decisions // CHOICES)]):
+                if not pitch:
+                    break
+                ticks = self._durations[duration - 1] if duration and decisions > CHOICES * row + 1 else 0
+                notes.append(Note(onset, ticks, None if pitch == 1 else self._pitches[pitch - 2]))
+                onset += ticks
+                if not ticks:
+                    break
+            length = self._bars * 96 * numerator // denominator
+            return Phrase(
+                tuple(notes),
+                (numerator, denominator),
+                self._keys[mode],
+                self._upbeats[upbeat],
+                length,
+                bool(closing),
+            )
+        except IndexError:
+            raise ValueError("this melody has indices outside the tables of its score") from None
+
+    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+        """Draws a piano roll, uint8 [H, W, 3]; while it is being written, the last note is marked."""
+        from . import pianoroll
+
+        phrase = self.phrase(content, upto)
+        writing = upto is not None or phrase.written < phrase.length
+        return pianoroll.draw(phrase, min(self._pitches), max(self._pitches), highlight=writing)
+
+    def grid(self, contents: Array, columns: int = 2) -> NDArray[np.uint8]:
+        """Draws several melodies side by side, uint8 [H, W, 3]."""
+        from . import pianoroll
+
+        return pianoroll.tile([self.render(content) for content in contents], columns)
+
+    def describe(self, content: Array) -> str:
+        """Writes the melody as an ABC tune, header included."""
+        return to_abc(self.phrase(content))
+
+    def caption(self, content: Array) -> str:
+        """Names what the last decision wrote: a pitch ("E5", "rest") or a length ("1/8")."""
+        phrase = self.phrase(content)
+        if not phrase.notes:
+            return "start"
+        note = phrase.notes[-1]
+        if note.ticks:
+            return fraction(note.ticks)
+        return "rest" if note.pitch is None else str(phrase.key.spell(note.pitch))
+
+    def sound(self, content: Array, since: int = 0, upto: int | None = None) -> Sound:
+        """Synthesises what decisions ``since`` to ``upto`` completed; a note of undecided length sounds shortly."""
+        phrase = self.phrase(content, upto)
+        first = min(since // CHOICES, len(phrase.notes))
+        return synthesise(phrase._replace(notes=phrase.notes[first:]))
+
+    def export(self, content: Array, path: Path) -> list[Path]:
+        """Writes .mid, .wav, .png and .abc.
+
+        A quarter note lasts 0.5 s, 0.4 s in compound metres; the WAV rings on for another second.
+        """
+        from .pianoroll import save_png
+
+        phrase = self.phrase(content)
+        targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
+        midi, wav, png, abc = targets
+        midi.parent.mkdir(parents=True, exist_ok=True)
+        to_midi(phrase).write(str(midi))
+        save_wav(synthesise(phrase), wav)
+        save_png(self.render(content), png)
+        abc.write_text(self.describe(content), encoding="utf-8")
+        return targets
+
+    def save_gif(self, contents: Array, path: Path, width: int = 640) -> Path:
+        """Writes an animated GIF of melodies being written, in their own rhythm.
+
+        Args:
+            contents: one melody [1 + L, 4] or several [N, 1 + L, 4], shown one after the other.
+            path: where to; the suffix becomes .gif.
+            width: pixels.
+        """
+        from .pianoroll import save_gif
+
+        contents = np.asarray(contents)
+        pictures, seconds = list[NDArray[np.uint8]](), list[float]()
+        for content in contents[None] if contents.ndim == 2 else contents:
+            phrase = self.phrase(content)
+            for index, note in enumerate(phrase.notes, 1):
+                lasting = phrase.seconds(note.ticks)
+                pictures += [self.render(content, CHOICES * index - 1), self.render(content, CHOICES * index)]
+                seconds += [min(0.08, lasting / 2), max(lasting - 0.08, lasting / 2)]
+            pictures.append(self.render(content))
+            seconds.append(2.0)
+        return save_gif(pictures, seconds, Path(path).with_suffix(".gif"), width)
+
+    def metrics(self, contents: Array) -> dict[str, float]:
+        """Measures a population [N, 1 + L, 4]; see ``measures`` for every key and its source.
+
+        Shares over nothing (of leaps, where there is no leap) are NaN.
+
+        Raises:
+            ValueError: there are no melodies, or they have another shape.
+        """
+        melodies = self._read(contents)
+        result = measure(melodies)
+        if self._reference is not None:
+            result |= distances(melodies, self._real)
+        return result
+
+    @functools.cached_property
+    def _real(self) -> Melodies:
+        assert self._reference is not None
+        return self._read(self._reference())
+
+    def _read(self, contents: Array) -> Melodies:
+        contents = np.asarray(contents)
+        if contents.ndim != 3 or contents.shape[2] != 4 or not len(contents):
+            raise ValueError(f"melodies are a non-empty array of shape (N, 1 + notes, 4), not {contents.shape}")
+        scales = np.zeros((len(self._keys), 12), bool)
+        for index, key in enumerate(self._keys):
+            scales[index, [(step - key.tonic) % 12 for step in key.scale]] = True
+        metre, mode, upbeat, closing = contents[:, 0].T
+        bars = np.array([96 * numerator // denominator for numerator, denominator in self._metres])
+        tonics = np.array([key.tonic for key in self._keys])
+        midi = np.array([0, 0, *self._pitches])[contents[:, 1:, 2]]
+        return Melodies(
+            pitch=np.where(contents[:, 1:, 2] >= 2, midi - tonics[mode][:, None], -1),
+            ticks=np.array([0, *self._durations])[contents[:, 1:, 3]],
+            scale=scales[mode],
+            bar=bars[metre],
+            upbeat=np.array(self._upbeats)[upbeat],
+            closing=closing > 0,
+        )
+
+
+__all__ = ["RATE", "Score", "Sound"]

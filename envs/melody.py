@@ -1,0 +1,332 @@
+"""Writing a phrase of a folk tune, note by note: pitch, then duration, until four bars are full."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .corpora.tunes import Strain, load_strains
+from .media.score import Score
+from .task import Array, Bools, Ints, Split, State, Task
+
+BARS = 4
+NOTES = 36  # 98% of the phrases of four bars have no more
+TICKS_PER_WHOLE = 96
+METRES = ((2, 4), (3, 4), (4, 4), (6, 8), (9, 8))  # 2/2 counts as 4/4: the sources use C and C| alike
+MODES = ("major", "minor", "dorian", "mixolydian")
+UPBEATS = (0, 6, 12, 24, 36)  # ticks
+PITCHES = tuple(range(55, 90))  # MIDI, with the tonic at C
+DURATIONS = (2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 60, 72, 96)  # ticks: 99.9% of all notes
+CHOICES = 2  # per note: pitch, then duration. A velocity would be one more, before the duration
+HORIZON = CHOICES * NOTES
+
+BAR_TICKS = np.array([TICKS_PER_WHOLE * beats // unit for beats, unit in METRES], np.int16)
+UPBEAT_TICKS = np.array(UPBEATS, np.int16)
+NUM_PITCHES = 1 + len(PITCHES)  # the first is a rest
+NUM_ACTIONS = NUM_PITCHES + len(DURATIONS)
+LONGEST = BARS * int(BAR_TICKS.max())
+DONE = CHOICES * (NOTES + 1)  # places below have no tick left
+TICKS = np.array([0, *DURATIONS], np.int16)  # by duration index of a content, 0 for padding
+
+
+@functools.cache
+def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.int16], NDArray[np.int32]]:
+    """Returns kinds [places], legal [kinds, A], effective action and token [kinds * A], the move of a token [1 + A].
+
+    A *place* counts (ticks left, notes left, choices already made for this note); a choice moves it
+    by a fixed amount, so that dynamics, masks and legality are look-ups. Places with the same legal
+    actions are of one *kind*: the tables of kinds are small enough to stay in the processor's cache.
+    A token is 1 + the effective action, or 0 where the phrase is finished.
+    """
+    feasible = np.zeros(
+        (LONGEST + 1, NOTES + 1), bool
+    )  # can exactly so many ticks be filled with at most so many notes
+    feasible[0] = True
+    for left in range(1, NOTES + 1):
+        for ticks in DURATIONS:
+            feasible[ticks:, left] |= feasible[:-ticks, left - 1]
+    legal = np.zeros((LONGEST + 1, NOTES + 1, CHOICES, NUM_ACTIONS), bool)
+    legal[:, :, 0, :NUM_PITCHES] = True
+    for i, ticks in enumerate(DURATIONS):
+        legal[ticks:, 1:, 1, NUM_PITCHES + i] = feasible[:-ticks, :-1]
+    legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(
+        -1
+    )  # places that no work reaches, finished rows: one legal action
+    finished = np.arange(legal[..., 0].size) < DONE
+    packed = np.packbits(np.column_stack([finished, legal.reshape(-1, NUM_ACTIONS)]), axis=1)
+    _, firsts, kinds = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    legal = legal.reshape(-1, NUM_ACTIONS)[firsts]
+    count = legal.sum(1)
+    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
+    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % count[:, None], 1)
+    effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
+    tokens = np.where(finished[firsts, None], 0, effective + 1).astype(np.int16)
+    moves = np.ones(1 + NUM_ACTIONS, np.int32)
+    moves[0] = 0
+    moves[1 + NUM_PITCHES :] = -(CHOICES * (np.array(DURATIONS) * (NOTES + 1) + 1) + CHOICES - 1)
+    return kinds.ravel().astype(np.int32), legal, effective.ravel(), tokens.ravel(), moves
+
+
+@dataclasses.dataclass
+class Draft(State):
+    """B phrases being written.
+
+    Attributes:
+        place: int32 [B], see ``_tables``.
+        sheet: int16 [B, T + 5], what is observed: 1 + action for each choice made (0 for those to
+            come), the number of choices made, the condition.
+    """
+
+    place: NDArray[np.int32]
+    sheet: NDArray[np.int16]
+
+
+class MelodyTask(Task[Draft]):
+    """Four bars of a folk tune.
+
+    ### Description
+    A phrase is written note by note; each note is a pitch (or a rest) and then a duration, and the
+    phrase is finished when its four bars are exactly full. Real works are the phrases of about
+    4,000 Irish, Scottish and American tunes, transposed so that the tonic is C: see
+    ``docs/melody.md`` for how they were cut and why.
+
+    ### Action Space
+    ``Discrete(50)``: 0 is a rest, 1-35 the pitches G3 to F6, 36-49 the durations from a sextuplet
+    sixteenth to a whole note (``DURATIONS``, 24 ticks a quarter). Pitches and durations alternate. Durations that overshoot the
+    four bars, or leave a rest that the notes still available cannot fill, are illegal. An illegal
+    action ``a`` counts as the ``a mod k``-th of the ``k`` legal ones.
+
+    ### Observation Space
+    ``MultiDiscrete``, 77 numbers: 1 + action for each of up to 72 choices (0 for those to come),
+    the number of choices made, and the condition: metre, mode, upbeat, whether the phrase closes
+    its strain.
+
+    ### Rewards
+    0 until the phrase is finished, then what the discriminator thinks of it. No rule reward.
+
+    ### Starting State
+    An empty phrase with the condition of a random training phrase.
+
+    ### Episode End
+    When four bars are full: 8 to 72 choices.
+
+    ### Arguments
+    ``corpus``: a folder of your own ABC or MIDI files. ``essen``: adds the Essen folk songs
+    (non-commercial licence). ``style``: words that fix the condition, such as ``"6/8 minor"`` or
+    ``"closing"``.
+
+    ### Version History
+    v0: initial version.
+    """
+
+    horizon = HORIZON
+    num_actions = NUM_ACTIONS
+    condition_space = gym.spaces.MultiDiscrete([len(METRES), len(MODES), len(UPBEATS), 2])
+    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (1 + NUM_PITCHES, len(TICKS))
+    data_hint = 'pip install "music21==10.5.1"'
+
+    def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
+        self._corpus, self._style, self._essen = corpus, style, essen
+        self._fixed = _parse_style(style)
+        header, note = [int(n) for n in self.condition_space.nvec], [*self.clock_sizes[1:5]]
+        self.content_space = gym.spaces.MultiDiscrete(np.array([header] + NOTES * [note]), dtype=np.int16)
+        self.observation_space = gym.spaces.MultiDiscrete(
+            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *header]), dtype=np.int16
+        )
+        self.medium = Score(PITCHES, DURATIONS, METRES, MODES, UPBEATS, BARS, reference=lambda: self.corpus("train"))
+        self._kinds, self._legal, self._effective, self._tokens, self._moves = _tables()
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task."""
+        return {"corpus": self._corpus, "style": self._style, "essen": self._essen}
+
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
+        """Returns empty phrases, with the condition of random training phrases where none is given."""
+        if condition is None:
+            condition = self._headers[draws % np.uint64(len(self._headers))]
+        sheet = np.zeros((len(draws), HORIZON + 1 + condition.shape[1]), np.int16)
+        sheet[:, HORIZON + 1 :] = condition
+        ticks = BARS * BAR_TICKS[condition[:, 0]].astype(np.int32)
+        return Draft(CHOICES * (ticks * (NOTES + 1) + NOTES), sheet)
+
+    def step(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+        """Appends one choice to every unfinished phrase."""
+        place, sheet = state.place, state.sheet
+        token = self._tokens.take(self._kinds.take(place) * NUM_ACTIONS + actions)  # 0 in finished rows: they stay
+        step = sheet[:, HORIZON]
+        sheet[np.arange(len(place)), step] += token
+        step += token > 0
+        place += self._moves.take(token)
+        return state, place < DONE
+
+    def action_mask(self, state: Draft) -> Bools:
+        """Returns the legal actions, bool [B, 50]."""
+        return self._legal.take(self._kinds.take(state.place), axis=0)
+
+    def legalise(self, state: Draft, actions: Ints) -> Ints:
+        """Returns illegal actions ``a`` as the ``a mod k``-th of the ``k`` legal ones."""
+        return self._effective.take(self._kinds.take(state.place) * NUM_ACTIONS + actions)
+
+    def observe(self, state: Draft) -> NDArray[np.int16]:
+        """Returns int16 [B, 77]."""
+        return state.sheet.copy()
+
+    def restore(self, observations: Array) -> Draft:
+        """Inverts ``observe``."""
+        sheet = np.array(observations, np.int16)
+        state = Draft(np.zeros(len(sheet), np.int32), sheet)
+        duration = _notes(state)[1]
+        ticks_left = BARS * BAR_TICKS[sheet[:, HORIZON + 1]].astype(np.int32) - TICKS[duration].sum(1)
+        notes_left = NOTES - (duration > 0).sum(1)
+        choice = np.where(ticks_left > 0, sheet[:, HORIZON] % CHOICES, 0)
+        state.place[:] = CHOICES * (ticks_left * (NOTES + 1) + notes_left) + choice
+        return state
+
+    def clock(self, state: Draft) -> Ints:
+        """Returns int [B, 7]: where the next choice falls, and what stood there before.
+
+        The choice within the note, the bar, the tick within the bar; then pitch and duration (as in
+        contents, 0 for none) of the note that began at this tick one bar ago, and two bars ago:
+        folk tunes repeat their bars, which a recurrent network alone is slow to learn.
+        """
+        metre, upbeat = state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
+        length = BAR_TICKS[metre]
+        now = BARS * length - state.place // DONE
+        bar, tick = _position(now, metre, upbeat)
+        pitch, duration, onset = _notes(state)
+        echoes = []
+        for bars in (1, 2):
+            there = (onset == (now - bars * length)[:, None]) & (duration > 0)
+            note = there.argmax(1)[:, None]
+            for column in (pitch, duration):
+                echoes.append(np.take_along_axis(column * there, note, 1)[:, 0])
+        return np.stack([state.place % CHOICES, np.minimum(bar, BARS), tick, *echoes], 1)
+
+    def content(self, state: Draft) -> NDArray[np.int16]:
+        """Returns int16 [B, 37, 4]: a header (condition), then (bar, tick, pitch, duration) of each note.
+
+        Pitch 0 is padding, 1 a rest, 2 the lowest pitch; duration 0 is padding (or not chosen yet).
+        """
+        header = state.sheet[:, HORIZON + 1 :]
+        pitch, duration, onset = _notes(state)
+        bar, tick = _position(onset, header[:, :1], header[:, 2:3])
+        notes = np.stack([bar, tick, pitch, duration], -1) * (pitch > 0)[..., None]
+        return np.concatenate([header[:, None], notes], 1).astype(np.int16)
+
+    def condition(self, contents: Array) -> Ints:
+        """Returns the header rows: metre, mode, upbeat, closing."""
+        return np.asarray(contents[:, 0], np.int16)
+
+    def demonstrations(self, contents: Array) -> Ints:
+        """Returns the choices int16 [N, 72] that write the phrases."""
+        contents = np.asarray(contents)
+        actions = np.zeros((len(contents), HORIZON), np.int16)
+        actions[:, 0::CHOICES] = np.maximum(contents[:, 1:, 2] - 1, 0)
+        actions[:, 1::CHOICES] = np.where(contents[:, 1:, 3] > 0, contents[:, 1:, 3] - 1 + NUM_PITCHES, 0)
+        state = self.initial(np.zeros(len(contents), np.uint64), self.condition(contents))
+        for t in range(HORIZON):
+            state, done = self.step(state, actions[:, t])
+        wrong = (self.content(state) != contents).any((1, 2)) | ~done
+        if wrong.any():
+            raise ValueError(
+                f"{wrong.sum()} of {len(contents)} phrases cannot be written (first: row {wrong.argmax()})"
+            )
+        return actions
+
+    def corpus(self, split: Split) -> NDArray[np.int16]:
+        """Returns the phrases of a split, int16 [N, 37, 4]."""
+        return _phrases(self._corpus, self._essen)[split][0]
+
+    def groups(self, split: Split) -> Ints:
+        """Returns the tune of each phrase, int [N]."""
+        return _phrases(self._corpus, self._essen)[split][1]
+
+    def tokens(self, contents: Array) -> Ints:
+        """Returns int [N, 36], one number per note (pitch and duration, 0 = padding): what copied runs are counted in."""
+        return np.asarray(contents[:, 1:, 2], np.int64) * len(TICKS) + contents[:, 1:, 3]
+
+    @functools.cached_property
+    def _headers(self) -> Ints:
+        return np.where(self._fixed >= 0, self._fixed, self.condition(self.corpus("train")))
+
+
+def _notes(state: Draft) -> tuple[Ints, Ints, Ints]:
+    """Returns pitch, duration (indices, 0 for none) and onset (ticks) of the notes, each [B, 36]."""
+    choices = state.sheet[:, :HORIZON]
+    pitch, duration = choices[:, 0::CHOICES], np.maximum(choices[:, 1::CHOICES] - NUM_PITCHES, 0)
+    ticks = TICKS[duration]
+    return pitch, duration, np.cumsum(ticks, 1, dtype=np.int16) - ticks
+
+
+def _position(onset: Ints, metre: Ints, upbeat: Ints) -> tuple[Ints, Ints]:
+    """Returns bar and tick within the bar; bar 0 holds the upbeat, full bars count from 1."""
+    length = BAR_TICKS[metre]
+    shifted = onset + length - UPBEAT_TICKS[upbeat]
+    return shifted // length, shifted % length
+
+
+def _parse_style(style: str | None) -> Ints:
+    """Returns the condition that a style fixes, -1 where it leaves it open."""
+    fixed = np.full(4, -1, np.int16)
+    words = {f"{beats}/{unit}": (0, i) for i, (beats, unit) in enumerate(METRES)}
+    words |= {mode: (1, i) for i, mode in enumerate(MODES)} | {"opening": (3, 0), "closing": (3, 1)}
+    for word in (style or "").split():
+        if word not in words:
+            raise ValueError(f"style {word!r} is unknown; use words of: {', '.join(words)}")
+        column, value = words[word]
+        fixed[column] = value
+    return fixed
+
+
+def _cut(strain: Strain) -> list[NDArray[np.int16]]:
+    """Cuts a strain into phrases of four bars, at its upbeat; leaves out what the tables do not hold."""
+    metre = (4, 4) if strain.metre == (2, 2) else strain.metre
+    if metre not in METRES or strain.mode not in MODES or strain.upbeat not in UPBEATS:
+        return []
+    header = np.array([METRES.index(metre), MODES.index(strain.mode), UPBEATS.index(strain.upbeat), 0], np.int16)
+    length = BARS * int(BAR_TICKS[header[0]])
+    ends = np.cumsum(strain.notes[:, 1])
+    starts = ends - strain.notes[:, 1]
+    to_c = (6 - strain.tonic) % 12 - 6  # the shorter way, so that tunes keep their register
+    phrases = []
+    for begin in range(0, int(ends[-1]) - length + 1, length):
+        inside = (ends > begin) & (starts < begin + length)
+        notes = strain.notes[inside]
+        if notes[:, 1].sum() != length or not 2 <= len(notes) <= NOTES or not np.isin(notes[:, 1], DURATIONS).all():
+            continue  # a note hangs over the cut, too many notes, or an odd duration
+        midi = notes[:, 0] + to_c
+        if ((notes[:, 0] >= 0) & ((midi < PITCHES[0]) | (midi > PITCHES[-1]))).any():
+            continue
+        phrase = np.zeros((1 + NOTES, 4), np.int16)
+        phrase[0] = header
+        phrase[0, 3] = begin + 2 * length > ends[-1]
+        rows = phrase[1 : 1 + len(notes)]
+        bar, tick = _position(starts[inside] - begin, header[0], header[2])
+        rows[:, 0], rows[:, 1] = bar, tick
+        rows[:, 2] = np.where(notes[:, 0] < 0, 1, midi - PITCHES[0] + 2)
+        rows[:, 3] = np.searchsorted(DURATIONS, notes[:, 1]) + 1
+        phrases.append(phrase)
+    return phrases
+
+
+@functools.cache
+def _phrases(corpus: str | None, essen: bool) -> dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]]:
+    """Returns phrases and tune numbers by split; a phrase that a tune repeats to the letter counts once."""
+    strains = load_strains(corpus, essen=essen)
+    found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {"train": {}, "validation": {}, "test": {}}
+    for strain, label in zip(strains, strains.labels, strict=True):
+        for phrase in _cut(strain):
+            found[label].setdefault((strain.tune, phrase.tobytes()), phrase)
+    empty = [split for split, phrases in found.items() if not phrases]
+    if empty:
+        raise ValueError(f"no {empty[0]} phrases of {BARS} bars in {corpus or 'the corpus'}: more tunes are needed")
+    return {
+        split: (np.stack(list(phrases.values())), np.array([tune for tune, _ in phrases], np.int64))
+        for split, phrases in found.items()
+    }

@@ -1,0 +1,199 @@
+"""The Gymnasium environment of any task: a batch of one."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, SupportsFloat
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .registry import load_task
+from .rewards import Rewards, Scorer
+from .task import Array, Bools, State, Task
+from .window import Window
+
+RENDER_MODES = ("human", "rgb_array", "ansi")
+FPS = 12
+"""Decisions shown per second: slow enough to follow, fast enough not to bore."""
+
+
+class TaskEnv(gym.Env[Array, np.int64]):
+    """Builds one content of a task, one decision at a time.
+
+    ## Action Space
+    ``Discrete(A)``. Legal actions stand in ``info["action_mask"]`` and ``action_masks()``. An illegal
+    action is replaced by a legal one, as ``task.legalise`` documents, and flagged by ``info["illegal_action"]``.
+
+    ## Observation Space
+    What ``task.observe`` tells: the work so far, the step, the condition.
+
+    ## Rewards
+    0 until the content is finished, then its score: see `musegym.envs.rewards.Rewards`.
+
+    ## Starting State
+    An empty work under a condition drawn as in the training works, or under
+    ``reset(options={"condition": [...]})``.
+
+    ## Episode End
+    Terminated when the content is finished, which ``info["content"]`` then holds. Never truncated.
+
+    ## Arguments
+    Plain data only, so that specs survive JSON and pickle.
+
+    Args:
+        task: ``"package.module:TaskClass"``.
+        render_mode: None, ``"human"`` (a window), ``"rgb_array"`` or ``"ansi"`` (text).
+        discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
+        rule_weight: weight of the task's rule reward.
+        corpus: the user's own works, for tasks that read them.
+        style: for tasks that have styles.
+        **kwargs: the task's own arguments.
+
+    ## Version History
+    * v0: first version.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": FPS}  # noqa: RUF012 - as Gymnasium declares it
+
+    def __init__(
+        self,
+        *,
+        task: str,
+        render_mode: str | None = None,
+        discriminator: str | None = None,
+        rule_weight: float = 0.0,
+        corpus: str | None = None,
+        style: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.render_mode = check_render_mode(render_mode)
+        self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
+        self.rewards = Rewards(self.task, discriminator, rule_weight)
+        self.observation_space = self.task.observation_space
+        self.action_space = gym.spaces.Discrete(self.task.num_actions)
+        self._state: State | None = None
+        self._ended = False
+        self._legal: Bools  # [1, A]
+        self._window = Window(type(self.task).__name__, FPS)
+
+    @property
+    def discriminator(self) -> Scorer | None:
+        """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
+        return self.rewards.discriminator
+
+    def set_discriminator(self, discriminator: Scorer) -> None:
+        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
+        self.rewards.discriminator = discriminator
+
+    def action_masks(self) -> Bools:
+        """Returns the legal actions, bool [A]."""
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before action_masks()")
+        legal: Bools = self._legal[0].copy()
+        return legal
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Starts an empty work.
+
+        Args:
+            seed: of all later starts; without it, the stream of starts goes on.
+            options: ``{"condition": [...]}`` starts under that condition.
+
+        Returns:
+            The observation, and ``info`` with ``action_mask``, int8 [A].
+        """
+        super().reset(seed=seed)
+        condition = check_condition(self.task, options, 1)
+        draw = self.np_random.bit_generator.random_raw()
+        self._state = self.task.initial(np.array([draw], np.uint64), condition)
+        self._ended = False
+        self._legal = self.task.action_mask(self._state)
+        if self.render_mode == "human":
+            self.render()
+        return self.task.observe(self._state)[0], {"action_mask": self._legal[0].astype(np.int8)}
+
+    def step(self, action: np.int64) -> tuple[Array, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Takes one decision.
+
+        Returns:
+            Observation, reward, terminated, truncated (never) and ``info`` with ``action_mask``,
+            ``illegal_action`` (only where True) and, at the end, ``content``.
+        """
+        if self._state is None or self._ended:
+            raise gym.error.ResetNeeded("call reset() before step(): there is no unfinished work")
+        index = operator.index(action)
+        if not 0 <= index < self.task.num_actions:
+            raise ValueError(f"action {index} is not in 0..{self.task.num_actions - 1}")
+        illegal = not self._legal[0, index]
+        self._state, done = self.task.step(self._state, np.array([index]))
+        self._legal = self.task.action_mask(self._state)
+        info: dict[str, Any] = {"action_mask": self._legal[0].astype(np.int8)}
+        if illegal:
+            info["illegal_action"] = True
+        reward = 0.0
+        self._ended = bool(done[0])
+        if self._ended:
+            contents = self.task.content(self._state)  # [1, ...]
+            reward = float(self.rewards(contents)[0])
+            info["content"] = contents[0]
+        if self.render_mode == "human":
+            self.render()
+        return self.task.observe(self._state)[0], reward, self._ended, False, info
+
+    def render(self) -> Any:
+        """Shows the work so far.
+
+        Returns:
+            uint8 [H, W, 3] in ``rgb_array`` mode, text in ``ansi`` mode, None in ``human`` mode.
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() shows nothing without a render_mode, which gym.make(..., render_mode=...) sets")
+            return None
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before render()")
+        content = self.task.content(self._state)[0]
+        if self.render_mode == "ansi":
+            return self.task.medium.describe(content)
+        frame = self.task.medium.render(content)
+        if self.render_mode == "rgb_array":
+            return frame
+        self._window.show(frame)
+        return None
+
+    def close(self) -> None:
+        """Closes the window, if there is one."""
+        self._window.close()
+
+
+def check_render_mode(render_mode: str | None) -> str | None:
+    """Returns ``render_mode``.
+
+    Raises:
+        ValueError: it is not one of `RENDER_MODES`.
+    """
+    if render_mode not in (None, *RENDER_MODES):
+        raise ValueError(f"render_mode must be None or one of {', '.join(RENDER_MODES)}, not {render_mode!r}")
+    return render_mode
+
+
+def check_condition(task: Task[Any], options: dict[str, Any] | None, rows: int) -> NDArray[np.int64] | None:
+    """Returns the condition in ``options`` for each row, int [B, C], or None where there is none.
+
+    Raises:
+        ValueError: the task has no conditions, or not this one.
+    """
+    if not options or options.get("condition") is None:
+        return None
+    if task.condition_space is None:
+        raise ValueError(f"{type(task).__name__} has no conditions, yet options['condition'] was given")
+    nvec = task.condition_space.nvec
+    given = np.asarray(options["condition"])
+    if (
+        given.dtype.kind not in "iu"
+        or given.shape not in ((len(nvec),), (rows, len(nvec)))
+        or not ((given >= 0) & (given < nvec)).all()
+    ):
+        raise ValueError(f"options['condition'] must be integers [C] or [{rows}, C] below {nvec.tolist()}")
+    return np.broadcast_to(given, (rows, len(nvec))).astype(np.int64)

@@ -1,0 +1,171 @@
+"""The contract of a domain: what can be built, one decision at a time, for a batch of rows at once.
+
+A *content* is a finished work (a melody, a drawing). Building it is an episode of at most
+``horizon`` discrete decisions. Everything here is batched numpy: ``B`` rows are built in parallel,
+and a single environment is a batch of one, so that the dynamics of a domain are written once.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+Bools = NDArray[np.bool_]
+Array = NDArray[Any]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclasses.dataclass
+class State:
+    """Where each of B rows stands. Subclasses add arrays, all of which have the rows as first axis."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, dataclasses.fields(self)[0].name))
+
+    def take(self, rows: Array) -> Self:
+        """Returns a copy of the given rows (indices or boolean mask)."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
+    def put(self, rows: Array, other: Self) -> None:
+        """Overwrites the given rows with those of ``other``, in order."""
+        for field in dataclasses.fields(self):
+            getattr(self, field.name)[rows] = getattr(other, field.name)
+
+
+S = TypeVar("S", bound=State)
+
+
+class Medium(abc.ABC):
+    """How one kind of content is shown, heard, written to files and measured; shared by domains."""
+
+    kind: Literal["sequence", "grid", "image"]
+    """Picks the encoders of discriminators and judges."""
+
+    @abc.abstractmethod
+    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+        """Draws a content as uint8 [H, W, 3]; ``upto`` shows only what its first ``upto`` decisions built."""
+
+    @abc.abstractmethod
+    def describe(self, content: Array) -> str:
+        """Renders a content as text, for terminals and logs."""
+
+    @abc.abstractmethod
+    def export(self, content: Array, path: Path) -> list[Path]:
+        """Writes a content to files named after ``path`` (its suffix is replaced); returns what was written."""
+
+    @abc.abstractmethod
+    def metrics(self, contents: Array) -> dict[str, float]:
+        """Measures a population of contents [N, ...]; every key is documented with its source."""
+
+
+class Task(abc.ABC, Generic[S]):
+    """The batched dynamics and data of one domain; B rows, T = ``horizon`` decisions, A = ``num_actions``.
+
+    Rows are independent: what happens to one never depends on its neighbours. What ``observe``,
+    ``action_mask`` and ``content`` return is fresh: later steps leave it alone.
+    """
+
+    horizon: int
+    num_actions: int
+    content_space: gym.Space[Any]
+    observation_space: gym.Space[Any]
+    condition_space: gym.spaces.MultiDiscrete | None = None
+    """Style, key, metre ...: seen by policy and discriminator alike; None where there is none."""
+    one_to_one: bool = True
+    """Whether each content has exactly one building sequence, so that log-probabilities are exact."""
+    medium: Medium
+    clock_sizes: tuple[int, ...]
+    """Upper bounds (exclusive) of the columns of ``clock``."""
+    data_hint: ClassVar[str] = ""
+    """What must be installed for ``corpus`` to work, for ``musegym list``."""
+
+    @abc.abstractmethod
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> S:
+        """Returns B empty works.
+
+        Args:
+            draws: uint64 [B], one uniform draw per row: all the randomness of a start.
+            condition: int [B, C] to start from; drawn as in the training works where None.
+        """
+
+    @abc.abstractmethod
+    def step(self, state: S, actions: Ints) -> tuple[S, Bools]:
+        """Applies actions int [B]; returns the new state and whether each row is finished, bool [B].
+
+        An illegal action is replaced by ``legalise``; a row that was already finished stays as it
+        is. The state handed in may be reused in place: keep ``state.take(...)`` for later use.
+        """
+
+    @abc.abstractmethod
+    def action_mask(self, state: S) -> Bools:
+        """Returns the legal actions, bool [B, A]; at least one per row, finished rows included."""
+
+    @abc.abstractmethod
+    def legalise(self, state: S, actions: Ints) -> Ints:
+        """Returns the actions [B] that ``step`` would really take: illegal ones replaced as documented."""
+
+    @abc.abstractmethod
+    def observe(self, state: S) -> Array:
+        """Returns flat, Markov observations [B, ...]: the work so far, the step, the condition."""
+
+    @abc.abstractmethod
+    def restore(self, observations: Array) -> S:
+        """Inverts ``observe``: returns the states that look like observations [B, ...]."""
+
+    @abc.abstractmethod
+    def clock(self, state: S) -> Ints:
+        """Returns int [B, K]: where in the work the next decision falls (step, beat, cell ...).
+
+        Small integers below ``clock_sizes`` that a recurrent policy embeds beside its last action;
+        functions of the state alone. The simplest clock is the step.
+        """
+
+    @abc.abstractmethod
+    def content(self, state: S) -> Array:
+        """Returns the works as they stand, [B, ...]; elements of ``content_space`` once finished."""
+
+    @abc.abstractmethod
+    def condition(self, contents: Array) -> Ints:
+        """Returns the conditions int [N, C] of works; C = 0 where ``condition_space`` is None."""
+
+    @abc.abstractmethod
+    def demonstrations(self, contents: Array) -> Ints:
+        """Inverts building: int [N, T] actions, padded with 0, that build the contents.
+
+        Raises:
+            ValueError: a content cannot be built.
+        """
+
+    @abc.abstractmethod
+    def corpus(self, split: Split) -> Array:
+        """Returns the real works of a split, [N, ...]; every one of them can be built."""
+
+    def groups(self, split: Split) -> Ints:
+        """Returns int [N], equal for works of ``corpus(split)`` that are related (parts of one tune).
+
+        Judges and bootstraps resample groups, never single works. By default each work is its own.
+        """
+        return np.arange(len(self.corpus(split)))
+
+    def rules(self, contents: Array) -> Floats:
+        """Returns the rule reward float [N] of finished works; 0 where the domain has no rules."""
+        return np.zeros(len(contents), np.float32)
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task: plain data only."""
+        return {}
+
+    def __reduce__(self) -> tuple[functools.partial[Self], tuple[()]]:
+        # A task is what its arguments make of it: corpora and tables are rebuilt, not sent.
+        return functools.partial(type(self), **self.kwargs()), ()

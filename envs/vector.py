@@ -1,0 +1,260 @@
+"""The native Gymnasium vector environment of any task: the same dynamics as `TaskEnv`, n rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from .draws import Draws
+from .registry import load_task
+from .rewards import Rewards, Scorer
+from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
+from .task import Array, Bools, Ints, State, Task
+from .window import Window, tile
+
+TILES = 64
+"""Rows that a picture shows at most."""
+
+
+class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
+    """Builds n contents of a task at once.
+
+    Row i of ``reset(seed=s)`` goes through exactly what a `TaskEnv` goes through after ``reset(seed=s + i)``,
+    and ``info`` holds what Gymnasium's ``SyncVectorEnv`` of such environments would, in all three autoreset
+    modes. Spaces, rewards and episodes are described there.
+
+    With autoreset disabled, rows that are finished ignore actions, stay terminated and earn nothing more until
+    ``reset(options={"reset_mask": ...})`` starts them again.
+
+    Args:
+        num_envs: n.
+        task: ``"package.module:TaskClass"``.
+        render_mode: None, ``"human"``, ``"rgb_array"`` (one tiled picture of the first 64 rows) or ``"ansi"``.
+        autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``.
+        discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
+        rule_weight: weight of the task's rule reward.
+        corpus: the user's own works, for tasks that read them.
+        style: for tasks that have styles.
+        **kwargs: the task's own arguments.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        task: str,
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        discriminator: str | None = None,
+        rule_weight: float = 0.0,
+        corpus: str | None = None,
+        style: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        try:
+            self.autoreset_mode = AutoresetMode(autoreset_mode)
+        except ValueError as error:
+            modes = ", ".join(repr(mode.value) for mode in AutoresetMode)
+            raise ValueError(f"autoreset_mode must be one of {modes}, not {autoreset_mode!r}") from error
+        self.num_envs = num_envs
+        self.render_mode = check_render_mode(render_mode)
+        self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
+        self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
+        self.rewards = Rewards(self.task, discriminator, rule_weight)
+        self.single_observation_space = self.task.observation_space
+        self.single_action_space = gym.spaces.Discrete(self.task.num_actions)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._draws = Draws(num_envs)
+        self._state: State | None = None
+        self._legal: Bools  # [n, A]
+        self._waiting: Ints = np.zeros(0, np.int64)  # rows that are finished and not yet started again
+        self._firsts = np.arange(num_envs) * self.task.num_actions  # [n], where rows begin in the flat mask
+        self._window = Window(f"{type(self.task).__name__} x {num_envs}", FPS)
+
+    @property
+    def discriminator(self) -> Scorer | None:
+        """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
+        return self.rewards.discriminator
+
+    def set_discriminator(self, discriminator: Scorer) -> None:
+        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
+        self.rewards.discriminator = discriminator
+
+    @property
+    def np_random_seed(self) -> Any:
+        """The seeds of the rows, in order; None for a row that never had one."""
+        return tuple(self._draws.seeds)
+
+    def action_masks(self) -> Bools:
+        """Returns the legal actions, bool [n, A]."""
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before action_masks()")
+        return self._legal.copy()
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Starts empty works.
+
+        Args:
+            seed: row i is seeded ``seed + i``, or ``seed[i]``; without it, the streams of starts go on.
+            options: ``"condition"``, int [C] or [n, C], to start under; ``"reset_mask"``, bool [n], for the
+                rows to start (all others stay as they are, and have no entry in ``info``).
+
+        Returns:
+            Observations [n, ...], and ``info`` with ``action_mask``, int8 [n, A].
+        """
+        n = self.num_envs
+        condition = check_condition(self.task, options, n)  # [n, C]
+        mask = None if options is None else options.get("reset_mask")
+        if mask is None:
+            rows = np.arange(n)
+        else:
+            if not (isinstance(mask, np.ndarray) and mask.shape == (n,) and mask.dtype == np.bool_ and mask.any()):
+                raise ValueError(f"options['reset_mask'] must be a bool array [{n}] with at least one True")
+            rows = np.flatnonzero(mask)
+            if self._state is None and len(rows) < n:
+                raise gym.error.ResetNeeded("the first reset() starts all rows: leave options['reset_mask'] out")
+        self._draws.seed(seed, rows)
+        fresh = self.task.initial(self._draws.take(rows), None if condition is None else condition[rows])
+        if self._state is None or len(rows) == n:
+            self._state = fresh
+        else:
+            self._state.put(rows, fresh)
+        self._waiting = np.setdiff1d(self._waiting, rows)
+        self._legal = self.task.action_mask(self._state)
+        info: dict[str, Any] = {}
+        if len(rows) == n:
+            _add(info, "action_mask", self._legal.astype(np.int8))
+        else:
+            _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, n)
+        self._show()
+        return self.task.observe(self._state), info
+
+    def step(
+        self, actions: Array
+    ) -> tuple[Array, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Takes one decision in every row, int [n].
+
+        Returns:
+            Observations, rewards, terminations, truncations (never) and ``info``, each with n rows.
+        """
+        state = self._state
+        if state is None:
+            raise gym.error.ResetNeeded("call reset() before step()")
+        n = self.num_envs
+        taken = self._checked(actions)  # [n]
+        legal = self._legal.ravel().take(self._firsts + taken)  # [n]
+        state, done = self.task.step(state, taken)
+        self._state = state
+        waiting = self._waiting
+        done = np.array(done)  # a copy: it goes to the caller
+        if len(waiting):
+            legal[waiting] = True
+            done[waiting] = False
+            if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+                state.put(waiting, self.task.initial(self._draws.take(waiting)))
+        finished = np.flatnonzero(done)
+        info: dict[str, Any] = {}
+        rewards = np.zeros(n)
+        if len(finished):
+            final = state.take(finished)
+            contents = self.task.content(final)  # [k, ...]
+            rewards[finished] = self.rewards(contents)
+            if self.autoreset_mode is AutoresetMode.SAME_STEP:
+                self._add_final(info, final, contents, legal, finished)
+                state.put(finished, self.task.initial(self._draws.take(finished)))
+            else:
+                _add_rows(info, "content", contents, finished, n)
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            self._waiting = finished
+        elif self.autoreset_mode is AutoresetMode.DISABLED:
+            done[waiting] = True
+            self._waiting = np.concatenate([waiting, finished])
+        self._legal = self.task.action_mask(state)
+        _add(info, "action_mask", self._legal.astype(np.int8))
+        if not legal.all():
+            _add(info, "illegal_action", ~legal, ~legal)
+        self._show()
+        return self.task.observe(state), rewards, done, np.zeros(n, np.bool_), info
+
+    def _checked(self, actions: Array) -> Ints:
+        """Returns a copy of the actions as int64 [n]."""
+        given = np.asarray(actions)
+        if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
+            raise ValueError(f"actions must be integers [{self.num_envs}], not {given.dtype} {list(given.shape)}")
+        taken = given.astype(np.int64)
+        # As unsigned numbers, negative ones are large: one pass checks both bounds.
+        if taken.view(np.uint64).max() >= self.task.num_actions:
+            raise ValueError(f"actions must be in 0..{self.task.num_actions - 1}")
+        return taken
+
+    def _add_final(self, info: dict[str, Any], final: State, contents: Array, legal: Bools, rows: Ints) -> None:
+        """Adds how the finished rows ended, before they start again; ``legal`` [n] is then of unfinished rows only."""
+        n = self.num_envs
+        observations = np.full(n, None, dtype=object)
+        for row, observation in zip(rows, self.task.observe(final), strict=True):
+            observations[row] = observation
+        last: dict[str, Any] = {}
+        _add_rows(last, "action_mask", self.task.action_mask(final).view(np.int8), rows, n)
+        illegal = rows[~legal[rows]]
+        if len(illegal):
+            _add_rows(last, "illegal_action", np.ones(len(illegal), np.bool_), illegal, n)
+            legal[rows] = True
+        _add_rows(last, "content", contents, rows, n)
+        ended = np.zeros(n, np.bool_)
+        ended[rows] = True
+        _add(info, "final_obs", observations, ended)
+        _add(info, "final_info", last, ended.copy())
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self.render()
+
+    def render(self) -> Any:
+        """Shows the works so far, at most the first `TILES`.
+
+        Returns:
+            One picture, uint8 [H, W, 3], in ``rgb_array`` mode, texts in ``ansi`` mode, None in ``human`` mode.
+        """
+        if self.render_mode is None:
+            gym.logger.warn("render() shows nothing without a render_mode, which make_vec(..., render_mode=...) sets")
+            return None
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before render()")
+        contents = self.task.content(self._state.take(np.arange(min(self.num_envs, TILES))))
+        if self.render_mode == "ansi":
+            return tuple(self.task.medium.describe(content) for content in contents)
+        picture = tile([self.task.medium.render(content) for content in contents])
+        if self.render_mode == "rgb_array":
+            return picture
+        self._window.show(picture)
+        return None
+
+    def close_extras(self, **_: Any) -> None:
+        """Closes the window, if there is one."""
+        self._window.close()
+
+
+def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = None) -> None:
+    """Adds what all rows have, or those in ``present`` [n], the way Gymnasium's vector environments do."""
+    info[key] = value
+    info[f"_{key}"] = np.ones(len(value), np.bool_) if present is None else present
+
+
+def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int) -> None:
+    """Adds what only ``rows`` [k] of n have: ``values`` [k, ...]; the other rows hold zeros."""
+    array = np.zeros((n, *values.shape[1:]), values.dtype)
+    present = np.zeros(n, np.bool_)
+    array[rows] = values
+    present[rows] = True
+    _add(info, key, array, present)
