@@ -1,0 +1,20 @@
+"""What looks real: discriminators of contents, and their training beside an agent."""
+
+from .discriminator import Discriminator, TaskLike, make_discriminator, pretrained
+from .networks import Architecture
+from .objectives import Settings
+from .trainer import DiscriminatorTrainer
+from .wrappers import CoTrainedEnv, CoTrainedVectorEnv, co_trained
+
+__all__ = [
+    "Architecture",
+    "CoTrainedEnv",
+    "CoTrainedVectorEnv",
+    "Discriminator",
+    "DiscriminatorTrainer",
+    "Settings",
+    "TaskLike",
+    "co_trained",
+    "make_discriminator",
+    "pretrained",
+]

@@ -1,0 +1,325 @@
+"""The discriminator: one logit per content, high for real; trained against contents that an agent made."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import files, objectives
+from .networks import Architecture, Dropout, build_network
+from .objectives import Settings
+
+Array = NDArray[Any]
+Pair = tuple[Tensor, Tensor]
+"""Contents int64 [B, L, C] and conditions int64 [B, K]."""
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+SCORING_ROWS = 1024
+"""Contents scored at a time: bounds memory, changes no result."""
+
+
+class _Medium(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+
+class TaskLike(Protocol):
+    """What discriminators need to know of a task."""
+
+    @property
+    def content_space(self) -> gym.Space[Any]:
+        """Of one content."""
+
+    @property
+    def condition_space(self) -> gym.spaces.MultiDiscrete | None:
+        """Of one condition."""
+
+    @property
+    def medium(self) -> _Medium:
+        """Its ``kind`` picks the network."""
+
+    def condition(self, contents: Array) -> Array:
+        """Returns the conditions [N, K] of contents."""
+
+    def corpus(self, split: Literal["train", "validation", "test"]) -> Array:
+        """Returns the real contents of a split."""
+
+
+class Discriminator:
+    """A trainable judge of contents.
+
+    Contents are int [B, *shape]; conditions int [B, K], seen beside them where the task has any. Where the
+    contents' first row begins with the condition, conditions may be left out: they are read from there.
+
+    Dropout draws from this object's own generator, so that updates depend on nothing but their arguments and
+    ``state_dict``. Initialisation draws from torch's generator, seeded for its duration, then put back.
+
+    Args:
+        architecture: The network.
+        settings: How it learns.
+        seed: Of initial weights and dropout.
+        device: A torch device, or "auto": CUDA where there is one.
+    """
+
+    def __init__(
+        self, architecture: Architecture, settings: Settings | None = None, *, seed: int = 0, device: str = "cpu"
+    ) -> None:
+        self.architecture = architecture
+        self.settings = settings or Settings()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.updates = 0
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.network = build_network(architecture).to(self.device).eval()
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        for module in self.network.modules():
+            if isinstance(module, Dropout):
+                module.generator = self.generator
+        s = self.settings
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), s.learning_rate, betas=s.betas, weight_decay=s.weight_decay
+        )
+
+    def logits(self, contents: Array, conditions: Array | None = None) -> NDArray[np.float32]:
+        """Returns raw logits float32 [B], high for real, in evaluation mode; ``rewards`` clips them."""
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(contents), SCORING_ROWS):
+                rows = slice(start, start + SCORING_ROWS)
+                parts.append(
+                    self.network(*self._tensors(contents[rows], None if conditions is None else conditions[rows]))
+                )
+        return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+
+    def rewards(
+        self, contents: Array, conditions: Array | None = None, limit: float = objectives.REWARD_LIMIT
+    ) -> NDArray[np.float32]:
+        """Returns logits clipped to +-limit, float32 [B]: see ``objectives.reward``."""
+        return objectives.reward(self.logits(contents, conditions), limit)
+
+    def update(
+        self,
+        real: Array,
+        fake: Array,
+        real_conditions: Array | None = None,
+        fake_conditions: Array | None = None,
+    ) -> dict[str, float]:
+        """Takes one optimiser step towards telling real [N, ...] from fake [M, ...] contents.
+
+        Returns:
+            loss: in nats, 1.386 at chance (``objectives.discriminator_loss``); accuracy: the mean of the accuracies
+            on real and on fake; real_logit and fake_logit: means; r1: the penalty before its weight, on updates
+            that take it; gradient_norm: before clipping.
+
+        Raises:
+            FloatingPointError: the loss or its gradient is not finite; the network is left as it was.
+        """
+        if not len(real) or not len(fake):
+            raise ValueError("a discriminator update needs at least one real and one fake content")
+        s, network = self.settings, self.network.train()
+        real_x, fake_x = self._tensors(real, real_conditions), self._tensors(fake, fake_conditions)
+        both = torch.cat((real_x[0], fake_x[0])), torch.cat((real_x[1], fake_x[1]))
+        logits = network(*both)
+        real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
+        loss = objectives.discriminator_loss(real_logits, fake_logits, s.label_smoothing)
+        total, stats = loss, {"loss": loss.item()}
+        if s.r1 and self.updates % s.r1_every == 0:
+            # cuDNN's recurrent networks have no second derivative; torch's own, as on the CPU, do.
+            with torch.backends.cudnn.flags(enabled=False):
+                embedded = network.embed(*self._penalised(real_x, fake_x))
+                penalty = objectives.r1_penalty(network.score(embedded), embedded.values)
+            total = total + s.r1 * s.r1_every * penalty
+            stats["r1"] = penalty.item()
+        self.optimizer.zero_grad()
+        torch.autograd.backward(total)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), s.clip).item()
+        network.eval()
+        if not np.isfinite(total.item()) or not np.isfinite(norm):
+            raise FloatingPointError(
+                f"the discriminator's loss is {total.item()}, its gradient {norm}, at update {self.updates}: "
+                "lower its learning_rate, or raise r1"
+            )
+        self.optimizer.step()
+        self.updates += 1
+        right = 0.5 * ((real_logits > 0).float().mean() + (fake_logits < 0).float().mean())
+        means = {"real_logit": real_logits.mean().item(), "fake_logit": fake_logits.mean().item()}
+        return stats | means | {"accuracy": right.item(), "gradient_norm": norm}
+
+    def _penalised(self, real: Pair, fake: Pair) -> Pair:
+        """Returns what the R1 penalty is taken on: the first few of real contents, and of fakes as settings say."""
+        if not self.settings.r1_on_fake:
+            return real[0][: self.settings.r1_rows], real[1][: self.settings.r1_rows]
+        half = (self.settings.r1_rows + 1) // 2
+        return torch.cat((real[0][:half], fake[0][:half])), torch.cat((real[1][:half], fake[1][:half]))
+
+    def _tensors(self, contents: Array, conditions: Array | None) -> Pair:
+        """Checks contents and conditions; returns int64 [B, L, C] and [B, K] on the device."""
+        a = self.architecture
+        contents = self._integers("contents", contents, a.shape).reshape(len(contents), -1, len(a.sizes))
+        _check_range("contents", contents, a.sizes)
+        K = len(a.condition_sizes)
+        if conditions is None and K and not a.conditions_in_header:
+            raise ValueError("this discriminator sees conditions: pass conditions=task.condition(contents)")
+        if conditions is None or not K:
+            conditions = contents[:, 0, :K]
+        conditions = self._integers("conditions", conditions, (K,))
+        if len(conditions) != len(contents):
+            raise ValueError(f"{len(contents)} contents need as many conditions, got {len(conditions)}")
+        _check_range("conditions", conditions, a.condition_sizes)
+        as_tensor = [torch.from_numpy(values.astype(np.int64)).to(self.device) for values in (contents, conditions)]
+        return as_tensor[0], as_tensor[1]
+
+    @staticmethod
+    def _integers(name: str, values: Array, shape: tuple[int, ...]) -> Array:
+        values = np.asarray(values)
+        if values.shape[1:] != shape or values.ndim != 1 + len(shape) or values.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} must be integers of shape [B, {', '.join(map(str, shape))}], "
+                f"got {values.dtype} of shape {list(values.shape)}"
+            )
+        return values
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that later updates depend on, as plain data and tensors, copied."""
+        names: dict[Tensor, str] = {parameter: name for name, parameter in self.network.named_parameters()}
+        moments = {
+            f"{names[parameter]}:{key}": value.detach().clone()
+            for parameter, state in self.optimizer.state.items()
+            for key, value in state.items()
+        }
+        return {
+            "architecture": files.plain(self.architecture),
+            "settings": files.plain(self.settings),
+            "updates": self.updates,
+            "network": {name: value.detach().clone() for name, value in self.network.state_dict().items()},
+            "moments": moments,
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict`` of a discriminator made alike, bit for bit on the same kind of device.
+
+        Raises:
+            ValueError: the state is of another architecture, or of other settings.
+        """
+        for name, own in (("architecture", self.architecture), ("settings", self.settings)):
+            if state[name] != files.plain(own):
+                raise ValueError(
+                    f"this checkpoint's discriminator has another {name}: {state[name]}, not {files.plain(own)}"
+                )
+        self._load_weights(state["network"])
+        parameters = dict(self.network.named_parameters())
+        self.optimizer.state.clear()
+        for key, value in state["moments"].items():
+            name, _, moment = key.rpartition(":")
+            parameter = parameters[name]
+            # Adam keeps its count of steps on the CPU.
+            moved = value.clone() if moment == "step" else value.to(parameter.device, copy=True)
+            self.optimizer.state[parameter][moment] = moved
+        if state["generator"].shape == self.generator.get_state().shape:
+            self.generator.set_state(state["generator"].cpu())
+        self.updates = int(state["updates"])
+
+    def _load_weights(self, weights: dict[str, Tensor]) -> None:
+        own = self.network.state_dict()
+        if not isinstance(weights, dict) or set(weights) != set(own):
+            raise ValueError("its weights are not those of its architecture")
+        for name, value in weights.items():
+            if not isinstance(value, Tensor) or value.shape != own[name].shape or not value.is_floating_point():
+                raise ValueError(f"its weight {name} is not a floating-point tensor of shape {list(own[name].shape)}")
+            if not value.isfinite().all():
+                raise ValueError(f"its weight {name} is not finite")
+        self.network.load_state_dict(weights)
+
+    def save(self, path: str | Path, half: bool = False) -> Path:
+        """Writes one file that ``load`` reads, without what only training needs.
+
+        Args:
+            path: Replaced as a whole, or not at all.
+            half: Stores 16-bit weights: half the size, for shipping; logits move by about 0.01.
+        """
+        files.write(
+            Path(path), files.Saved(self.architecture, self.settings, self.updates, self.network.state_dict()), half
+        )
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, seed: int = 0, device: str = "cpu") -> Discriminator:
+        """Reads what ``save`` wrote, executing nothing of it; training may go on with fresh optimiser moments.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, doctored or something else.
+        """
+        saved = files.read(Path(path))
+        discriminator = cls(saved.architecture, saved.settings, seed=seed, device=device)
+        try:
+            discriminator._load_weights(saved.weights)
+        except ValueError as error:
+            raise files.unusable(Path(path), error) from error
+        discriminator.updates = saved.updates
+        return discriminator
+
+
+def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
+    """Builds an untrained discriminator for a task's contents.
+
+    Args:
+        task: A task.
+        seed: Of initial weights and dropout.
+        device: A torch device, or "auto".
+        **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1).
+    """
+    shaping, learning = ({field.name for field in dataclasses.fields(cls)} for cls in (Architecture, Settings))
+    unknown = set(options) - shaping - learning
+    if unknown:
+        raise ValueError(f"discriminators have no options {sorted(unknown)}; there are {sorted(shaping | learning)}")
+    space = task.content_space
+    if not isinstance(space, gym.spaces.MultiDiscrete):
+        raise ValueError(f"discriminators score contents of a MultiDiscrete space, not of {space}")
+    nvec = np.asarray(space.nvec)
+    sizes = nvec.reshape(-1, nvec.shape[-1] if nvec.ndim == 2 else 1).max(0)
+    conditions = np.zeros(0, int) if task.condition_space is None else np.asarray(task.condition_space.nvec)
+    K, header = len(conditions), False
+    if 0 < K <= len(sizes):
+        some = task.corpus("train")[:1000]
+        header = np.array_equal(some.reshape(len(some), -1, len(sizes))[:, 0, :K], task.condition(some))
+    architecture = Architecture(
+        kind=task.medium.kind,
+        shape=tuple(map(int, nvec.shape)),
+        sizes=tuple(map(int, sizes)),
+        condition_sizes=tuple(map(int, conditions)),
+        conditions_in_header=header,
+        **{name: options[name] for name in shaping & set(options)},
+    )
+    settings = Settings(**{name: options[name] for name in learning & set(options)})
+    return Discriminator(architecture, settings, seed=seed, device=device)
+
+
+def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:
+    """Loads the discriminator that ships for a task, or for an environment id such as ``musegym/Melody-v0``."""
+    name = task if isinstance(task, str) else type(task).__name__.removesuffix("Task")
+    name = re.sub(r"-v\d+$", "", name.rpartition("/")[2])
+    path = PRETRAINED / f"{name}-D.zip"
+    if not path.is_file():
+        shipped = sorted(file.name.removesuffix("-D.zip") for file in PRETRAINED.glob("*-D.zip"))
+        raise ValueError(f"no pretrained discriminator ships for {name}; there are: {', '.join(shipped) or 'none'}")
+    return Discriminator.load(path, device=device)
+
+
+def _check_range(name: str, values: Array, sizes: tuple[int, ...]) -> None:
+    """Refuses values [..., C] that are negative or not below sizes [C]."""
+    if not values.size:
+        return
+    flat = values.reshape(-1, len(sizes))
+    if flat.min() < 0 or (flat.max(0) >= sizes).any():
+        raise ValueError(
+            f"{name} must be from 0 to below {list(sizes)}, got {flat.min(0).tolist()} to {flat.max(0).tolist()}"
+        )

@@ -1,0 +1,105 @@
+"""Losses and penalties of discriminators, each with its equation and source.
+
+Everywhere ``logits`` are high for real contents, D = sigmoid(logit), and losses are in nats.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+REWARD_LIMIT = 10.0
+"""Logits beyond +-10 (odds of 22,026 to 1) say nothing more about a content, but swamp the others of a batch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a discriminator learns."""
+
+    learning_rate: float = 5e-4
+    betas: tuple[float, float] = (0.5, 0.99)
+    """Adam's decay rates; the first is low, as an opponent that moves makes old gradients wrong."""
+    weight_decay: float = 1e-3
+    """Decoupled (AdamW: Loshchilov & Hutter 2019)."""
+    clip: float = 5.0
+    """Largest norm of a gradient step."""
+    label_smoothing: float = 0.0
+    r1: float = 0.1
+    """gamma of the R1 penalty; 0 turns it off."""
+    r1_every: int = 4
+    """The penalty is taken on every so many updates, its weight multiplied alike (StyleGAN2: Karras et al. 2020)."""
+    r1_rows: int = 64
+    """Contents of an update that the penalty is averaged over: second derivatives cost four times an update."""
+    r1_on_fake: bool = True
+    """Penalises gradients at fakes too (R1 + R2), which keeps the reward smooth where the agent is."""
+
+    def __post_init__(self) -> None:
+        numbers = (self.learning_rate, self.weight_decay, self.clip, self.label_smoothing, self.r1, *self.betas)
+        if not all(isinstance(value, int | float) and 0 <= value < 1e6 for value in numbers) or len(self.betas) != 2:
+            raise ValueError(f"settings of a discriminator must be numbers of at least 0, got {self}")
+        if not max(self.betas) < 1 or not self.label_smoothing < 0.5 or not self.learning_rate or not self.clip:
+            raise ValueError(f"betas below 1, label_smoothing below 0.5, learning_rate and clip above 0; got {self}")
+        if not all(type(value) is int and value > 0 for value in (self.r1_every, self.r1_rows)):
+            raise ValueError(
+                f"r1_every and r1_rows must be whole numbers from 1, got {self.r1_every!r}, {self.r1_rows!r}"
+            )
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Logistic loss ``-E_real[log D] - E_fake[log(1 - D)]`` (Goodfellow et al. 2014, equation 1); 2 log 2 at chance.
+
+    Its optimum is ``logit D = log p_data - log p_fake`` where both are shown equally often. With one-sided
+    label smoothing s (Salimans et al. 2016, section 3.4) the target for real is 1 - s, and the optimum becomes
+    ``log((1 - s) p_data) - log(p_fake + s p_data)``, bounded by ``log((1 - s) / s)``: no longer the ratio.
+
+    Args:
+        real_logits: float [N].
+        fake_logits: float [M].
+        label_smoothing: s in [0, 0.5).
+    """
+    real = F.softplus(-real_logits).mean()
+    if label_smoothing:
+        real = (1 - label_smoothing) * real + label_smoothing * F.softplus(real_logits).mean()
+    return real + F.softplus(fake_logits).mean()
+
+
+def r1_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
+    """Returns ``1/2 E ||d logit / d input||^2`` (R1: Mescheder et al. 2018, equation 9, without its gamma).
+
+    Contents are discrete, so the gradient is taken at their embeddings, which the networks normalise:
+    otherwise the tables could grow and the penalty vanish without the function getting any smoother.
+
+    Args:
+        logits: float [B].
+        inputs: Of any shape, with a graph to ``logits``, in which each entry belongs to one content.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), inputs, create_graph=True)
+    return 0.5 * gradient.square().sum() / len(logits)
+
+
+def nonsaturating_generator_loss(fake_logits: NDArray[np.floating]) -> float:
+    """Returns ``-E_fake[log D]`` (Goodfellow et al. 2014, section 3): what GANs usually report; log 2 at chance."""
+    return float(np.logaddexp(0.0, -fake_logits.astype(np.float64)).mean())
+
+
+def log_ratio_generator_loss(fake_logits: NDArray[np.floating]) -> float:
+    """Returns ``-E_fake[log D - log(1 - D)]``, an estimate of KL(fake || data) at the optimal D; 0 at chance.
+
+    It is minus the mean reward below, unclipped: the part of the agent's objective that D provides.
+    """
+    return -float(fake_logits.astype(np.float64).mean())
+
+
+def reward(logits: NDArray[np.floating], limit: float = REWARD_LIMIT) -> NDArray[np.float32]:
+    """Returns ``clip(log D - log(1 - D), -limit, limit)``, the clipped logit, float32 [B].
+
+    At D's optimum it is the log density ratio. ``-log(1 - D)``, which much imitation code uses instead, is
+    always positive and so rewards long episodes.
+    """
+    clipped: NDArray[np.float32] = np.clip(logits, -limit, limit).astype(np.float32)
+    return clipped

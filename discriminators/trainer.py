@@ -1,0 +1,200 @@
+"""Co-training: a discriminator learns, beside any agent, to tell real contents from the agent's."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import files
+from .discriminator import Array, Discriminator, TaskLike
+from .networks import Architecture
+from .objectives import Settings
+
+
+class DiscriminatorTrainer:
+    """Trains one discriminator on a task's real contents against those an agent makes. Needs no framework.
+
+    Whatever wraps this (callbacks, agents, environments) shares ``discriminator`` by identity, and tells the
+    trainer what the current policy has made through ``observe``. Fakes of an update are half of the current
+    policy and half of past ones, so that the discriminator does not forget what it has already refused
+    (a history of fakes: Shrivastava et al. 2017, section 2.3). Real contents are of the train split only.
+
+    Args:
+        discriminator: What is trained.
+        task: Where real contents come from.
+        batch_size: Real contents of an update, and fakes.
+        updates_per_observe: Updates for each call of ``observe``; a fraction is carried over to later calls.
+        past: Number of past contents that are kept, the latest.
+        past_share: Share of an update's fakes that are past ones, as soon as there are any.
+        seed: Of the choice of contents.
+        frozen: ``observe`` leaves the discriminator as it is.
+        validate_every: Updates between measurements of ``train_minus_validation``.
+        validation_size: Contents of each split that are measured, always the same.
+    """
+
+    def __init__(
+        self,
+        discriminator: Discriminator,
+        task: TaskLike,
+        *,
+        batch_size: int = 128,
+        updates_per_observe: float = 1.0,
+        past: int = 5000,
+        past_share: float = 0.5,
+        seed: int = 0,
+        frozen: bool = False,
+        validate_every: int = 100,
+        validation_size: int = 256,
+    ) -> None:
+        if min(batch_size, validate_every, validation_size) < 1 or updates_per_observe < 0 or past < 0:
+            raise ValueError(
+                "batch_size, validate_every and validation_size are at least 1; updates and past at least 0"
+            )
+        if not 0 <= past_share < 1:
+            raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
+        self._options: dict[str, Any] = {
+            **{"batch_size": batch_size, "updates_per_observe": updates_per_observe, "past": past},
+            **{"past_share": past_share, "seed": seed, "frozen": frozen},
+            **{"validate_every": validate_every, "validation_size": validation_size},
+        }
+        self.discriminator = discriminator
+        self.task = task
+        self.batch_size, self.updates_per_observe = batch_size, updates_per_observe
+        self.past_share, self.frozen, self.validate_every = past_share, frozen, validate_every
+        self.stats: dict[str, float] = {}
+        """The latest of every number: those of ``Discriminator.update``, ``updates`` and ``train_minus_validation``."""
+        self.log: list[dict[str, float]] = []
+        """``stats`` as it was at each measurement of ``train_minus_validation``."""
+        self._rng = np.random.default_rng(seed)
+        self._real = task.corpus("train")
+        if not len(self._real):
+            raise ValueError("the task's train split is empty: there is nothing real to learn from")
+        fixed = np.random.default_rng(0)
+        self._measured = [
+            contents[np.sort(fixed.permutation(len(contents))[:validation_size])]
+            for contents in (self._real, task.corpus("validation"))
+        ]
+        self._past = np.zeros((past, *self._real.shape[1:]), self._real.dtype)
+        self._past_seen = 0
+        self._due = 0.0
+
+    def observe(self, contents: Array) -> dict[str, float]:
+        """Learns from finished contents [N, ...] of the current policy, then keeps them as past ones.
+
+        Returns:
+            ``stats``, after the updates that were due; unchanged while frozen.
+        """
+        contents = np.asarray(contents)
+        if not len(contents):
+            return dict(self.stats)
+        if contents.shape[1:] != self._real.shape[1:]:
+            raise ValueError(f"contents must have shape [B, {self._real.shape[1:]}], got {contents.shape}")
+        if not self.frozen:
+            self._due += self.updates_per_observe
+            while self._due >= 1:
+                self._due -= 1
+                self._update(contents)
+        self._remember(contents)
+        return dict(self.stats)
+
+    def pretrain(self, sample: Callable[[int], Array], updates: int, draws: int = 512) -> dict[str, float]:
+        """Trains against a policy that stands still, so that it meets a discriminator that already sees something.
+
+        Args:
+            sample: Returns that many contents of the policy.
+            updates: How many; none while frozen.
+            draws: Contents sampled at a time, each used about once.
+        """
+        done = 0
+        while done < updates and not self.frozen:
+            contents = sample(draws)
+            turns = min(updates - done, max(1, len(contents) // self.batch_size))
+            for _ in range(turns):
+                self._update(contents)
+            done += turns
+            self._remember(contents)
+        return dict(self.stats)
+
+    def train_minus_validation(self) -> float:
+        """Returns the mean logit of train contents minus that of validation contents: above 0 as D memorises."""
+        train, validation = (
+            float(self.discriminator.logits(contents, self.task.condition(contents)).mean())
+            if len(contents)
+            else np.nan
+            for contents in self._measured
+        )
+        return train - validation
+
+    def _update(self, current: Array) -> None:
+        d, task, n = self.discriminator, self.task, self.batch_size
+        real = self._real[self._pick(len(self._real), n)]
+        kept = min(self._past_seen, len(self._past))
+        old = round(self.past_share * n) if kept else 0
+        fake = np.concatenate((current[self._pick(len(current), n - old)], self._past[self._pick(kept, old)]))
+        self.stats |= d.update(real, fake, task.condition(real), task.condition(fake))
+        self.stats["updates"] = d.updates
+        if d.updates % self.validate_every == 0:
+            self.stats["train_minus_validation"] = self.train_minus_validation()
+            self.log.append(dict(self.stats))
+
+    def _pick(self, available: int, n: int) -> Array:
+        """Draws n indices, each once where there are enough."""
+        if n > available:
+            return self._rng.integers(available, size=n)
+        return self._rng.choice(available, n, replace=False, shuffle=False)
+
+    def _remember(self, contents: Array) -> None:
+        if len(self._past):
+            contents = contents[-len(self._past) :]
+            self._past[(self._past_seen + np.arange(len(contents))) % len(self._past)] = contents
+            self._past_seen += len(contents)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that later calls depend on, the discriminator included: plain data and tensors."""
+        return {
+            "options": dict(self._options),
+            "discriminator": self.discriminator.state_dict(),
+            "past": torch.from_numpy(self._past[: self._past_seen].copy()),
+            "past_seen": self._past_seen,
+            "due": self._due,
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "stats": dict(self.stats),
+            "log": [dict(row) for row in self.log],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict`` of a trainer made alike, bit for bit.
+
+        Raises:
+            ValueError: it is of another discriminator, or of another size of past.
+        """
+        past = state["past"].cpu().numpy()
+        if past.shape != self._past[: state["past_seen"]].shape or past.dtype != self._past.dtype:
+            raise ValueError(
+                f"this checkpoint keeps {past.shape} past contents; the trainer was made for {self._past.shape}"
+            )
+        self.discriminator.load_state_dict(state["discriminator"])
+        self._past[: len(past)] = past
+        self._past_seen, self._due = int(state["past_seen"]), float(state["due"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self.stats, self.log = dict(state["stats"]), [dict(row) for row in state["log"]]
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any], task: TaskLike, device: str = "cpu") -> DiscriminatorTrainer:
+        """Rebuilds a trainer and its discriminator, which go on as the saved ones would."""
+        d = state["discriminator"]
+        architecture, settings = files.made(Architecture, d["architecture"]), files.made(Settings, d["settings"])
+        trainer = cls(Discriminator(architecture, settings, device=device), task, **state["options"])
+        trainer.load_state_dict(state)
+        return trainer
+
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """Returns the names of the keyword-only arguments."""
+        parameters = inspect.signature(cls).parameters.values()
+        return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)

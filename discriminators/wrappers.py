@@ -1,0 +1,128 @@
+"""Co-training for any library that steps Gymnasium environments: a wrapper that feeds a trainer."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsFloat, overload
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from .discriminator import Array, make_discriminator
+from .trainer import DiscriminatorTrainer
+
+Env = gym.Env[Any, Any]
+
+
+class _Collector:
+    """Gathers finished contents until there are enough for the trainer to learn from."""
+
+    def __init__(self, trainer: DiscriminatorTrainer, every: int | None) -> None:
+        self.trainer = trainer
+        self.every = trainer.batch_size if every is None else every
+        if self.every < 1:
+            raise ValueError(f"every must be a number of contents of at least 1, got {every}")
+        self.parts: list[Array] = []
+
+    def add(self, contents: Array) -> None:
+        self.parts.append(contents)
+        if sum(map(len, self.parts)) >= self.every:
+            gathered, self.parts = np.concatenate(self.parts), []
+            self.trainer.observe(gathered)
+
+
+class CoTrainedEnv(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment whose discriminator learns from the contents that are finished in it."""
+
+    def __init__(self, env: Env, trainer: DiscriminatorTrainer, every: int | None = None) -> None:
+        super().__init__(env)
+        self.trainer = trainer
+        self._collector = _Collector(trainer, every)
+        _hand_over(env.unwrapped, trainer)
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Steps; an update of the discriminator changes later rewards only."""
+        result = self.env.step(action)
+        info = result[-1]
+        if "content" in info:
+            self._collector.add(np.asarray(info["content"])[None])
+        return result
+
+
+class CoTrainedVectorEnv(VectorWrapper):
+    """A vector environment whose discriminator learns from the contents that are finished in it."""
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], trainer: DiscriminatorTrainer, every: int | None = None) -> None:
+        super().__init__(env)
+        self.trainer = trainer
+        self._collector = _Collector(trainer, every)
+        _hand_over(env.unwrapped, trainer)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Steps; an update of the discriminator changes later rewards only."""
+        result = self.env.step(actions)
+        # Under SAME_STEP autoreset a row has already begun its next work; what it finished is in final_info.
+        for info in (result[-1], result[-1].get("final_info", {})):
+            if "content" in info:
+                self._collector.add(np.asarray(info["content"])[info["_content"]])
+        return result
+
+
+@overload
+def co_trained(
+    env: Env, trainer: DiscriminatorTrainer | None = None, *, every: int | None = None, **options: Any
+) -> CoTrainedEnv: ...
+@overload
+def co_trained(
+    env: VectorEnv[Any, Any, Any],
+    trainer: DiscriminatorTrainer | None = None,
+    *,
+    every: int | None = None,
+    **options: Any,
+) -> CoTrainedVectorEnv: ...
+def co_trained(
+    env: Env | VectorEnv[Any, Any, Any],
+    trainer: DiscriminatorTrainer | None = None,
+    *,
+    every: int | None = None,
+    **options: Any,
+) -> CoTrainedEnv | CoTrainedVectorEnv:
+    """Wraps an environment so that stepping it trains its discriminator, whatever does the stepping.
+
+    A factory, since Gymnasium has one class of wrappers for scalar environments and one for vectors.
+
+    Args:
+        env: A musegym environment, scalar or vector, wrapped or not.
+        trainer: Brings its discriminator along; a new one, of a new default discriminator, where None.
+        every: Finished contents between two calls of ``trainer.observe``; the trainer's batch size where None.
+        **options: Of ``DiscriminatorTrainer``, where it is made here.
+
+    Returns:
+        The wrapped environment, with the attribute ``trainer``.
+    """
+    if trainer is None:
+        task = _task(env.unwrapped)
+        trainer = DiscriminatorTrainer(make_discriminator(task, seed=options.get("seed", 0)), task, **options)
+    elif options:
+        raise ValueError(f"give either a trainer or the options {sorted(options)} of a new one")
+    if isinstance(env, VectorEnv):
+        return CoTrainedVectorEnv(env, trainer, every)
+    return CoTrainedEnv(env, trainer, every)
+
+
+def _task(env: Any) -> Any:
+    if hasattr(env, "task"):
+        return env.task
+    # Gymnasium's own vectors of scalar environments.
+    if hasattr(env, "get_attr"):
+        return env.get_attr("task")[0]
+    raise ValueError(f"{env} builds no contents: co_trained needs an environment of musegym")
+
+
+def _hand_over(env: Any, trainer: DiscriminatorTrainer) -> None:
+    if hasattr(env, "set_discriminator"):
+        env.set_discriminator(trainer.discriminator)
+    elif hasattr(env, "call"):
+        env.call("set_discriminator", trainer.discriminator)
+    else:
+        raise ValueError(f"{env} takes no discriminator: co_trained needs an environment of musegym")
