@@ -1,0 +1,8 @@
+"""Who builds: agents that learn from a discriminator, and adapters to Stable-Baselines3."""
+
+from .callbacks import DiscriminatorCallback
+from .dqn import AdversarialDQN
+from .generation import generate
+from .sb3 import TaskVecEnv, make_sb3_env
+
+__all__ = ["AdversarialDQN", "DiscriminatorCallback", "TaskVecEnv", "generate", "make_sb3_env"]

@@ -1,0 +1,520 @@
+"""AdversarialDQN: a soft, Munchausen DQN whose Boltzmann policy generates what a discriminator takes for real."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..discriminators.objectives import log_ratio_generator_loss, reward
+from ..envs.task import Array, Ints, Task
+from . import files
+from .episodes import EpisodeBuffer, Episodes, play, trace
+from .losses import path_residuals
+from .networks import RecurrentQ
+from .policies import BoltzmannPolicy
+from .sb3 import TaskVecEnv, make_sb3_env
+
+SAVED = (
+    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "cross_entropy", "buffer_size"),
+    *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
+    *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
+)
+"""Constructor arguments that a file keeps beside the learning rate."""
+COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
+EVALUATED = 512
+"""Episodes passed through the network at a time where no gradient is wanted."""
+
+
+class AdversarialDQN(OffPolicyAlgorithm):
+    """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
+
+    The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
+    optimum log p_data(x) - log p_pi(x). With the Munchausen term alpha log pi_target(a|s) in the reward, soft
+    Q-learning settles at p_data^(1 / (1 + tau (1 - alpha))): at the data for alpha = 1. See ``docs/algorithm.md``.
+
+    A round is: every row builds a content; the callback trains D on it; the policy takes one step on the joint
+    objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the current D:
+
+    * L_DQN: squared path consistency over ``n_steps`` (``losses.path_residuals``), of which the gradient of
+      L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
+    * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
+
+    Before the first round may come a warm start by maximum likelihood, then rounds in which D alone learns.
+
+    Papers: Mnih et al. 2015 (DQN), Nachum et al. 2017 (path consistency), Vieillard et al. 2020 (Munchausen),
+    Ho & Ermon 2016 (imitation by a discriminator), Goodfellow et al. 2014 (the discriminator).
+
+    Args:
+        policy: ``"auto"`` or a ``BoltzmannPolicy`` class.
+        env: from ``make_sb3_env``, or an id; its rows are the contents built in a round.
+        learning_rate: of the rounds, a number or SB3 schedule.
+        temperature: tau; the reward is divided by it.
+        alpha: Munchausen weight.
+        n_steps: length of consistent paths; None reaches the end of the episode.
+        demonstrations: real episodes in a batch.
+        replayed: past episodes in a batch.
+        cross_entropy: weight of the negative log-likelihood of the real episodes.
+        buffer_size: past episodes that are kept.
+        target_update_interval: updates between copies to the target network.
+        warm_start: updates by maximum likelihood before the first round.
+        warm_start_learning_rate: their first rate; it falls to zero linearly.
+        lead: rounds in which only D learns, before the policy moves.
+        schedule: shares of the budget for warm start and lead, instead of the counts, where ``budget`` is set.
+        batch_size: real episodes in an update of the warm start.
+        weight_decay: decoupled, of AdamW.
+        max_grad_norm: largest norm of a gradient.
+        gradient_steps: policy updates per round.
+        discriminator: a frozen D for learning without ``DiscriminatorCallback``.
+        policy_kwargs: ``hidden``, ``embedding`` and ``dropout`` of the network.
+        stats_window_size: episodes over which statistics are taken.
+        tensorboard_log: folder for TensorBoard.
+        verbose: 0, 1 or 2, as in SB3.
+        seed: of everything.
+        device: "cpu", "cuda" or "auto".
+        _init_setup_model: as in SB3.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"auto": BoltzmannPolicy}
+    policy: BoltzmannPolicy
+    env: VecEnv
+
+    def __init__(
+        self,
+        policy: str | type[BoltzmannPolicy] = "auto",
+        env: GymEnv | str = "musegym/Melody-v0",
+        learning_rate: float | Schedule = 5e-4,
+        *,
+        temperature: float = 1.0,
+        alpha: float = 1.0,
+        n_steps: int | None = None,
+        demonstrations: int = 128,
+        replayed: int = 0,
+        cross_entropy: float = 1.0,
+        buffer_size: int = 5_000,
+        target_update_interval: int = 5,
+        warm_start: int = 0,
+        warm_start_learning_rate: float = 4e-3,
+        lead: int = 0,
+        schedule: tuple[float, float] = (0.0, 0.0),
+        batch_size: int = 128,
+        weight_decay: float = 0.01,
+        max_grad_norm: float = 1.0,
+        gradient_steps: int = 1,
+        discriminator: Discriminator | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "cpu",
+        _init_setup_model: bool = True,
+    ) -> None:
+        if temperature <= 0 or not 0 <= alpha <= 1:
+            raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {temperature} and {alpha}")
+        if not 0 <= sum(schedule) <= 1 or min(schedule) < 0:
+            raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
+        arguments = {name: value for name, value in locals().items() if name in SAVED}
+        super().__init__(
+            policy,
+            make_sb3_env(env, seed=seed, discriminator="none") if isinstance(env, str) else env,
+            learning_rate,
+            buffer_size=buffer_size,
+            learning_starts=0,
+            batch_size=batch_size,
+            gamma=1.0,
+            gradient_steps=gradient_steps,
+            policy_kwargs=dict(policy_kwargs or {}),
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            device=device,
+            support_multi_env=True,
+            monitor_wrapper=False,
+            seed=seed,
+            sde_support=False,
+            supported_action_spaces=(gym.spaces.Discrete,),
+        )
+        self.arguments = arguments
+        self.temperature, self.alpha = temperature, alpha
+        self.n_steps = self.task.horizon if n_steps is None else n_steps
+        self.demonstrations, self.replayed, self.cross_entropy = demonstrations, replayed, cross_entropy
+        self.target_update_interval = target_update_interval
+        self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
+        self.lead, self.schedule = lead, schedule
+        self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
+        self.discriminator = discriminator
+        self.budget: Callable[[], float] | None = None
+        """Returns the share of the budget spent, 0..1, where time and not steps ends the run."""
+        self.trainer: DiscriminatorTrainer | None = None
+        """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
+        self.warm_updates = self.lead_rounds = self._rounds = 0
+        self._queue: list[Ints] = []
+        if _init_setup_model:
+            self._setup_model()
+
+    @functools.cached_property
+    def task(self) -> Task[Any]:
+        """The domain of the environment."""
+        try:
+            task = self.env.get_attr("task")[0]
+        except AttributeError:
+            task = None
+        if not isinstance(task, Task):
+            raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
+        return task
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        seed = 0 if self.seed is None else self.seed
+        self.policy = self.policy_class(
+            self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
+        ).to(self.device)
+        # The low first beta suits an objective that moves; see docs/algorithm.md.
+        self.policy.optimizer = torch.optim.AdamW(
+            self.q_net.parameters(), self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
+        )
+        self.imitator = torch.optim.AdamW(
+            self.q_net.parameters(), self.warm_start_learning_rate, betas=(0.9, 0.99), weight_decay=self.weight_decay
+        )
+        self.rng = np.random.default_rng(seed)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.q_net.dropout.generator = self.generator
+        self.episodes = EpisodeBuffer(self.buffer_size)
+        self.rule_weight = float(self.env.get_attr("rewards")[0].rule_weight)
+
+    @property
+    def q_net(self) -> RecurrentQ:
+        """The Q-network."""
+        return self.policy.q_net
+
+    @functools.cached_property
+    def real(self) -> Episodes:
+        """The episodes that build the training works: demonstrations."""
+        return trace(self.task, self.task.corpus("train"))
+
+    @functools.cached_property
+    def held_out(self) -> Episodes:
+        """The episodes that build some validation works."""
+        return trace(self.task, self.task.corpus("validation")[:EVALUATED])
+
+    # Learning
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 10,
+        tb_log_name: str = "AdversarialDQN",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        """Learns for so many environment steps.
+
+        Args:
+            total_timesteps: environment steps, that is decisions in unfinished episodes; warm start apart.
+            callback: a ``DiscriminatorCallback``, alone or among others.
+            log_interval: rounds (of the warm start: tens of updates) between reports.
+            tb_log_name: of the TensorBoard run.
+            reset_num_timesteps: False goes on counting.
+            progress_bar: shows one.
+
+        Raises:
+            ValueError: nothing would train D, and no frozen one was given.
+        """
+        total_timesteps, callback = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        callback.on_training_start(locals(), globals())
+        if self.discriminator is None:
+            raise ValueError(
+                "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
+                "or AdversarialDQN(discriminator=...) for a frozen one"
+            )
+        going = True
+        while going and self.num_timesteps < total_timesteps:
+            callback.on_rollout_start()
+            if self._warming_up():
+                for _ in range(10):
+                    self._imitate()
+                callback.update_locals(locals())
+                going = callback.on_step()
+            else:
+                rollout = self.collect_rollouts(self.env, callback)
+                going = rollout.continue_training
+                callback.update_locals(locals() | {"contents": self.fresh.contents})
+                callback.on_rollout_end()
+                if self.leading:
+                    self.lead_rounds += 1
+                elif going:
+                    self.train(self.gradient_steps)
+            self._rounds += 1
+            if self._rounds % log_interval == 0:
+                self.dump_logs()
+        callback.on_training_end()
+        return self
+
+    def _warming_up(self) -> bool:
+        if self.budget is not None:
+            return self.budget() < self.schedule[0]
+        return self.warm_updates < self.warm_start
+
+    @property
+    def leading(self) -> bool:
+        """Whether only D learns for now."""
+        if self.budget is not None:
+            return self.budget() < sum(self.schedule)
+        return self.lead_rounds < self.lead
+
+    def _imitate(self) -> None:
+        """Takes a step of maximum likelihood on real episodes of about one length (which saves padding)."""
+        spent = self.budget() / self.schedule[0] if self.budget is not None else self.warm_updates / self.warm_start
+        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / 50)
+        if not self._queue:
+            rows = self.rng.integers(len(self.real), size=(4, self.batch_size)).ravel()
+            rows = rows[np.argsort(self.real.lengths[rows], kind="stable")]
+            self._queue = list(self.rng.permutation(rows.reshape(4, -1)))
+        batch = self.real.take(self._queue.pop())
+        self.q_net.train()
+        _, taken, live = batch.evaluate(self.q_net, self.device)
+        self._step(self.imitator, -taken.sum() / live.sum(), rate)
+        self.warm_updates += 1
+        self.logger.record_mean("train/cross_entropy", -taken.sum().item() / len(batch))
+        if not self._warming_up():
+            self._update_target()
+
+    def collect_rollouts(  # type: ignore[override]  # whole episodes of all rows: no train_freq, no action noise
+        self, env: VecEnv, callback: BaseCallback, **_: Any
+    ) -> RolloutReturn:
+        """Lets every row of ``env`` build a content; they are left in ``fresh`` and in the buffer."""
+        going = True
+
+        def on_step(decisions: int) -> None:
+            nonlocal going
+            self.num_timesteps += decisions
+            callback.update_locals({"self": self})
+            going = callback.on_step() and going
+
+        starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
+        self.fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_step)
+        self.episodes.add(self.fresh)
+        self._episode_num += len(self.fresh)
+        if self.budget is None:
+            self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
+        else:
+            self._current_progress_remaining = (1 - self.budget()) / max(1e-9, 1 - sum(self.schedule))
+        return RolloutReturn(int(self.fresh.lengths.sum()), len(self.fresh), going)
+
+    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+        """Takes steps on the joint objective over fresh, replayed and real episodes, scored by D as it is now.
+
+        Args:
+            gradient_steps: how many.
+            batch_size: unused; a batch is what every row built, and what the constructor adds.
+        """
+        del batch_size
+        for _ in range(gradient_steps):
+            parts = [self.fresh]
+            if self.replayed:
+                parts.append(self.episodes.sample(self.replayed, self.rng))
+            if self.demonstrations:
+                parts.append(self.real.take(self.rng.integers(len(self.real), size=self.demonstrations)))
+            batch = Episodes.join(parts)
+            rewards = self.rewards(batch.contents, batch.conditions)
+            with torch.no_grad():
+                target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
+            self.q_net.train()
+            steps, taken, live = batch.evaluate(self.q_net, self.device)
+            scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
+            residuals = path_residuals(
+                taken, target_taken, steps.values, target.values, scaled, live, self.n_steps, self.alpha
+            )
+            dqn_loss = (residuals.square().sum(1) / live.sum(1)).mean() / self.task.horizon
+            likelihood = taken[-self.demonstrations :].sum() / max(1, int(live[-self.demonstrations :].sum()))
+            loss = dqn_loss - self.cross_entropy * likelihood if self.demonstrations else dqn_loss
+            self._step(self.policy.optimizer, loss, self.lr_schedule(self._current_progress_remaining))
+            self._n_updates += 1
+            if self._n_updates % self.target_update_interval == 0:
+                self._update_target()
+            fresh = len(self.fresh)
+            gan_loss = log_ratio_generator_loss(rewards[:fresh])
+            for name, value in {
+                "dqn_loss": dqn_loss.item(),
+                "gan_loss": gan_loss,
+                "joint_objective": dqn_loss.item() + gan_loss,
+                "entropy": -taken[:fresh].sum(1).mean().item(),
+                "cross_entropy": -taken[-self.demonstrations :].sum(1).mean().item() if self.demonstrations else np.nan,
+                "value": steps.values[:, 0].mean().item() * self.temperature,
+            }.items():
+                self.logger.record_mean(f"train/{name}", value)
+
+    def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
+        """Returns what contents [N, ...] are worth now: the clipped logit of D and weighted rules, float32 [N]."""
+        assert self.discriminator is not None
+        worth = reward(self.discriminator.logits(contents, conditions))
+        if self.rule_weight:
+            worth += self.rule_weight * self.task.rules(contents).astype(np.float32)
+        return worth
+
+    def _step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the agent's loss is {loss.item()}: lower its learning_rate, or raise temperature"
+            )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.q_net.parameters(), self.max_grad_norm)
+        optimizer.step()
+
+    def _update_target(self) -> None:
+        self.policy.q_net_target.load_state_dict(self.q_net.state_dict())
+
+    def dump_logs(self) -> None:
+        """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
+        self.logger.record("validation/nll", -float(self._log_prob(self.held_out).mean()))
+        if len(self.episodes):
+            self.logger.record("rollout/ep_len_mean", float(self.fresh.lengths.mean()))
+        self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/warm_updates", self.warm_updates, exclude="tensorboard")
+        self.logger.dump(step=self.num_timesteps)
+
+    # Using what was learned
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: Array | dict[str, Array],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: Array | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """Chooses actions: see ``BoltzmannPolicy.predict``."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+
+    def log_prob(self, contents: Array) -> NDArray[np.float64]:
+        """Returns log pi of contents [N, ...] given their conditions, float64 [N], in nats.
+
+        Exact where ``task.one_to_one``; else that of the canonical building sequence, a lower bound.
+
+        Raises:
+            ValueError: a content cannot be built.
+        """
+        return self._log_prob(trace(self.task, contents))
+
+    @torch.no_grad()
+    def _log_prob(self, episodes: Episodes) -> NDArray[np.float64]:
+        self.q_net.eval()
+        parts = []
+        for start in range(0, len(episodes), EVALUATED):
+            _, taken, _ = episodes.take(slice(start, start + EVALUATED)).evaluate(self.q_net, self.device)
+            parts.append(taken.double().sum(1).cpu().numpy())
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    # Files
+
+    def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
+        self, path: str | Path, training: bool = True, half: bool = False
+    ) -> None:
+        """Writes one file: JSON and tensors.
+
+        Args:
+            path: replaced as a whole, or not at all.
+            training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
+                states), so that a loaded agent goes on exactly as this one would.
+            half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
+        """
+        env = self.env.unwrapped
+        if not isinstance(env, TaskVecEnv):
+            raise ValueError("only agents whose environment comes from make_sb3_env(id, ...) can be saved")
+        config = {
+            "env": {"env_id": env.env_id, "num_envs": env.num_envs, **env.env_kwargs},
+            "arguments": self.arguments | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
+        }
+        weights = {name: value.half() if half else value for name, value in self.q_net.state_dict().items()}
+        tensors: dict[str, Any] = {"policy": weights}
+        if training and not half:
+            tensors["training"] = self._training_state()
+            if self.trainer is not None:
+                tensors["trainer"] = self.trainer.state_dict()
+        files.write(Path(path), config, tensors)
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: VecEnv | None = None, device: torch.device | str = "cpu", **changes: Any
+    ) -> Self:
+        """Reads what ``save`` wrote; the environment is made anew from its id.
+
+        Args:
+            path: the file.
+            env: another environment of the same task.
+            device: where to.
+            **changes: constructor arguments to change, such as ``tensorboard_log``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged or doctored, or the environment does not fit.
+        """
+        path = Path(path)
+        config, tensors = files.read(path)
+        try:
+            if env is None:
+                env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
+            arguments = {**config["arguments"], **changes}
+            arguments["schedule"] = tuple(arguments["schedule"])
+            model = cls("auto", env, device=device, **arguments)
+            weights = {name: value.float() for name, value in tensors["policy"].items()}
+            if not all(value.isfinite().all() for value in weights.values()):
+                raise ValueError("its weights are not finite")
+            model.q_net.load_state_dict(weights)
+            model._update_target()
+            if "trainer" in tensors:
+                model.trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
+                model.discriminator = model.trainer.discriminator
+            if "training" in tensors:
+                model._load_training_state(tensors["training"])
+        except files.UNREADABLE as error:
+            raise files.unusable(path, error) from error
+        return model
+
+    def _training_state(self) -> dict[str, Any]:
+        return {
+            "target": self.policy.q_net_target.state_dict(),
+            "optimizer": self.policy.optimizer.state_dict(),
+            "imitator": self.imitator.state_dict(),
+            "episodes": self.episodes.state_dict(),
+            "queue": [torch.from_numpy(rows) for rows in self._queue],
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "generator": self.generator.get_state(),
+            "predictions": self.policy.generator.get_state(),
+            "counts": {name: getattr(self, name) for name in COUNTS},
+        }
+
+    def _load_training_state(self, state: dict[str, Any]) -> None:
+        self.policy.q_net_target.load_state_dict(state["target"])
+        self.policy.optimizer.load_state_dict(state["optimizer"])
+        self.imitator.load_state_dict(state["imitator"])
+        self.episodes.load_state_dict(state["episodes"])
+        self._queue = [rows.numpy() for rows in state["queue"]]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.generator.set_state(state["generator"])
+        self.policy.generator.set_state(state["predictions"])
+        for name in COUNTS:
+            setattr(self, name, type(getattr(self, name))(state["counts"][name]))

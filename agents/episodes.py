@@ -1,0 +1,239 @@
+"""Whole episodes as arrays: played, traced from real works, and replayed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..envs.task import Array, Bools, Ints, Task
+from .networks import Memory, RecurrentQ, Steps
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclasses.dataclass
+class Episodes:
+    """N episodes from an empty to a finished content; all that learning needs, and no observation.
+
+    Attributes:
+        actions: int16 [N, T], padded with 0.
+        lengths: int64 [N], decisions until the content was finished.
+        masks: uint8 [N, T, ceil(A / 8)], legal actions as packed bits.
+        clocks: int16 [N, T, K], see ``Task.clock``.
+        conditions: int16 [N, C].
+        contents: [N, ...], finished.
+    """
+
+    actions: NDArray[np.int16]
+    lengths: NDArray[np.int64]
+    masks: NDArray[np.uint8]
+    clocks: NDArray[np.int16]
+    conditions: NDArray[np.int16]
+    contents: Array
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, rows: Array | slice) -> Self:
+        """Returns the given rows."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+
+    @classmethod
+    def join(cls, parts: list[Self]) -> Self:
+        """Returns the rows of all parts, in order."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(cls)))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Returns the arrays as tensors."""
+        return {field.name: torch.from_numpy(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, torch.Tensor]) -> Self:
+        """Inverts ``state_dict``."""
+        return cls(*(state[field.name].numpy() for field in dataclasses.fields(cls)))
+
+    def evaluate(self, network: RecurrentQ, device: torch.device) -> tuple[Steps, torch.Tensor, torch.Tensor]:
+        """Passes whole episodes through a network at once.
+
+        Returns:
+            The steps, log pi(a_t | s_t) float [N, L] (0 after the end), and which steps are not padding,
+            bool [N, L]; L is the longest episode's length.
+        """
+        T = int(self.lengths.max())
+        actions = torch.from_numpy(self.actions[:, :T].astype(np.int64)).to(device)
+        last = torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1)
+        masks = np.unpackbits(self.masks[:, :T], axis=-1, count=network.num_actions).view(np.bool_)
+        steps, _ = network(
+            last,
+            torch.from_numpy(self.clocks[:, :T].astype(np.int64)).to(device),
+            torch.from_numpy(self.conditions.astype(np.int64)).to(device),
+            torch.from_numpy(masks).to(device),
+        )
+        live = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
+        taken = steps.log_policy.gather(-1, actions[..., None])[..., 0] * live
+        return steps, taken, live
+
+
+class Recorder:
+    """Takes down episodes while a task is stepped.
+
+    Args:
+        task: the domain.
+        state: the starts of N episodes.
+    """
+
+    def __init__(self, task: Task[Any], state: Any) -> None:
+        self.task, self.state = task, state
+        n = len(state)
+        self.done = np.zeros(n, np.bool_)
+        self.t = 0
+        self._actions = np.zeros((n, task.horizon), np.int16)
+        self._lengths = np.zeros(n, np.int64)
+        self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
+        self._clocks = np.zeros((n, task.horizon, len(task.clock_sizes)), np.int16)
+        self._conditions = task.condition(task.content(state)).astype(np.int16)
+
+    def look(self) -> tuple[Bools, Ints]:
+        """Returns what the next decision depends on beside the past: mask [N, A] and clock [N, K]."""
+        mask, clock = self.task.action_mask(self.state), self.task.clock(self.state)
+        self._masks[:, self.t] = np.packbits(mask, axis=-1)
+        self._clocks[:, self.t] = clock
+        return mask, clock
+
+    def act(self, actions: Ints) -> None:
+        """Takes a decision in every unfinished row."""
+        self._actions[:, self.t] = np.where(self.done, 0, actions)
+        self._lengths += ~self.done
+        self.state, done = self.task.step(self.state, actions)
+        self.done = np.array(done)
+        self.t += 1
+
+    def episodes(self) -> Episodes:
+        """Returns what was taken down."""
+        content = self.task.content(self.state)
+        return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content)
+
+
+def trace(task: Task[Any], contents: Array) -> Episodes:
+    """Returns the episodes that build real contents [N, ...].
+
+    Raises:
+        ValueError: a content cannot be built.
+    """
+    actions = task.demonstrations(contents)
+    recorder = Recorder(task, task.initial(np.zeros(len(contents), np.uint64), task.condition(contents)))
+    while not recorder.done.all():
+        recorder.look()
+        recorder.act(actions[:, recorder.t])
+    return recorder.episodes()
+
+
+@torch.no_grad()
+def play(
+    network: RecurrentQ,
+    task: Task[Any],
+    state: Any,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    prefix: Ints | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Episodes:
+    """Lets the Boltzmann policy build contents, one decision at a time with O(1) recurrent memory.
+
+    Args:
+        network: the policy; evaluated without dropout.
+        task: the domain.
+        state: the starts of N episodes.
+        generator: all randomness, drawn on its device.
+        temperature: multiplies the policy's own; 0 takes the most probable action.
+        prefix: int [P], the first decisions of every episode; illegal ones are replaced as by the task.
+        on_step: called after each step with the number of rows that took a decision.
+
+    Returns:
+        N finished episodes.
+    """
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    recorder = Recorder(task, state)
+    conditions = torch.from_numpy(recorder._conditions.astype(np.int64)).to(device)
+    last = torch.full((len(state), 1), network.num_actions, device=device)
+    memory: Memory | None = None
+    while not recorder.done.all():
+        mask, clock = recorder.look()
+        steps, memory = network(
+            last,
+            torch.from_numpy(clock.astype(np.int64)).to(device)[:, None],
+            conditions,
+            torch.from_numpy(mask).to(device)[:, None],
+            memory,
+        )
+        if prefix is not None and recorder.t < len(prefix):
+            chosen = task.legalise(recorder.state, np.full(len(state), prefix[recorder.t]))
+        else:
+            chosen = draw(steps.log_policy[:, 0], temperature, generator).cpu().numpy()
+        live = int((~recorder.done).sum())
+        recorder.act(chosen)
+        last = torch.from_numpy(chosen.astype(np.int64)).to(device)[:, None]
+        if on_step is not None:
+            on_step(live)
+    network.train(was_training)
+    return recorder.episodes()
+
+
+def draw(log_policy: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
+    """Draws int64 [B] from softmax(log_policy [B, A] / temperature) by the Gumbel-max trick; 0: the mode."""
+    if temperature > 0:
+        noise = torch.empty_like(log_policy).exponential_(generator=generator)
+        log_policy = log_policy / temperature - noise.clamp_min(1e-30).log()
+    return log_policy.argmax(-1)
+
+
+class EpisodeBuffer:
+    """The newest episodes, up to a capacity; a ring. Rewards are not stored: D moves, so they would be stale.
+
+    Args:
+        capacity: in episodes.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._episodes: Episodes | None = None
+        self._next = 0
+
+    def __len__(self) -> int:
+        return 0 if self._episodes is None else len(self._episodes)
+
+    def add(self, episodes: Episodes) -> None:
+        """Adds episodes, overwriting the oldest."""
+        if self._episodes is None:
+            self._episodes = episodes.take(slice(0, 0))
+        room = self.capacity - len(self._episodes)
+        if room > 0:
+            self._episodes = Episodes.join([self._episodes, episodes.take(slice(0, room))])
+            episodes = episodes.take(slice(room, None))
+        rows = (self._next + np.arange(len(episodes))) % self.capacity
+        for field in dataclasses.fields(Episodes):
+            getattr(self._episodes, field.name)[rows] = getattr(episodes, field.name)
+        self._next = (self._next + len(episodes)) % self.capacity
+
+    def sample(self, num: int, rng: np.random.Generator) -> Episodes:
+        """Draws episodes uniformly, with replacement."""
+        if self._episodes is None:
+            raise ValueError("the buffer is empty: add episodes before sampling")
+        return self._episodes.take(rng.integers(len(self._episodes), size=num))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that later samples depend on."""
+        episodes = {} if self._episodes is None else self._episodes.state_dict()
+        return {"episodes": episodes, "next": self._next}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict``."""
+        self._episodes = Episodes.from_state_dict(state["episodes"]) if state["episodes"] else None
+        self._next = int(state["next"])

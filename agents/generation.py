@@ -1,0 +1,57 @@
+"""New contents from a trained agent."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..envs.task import Array, Ints
+from .dqn import AdversarialDQN
+from .episodes import play
+
+ROWS = 1024
+"""Contents built at a time: bounds memory."""
+
+
+def generate(
+    model: AdversarialDQN,
+    num: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    prefix: Ints | None = None,
+    condition: Ints | None = None,
+) -> Array:
+    """Builds contents with the agent's policy; time per decision does not grow with the length.
+
+    Args:
+        model: the agent.
+        num: how many.
+        seed: of all draws: the same call gives the same contents.
+        temperature: 1 is the learned distribution, 0 takes the most probable decisions.
+        prefix: int [P], the first decisions of every content (``task.demonstrations(content)[:P]`` continues
+            a given one; pass its condition too).
+        condition: int [C] or [num, C]; drawn as in the training works where None.
+
+    Returns:
+        Contents [num, ...].
+
+    Raises:
+        ValueError: ``num`` below 1, a negative temperature, or a condition of the wrong shape.
+    """
+    if num < 1 or temperature < 0:
+        raise ValueError(f"num must be at least 1 and temperature at least 0, not {num} and {temperature}")
+    task = model.task
+    starts = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
+    if condition is not None:
+        width = 0 if task.condition_space is None else len(task.condition_space.nvec)
+        given = np.asarray(condition)
+        if given.shape not in ((width,), (num, width)) or given.dtype.kind not in "iu":
+            raise ValueError(f"condition must be int [{width}] or [{num}, {width}], not {given.dtype} {given.shape}")
+        condition = np.broadcast_to(given, (num, width))
+    generator = torch.Generator(model.device).manual_seed(seed)
+    parts = []
+    for first in range(0, num, ROWS):
+        rows = slice(first, first + ROWS)
+        state = task.initial(starts[rows], None if condition is None else condition[rows])
+        parts.append(play(model.q_net, task, state, generator, temperature, prefix).contents)
+    return np.concatenate(parts)

@@ -1,0 +1,115 @@
+"""The Boltzmann policy of the Q-network as a Stable-Baselines3 policy."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+
+from ..envs.task import Array, Task
+from .episodes import draw
+from .networks import RecurrentQ
+
+Remembered = tuple[NDArray[Any], ...]
+
+
+class BoltzmannPolicy(BasePolicy):
+    """pi(a|s) = softmax(Q(s, .)/tau) over legal actions, with its target network.
+
+    ``predict`` is recurrent: pass the returned state on, and ``episode_start`` where an episode begins.
+
+    Args:
+        observation_space: of the task.
+        action_space: of the task.
+        lr_schedule: unused; the algorithm owns the optimiser. Part of SB3's signature.
+        task: the domain, which restores its states from observations.
+        seed: of the draws of ``predict``.
+        **network: arguments of ``RecurrentQ``: hidden, embedding, dropout.
+    """
+
+    def __init__(
+        self,
+        observation_space: gym.Space[Any],
+        action_space: gym.spaces.Discrete,
+        lr_schedule: Schedule,
+        *,
+        task: Task[Any],
+        seed: int = 0,
+        **network: Any,
+    ) -> None:
+        super().__init__(observation_space, action_space)
+        space = task.condition_space
+        conditions = () if space is None else tuple(int(n) for n in space.nvec)
+        self.task = task
+        self.network_kwargs = network
+        self.q_net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, **network)
+        self.q_net_target = copy.deepcopy(self.q_net).eval().requires_grad_(False)
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def predict(
+        self,
+        observation: Array | dict[str, Array],
+        state: Remembered | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: Array | None = None,
+    ) -> tuple[NDArray[Any], Remembered | None]:
+        """Chooses actions.
+
+        Args:
+            observation: [n, ...], or one without the first axis.
+            state: what the last call returned; None at the start.
+            episode_start: bool [n], rows whose memory is forgotten first.
+            deterministic: the most probable action instead of a draw.
+            action_masks: legal actions [n, A]; the task's own where None.
+
+        Returns:
+            Actions [n] (or one), and the memory: LSTM state [n, H], [n, H] and the actions [n, 1].
+        """
+        observations = np.asarray(observation)
+        single = observations.ndim == len(self.observation_space.shape or ())
+        if single:
+            observations = observations[None]
+        n, hidden = len(observations), self.q_net.rnn.hidden_size
+        if state is None:
+            state = (*(np.zeros((n, hidden), np.float32) for _ in range(2)), np.full((n, 1), self.q_net.num_actions))
+        h, c, last = (array.copy() for array in state)
+        if episode_start is not None:
+            begins = np.asarray(episode_start, bool).reshape(n)
+            h[begins], c[begins], last[begins] = 0.0, 0.0, self.q_net.num_actions
+        restored = self.task.restore(observations)
+        masks = (
+            self.task.action_mask(restored) if action_masks is None else np.asarray(action_masks, bool).reshape(n, -1)
+        )
+        clock = self.task.clock(restored).astype(np.int64)
+        conditions = self.task.condition(self.task.content(restored)).astype(np.int64)
+        training, device = self.q_net.training, self.device
+        self.q_net.eval()
+        with torch.no_grad():
+            steps, memory = self.q_net(
+                torch.from_numpy(last.astype(np.int64)).to(device),
+                torch.from_numpy(clock).to(device)[:, None],
+                torch.from_numpy(conditions).to(device),
+                torch.from_numpy(masks).to(device)[:, None],
+                tuple(torch.from_numpy(array).to(device)[None] for array in (h, c)),
+            )
+        self.q_net.train(training)
+        temperature = 0.0 if deterministic else 1.0
+        actions = draw(steps.log_policy[:, 0].cpu(), temperature, self.generator).numpy()
+        new_state = (*(array[0].cpu().numpy() for array in memory), actions[:, None])
+        return (actions[0] if single else actions), new_state
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> torch.Tensor:
+        assert isinstance(observation, torch.Tensor)
+        actions, _ = self.predict(observation.cpu().numpy(), deterministic=deterministic)
+        return torch.from_numpy(actions)
+
+    def forward(self, observation: PyTorchObs, deterministic: bool = False) -> torch.Tensor:
+        """Chooses actions at the start of episodes: without memory, later steps need ``predict``."""
+        return self._predict(observation, deterministic)

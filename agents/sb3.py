@@ -1,0 +1,109 @@
+"""Native Gymnasium vector environments as Stable-Baselines3 ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
+
+from ..envs.vector import TaskVectorEnv
+
+
+class TaskVecEnv(VecEnv):
+    """A ``TaskVectorEnv`` under the interface of Stable-Baselines3, without a process or a copy per row.
+
+    Rows start again by themselves; the last step's ``info`` holds ``content``, ``terminal_observation``
+    and ``episode`` (return and length, as of SB3's Monitor).
+
+    Args:
+        env_id: a registered id.
+        num_envs: n.
+        seed: row i is seeded ``seed + i``.
+        **kwargs: arguments of the environment.
+    """
+
+    def __init__(self, env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> None:
+        made = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode="SameStep", **kwargs)
+        if not isinstance(made.unwrapped, TaskVectorEnv):
+            raise TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")
+        self.env_id, self.env_kwargs = env_id, kwargs
+        self.venv: TaskVectorEnv = made.unwrapped
+        super().__init__(num_envs, self.venv.single_observation_space, self.venv.single_action_space)
+        self.seed(seed)
+        self._actions: NDArray[Any] = np.zeros(num_envs, np.int64)
+        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
+
+    def reset(self) -> VecEnvObs:
+        """Starts all rows; returns observations [n, ...]."""
+        observations, info = self.venv.reset(seed=list(self._seeds) if self._seeds[0] is not None else None)
+        self._reset_seeds()
+        self._returns[:], self._lengths[:] = 0.0, 0
+        self.reset_infos = [{"action_mask": mask} for mask in info["action_mask"]]
+        return observations
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Remembers the actions [n] for ``step_wait``."""
+        self._actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Returns observations, rewards, dones and a list of infos."""
+        observations, rewards, dones, _, info = self.venv.step(self._actions)
+        self._returns += rewards
+        self._lengths += 1
+        infos: list[dict[str, Any]] = [{"action_mask": mask} for mask in info["action_mask"]]
+        for row in np.flatnonzero(dones):
+            infos[row] |= {
+                "terminal_observation": info["final_obs"][row],
+                "content": info["final_info"]["content"][row],
+                "episode": {"r": float(self._returns[row]), "l": int(self._lengths[row])},
+                "TimeLimit.truncated": False,
+            }
+        self._returns[dones], self._lengths[dones] = 0.0, 0
+        return observations, rewards.astype(np.float32), dones, infos
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self.venv.close()
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """Returns an attribute of the environment, once per row."""
+        return [getattr(self.venv, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Sets an attribute of the environment, which all rows share."""
+        setattr(self.venv, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
+        """Calls a method of the environment once; ``action_masks`` gives a row to each, all else the same result."""
+        result = getattr(self.venv, method_name)(*args, **kwargs)
+        rows = self._get_indices(indices)
+        return [result[row] for row in rows] if method_name == "action_masks" else [result for _ in rows]
+
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
+        """Returns False for every row, but for SB3's Monitor, whose work is done here."""
+        from stable_baselines3.common.monitor import Monitor
+
+        return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+
+    def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
+        """Returns one tiled picture of the rows."""
+        return [self.venv.render()]
+
+
+def make_sb3_env(env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> TaskVecEnv:
+    """Makes a Stable-Baselines3 environment of n rows.
+
+    Args:
+        env_id: a registered id.
+        num_envs: n.
+        seed: row i is seeded ``seed + i``.
+        **kwargs: arguments of the environment, such as ``discriminator``, ``rule_weight``, ``corpus``.
+    """
+    return TaskVecEnv(env_id, num_envs, seed, **kwargs)
