@@ -89,7 +89,13 @@ class Rewards:
         rewards = np.zeros(len(contents))  # [N]
         discriminator = self.discriminator
         if discriminator is not None:
-            rewards += np.clip(discriminator.logits(contents, self._task.condition(contents)), -CLIP, CLIP)
+            logits = discriminator.logits(contents, self._task.condition(contents))
+            if np.isnan(logits).any():
+                raise FloatingPointError(
+                    "the discriminator's logits are NaN: its training has diverged; "
+                    "lower its learning rate, or go back to an earlier checkpoint"
+                )
+            rewards += np.clip(logits, -CLIP, CLIP)
         if self.rule_weight:
             rewards += self.rule_weight * self._task.rules(contents)
         return rewards

@@ -41,6 +41,8 @@ TOKEN = re.compile(
     r"""|\{[^}]*\}|"[^"]*"|![^!\s|]*!|\+[^+\s|]*\+|y\d*|(?P<overlay>&)|(?P<stray>\d)|."""
 )
 FIELD = re.compile(r"([A-Za-z]):(?![|:])(.*)")
+OPEN_CHORD = re.compile(r"\[[A-Ga-g,'^_=\d/]*\\?$")
+LONGEST = 1000 * TICKS_PER_WHOLE  # of a note or rest, ticks: longer ones are misprints that would not fit int32
 CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
@@ -49,15 +51,15 @@ def read_abc(text: str, source: str = "") -> list[Tune]:
 
     Args:
         text: The file's contents.
-        source: Where they come from, kept in each tune and used in messages.
+        source: Where they come from, kept in each tune.
 
     Raises:
         ValueError: If the text holds no tune.
     """
     tunes = [_read_tune(block, source, index) for index, block in enumerate(_blocks(text))]
     if not any(len(tune.notes) for tune in tunes):
-        what = "no ABC tune found (a tune starts with 'X:', its header ends with 'K:', notes follow)"
-        raise ValueError(f"{source or 'text'}: {what}")
+        what = "a tune starts with 'X:', its header ends with 'K:', notes follow"
+        raise ValueError(f"no ABC tune found: {tunes[0].problem if tunes else what}")
     return tunes
 
 
@@ -82,8 +84,13 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
     name, number, metre, problem = "", index + 1, (0, 0), ""
     unit: Fraction | None = None
     reader: _Reader | None = None
+    broken = ""
     for line in (line.split("%")[0] for line in lines):
         match = FIELD.match(line)
+        if match is None:
+            line, broken = broken + line, ""
+            if cut := OPEN_CHORD.search(line):  # typed before e-mail broke the line
+                line, broken = line[: cut.start()], line[cut.start() :].rstrip("\\")
         field, value = (match[1], match[2].strip()) if match else ("", "")
         try:
             if reader is not None:
@@ -197,7 +204,7 @@ class _Reader:
             elif kind == "stray":  # notes were lost on the way to this file: some of the Essen collection
                 self.problem = self.problem or "numbers without notes"
         if self.metre[1] and (self.clock - self.start) * self.metre[1] == TICKS_PER_WHOLE * self.metre[0]:
-            self.bar_line(PLAIN)  # a full measure at the end of a line ends there, which the Essen collection leaves out
+            self.bar_line(PLAIN)  # the Essen collection has no bar line at the end of a line
 
     def duration(self, text: str) -> Ticks:
         found = self.durations.get(text)
@@ -219,6 +226,8 @@ class _Reader:
 
     def add(self, pitch: int, duration: Ticks, spelled: str = "") -> None:
         """Appends a note, or lengthens the one it is tied to."""
+        if not 0 < duration <= LONGEST:
+            raise ValueError("a note without length" if not duration else "a note of more than 1000 whole notes")
         if self.clock == self.start:
             self.opening = (self.metre, self.key)
         if self.factor is not None:
@@ -263,10 +272,13 @@ class _Reader:
         """Rests for whole bars; inside a bar ``Z`` can only be a slip of the pen for ``z``."""
         if self.clock != self.start or not self.metre[1]:
             return self.add(REST, self.duration(count))
+        full = _whole(Fraction(TICKS_PER_WHOLE * self.metre[0], self.metre[1]))
+        if int(count or 1) * full > LONGEST:
+            raise ValueError(f"a rest of {count} measures")
         for index in range(int(count or 1)):
             if index:
                 self.bar_line(PLAIN)
-            self.add(REST, _whole(Fraction(TICKS_PER_WHOLE * self.metre[0], self.metre[1])))
+            self.add(REST, full)
         return None
 
     def bar_line(self, kind: int, ending: str | None = None) -> None:

@@ -83,10 +83,10 @@ def read_metre(text: str) -> tuple[int, int]:
         return 2, 2
     if text.lower() in ("", "none") or text.startswith("FREI"):  # German for free, in the Essen collection
         return 0, 0
-    match = re.match(r"\(?([\d+ ]+)\)?\s*/\s*(\d+)", text)
+    match = re.match(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3})*)\s*\)?\s*/\s*(\d{1,3})(?!\d)", text)
     if match is None or not int(match[2]):
         raise ValueError(f"unreadable metre {text!r}")
-    return sum(int(part) for part in match[1].split("+") if part.strip()), int(match[2])
+    return sum(int(part) for part in match[1].split("+")), int(match[2])
 
 
 def read_unit(text: str) -> Fraction:

@@ -59,7 +59,7 @@ def load_arrays(path: Path, layout: Mapping[str, tuple[DTypeLike, tuple[int | No
         ValueError: If it is damaged, pickled or laid out otherwise.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:  # np.load leaves damaged files open
             if not isinstance(data, np.lib.npyio.NpzFile):
                 raise ValueError("not an npz archive")
             arrays = {name: data[name] for name in layout}

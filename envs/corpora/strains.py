@@ -16,7 +16,7 @@ from .notation import REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tun
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
 GRAM = 14  # intervals from note to note that two tunes share only if they are related; why 14: docs/corpora.md
-BEATS = 12  # the same from beat to beat, for the same tune with other ornaments
+BEATS = 11  # the same from beat to beat, for one tune with other ornaments
 WIDEST = 0.005  # of the components go to train whatever the draw: one tune family shall not fill a tenth of a test part
 MIN_MEASURES = 2
 

@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import overload
 
@@ -24,7 +24,7 @@ from .strains import SPLITS, Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
-PARSER_VERSION = 2  # raise it whenever a strain or a label may come out differently: older caches are then ignored
+PARSER_VERSION = 3  # raise it whenever a strain or a label may come out differently: older caches are then ignored
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
 INSTALL = 'pip install "music21==10.5.1"'
 SUFFIXES = (".abc", ".mid", ".midi")
@@ -48,8 +48,8 @@ class Strains(Sequence[Strain]):
         left_out: What was left out, by reason.
     """
 
-    items: tuple[Strain, ...]
-    labels: tuple[str, ...]
+    items: tuple[Strain, ...] = field(repr=False)
+    labels: tuple[str, ...] = field(repr=False)
     left_out: Counter[str]
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ def _build(root: Path, files: Sequence[Path]) -> Strains:
     for file in files:
         try:
             tunes += _read(file, file.relative_to(root).as_posix())
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, OverflowError) as error:
             failed += 1
             logger.warning("skipping %s: %s", file, error)
     if failed == len(files):

@@ -91,7 +91,7 @@ def measure(melodies: Melodies) -> dict[str, float]:
         "contour_repeated": _share(contour, eligible),
         "bars_repeated": _share(same, eligible),
         "notes_per_phrase": float(sounding.sum(1).mean()),
-        "rest_share": float(ticks[~sounding].sum() / ticks.sum()) if ticks.any() else float("nan"),
+        "rest_share": float(ticks[~sounding].sum() / ticks.sum()) if ticks.any() else 0.0,
         "pitch_range": _share(span, heard),
         "pitch_class_entropy": _share(_entropy(melodies), heard),
     }
@@ -110,9 +110,9 @@ def distances(melodies: Melodies, real: Melodies) -> dict[str, float]:
 
 
 def hellinger(first: Histogram, second: Histogram) -> float:
-    """Returns sqrt(1 - sum_i sqrt(p_i q_i)) of two histograms, NaN if one is empty."""
+    """Returns sqrt(1 - sum_i sqrt(p_i q_i)) of two histograms, 1 if one is empty."""
     total = first.sum() * second.sum()
-    return float(np.sqrt(max(0.0, 1 - np.sqrt(first * second).sum() / np.sqrt(total)))) if total else float("nan")
+    return float(np.sqrt(max(0.0, 1 - np.sqrt(first * second).sum() / np.sqrt(total)))) if total else 1.0
 
 
 def _histograms(melodies: Melodies) -> dict[str, Histogram]:
@@ -129,8 +129,8 @@ def _histograms(melodies: Melodies) -> dict[str, Histogram]:
 
 
 def _share(values: NDArray[Any], where: Bools) -> float:
-    """The mean of values over the given places, NaN over none."""
-    return float(values[where].mean()) if where.any() else float("nan")
+    """The mean of values over the given places, 0 over none."""
+    return float(values[where].mean()) if where.any() else 0.0
 
 
 def _pack(values: Ints, where: Bools) -> tuple[Ints, Bools]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -105,45 +104,8 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     return np.frombuffer(bytearray(pygame.image.tobytes(small, "RGB")), np.uint8).reshape(HEIGHT, WIDTH, 3)
 
 
-def tile(pictures: list[NDArray[np.uint8]], columns: int, gap: int = 12) -> NDArray[np.uint8]:
-    """Lays pictures uint8 [H, W, 3] of equal size out in rows of ``columns``."""
-    height, width, _ = pictures[0].shape
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
-    whole = np.full(shape, BACKGROUND, np.uint8)
-    for index, picture in enumerate(pictures):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        whole[top : top + height, left : left + width] = picture
-    return whole
-
-
-def save_png(picture: NDArray[np.uint8], path: Path) -> None:
-    """Writes a picture uint8 [H, W, 3]."""
-    import pygame
-
-    pygame.image.save(pygame.surfarray.make_surface(picture.swapaxes(0, 1)), str(path))
-
-
-def save_gif(pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path, width: int) -> Path:
-    """Writes pictures uint8 [H, W, 3] as an endless GIF, each shown for its seconds."""
-    from PIL import Image
-
-    size = (width, round(pictures[0].shape[0] * width / pictures[0].shape[1]))
-    small = [Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS) for picture in pictures]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(_palette())
-    frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in small]
-    milliseconds = [max(20, 10 * round(100 * each)) for each in seconds]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
-    return path
-
-
-def _palette() -> list[int]:
-    """Red, green, blue, red, ... of the few colours in a piano roll and of the blends along their edges.
-
-    One palette for all frames keeps what does not change the same, which then takes no room in a file.
-    """
+def palette() -> list[int]:
+    """Red, green, blue, red, ... of the few colours in a piano roll and of the blends along their edges."""
     greys = [_shade(BACKGROUND, share / 47, (255, 255, 255)) for share in range(48)]
     lanes = [LANE, LANE_OUT, LANE_TONIC, BEAT, BAR, TEXT, FAINT, IVORY, EBONY, INK]
     dark = [_shade(colour, share / 8, LANE) for colour in DEGREES for share in range(8)]

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Medium
-from .audio import RATE, Sound, save_wav, synthesise, to_midi
+from .audio import Sound, save_wav, synthesise, to_midi
 from .measures import Melodies, distances, measure
 from .notation import MODES as KNOWN_MODES
 from .notation import Key, Note, Phrase, fraction, to_abc
+from .pictures import save_gif, save_png, tile
 
 CHOICES = 2  # per note: pitch, then duration
 
@@ -109,9 +110,9 @@ class Score(Medium):
 
     def grid(self, contents: Array, columns: int = 2) -> NDArray[np.uint8]:
         """Draws several melodies side by side, uint8 [H, W, 3]."""
-        from . import pianoroll
+        from .pianoroll import BACKGROUND
 
-        return pianoroll.tile([self.render(content) for content in contents], columns)
+        return tile([self.render(content) for content in contents], columns, BACKGROUND)
 
     def describe(self, content: Array) -> str:
         """Writes the melody as an ABC tune, header included."""
@@ -138,8 +139,6 @@ class Score(Medium):
 
         A quarter note lasts 0.5 s, 0.4 s in compound metres; the WAV rings on for another second.
         """
-        from .pianoroll import save_png
-
         phrase = self.phrase(content)
         targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
         midi, wav, png, abc = targets
@@ -158,7 +157,7 @@ class Score(Medium):
             path: where to; the suffix becomes .gif.
             width: pixels.
         """
-        from .pianoroll import save_gif
+        from .pianoroll import palette
 
         contents = np.asarray(contents)
         pictures, seconds = list[NDArray[np.uint8]](), list[float]()
@@ -170,12 +169,14 @@ class Score(Medium):
                 seconds += [min(0.08, lasting / 2), max(lasting - 0.08, lasting / 2)]
             pictures.append(self.render(content))
             seconds.append(2.0)
-        return save_gif(pictures, seconds, Path(path).with_suffix(".gif"), width)
+        path = Path(path).with_suffix(".gif")
+        save_gif(pictures, seconds, path, width, palette())
+        return path
 
     def metrics(self, contents: Array) -> dict[str, float]:
         """Measures a population [N, 1 + L, 4]; see ``measures`` for every key and its source.
 
-        Shares over nothing (of leaps, where there is no leap) are NaN.
+        Shares of nothing (of leaps, where there is no leap) are 0, distances to nothing 1.
 
         Raises:
             ValueError: there are no melodies, or they have another shape.
@@ -210,6 +211,3 @@ class Score(Medium):
             upbeat=np.array(self._upbeats)[upbeat],
             closing=closing > 0,
         )
-
-
-__all__ = ["RATE", "Score", "Sound"]

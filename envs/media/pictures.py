@@ -1,0 +1,57 @@
+"""Pictures as arrays uint8 [H, W, 3]: laid out, and written to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tile(
+    pictures: list[NDArray[np.uint8]], columns: int, background: tuple[int, int, int], gap: int = 12
+) -> NDArray[np.uint8]:
+    """Lays pictures of equal size out in rows of ``columns``, ``gap`` pixels apart."""
+    height, width, _ = pictures[0].shape
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), background, np.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        whole[top : top + height, left : left + width] = picture
+    return whole
+
+
+def save_png(picture: NDArray[np.uint8], path: Path) -> None:
+    """Writes a picture."""
+    from PIL import Image
+
+    Image.fromarray(picture).save(path, format="PNG")
+
+
+def save_gif(
+    pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path, width: int, palette: list[int]
+) -> None:
+    """Writes pictures as an endless GIF.
+
+    Args:
+        pictures: of one size.
+        seconds: how long each is shown.
+        path: where to.
+        width: of the GIF, pixels.
+        palette: red, green, blue, red, ... of at most 256 colours. One palette for all pictures keeps what
+            does not change the same, which then takes no room in the file.
+    """
+    from PIL import Image
+
+    size = (width, round(pictures[0].shape[0] * width / pictures[0].shape[1]))
+    colours = Image.new("P", (1, 1))
+    colours.putpalette(palette)
+    frames = [
+        Image.fromarray(picture)
+        .resize(size, Image.Resampling.LANCZOS)
+        .quantize(palette=colours, dither=Image.Dither.NONE)
+        for picture in pictures
+    ]
+    milliseconds = [max(20, 10 * round(100 * each)) for each in seconds]  # a GIF counts hundredths of a second
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
