@@ -1,0 +1,178 @@
+"""Window, loudspeaker and keyboard of ``musegym play``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .envs.media.audio import RATE, Sound
+from .runs import RunError
+
+if TYPE_CHECKING:
+    import pygame
+
+logger = logging.getLogger(__name__)
+
+Colour = tuple[int, int, int]
+
+PANEL = 92  # pixels below the picture
+CHIPS = 9  # choices shown at once, one for each number key
+FRAME_SECONDS = 1 / 30
+GROUND: Colour = (24, 27, 38)
+CHIP: Colour = (44, 48, 66)
+MARKED: Colour = (255, 209, 92)
+INK: Colour = (18, 20, 30)
+TEXT: Colour = (232, 234, 243)
+FAINT: Colour = (128, 135, 162)
+
+
+class Stage:
+    """Window, loudspeaker and keyboard.
+
+    Args:
+        title: what stands above the window.
+        max_seconds: ``open`` is False after so long; never where None.
+
+    Raises:
+        RunError: there is no display.
+    """
+
+    def __init__(self, title: str, max_seconds: float | None = None) -> None:
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        import pygame
+
+        try:
+            pygame.display.init()
+            # Without any display SDL draws into memory, which nobody would see.
+            if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
+                raise pygame.error("nothing to show windows on")
+            self._screen = pygame.display.set_mode((960, 480 + PANEL))
+        except pygame.error as error:
+            pygame.display.quit()
+            raise RunError(
+                f"no display ({error}): play needs a desktop (or xvfb-run); `musegym generate` writes files without one"
+            ) from error
+        pygame.display.set_caption(title)
+        pygame.font.init()
+        pygame.key.set_repeat(300, 50)
+        self._end = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
+        self._closed = False
+        self._mute = False
+        try:
+            with _silent_stderr():
+                pygame.mixer.init(RATE, -16, 1, allowedchanges=0)
+        except pygame.error as error:
+            self._mute = True
+            logger.warning("no sound: %s", error)
+
+    @property
+    def open(self) -> bool:
+        """Whether the window is still wanted."""
+        return not self._closed and time.monotonic() < self._end
+
+    def keys(self) -> list[str]:
+        """Returns the names of the keys pressed since; closing the window counts as "q"."""
+        import pygame
+
+        names = list[str]()
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                names.append("q")
+            elif event.type == pygame.KEYDOWN:
+                names.append({"escape": "q", "enter": "return"}.get(name := _key_name(event.key), name))
+        self._closed |= "q" in names
+        return names
+
+    def show(self, picture: NDArray[np.uint8], lines: tuple[str, str], chips: list[str], chosen: int = 0) -> None:
+        """Shows a picture uint8 [H, W, 3] above a panel with two lines and a row of chips, one of them marked."""
+        import pygame
+
+        factor = max(1, 640 // picture.shape[1])
+        picture = picture.repeat(factor, 0).repeat(factor, 1)
+        height, width, _ = picture.shape
+        if self._screen.get_size() != (width, height + PANEL):
+            self._screen = pygame.display.set_mode((width, height + PANEL))
+        image = pygame.image.frombuffer(np.ascontiguousarray(picture).tobytes(), (width, height), "RGB")
+        self._screen.blit(image, (0, 0))
+        panel = _panel(width, lines, chips, chosen)
+        self._screen.blit(pygame.transform.smoothscale(panel, (width, PANEL)), (0, height))
+        pygame.display.flip()
+
+    def sound(self, sound: Sound, fresh: bool = False) -> None:
+        """Plays a sound on top of what sounds, or after silencing it."""
+        import pygame
+
+        if self._mute:
+            return
+        if fresh:
+            pygame.mixer.stop()
+        if len(sound.samples):
+            pygame.mixer.Sound(buffer=(sound.samples * 32767).astype("<i2").tobytes()).play()
+
+    def wait(self, seconds: float) -> list[str]:
+        """Waits, unless the window closes or a key is pressed; returns the keys."""
+        until = time.monotonic() + seconds
+        keys = self.keys()
+        while not keys and self.open and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, FRAME_SECONDS))
+            keys = self.keys()
+        return keys
+
+    def close(self) -> None:
+        """Closes the window."""
+        import pygame
+
+        if not self._mute:
+            pygame.mixer.quit()
+        pygame.display.quit()
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keeps sound libraries, which write to the file descriptor, from filling the terminal where there is no device."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _key_name(key: int) -> str:
+    """The name of a key; those of the number block count as the others."""
+    import pygame
+
+    return pygame.key.name(key).strip("[]")
+
+
+def _panel(width: int, lines: tuple[str, str], chips: list[str], chosen: int) -> pygame.Surface:
+    """Draws the panel at twice its size, to be smoothed down."""
+    import pygame
+
+    panel = pygame.Surface((2 * width, 2 * PANEL), 0, 32)
+    panel.fill(GROUND)
+    bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
+    left = 24
+    for index, chip in enumerate(chips):
+        marked = index == chosen
+        text = bold.render(chip, True, INK if marked else TEXT)
+        number = plain.render(str(index + 1), True, FAINT)
+        box = pygame.Rect(left, 14, number.get_width() + text.get_width() + 44, 56)
+        pygame.draw.rect(panel, MARKED if marked else CHIP, box, border_radius=28)
+        panel.blit(number, (box.left + 16, box.centery - number.get_height() // 2))
+        panel.blit(text, (box.right - 16 - text.get_width(), box.centery - text.get_height() // 2))
+        left = box.right + 14
+    panel.blit(bold.render(lines[0], True, TEXT), (24, 92))
+    panel.blit(plain.render(lines[1], True, FAINT), (24, 138))
+    return panel

@@ -1,0 +1,194 @@
+"""Reads every import with ``ast`` and holds it against the arrows of CONTRIBUTING.md."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("agents", "benchmarks", "discriminators", "envs")
+FILES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
+
+EVERYTHING = ("",)
+
+
+def name_of(path: Path) -> str:
+    """``envs/task.py`` is ``envs.task``, ``envs/__init__.py`` is ``envs``, the root's is the empty string."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_domain(path: Path) -> bool:
+    """Whether a file defines a task: a class whose base is called Task, or Task[...]."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bases = [base for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases]
+    return path.name != "task.py" and any(ast.unparse(base).partition("[")[0] == "Task" for base in bases)
+
+
+def may_import(path: Path) -> tuple[str, ...]:
+    """The modules, with all below them, that a file may import."""
+    module = name_of(path)
+    package, _, rest = module.partition(".")
+    if module == "":
+        return ("envs.registry",)
+    if module in {"envs", "envs.registry"}:
+        return ("envs.registry", "envs.task")  # and string entry points
+    if module == "envs.task":
+        return ()
+    if package == "envs" and "." in rest:  # one corpus, one medium
+        return ("envs.task", f"envs.{rest.partition('.')[0]}")
+    if package == "envs" and rest in {"corpora", "media"}:
+        return ("envs.task", module)
+    if package == "envs" and is_domain(path):
+        return ("envs.task", "envs.corpora", "envs.media")
+    if package == "envs":  # the environments and what they share; never a domain
+        others = [name_of(other) for other in FILES if other.parent.name == "envs" and not is_domain(other)]
+        return tuple(other for other in others if other != "envs")
+    if package == "discriminators":
+        return ("discriminators",)
+    if package == "agents":
+        return ("agents", "discriminators", "envs.task", "envs.vector")
+    return EVERYTHING
+
+
+def imports(path: Path) -> Iterator[tuple[int, bool, str]]:
+    """Yields (line, at the top level of the module, absolute name); modules of musegym start with "musegym"."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_types(function)
+        for node in ast.walk(function)
+    }
+    # A package's relative names start at itself, a module's at its package.
+    here = ["musegym", *name_of(path).split(".")] if name_of(path) else ["musegym"]
+    package = here if path.name == "__init__.py" else here[:-1]
+    for node in ast.walk(tree):
+        top = id(node) not in inner
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, top, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            source = ".".join(filter(None, [base, node.module or ""]))
+            for alias in node.names:
+                # `from . import networks` names a module, `from .task import Task` something in one.
+                full = f"{source}.{alias.name}"
+                yield node.lineno, top, full if is_module(full) else source
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def is_module(name: str) -> bool:
+    parts = name.split(".")
+    if parts[0] != "musegym":
+        return False
+    path = ROOT.joinpath(*parts[1:])
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def under(module: str, prefixes: tuple[str, ...]) -> bool:
+    return any(prefix == "" or module == prefix or module.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def test_there_is_something_to_read() -> None:
+    assert {"", "cli", "envs.task", "envs.registry"} <= {name_of(path) for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_arrows(path: Path) -> None:
+    allowed = may_import(path)
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for line, _, name in imports(path)
+        if name.startswith("musegym") and not under(name.removeprefix("musegym").removeprefix("."), allowed)
+    ]
+    assert not wrong, f"{wrong}; allowed are {allowed}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_imports_of_musegym_are_relative(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    absolute = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    wrong = [line for line, name in zip(absolute, names, strict=True) if name.partition(".")[0] == "musegym"]
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_third_parties(path: Path) -> None:
+    """Torch stays out of envs; whatever `import musegym` and the command line's help load stays light."""
+    module = name_of(path)
+    package = module.partition(".")[0]
+    for line, top, name in imports(path):
+        party = name.partition(".")[0]
+        if party in sys.stdlib_module_names or party == "musegym":
+            continue
+        where = f"{path.relative_to(ROOT)}:{line} imports {name}"
+        if package == "envs":
+            assert party not in {"torch", "stable_baselines3"}, where
+            assert party in {"numpy", "gymnasium"} or not top, f"{where} outside of a function"
+        elif package == "discriminators":
+            assert party in {"numpy", "gymnasium", "torch"} or not top, where
+        elif module in {"", "__main__", "cli", "options", "runs"}:
+            assert party in {"numpy", "gymnasium", "typer", "rich"} or not top, f"{where} outside of a function"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_who_reads_the_test_split(path: Path) -> None:
+    if under(name_of(path), ("benchmarks", "cli")):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in {"corpus", "groups"}
+        ):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            constants = [argument.value for argument in given if isinstance(argument, ast.Constant)]
+            assert "test" not in constants, f"{path.relative_to(ROOT)}:{node.lineno} reads the test split"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_nothing_loaded_can_run_code(path: Path) -> None:
+    """Files are JSON, numpy arrays without objects, and torch tensors with weights_only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        called = ast.unparse(node.func)
+        where = f"{path.relative_to(ROOT)}:{node.lineno} calls {called}"
+        assert called not in {"pickle.load", "pickle.loads", "cloudpickle.load", "cloudpickle.loads"}, where
+        if called == "torch.load":
+            assert ast.unparse(keywords.get("weights_only", ast.Constant(None))) == "True", where
+        if called in {"np.load", "numpy.load"}:
+            assert ast.unparse(keywords.get("allow_pickle", ast.Constant(False))) == "False", where
+
+
+def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks above fail where they should."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs" / "melody.py").write_text("")
+    (tmp_path / "envs" / "task.py").write_text("")
+    agent = tmp_path / "agents" / "bad.py"
+    agent.write_text("from ..envs.task import Task\nfrom ..envs import melody\ntask.corpus('test')\n")
+    with pytest.raises(AssertionError, match=r"bad.py:2 imports musegym.envs.melody"):
+        test_arrows(agent)
+    with pytest.raises(AssertionError, match=r"bad.py:3 reads the test split"):
+        test_who_reads_the_test_split(agent)
+    domain = tmp_path / "envs" / "bad.py"
+    domain.write_text("def render():\n    import pygame\nimport scipy\n")
+    with pytest.raises(AssertionError, match=r"bad.py:3 imports scipy outside"):
+        test_third_parties(domain)
+    domain.write_text("def f():\n    import torch\n")
+    with pytest.raises(AssertionError, match=r"bad.py:2 imports torch"):
+        test_third_parties(domain)
+    agent.write_text("torch.load(path)")
+    with pytest.raises(AssertionError, match=r"calls torch.load"):
+        test_nothing_loaded_can_run_code(agent)

@@ -1,0 +1,317 @@
+"""The play window: its logic without a window, then in SDL's dummy window, then in a real one under Xvfb."""
+
+import itertools
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toys import BitsTask, WordTask
+
+from musegym.envs.melody import MelodyTask
+from musegym.play import Desk, play
+from musegym.runs import RunError
+from musegym.stage import CHIPS, Stage
+
+
+class Songs(MelodyTask):
+    """Melodies of 2/4 in C major, without reading any corpus."""
+
+    _headers = np.zeros((1, 4), np.int16)
+
+
+def desk(task, seed=0):
+    return Desk(task, np.random.default_rng(seed))
+
+
+def labels(one):
+    return [one.caption(index) for index in one.shown]
+
+
+def finish(one, limit=100):
+    for _ in range(limit):
+        if not one.done:
+            one.press("space")
+    assert one.done
+
+
+# --- building by hand --------------------------------------------------------------------------------------------
+
+
+def test_choices_are_the_legal_ones_and_named_by_the_medium():
+    one = desk(Songs())
+    assert len(one.legal) == 36
+    assert one.caption(0) == "rest"
+    assert one.caption(6) == "C4"
+    assert len(labels(one)) == CHIPS
+    one.press("return")
+    one.chosen = 0
+    assert labels(one)[:3] == ["1/48", "1/32", "1/24"]
+
+
+def test_choices_without_names_are_numbers():
+    assert labels(desk(BitsTask())) == ["0", "1"]
+
+
+def test_arrows_move_the_mark_and_stop_at_the_ends():
+    one = desk(Songs())
+    start = one.chosen
+    assert one.press("up")
+    assert one.chosen == start + 1
+    assert one.press("page down")
+    assert one.chosen == start - 4
+    one.chosen = 0
+    assert not one.press("left")
+    assert one.chosen == 0
+    one.chosen = len(one.legal) - 1
+    assert not one.press("right")
+
+
+def test_numbers_pick_among_the_choices_that_are_shown():
+    one = desk(Songs())
+    named = labels(one)
+    assert one.press("2")
+    assert one.caption(one.chosen) == named[1]
+    few = desk(BitsTask())
+    assert few.press("1")
+    assert few.chosen == 0
+    assert not few.press("9")
+
+
+def test_enter_takes_what_was_previewed():
+    one = desk(Songs())
+    one.press("up")
+    expected = one.preview
+    assert expected[1, 2] > 0
+    assert one.press("return")
+    assert (one.content == expected).all()
+    assert one.count == 1
+
+
+def test_the_last_pitch_is_marked_again():
+    one = desk(Songs())
+    one.press("1")
+    pitch = one.caption(one.chosen)
+    one.press("return")
+    one.press("return")
+    assert one.caption(one.chosen) == pitch
+
+
+def test_backspace_undoes_one_decision_at_a_time():
+    one, before = desk(WordTask(), seed=1), []
+    for _ in range(2):
+        before.append(one.content)
+        one.press("return")
+    for content in reversed(before):
+        assert one.press("backspace")
+        assert (one.content == content).all()
+    assert not one.press("backspace")
+
+
+@pytest.mark.parametrize("make", [Songs, WordTask, BitsTask])
+def test_random_choices_finish_a_work(make):
+    one = desk(make())
+    finish(one)
+    assert one.task.content_space.contains(one.content)
+    assert (one.preview == one.content).all()
+    assert not one.press("space")
+    assert one.press("backspace")
+    assert not one.done
+    one.press("n")
+    assert one.count == 0
+
+
+def test_the_seed_decides():
+    one, same, other = desk(Songs(), 3), desk(Songs(), 3), desk(Songs(), 4)
+    for each in (one, same, other):
+        finish(each)
+    assert (one.content == same.content).all()
+    assert not np.array_equal(one.content, other.content)
+
+
+def test_unknown_keys_change_nothing():
+    one = desk(Songs())
+    assert not any(one.press(key) for key in ("x", "tab", "", "0"))
+
+
+# --- in a window that nobody sees --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dummy(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Returns a function that lets keys be pressed one by one, each after the window showed something."""
+
+    def press(*keys):
+        import pygame
+
+        left, show, seen = list(keys), Stage.show, []
+
+        def show_and_press(stage, picture, lines, chips, chosen=0):
+            show(stage, picture, lines, chips, chosen)
+            seen.append((lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
+            if left:
+                pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(left.pop(0))))
+
+        monkeypatch.setattr(Stage, "show", show_and_press)
+        return seen
+
+    return press
+
+
+def agent(monkeypatch, content):
+    """Makes ``content`` what any agent writes; returns the seeds that it was asked for."""
+    seeds = []
+
+    def generate(model, num, seed):
+        seeds.append(seed)
+        return content[None].repeat(num, 0)
+
+    monkeypatch.setattr("musegym.agents.generate", generate, raising=False)
+    return seeds
+
+
+def a_song():
+    """Two notes, as long as can be."""
+    one = desk(Songs())
+    while not one.done:
+        one.chosen = len(one.legal) - 1
+        one.press("return")
+    return one.content
+
+
+def test_a_person_builds_saves_and_quits(dummy, script, tmp_path):
+    seen = script(*["space"] * 4, "s", "backspace", "q")
+    assert play("musegym/Melody-v0", seed=0, folder=tmp_path, task=Songs(), max_seconds=20) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"Melody-v0-1.{suffix}" for suffix in ("abc", "mid", "png", "wav")
+    ]
+    heads = [head for head, _ in seen]
+    assert heads[4:7] == [
+        "choice 5 of at most 72",
+        "choice 5 of at most 72   ·   saved Melody-v0-1.mid, Melody-v0-1.wav, Melody-v0-1.png, Melody-v0-1.abc",
+        "choice 4 of at most 72",
+    ]
+    assert all((before != after).any() for (_, before), (_, after) in itertools.pairwise(seen[:4]))
+
+
+def test_a_person_finishes_works(dummy, script, tmp_path):
+    script(*["space"] * 4, "n", *["space"] * 4, "escape")
+    works = play("toys/Bits-v0", seed=0, folder=tmp_path, task=BitsTask(), max_seconds=20)
+    assert [work.shape for work in works] == [(4,), (4,)]
+
+
+def test_an_agent_is_watched_and_its_work_saved_twice(dummy, script, tmp_path, monkeypatch):
+    content = a_song()
+    seeds = agent(monkeypatch, content)
+    notes = int((content[1:, 2] > 0).sum())
+    seen = script(*["x"] * (2 * notes), "s", "s", "q")
+    works = play("musegym/Melody-v0", object(), seed=5, folder=tmp_path, task=Songs(), max_seconds=20)
+    assert len(works) == 1
+    assert (works[0] == content).all()
+    assert len(list(tmp_path.iterdir())) == 8
+    assert [head for head, _ in seen[: 2 * notes]] == [f"choice {step}" for step in range(1, 2 * notes + 1)]
+    again = agent(monkeypatch, content)
+    script("q")
+    play("musegym/Melody-v0", object(), seed=5, task=Songs(), max_seconds=20)
+    assert again == seeds
+
+
+def test_watching_goes_on_by_itself_at_its_speed(dummy, script, monkeypatch):
+    seeds = agent(monkeypatch, np.array([1, 0, 1, 1], np.int8))
+    started = time.monotonic()
+    works = play("toys/Bits-v0", object(), seed=0, speed=100, task=BitsTask(), max_seconds=1)
+    assert time.monotonic() - started < 4
+    assert len(works) >= 2
+    assert len(set(seeds)) == len(seeds) >= len(works)
+
+
+def test_max_seconds_closes_the_window(dummy):
+    started = time.monotonic()
+    assert play("musegym/Melody-v0", seed=0, task=Songs(), max_seconds=0.3) == []
+    assert time.monotonic() - started < 3
+
+
+def test_no_sound_device_is_a_line_of_log(dummy, script, monkeypatch, caplog):
+    monkeypatch.setenv("SDL_AUDIODRIVER", "nonsense")
+    script("space", "space", "up", "q")
+    with caplog.at_level(logging.WARNING, "musegym"):
+        play("musegym/Melody-v0", seed=0, task=Songs(), max_seconds=20)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["no sound"]
+
+
+@pytest.mark.parametrize("driver", ["nonsense", None])
+def test_no_display_is_one_clear_line(monkeypatch, driver):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    if driver:
+        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
+    elif not sys.platform.startswith("linux"):
+        pytest.skip("only on Linux a missing DISPLAY means that there is no display")
+    with pytest.raises(RunError, match=r"no display .* play needs a desktop") as caught:
+        play("musegym/Melody-v0", task=Songs())
+    assert "\n" not in str(caught.value)
+
+
+def test_speed_must_be_positive():
+    with pytest.raises(ValueError, match="speed must be positive, not 0"):
+        play("musegym/Melody-v0", speed=0, task=Songs())
+
+
+# --- in a real window --------------------------------------------------------------------------------------------
+
+SESSION = """
+import pathlib, sys
+from musegym.stage import Stage
+sys.path.insert(0, sys.argv[1])
+from test_play import Songs
+from musegym.play import play
+show = Stage.show
+def show_and_tell(stage, *arguments):
+    show(stage, *arguments)
+    Stage.show = show
+    print("shown", flush=True)
+Stage.show = show_and_tell
+works = play("musegym/Melody-v0", seed=0, folder=pathlib.Path(sys.argv[2]), task=Songs(), max_seconds=40)
+import pygame
+print(len(works), *(Songs().content_space.contains(work) for work in works))
+"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("Xvfb") and shutil.which("xdotool")),
+    reason="needs a virtual screen: apt-get install xvfb xdotool",
+)
+def test_a_real_window_takes_real_keys(tmp_path):
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24"], pass_fds=[write], stderr=subprocess.DEVNULL
+    )
+    try:
+        os.close(write)
+        display = ":" + os.read(read, 16).decode().strip()
+        env = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11", "SDL_AUDIODRIVER": "dummy"}
+        arguments = [sys.executable, "-c", SESSION, str(Path(__file__).parent), str(tmp_path)]
+        game = subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, text=True)
+        pressed = [*["space"] * 72, "s", "q"]
+        assert game.stdout.readline() == "shown\n"
+        subprocess.run(["xdotool", "key", "--delay", "20", *pressed], env=env, check=True, timeout=30)
+        output, _ = game.communicate(timeout=30)
+    finally:
+        game.kill()
+        game.communicate()
+        server.terminate()
+        server.wait()
+        os.close(read)
+    assert output.splitlines()[-1] == "1 True"
+    assert {path.suffix for path in tmp_path.iterdir()} == {".abc", ".mid", ".png", ".wav"}

@@ -1,0 +1,219 @@
+"""The vector environment is Gymnasium's SyncVectorEnv of scalar ones, only faster: every array and key."""
+
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import toys
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from musegym.envs import ids
+
+toys.register()
+MODES = ("NextStep", "SameStep", "Disabled")
+ROWS = 5
+
+
+class SumOfContent:
+    """A discriminator whose logits are exact in any batch."""
+
+    def __init__(self):
+        self.batches = []
+
+    def logits(self, contents, conditions=None):
+        self.batches.append(len(contents))
+        return contents.reshape(len(contents), -1).sum(1).astype(np.float32) / 8 - len(conditions[0])
+
+
+def pair(env_id, mode, **kwargs):
+    native = gym.make_vec(env_id, num_envs=ROWS, autoreset_mode=mode, discriminator="none", **kwargs)
+    looped = SyncVectorEnv([lambda: gym.make(env_id, discriminator="none", **kwargs)] * ROWS, autoreset_mode=mode)
+    for env in (native, *(env.unwrapped for env in looped.envs)):
+        env.set_discriminator(SumOfContent())
+    return native, looped
+
+
+def assert_same(left, right, where="result"):
+    assert type(left) is type(right), where
+    if isinstance(left, dict):
+        assert left.keys() == right.keys(), where
+        for key in left:
+            assert_same(left[key], right[key], f"{where}[{key!r}]")
+    elif isinstance(left, tuple):
+        assert len(left) == len(right), where
+        for place, (one, other) in enumerate(zip(left, right, strict=True)):
+            assert_same(one, other, f"{where}[{place}]")
+    elif isinstance(left, np.ndarray):
+        assert left.dtype == right.dtype, where
+        assert left.shape == right.shape, where
+        if left.dtype == object:
+            for row, (one, other) in enumerate(zip(left, right, strict=True)):
+                assert_same(one, other, f"{where}[{row}]")
+        else:
+            np.testing.assert_array_equal(left, right, where)
+    else:
+        assert left == right, where
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("env_id", ids())
+@pytest.mark.parametrize("legal", [True, False], ids=["legal", "any"])
+def test_native_and_looped_environments_agree(env_id, mode, legal):
+    native, looped = pair(env_id, mode, rule_weight=0.5)
+    assert native.metadata["autoreset_mode"] is AutoresetMode(mode)
+    assert native.single_observation_space == looped.single_observation_space
+    assert native.observation_space == looped.observation_space
+    assert native.action_space == looped.action_space
+    rng = np.random.default_rng(0)
+    result = native.reset(seed=7)
+    assert_same(result, looped.reset(seed=7), "reset")
+    ends = illegal = 0
+    for step in range(150):
+        masks = result[-1]["action_mask"] if legal else np.ones((ROWS, native.unwrapped.task.num_actions))
+        actions = (rng.random(masks.shape) * masks).argmax(1)
+        if mode == "Disabled" and step and result[2].any():
+            ended = result[2]
+            result = native.reset(options={"reset_mask": ended})
+            assert_same(result, looped.reset(options={"reset_mask": ended.copy()}), f"reset {step}")
+            np.testing.assert_array_equal(result[1]["_action_mask"], ended)
+            actions = np.array([mask.argmax() for mask in native.action_masks()])
+        result = native.step(actions)
+        assert_same(result, looped.step(actions), f"step {step}")
+        ends += result[2].sum()
+        illegal += result[4].get("illegal_action", np.zeros(1)).sum()
+    assert ends > 2 * ROWS or native.task.horizon > 15
+    assert native.task.num_actions == 2 or (illegal == 0) == legal
+    native.close()
+    looped.close()
+
+
+def test_episode_lengths_differ_between_rows():
+    env = gym.make_vec("toy/Word-v0", num_envs=8, discriminator="none")
+    env.reset(seed=0)
+    ended_at = np.full(8, -1)
+    for step in range(6):
+        terminated = env.step(np.arange(8) % 2 + 2 * (step % 2))[2]
+        ended_at[terminated & (ended_at < 0)] = step
+    assert set(ended_at) == {2, 5}
+
+
+def test_contents_that_finish_together_are_scored_in_one_call():
+    env = gym.make_vec("toy/Bits-v0", num_envs=6, discriminator="none")
+    discriminator = SumOfContent()
+    env.set_discriminator(discriminator)
+    env.reset(seed=0)
+    for _ in range(9):
+        env.step(np.ones(6, int))
+    assert discriminator.batches == [6, 6]
+
+
+def test_finished_rows_wait_when_autoreset_is_disabled():
+    env = gym.make_vec("toy/Word-v0", num_envs=2, discriminator="none", rule_weight=1.0, autoreset_mode="Disabled")
+    env.reset(seed=0, options={"condition": [[0], [1]]})
+    env.step(np.array([0, 0]))
+    observations, rewards, terminated, _, info = env.step(np.array([toys.END, 1]))
+    assert terminated.tolist() == [True, False]
+    assert rewards.tolist() == [1.0, 0.0]
+    np.testing.assert_array_equal(info["_content"], [True, False])
+    later, rewards, terminated, _, info = env.step(np.array([3, 2]))
+    np.testing.assert_array_equal(later[0], observations[0])
+    assert rewards.tolist() == [0.0, 0.0]
+    assert terminated.tolist() == [True, False]
+    assert "content" not in info
+
+
+def test_conditions_for_all_rows_and_for_each():
+    env = gym.make_vec("toy/Word-v0", num_envs=3, discriminator="none")
+    observations, _ = env.reset(seed=0, options={"condition": [1]})
+    assert observations[:, 0].tolist() == [1, 1, 1]
+    observations, _ = env.reset(options={"condition": [[1], [0], [1]]})
+    assert observations[:, 0].tolist() == [1, 0, 1]
+    with pytest.raises(ValueError, match="below"):
+        env.reset(options={"condition": [[1], [0]]})
+
+
+def test_results_are_not_touched_by_later_steps():
+    env = gym.make_vec("toy/Word-v0", num_envs=4, discriminator="none")
+    env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    kept = []
+    for _ in range(20):
+        result = env.step(rng.integers(0, toys.END + 1, 4))
+        arrays = [*result[:4], *result[4].values()]
+        kept.append((arrays, [array.copy() for array in arrays]))
+    for arrays, copies in kept:
+        for array, copied in zip(arrays, copies, strict=True):
+            np.testing.assert_array_equal(array, copied)
+
+
+def test_the_mask_handed_out_is_not_the_one_that_judges():
+    env = gym.make_vec("toy/Word-v0", num_envs=1, discriminator="none")
+    _, info = env.reset(seed=0)
+    info["action_mask"][:] = 1
+    env.action_masks()[:] = True
+    assert env.step(np.array([toys.END]))[4]["illegal_action"].all()
+
+
+def test_seeds_by_list_and_streams_that_go_on():
+    one, other = (gym.make_vec("toy/Word-v0", num_envs=16, discriminator="none") for _ in range(2))
+    first, _ = one.reset(seed=3)
+    np.testing.assert_array_equal(first, other.reset(seed=list(range(3, 19)))[0])
+    assert one.unwrapped.np_random_seed == tuple(range(3, 19))
+    again = [one.reset()[0] for _ in range(100)]  # more than one block of draws
+    np.testing.assert_array_equal(again, [other.reset()[0] for _ in range(100)])
+    assert any((start != first).any() for start in again)
+
+
+@pytest.mark.parametrize(
+    ("actions", "problem"),
+    [
+        (np.zeros(3, int), r"\[2\]"),
+        (np.zeros(2), "float64"),
+        (np.array([0, 9]), "0..8"),
+        (np.array([-1, 0]), "0..8"),
+    ],
+)
+def test_actions_outside_the_space_are_refused(actions, problem):
+    env = gym.make_vec("toy/Word-v0", num_envs=2, discriminator="none")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=problem):
+        env.step(actions)
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="'NextStep', 'SameStep', 'Disabled'"):
+        gym.make_vec("toy/Word-v0", autoreset_mode="never")
+    with pytest.raises(ValueError, match="at least 1"):
+        gym.make_vec("toy/Word-v0", num_envs=0)
+    with pytest.raises(TypeError, match="WordTask does not take doubled; it takes: double"):
+        gym.make_vec("toy/Word-v0", doubled=True)
+    env = gym.make_vec("toy/Word-v0", num_envs=2, discriminator="none")
+    with pytest.raises(gym.error.ResetNeeded):
+        env.step(np.zeros(2, int))
+    with pytest.raises(ValueError, match="reset_mask"):
+        env.reset(options={"reset_mask": np.zeros(2, bool)})
+    with pytest.raises(ValueError, match="2 seeds, not 3"):
+        env.reset(seed=[1, 2, 3])
+
+
+def test_a_picture_of_at_most_64_rows():
+    env = gym.make_vec("toy/Bits-v0", num_envs=100, render_mode="rgb_array", discriminator="none")
+    env.reset(seed=0)
+    assert env.render().shape == (16, 16, 3)  # 64 frames of 2 x 2
+    env.step(np.ones(100, int))
+    picture = env.render()
+    assert picture.dtype == np.uint8
+    assert (picture == 0).all(-1).sum() == 64  # one bit in every tile
+    env.close()
+    env.close()
+
+
+def test_vector_spec_survives_json_and_pickle():
+    env = gym.make_vec("toy/Word-v0", num_envs=3, autoreset_mode="SameStep", discriminator="none", double=True)
+    from_json = gym.envs.registration.EnvSpec.from_json(env.spec.to_json())
+    for spec in (from_json, pickle.loads(pickle.dumps(env.spec))):  # noqa: S301
+        rebuilt = gym.make_vec(spec)
+        assert rebuilt.num_envs == 3
+        assert rebuilt.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+        assert rebuilt.unwrapped.task.double
