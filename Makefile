@@ -25,6 +25,7 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	rm -rf build
 	$(BIN)/python -m pip install --quiet $(EDITABLE) ".[dev]"
+	rm -rf build
 	touch $@
 
 format:
@@ -37,6 +38,7 @@ lint:
 types:
 	rm -rf build $(VENV)/types
 	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/types .
+	rm -rf build
 	MYPYPATH=$(VENV)/types $(BIN)/mypy --strict -p musegym
 
 tests:

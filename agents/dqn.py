@@ -34,6 +34,11 @@ SAVED = (
     *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
 )
 """Constructor arguments that a file keeps beside the learning rate."""
+LEAST = {
+    **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
+    **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps"), 1),
+}
+"""Smallest values of constructor arguments."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
 EVALUATED = 512
 """Episodes passed through the network at a time where no gradient is wanted."""
@@ -90,6 +95,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"auto": BoltzmannPolicy}
     policy: BoltzmannPolicy
+    policy_class: type[BoltzmannPolicy]
     env: VecEnv
 
     def __init__(
@@ -123,11 +129,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
         device: torch.device | str = "cpu",
         _init_setup_model: bool = True,
     ) -> None:
-        if temperature <= 0 or not 0 <= alpha <= 1:
+        arguments = {name: value for name, value in locals().items() if name in SAVED}
+        for name, least in LEAST.items():
+            if arguments[name] is not None and not arguments[name] >= least:
+                raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
+        if not temperature > 0 or not 0 <= alpha <= 1:
             raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {temperature} and {alpha}")
         if not 0 <= sum(schedule) <= 1 or min(schedule) < 0:
             raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
-        arguments = {name: value for name, value in locals().items() if name in SAVED}
         super().__init__(
             policy,
             make_sb3_env(env, seed=seed, discriminator="none") if isinstance(env, str) else env,
@@ -250,7 +259,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
             callback.on_rollout_start()
             if self._warming_up():
                 for _ in range(10):
-                    self._imitate()
+                    if self._warming_up():
+                        self._imitate()
+                self._update_target()
                 callback.update_locals(locals())
                 going = callback.on_step()
             else:
@@ -294,8 +305,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self._step(self.imitator, -taken.sum() / live.sum(), rate)
         self.warm_updates += 1
         self.logger.record_mean("train/cross_entropy", -taken.sum().item() / len(batch))
-        if not self._warming_up():
-            self._update_target()
 
     def collect_rollouts(  # type: ignore[override]  # whole episodes of all rows: no train_freq, no action noise
         self, env: VecEnv, callback: BaseCallback, **_: Any
@@ -313,6 +322,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_step)
         self.episodes.add(self.fresh)
         self._episode_num += len(self.fresh)
+        self.logger.record("rollout/ep_len_mean", float(self.fresh.lengths.mean()))
         if self.budget is None:
             self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
         else:
@@ -328,24 +338,26 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """
         del batch_size
         for _ in range(gradient_steps):
-            parts = [self.fresh]
-            if self.replayed:
-                parts.append(self.episodes.sample(self.replayed, self.rng))
-            if self.demonstrations:
-                parts.append(self.real.take(self.rng.integers(len(self.real), size=self.demonstrations)))
-            batch = Episodes.join(parts)
+            real = self.real.take(self.rng.integers(len(self.real), size=self.demonstrations))
+            past = [self.episodes.sample(self.replayed, self.rng)] if self.replayed else []
+            batch = Episodes.join([self.fresh, *past, real])
             rewards = self.rewards(batch.contents, batch.conditions)
+            # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
+            self.q_net.eval()
             with torch.no_grad():
                 target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
-            self.q_net.train()
             steps, taken, live = batch.evaluate(self.q_net, self.device)
             scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
             residuals = path_residuals(
                 taken, target_taken, steps.values, target.values, scaled, live, self.n_steps, self.alpha
             )
-            dqn_loss = (residuals.square().sum(1) / live.sum(1)).mean() / self.task.horizon
-            likelihood = taken[-self.demonstrations :].sum() / max(1, int(live[-self.demonstrations :].sum()))
-            loss = dqn_loss - self.cross_entropy * likelihood if self.demonstrations else dqn_loss
+            dqn_loss = (residuals.square().sum(1) / live.sum(1)).mean()
+            loss = dqn_loss * len(batch) / live.sum()  # per decision, as the cross-entropy
+            if self.cross_entropy and self.demonstrations:
+                self.q_net.train()
+                _, imitated, decisions = real.evaluate(self.q_net, self.device)
+                loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
+                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
             self._step(self.policy.optimizer, loss, self.lr_schedule(self._current_progress_remaining))
             self._n_updates += 1
             if self._n_updates % self.target_update_interval == 0:
@@ -357,7 +369,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 "gan_loss": gan_loss,
                 "joint_objective": dqn_loss.item() + gan_loss,
                 "entropy": -taken[:fresh].sum(1).mean().item(),
-                "cross_entropy": -taken[-self.demonstrations :].sum(1).mean().item() if self.demonstrations else np.nan,
                 "value": steps.values[:, 0].mean().item() * self.temperature,
             }.items():
                 self.logger.record_mean(f"train/{name}", value)
@@ -388,8 +399,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
         self.logger.record("validation/nll", -float(self._log_prob(self.held_out).mean()))
-        if len(self.episodes):
-            self.logger.record("rollout/ep_len_mean", float(self.fresh.lengths.mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -398,7 +407,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     # Using what was learned
 
-    def predict(  # type: ignore[override]
+    def predict(
         self,
         observation: Array | dict[str, Array],
         state: tuple[NDArray[Any], ...] | None = None,
@@ -475,6 +484,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
         path = Path(path)
         config, tensors = files.read(path)
         try:
+            unknown = {*config["arguments"]} - {*SAVED, "learning_rate"} | {*config["env"]} & {"task"}
+            if unknown:
+                raise ValueError(f"it sets {sorted(unknown)}, which no saved model does")
             if env is None:
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
             arguments = {**config["arguments"], **changes}

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import pickle
-import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import torch
+
+from ..discriminators import files
 
 FORMAT = "musegym agent 1"
 LIMIT = 4 << 30  # bytes: what a member may unpack to
-# What reading a damaged or doctored archive, JSON text or weights-only pickle was seen to raise.
-UNREADABLE = (
-    *(zipfile.BadZipFile, pickle.UnpicklingError, struct.error, json.JSONDecodeError, RecursionError, MemoryError),
-    *(RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, AssertionError),
-    *(OverflowError, NotImplementedError, OSError),
-)
+# The environment is made from its id, which may be unknown here, or of a package that is not installed.
+UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)
 
 
 def write(path: Path, config: dict[str, Any], tensors: dict[str, Any]) -> None:
     """Writes ``config`` as JSON and every entry of ``tensors`` (nested plain data and tensors) as a member."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        file.writestr("config.json", json.dumps({"format": FORMAT, **config}, indent=1))
-        for name, state in tensors.items():
-            buffer = io.BytesIO()
-            torch.save(state, buffer)
-            file.writestr(f"{name}.pt", buffer.getvalue())
-    with partial.open("rb+") as file_on_disk:
-        os.fsync(file_on_disk.fileno())
-    partial.replace(path)
+    members: dict[str, str | bytes] = {"config.json": json.dumps({"format": FORMAT, **config}, indent=1)}
+    for name, state in tensors.items():
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        members[f"{name}.pt"] = buffer.getvalue()
+    files.write_members(path, members, level=1)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -49,25 +40,18 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise FileNotFoundError(f"there is no model at {path}: give the file that AdversarialDQN.save wrote")
     try:
         with zipfile.ZipFile(path) as file:
-            if sum(info.file_size for info in file.infolist()) > LIMIT:
-                raise ValueError(f"it unpacks to more than {LIMIT >> 30} GiB")
-            config = json.loads(file.read("config.json"))
+            config = json.loads(files.read_member(file, "config.json", 1_000_000))
             if not isinstance(config, dict) or config.pop("format", None) != FORMAT:
                 raise ValueError(f"its format is not {FORMAT!r}")
-            members = [name for name in file.namelist() if name.endswith(".pt")]
-            return config, {name.removesuffix(".pt"): _tensors(file.read(name)) for name in members}
+            names = [name for name in file.namelist() if name.endswith(".pt")]
+            packed = {name.removesuffix(".pt"): files.read_member(file, name, LIMIT) for name in names}
+        return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}
     except UNREADABLE as error:
         raise unusable(path, error) from error
 
 
 def unusable(path: Path, error: BaseException) -> ValueError:
     """Returns the error that says in one line why a file is refused and what to do."""
-    reason = str(error).split("\n")[0].split(". ")[0][:200] or type(error).__name__
-    return ValueError(f"{path} is not a usable model ({reason}): train it again, or restore the file from a copy")
-
-
-def _tensors(data: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(data)) as inner:
-        if sum(info.file_size for info in inner.infolist()) > LIMIT:
-            raise ValueError(f"it unpacks to more than {LIMIT >> 30} GiB")
-    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return ValueError(
+        f"{path} is not a usable model ({files.reason(error)}): train it again, or restore the file from a copy"
+    )

@@ -36,18 +36,26 @@ def generate(
         Contents [num, ...].
 
     Raises:
-        ValueError: ``num`` below 1, a negative temperature, or a condition of the wrong shape.
+        ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible.
     """
     if num < 1 or temperature < 0:
         raise ValueError(f"num must be at least 1 and temperature at least 0, not {num} and {temperature}")
     task = model.task
     starts = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     if condition is not None:
-        width = 0 if task.condition_space is None else len(task.condition_space.nvec)
+        sizes = np.zeros(0, int) if task.condition_space is None else task.condition_space.nvec
+        width = len(sizes)
         given = np.asarray(condition)
         if given.shape not in ((width,), (num, width)) or given.dtype.kind not in "iu":
             raise ValueError(f"condition must be int [{width}] or [{num}, {width}], not {given.dtype} {given.shape}")
+        if (given < 0).any() or (given >= sizes).any():
+            raise ValueError(f"condition must be at least 0 and below {sizes.tolist()}, not {given.tolist()}")
         condition = np.broadcast_to(given, (num, width))
+    if prefix is not None:
+        prefix = np.asarray(prefix)
+        legal = prefix.ndim == 1 and prefix.dtype.kind in "iu" and ((prefix >= 0) & (prefix < task.num_actions)).all()
+        if not legal:
+            raise ValueError(f"prefix must be int [P] of actions 0..{task.num_actions - 1}, not {prefix.tolist()}")
     generator = torch.Generator(model.device).manual_seed(seed)
     parts = []
     for first in range(0, num, ROWS):

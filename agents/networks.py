@@ -30,7 +30,10 @@ class Steps(NamedTuple):
 
 
 class Dropout(nn.Module):
-    """Dropout (Srivastava et al. 2014) that draws from a generator of the agent's, never from torch's global one."""
+    """Dropout that draws from a generator of the agent's, never from torch's global one.
+
+    One mask for a whole episode (Gal & Ghahramani 2016), which also spares most of the drawing.
+    """
 
     generator: torch.Generator | None = None
 
@@ -39,10 +42,11 @@ class Dropout(nn.Module):
         self.keep = 1 - rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeroes entries of ``x`` with probability ``1 - keep`` while training, and scales up the others."""
+        """Zeroes units of float [B, T, W] with probability ``1 - keep`` while training, and scales up the others."""
         if not self.training or self.keep == 1:
             return x
-        return x * torch.empty_like(x).bernoulli_(self.keep, generator=self.generator).div_(self.keep)
+        mask = x.new_empty(len(x), 1, x.shape[-1]).bernoulli_(self.keep, generator=self.generator)
+        return x * mask.div_(self.keep)
 
 
 class RecurrentQ(nn.Module):
@@ -73,28 +77,23 @@ class RecurrentQ(nn.Module):
     ) -> None:
         super().__init__()
         self.num_actions = num_actions
-        self.action = nn.Embedding(num_actions + 1, embedding)  # the last one stands for "nothing yet"
-        self.clock = nn.ModuleList(nn.Embedding(size, embedding) for size in clock_sizes)
-        self.condition = nn.ModuleList(nn.Embedding(size, embedding) for size in condition_sizes)
+        self.starts: Tensor
+        sizes = (num_actions + 1, *clock_sizes, *condition_sizes)  # the last action stands for "nothing yet"
+        self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
+        self.table = nn.Parameter(0.3 * torch.randn(sum(sizes), embedding))
         self.rnn = nn.LSTM(embedding, hidden, batch_first=True)
         self.dropout = Dropout(dropout)
         self.advantages = nn.Linear(hidden + embedding, num_actions)
         self.value = nn.Linear(hidden + embedding, 1)
-        for table in (self.action, *self.clock, *self.condition):
-            assert isinstance(table, nn.Embedding)
-            nn.init.normal_(table.weight, std=0.3)
         nn.init.zeros_(self.value.weight)
         nn.init.zeros_(self.value.bias)
 
     def embed(self, last: Tensor, clock: Tensor, condition: Tensor) -> Tensor:
         """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C]."""
-        x: Tensor = self.action(last)
-        for k, table in enumerate(self.clock):
-            x = x + table(clock[..., k])
-        style = torch.zeros_like(x[:, :1])
-        for c, table in enumerate(self.condition):
-            style = style + table(condition[:, c])[:, None]
-        return x + style
+        B, T = last.shape
+        now = torch.cat([last[..., None], clock], -1)
+        entries = torch.cat([now, condition[:, None].expand(-1, T, -1)], -1) + self.starts
+        return F.embedding_bag(entries.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
 
     def forward(
         self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None = None

@@ -36,7 +36,7 @@ class BoltzmannPolicy(BasePolicy):
     def __init__(
         self,
         observation_space: gym.Space[Any],
-        action_space: gym.spaces.Discrete,
+        action_space: gym.Space[Any],
         lr_schedule: Schedule,
         *,
         task: Task[Any],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import pickle
 import struct
 import zipfile
@@ -22,7 +23,7 @@ FORMAT = "musegym discriminator 1"
 MAX_BYTES = 4 * MAX_WEIGHTS + 1_000_000
 C = TypeVar("C", Architecture, Settings)
 # What reading a damaged or doctored archive, JSON text or weights-only pickle was seen to raise.
-_UNREADABLE = (
+UNREADABLE = (
     *(
         zipfile.BadZipFile,
         zlib.error,
@@ -52,11 +53,20 @@ def write(path: Path, saved: Saved, half: bool) -> None:
     kind = torch.float16 if half else torch.float32
     torch.save({name: value.detach().to("cpu", kind) for name, value in saved.weights.items()}, buffer)
     config = {"format": FORMAT, "architecture": plain(saved.architecture), "settings": plain(saved.settings)}
+    text = json.dumps(config | {"updates": saved.updates}, indent=1)
+    write_members(path, {"config.json": text, "weights.pt": buffer.getvalue()})
+
+
+def write_members(path: Path, members: dict[str, str | bytes], level: int = 6) -> None:
+    """Writes a zip, replacing what was there as a whole or not at all; ``level`` 1 is fast, 9 is small."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("config.json", json.dumps(config | {"updates": saved.updates}, indent=1))
-        file.writestr("weights.pt", buffer.getvalue())
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    # Without it a crash of the machine could leave the new name on an empty file.
+    with partial.open("rb+") as written:
+        os.fsync(written.fileno())
     partial.replace(path)
 
 
@@ -71,24 +81,24 @@ def read(path: Path) -> Saved:
         raise FileNotFoundError(f"there is no discriminator at {path}: give the file that Discriminator.save wrote")
     try:
         with zipfile.ZipFile(path) as file:
-            config = json.loads(_member(file, "config.json", 100_000))
-            packed = _member(file, "weights.pt", MAX_BYTES)
+            config = json.loads(read_member(file, "config.json", 100_000))
+            packed = read_member(file, "weights.pt", MAX_BYTES)
         if not isinstance(config, dict) or config.get("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
         architecture, settings = made(Architecture, config["architecture"]), made(Settings, config["settings"])
-        with zipfile.ZipFile(io.BytesIO(packed)) as inner:
-            if sum(info.file_size for info in inner.infolist()) > MAX_BYTES:
-                raise ValueError(f"its weights unpack to more than {MAX_BYTES} bytes")
-        weights = torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
-        return Saved(architecture, settings, int(config["updates"]), weights)
-    except _UNREADABLE as error:
+        return Saved(architecture, settings, int(config["updates"]), read_tensors(packed, MAX_BYTES))
+    except UNREADABLE as error:
         raise unusable(path, error) from error
 
 
 def unusable(path: Path, error: BaseException) -> ValueError:
     """Returns the error that says in one line why a file is refused and what to do."""
-    reason = str(error).split("\n")[0].split(". ")[0][:200] or type(error).__name__
-    return ValueError(f"{path} is not a usable discriminator ({reason}): save it anew with Discriminator.save")
+    return ValueError(f"{path} is not a usable discriminator ({reason(error)}): save it anew with Discriminator.save")
+
+
+def reason(error: BaseException) -> str:
+    """Returns the first sentence of an error's message: torch's run over many lines."""
+    return str(error).split("\n")[0].split(". ")[0][:200] or type(error).__name__
 
 
 def plain(config: Architecture | Settings) -> dict[str, Any]:
@@ -98,13 +108,21 @@ def plain(config: Architecture | Settings) -> dict[str, Any]:
     }
 
 
-def _member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
+def read_member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """Reads a member of at most ``limit`` bytes, whatever its directory entry claims."""
     with file.open(name) as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
         raise ValueError(f"its {name} is larger than {limit} bytes")
     return data
+
+
+def read_tensors(packed: bytes, limit: int) -> Any:
+    """Reads what ``torch.save`` wrote of at most ``limit`` bytes: tensors and plain data, nothing executed."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as inner:
+        if sum(info.file_size for info in inner.infolist()) > limit:
+            raise ValueError(f"its tensors unpack to more than {limit} bytes")
+    return torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
 
 
 def made(cls: type[C], values: dict[str, Any]) -> C:

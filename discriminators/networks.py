@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
-from torch.nn.utils.rnn import PackedSequence
 
 MAX_WEIGHTS = 20_000_000
 NEVER = -1e9
@@ -36,10 +35,14 @@ class Architecture:
     condition_sizes: tuple[int, ...] = ()
     conditions_in_header: bool = False
     """Whether the first row of a content begins with its condition."""
-    hidden: int = 96
-    """Units of the recurrent network in each direction, and of the layers after it."""
+    hidden: int = 64
+    """Channels of the convolutions and of the layers after them."""
     embedding: int = 64
-    attention_layers: int = 1
+    convolutions: int = 3
+    """Layers, of width 3 and dilation 1, 2, 4 ..."""
+    lags: int = 24
+    """How many rows back repetition is looked for."""
+    attention_layers: int = 0
     heads: int = 4
     dropout: float = 0.1
     """Share of the units dropped before every layer but the first."""
@@ -53,7 +56,8 @@ class Architecture:
             values = getattr(self, name)
             if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
                 raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
-        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "attention_layers": (0, 16), "heads": (1, 64)}
+        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "heads": (1, 64)}
+        limits |= {"attention_layers": (0, 16), "convolutions": (0, 8), "lags": (1, 256)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -69,29 +73,22 @@ class Architecture:
             raise ValueError(f"contents of shape {self.shape} do not fit {len(self.sizes)} column sizes")
         if self.hidden % self.heads:
             raise ValueError(f"hidden {self.hidden} must be a multiple of heads {self.heads}")
-        tables = self.embedding * (sum(self.sizes) + sum(self.condition_sizes) + self.shape[0])
-        weights = tables + self.hidden * (6 * self.embedding + 20 * self.hidden * (1 + self.attention_layers))
+        tables = self.embedding * (2 * sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
+        layers = 3 * self.convolutions + 8 * self.attention_layers + 2
+        weights = tables + self.hidden * (self.embedding + self.hidden * layers)
         if weights > MAX_WEIGHTS:
             raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")
 
 
 class Embedded(NamedTuple):
-    """Contents as vectors, packed: N rows in all, none of them padding.
-
-    First row 0 of every content, the longest content first, then row 1 of those that have one, and so on:
-    the layout of ``torch.nn.utils.rnn.PackedSequence``.
-    """
+    """Contents as vectors."""
 
     values: Tensor
-    """float [N, E], each of unit variance."""
-    counts: Tensor
-    """int [L], on the CPU: how many contents have a row 0, a row 1, ..."""
-    order: Tensor
-    """int [B]: the contents, longest first."""
-    lengths: Tensor
-    """int [B]: rows of the contents, longest first."""
-    places: Tensor
-    """int [N]: where each row is among all B L rows of the padded contents, longest first."""
+    """float [B, L, E], every row of unit variance; L is the longest content's length."""
+    valid: Tensor
+    """bool [B, L]: rows that are no padding."""
+    alike: Tensor
+    """float [B, C, rows, lags], padded to the full length: see ``self_likeness``."""
 
 
 class Dropout(nn.Module):
@@ -103,21 +100,19 @@ class Dropout(nn.Module):
         super().__init__()
         self.keep = 1 - rate
 
-    def mask(self, shape: tuple[int, int], like: Tensor) -> Tensor:
+    def mask(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Returns 1 / keep with probability keep, else 0."""
         return like.new_empty(shape).bernoulli_(self.keep, generator=self.generator).div_(self.keep)
 
-    def forward(self, x: Tensor, owners: Tensor | None = None) -> Tensor:
-        """Drops units of float [N, W] in training, the same ones in all rows with the same owner [N].
+    def forward(self, x: Tensor) -> Tensor:
+        """Drops units of float [B, W]; of float [B, L, W] the same ones in all rows of a content.
 
-        One mask for a whole content is the dropout for recurrent networks (Gal & Ghahramani 2016), and
-        spares most of the drawing.
+        One mask for a whole content is the dropout for sequences of Gal & Ghahramani 2016, and spares
+        most of the drawing.
         """
         if not self.training or self.keep == 1:
             return x
-        if owners is None:
-            return x * self.mask((len(x), x.shape[1]), x)
-        return x * self.mask((int(owners.max()) + 1, x.shape[1]), x)[owners]
+        return x * self.mask((len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1]), x)
 
 
 class Network(nn.Module, abc.ABC):
@@ -150,32 +145,25 @@ class AttentionLayer(nn.Module):
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, embedded: Embedded) -> Tensor:
-        """Maps packed rows [N, W] to the same shape."""
-        B, L, W = len(embedded.lengths), len(embedded.counts), x.shape[1]
-        owners = embedded.places // L
-        mixed = unpack(self.queries_keys_values(self.before_attention(x)), embedded, 0.0)
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """Maps float [B, L, W] to the same shape; padding is never attended to."""
+        B, L, W = x.shape
+        mixed = self.queries_keys_values(self.before_attention(x))
         q, k, v = mixed.view(B, L, 3, self.heads, W // self.heads).permute(2, 0, 3, 1, 4)  # [B, heads, L, W / heads]
         weights = q @ k.transpose(-1, -2) / math.sqrt(W // self.heads)
-        padding = torch.arange(L, device=x.device) >= embedded.lengths[:, None]  # [B, L]
-        weights = (weights + padding[:, None, None] * NEVER).softmax(-1)  # [B, heads, L, L]
-        compared = (weights @ v).transpose(1, 2).reshape(B * L, W).index_select(0, embedded.places)
-        x = x + self.dropout(self.out(compared), owners)
-        out: Tensor = x + self.dropout(self.down(F.relu(self.up(self.before_mixing(x)))), owners)
+        weights = (weights + ~valid[:, None, None] * NEVER).softmax(-1)  # [B, heads, L, L]
+        x = x + self.dropout(self.out((weights @ v).transpose(1, 2).reshape(B, L, W)))
+        out: Tensor = x + self.dropout(self.down(F.relu(self.up(self.before_mixing(x)))))
         return out
 
 
-def unpack(rows: Tensor, embedded: Embedded, padding: float) -> Tensor:
-    """Lays packed rows [N, W] out as [B, L, W], filled up with a number."""
-    B, L = len(embedded.lengths), len(embedded.counts)
-    return rows.new_full((B * L, rows.shape[1]), padding).index_copy(0, embedded.places, rows).view(B, L, -1)
-
-
 class SequenceNetwork(Network):
-    """Sequences of rows, such as notes: a recurrent network reads them both ways, attention compares them.
+    """Sequences of rows, such as notes: dilated convolutions read them, and a picture shows where they repeat.
 
-    Row 0 is a header; later rows that are all zeros, up to the end, are padding. The recurrence sees local
-    grammar as a language model does; attention sees what that misses: bars that repeat, the form, the close.
+    Row 0 is a header with tables of its own; later rows that are all zeros, up to the end, are padding.
+    Convolutions see local grammar, as a language model does. The likeness of every row to those before it,
+    column by column, is a picture in which a repeated motif is a straight line: the global form that a
+    language model gets wrong first. Attention layers may compare rows beyond that.
     """
 
     starts: Tensor
@@ -183,50 +171,77 @@ class SequenceNetwork(Network):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = (*a.sizes, *a.condition_sizes)
+        sizes = (*a.sizes, *a.sizes, *a.condition_sizes)
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
-        self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding) / math.sqrt(len(sizes) + 1))
-        self.positions = nn.Parameter(torch.randn(a.shape[0], a.embedding) / math.sqrt(len(sizes) + 1))
+        scale = 1 / math.sqrt(len(a.sizes) + 2)
+        self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding) * scale)
+        self.from_start = nn.Parameter(torch.randn(a.shape[0], a.embedding) * scale)
+        self.from_end = nn.Parameter(torch.randn(a.shape[0], a.embedding) * scale)
         self.input_dropout = Dropout(a.input_dropout)
-        self.recurrent = nn.GRU(a.embedding, a.hidden, bidirectional=True)
-        self.narrow = nn.Linear(2 * a.hidden, a.hidden)
+        self.widen = nn.Linear(a.embedding, a.hidden)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(a.hidden, a.hidden, 3, padding=2**i, dilation=2**i) for i in range(a.convolutions)
+        )
         self.attention = nn.ModuleList(AttentionLayer(a.hidden, a.heads, a.dropout) for _ in range(a.attention_layers))
+        motif = max(8, a.hidden // 4)
+        self.lags = a.lags
+        self.motifs = nn.Sequential(
+            *(nn.Conv2d(len(a.sizes), motif, (4, 1), padding=(2, 0)), nn.ReLU()),
+            *(nn.Conv2d(motif, 2 * motif, 3, stride=(2, 1), padding=1), nn.ReLU()),
+        )
         self.dropout = Dropout(a.dropout)
-        self.middle, self.last = nn.Linear(4 * a.hidden, a.hidden), nn.Linear(a.hidden, 1)
+        self.last = nn.Linear(2 * a.hidden + 4 * motif, 1)
         if a.spectral_norm:
-            for module in [module for module in self.modules() if isinstance(module, nn.Linear)]:
+            for module in [m for m in self.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]:
                 spectral_norm(module)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> Embedded:
-        """Sums one vector for each column, the row's position and the condition."""
-        (B, rows, C), K, device = contents.shape, conditions.shape[1], contents.device
-        used = (contents != 0).any(-1) * torch.arange(1, rows + 1, device=device)
-        lengths, order = used.amax(1).clamp(min=1).sort(descending=True, stable=True)
-        L = int(lengths[0])
-        row, owner = (torch.arange(L, device=device)[:, None] < lengths).nonzero(as_tuple=True)  # [N], [N]
-        places = owner * L + row
-        entries = contents[order, :L].reshape(B * L, C).index_select(0, places) + self.starts[:C]  # [N, C]
+        """Sums one vector for each column, the row's place from both ends and the condition."""
+        (B, rows, C), K = contents.shape, conditions.shape[1]
+        steps = torch.arange(rows, device=contents.device)
+        lengths = ((contents != 0).any(-1) * (steps + 1)).amax(1).clamp(min=1)
+        L = int(lengths.max())
+        # Of full length whatever the batch: the pooled picture of a content must not depend on its neighbours.
+        alike = self_likeness(contents, steps < lengths[:, None], self.lags).to(self.table.dtype)
+        contents, steps = contents[:, :L], steps[:L]
+        valid = steps < lengths[:, None]
+        header = (steps == 0)[:, None] * self.starts[C] * torch.ones_like(self.starts[:C])
+        entries = (contents + self.starts[:C] + header).reshape(B * L, C)
         shown = None
         if self.training and self.input_dropout.keep < 1:
-            shown = self.input_dropout.mask((len(entries), C), self.table)
-        values = F.embedding_bag(entries, self.table, mode="sum", per_sample_weights=shown) + self.positions[row]
+            shown = self.input_dropout.mask((B * L, C), self.table)
+        values = F.embedding_bag(entries, self.table, mode="sum", per_sample_weights=shown).view(B, L, -1)
+        values = values + self.from_start[:L] + self.from_end[(lengths[:, None] - 1 - steps).clamp(min=0)]
         if K:
-            values = values + F.embedding_bag(conditions[order] + self.starts[C:], self.table, mode="sum")[owner]
-        counts = torch.bincount(row, minlength=L).cpu()
-        return Embedded(F.layer_norm(values, values.shape[1:]), counts, order, lengths, places)
+            styles = F.embedding_bag(conditions + self.starts[2 * C :], self.table, mode="sum")
+            values = values + styles[:, None]
+        return Embedded(F.layer_norm(values, values.shape[2:]), valid, alike)
 
     def score(self, embedded: Embedded) -> Tensor:
-        """Reads both ways, compares, pools."""
-        owners = embedded.places // len(embedded.counts)
-        read, last = self.recurrent(PackedSequence(embedded.values, embedded.counts))  # [N, 2 H], [2, B, H]
-        x = self.narrow(self.dropout(read.data, owners))
+        """Reads rows and picture, pools both."""
+        values, valid, alike = embedded
+        there = valid[..., None]
+        x = F.relu(self.widen(values)) * there
+        for convolution in self.convolutions:
+            x = x + F.relu(convolution(self.dropout(x).transpose(1, 2))).transpose(1, 2) * there
         for layer in self.attention:
-            x = layer(x, embedded)
-        mean = unpack(x, embedded, 0.0).sum(1) / embedded.lengths[:, None]
-        highest = unpack(x, embedded, NEVER).amax(1)
-        features = self.dropout(torch.cat((*last, mean, highest), -1))  # [B, 4 H]
-        logits = self.last(self.dropout(F.relu(self.middle(features))))[:, 0]
-        return torch.empty_like(logits).index_copy(0, embedded.order, logits)
+            x = layer(x, valid)
+        mean = (x * there).sum(1) / there.sum(1)
+        highest = (x + ~there * NEVER).amax(1)
+        motifs = self.motifs(alike)
+        features = torch.cat((mean, highest, motifs.mean((2, 3)), motifs.amax((2, 3))), -1)
+        logits: Tensor = self.last(self.dropout(features))
+        return logits[:, 0]
+
+
+def self_likeness(contents: Tensor, valid: Tensor, lags: int) -> Tensor:
+    """Returns float [B, C, L, lags]: 1 where row i and row i - lag agree in a column, for lags 1 ..; 0 at padding."""
+    L = contents.shape[1]
+    rows = torch.where(valid[..., None], contents, -1)
+    earlier = F.pad(rows, (0, 0, lags, 0), value=-2)
+    same = [earlier[:, lags - lag : lags - lag + L] == rows for lag in range(1, lags + 1)]
+    # Channels last in memory: an update is a fifth faster so.
+    return (torch.stack(same, 2) & valid[..., None, None]).float().permute(0, 3, 1, 2)
 
 
 NETWORKS: dict[str, type[SequenceNetwork]] = {"sequence": SequenceNetwork}

@@ -58,9 +58,14 @@ class DiscriminatorTrainer:
         if not 0 <= past_share < 1:
             raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
         self._options: dict[str, Any] = {
-            **{"batch_size": batch_size, "updates_per_observe": updates_per_observe, "past": past},
-            **{"past_share": past_share, "seed": seed, "frozen": frozen},
-            **{"validate_every": validate_every, "validation_size": validation_size},
+            "batch_size": batch_size,
+            "updates_per_observe": updates_per_observe,
+            "past": past,
+            "past_share": past_share,
+            "seed": seed,
+            "frozen": frozen,
+            "validate_every": validate_every,
+            "validation_size": validation_size,
         }
         self.discriminator = discriminator
         self.task = task

@@ -98,9 +98,9 @@ class MelodyTask(Task[Draft]):
 
     ### Action Space
     ``Discrete(50)``: 0 is a rest, 1-35 the pitches G3 to F6, 36-49 the durations from a sextuplet
-    sixteenth to a whole note (``DURATIONS``, 24 ticks a quarter). Pitches and durations alternate. Durations that overshoot the
-    four bars, or leave a rest that the notes still available cannot fill, are illegal. An illegal
-    action ``a`` counts as the ``a mod k``-th of the ``k`` legal ones.
+    sixteenth to a whole note (``DURATIONS``, 24 ticks a quarter). Pitches and durations alternate.
+    Durations that overshoot the four bars, or leave a rest that the notes still available cannot
+    fill, are illegal. An illegal action ``a`` counts as the ``a mod k``-th of the ``k`` legal ones.
 
     ### Observation Space
     ``MultiDiscrete``, 77 numbers: 1 + action for each of up to 72 choices (0 for those to come),
@@ -200,12 +200,11 @@ class MelodyTask(Task[Draft]):
         now = BARS * length - state.place // DONE
         bar, tick = _position(now, metre, upbeat)
         pitch, duration, onset = _notes(state)
-        echoes = []
+        echoes: list[NDArray[Any]] = []
         for bars in (1, 2):
             there = (onset == (now - bars * length)[:, None]) & (duration > 0)
             note = there.argmax(1)[:, None]
-            for column in (pitch, duration):
-                echoes.append(np.take_along_axis(column * there, note, 1)[:, 0])
+            echoes.extend(np.take_along_axis(column * there, note, 1)[:, 0] for column in (pitch, duration))
         return np.stack([state.place % CHOICES, np.minimum(bar, BARS), tick, *echoes], 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
@@ -248,7 +247,7 @@ class MelodyTask(Task[Draft]):
         return _phrases(self._corpus, self._essen)[split][1]
 
     def tokens(self, contents: Array) -> Ints:
-        """Returns int [N, 36], one number per note (pitch and duration, 0 = padding): what copied runs are counted in."""
+        """Returns int [N, 36], a number per note (pitch and duration, 0 = padding): what copies are counted in."""
         return np.asarray(contents[:, 1:, 2], np.int64) * len(TICKS) + contents[:, 1:, 3]
 
     @functools.cached_property

@@ -180,18 +180,28 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
     """Returns train, validation or test for each strain, in shares of 80, 10 and 10%; related tunes stay together.
 
     Components are dealt in an order drawn by a hash of their first source, each to the part that is furthest behind
-    its share; the very largest go to train. ``docs/corpora.md`` has the figures behind ``gram`` and ``beats``.
+    its share of such strains (of the same collection and metre, so that the parts are alike); the very largest go to
+    train. ``docs/corpora.md`` has the figures behind ``gram`` and ``beats``.
     """
     component = components(strains, gram, beats).tolist()
-    sizes = Counter(component)
+    kinds = {kind: i for i, kind in enumerate(sorted({_kind(strain) for strain in strains}))}
+    members: dict[int, NDArray[np.int64]] = {}
     first: dict[int, str] = {}
     for strain, name in zip(strains, component, strict=True):
         first.setdefault(name, strain.source)
-    order = sorted(sizes, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))
+        members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[_kind(strain)]] += 1
+    order = sorted(members, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))
+    sizes = {name: int(counts.sum()) for name, counts in members.items()}
     wide = np.quantile(list(sizes.values()), 1 - WIDEST, method="higher")
-    filled = [0, 0, 0]
+    filled = np.zeros((len(SPLITS), len(kinds)))
     place: dict[int, int] = {}
     for name in sorted(order, key=lambda name: sizes[name] <= wide):
-        place[name] = 0 if sizes[name] > wide else int(np.argmin(np.divide(filled, SHARES)))
-        filled[place[name]] += sizes[name]
+        behind = (filled @ members[name]) / np.array(SHARES)
+        place[name] = 0 if sizes[name] > wide else int(behind.argmin())
+        filled[place[name]] += members[name]
     return [SPLITS[place[name]] for name in component]
+
+
+def _kind(strain: Strain) -> tuple[str, tuple[int, int]]:
+    """Returns collection and metre."""
+    return strain.source.partition("/")[0], strain.metre

@@ -1,0 +1,1 @@
+"""How good and how fast: judges that never trained the agent, baselines, and runs."""

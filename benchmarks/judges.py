@@ -1,0 +1,216 @@
+"""Judges that never trained an agent: the classifier two-sample test.
+
+C2ST (Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests"): train a fresh classifier to tell real
+works from generated ones; its accuracy on held-out works is 0.5 where it cannot. How it is done here:
+
+* As many generated as real works, in five folds by *groups* (whole tunes), each fold balanced. Seed k judges fold k
+  with classifiers that saw the other four, so that every work is judged exactly once.
+* An eighth of the other four folds, again by groups, chooses the epoch (lowest loss) **and the architecture**
+  (recurrent or convolutional; lowest loss). The worse judge for the agent therefore counts, but it is chosen on works
+  that do not enter the accuracy: a maximum of two noisy test accuracies would stand above 0.5 with nothing to see.
+* Without ``fake_groups``, generated work i belongs with real work i (it was made under its condition): both fall in the
+  same fold, so that no fold has more of a condition on one side, which would push the accuracy *below* 0.5.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .networks import Kind, judge_network, lengths, prepare
+
+ARCHITECTURES = ("recurrent", "convolutional")
+FOLDS = 5
+INNER = 8
+EPOCHS, PATIENCE, BATCH, RATE, DECAY = 14, 3, 64, 2e-3, 0.01
+Ints = NDArray[np.integer[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class C2ST:
+    """What the judges found. ``correct_*`` are bool [n], per work, for paired bootstraps over ``groups`` int [n]."""
+
+    accuracy: float
+    """Mean over seeds of the chosen architecture's accuracy on its held-out fold; 0.5 is indistinguishable."""
+    per_seed: tuple[float, ...]
+    chosen: tuple[str, ...]
+    by_architecture: dict[str, float]
+    """Mean held-out accuracy of each architecture alone, chosen or not: for information."""
+    correct_real: NDArray[np.bool_]
+    correct_fake: NDArray[np.bool_]
+    judged_real: NDArray[np.bool_]
+    """Which works were judged: all of them where five seeds were asked for."""
+    judged_fake: NDArray[np.bool_]
+    groups: Ints
+    fake_groups: Ints
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what belongs into a result file: plain numbers and names."""
+        return {
+            "accuracy": self.accuracy,
+            "per_seed": list(self.per_seed),
+            "chosen": list(self.chosen),
+            "by_architecture": self.by_architecture,
+            "works_a_side": len(self.correct_real),
+        }
+
+
+def c2st(
+    real: NDArray[Any],
+    fake: NDArray[Any],
+    real_groups: Ints,
+    fake_groups: Ints | None = None,
+    *,
+    kind: Kind = "sequence",
+    seeds: int = FOLDS,
+    architectures: Sequence[str] = ARCHITECTURES,
+    seed: int = 0,
+) -> C2ST:
+    """Judges generated against real works.
+
+    Args:
+        real: real works [N, ...] that trained nobody.
+        fake: generated works [M, ...]; the longer side is cut to the shorter (its first works, which with
+            ``fake_groups=None`` keeps pairs together).
+        real_groups: int [N], equal for related works (of one tune).
+        fake_groups: int [M]; None pairs work i with real work i.
+        kind: the medium's kind.
+        seeds: judge seeds, at most five; fewer judge only as many fifths of the works.
+        architectures: which judges to train.
+        seed: draws folds and the judges' weights; a result is a function of the arguments.
+
+    Raises:
+        ValueError: too few works or groups to split, or contents of different shapes.
+    """
+    n = min(len(real), len(fake))
+    real, fake, real_groups = np.asarray(real)[:n], np.asarray(fake)[:n], np.asarray(real_groups)[:n]
+    if real.shape != fake.shape:
+        raise ValueError(f"judge contents of one shape: real {real.shape[1:]}, generated {fake.shape[1:]}")
+    paired = fake_groups is None
+    other = real_groups if fake_groups is None else np.asarray(fake_groups)[:n]
+    if not 1 <= seeds <= FOLDS:
+        raise ValueError(f"judge with 1 to {FOLDS} seeds, one per fold; got {seeds}")
+    if min(len(np.unique(real_groups)), len(np.unique(other))) < 2 * FOLDS:
+        raise ValueError(f"a two-sample test needs at least {2 * FOLDS} groups a side; pass more works")
+
+    rng = np.random.default_rng([seed, 2017])
+    fold_real = folds(real_groups, FOLDS, rng)
+    fold_fake = fold_real if paired else folds(other, FOLDS, rng)
+    x = prepare(np.concatenate([real, fake]), kind)  # [2n, ...]: real first
+    y = torch.cat([torch.ones(n), torch.zeros(n)])
+
+    correct = np.zeros(2 * n, bool)
+    per_seed, chosen = [], []
+    alone: dict[str, list[float]] = {name: [] for name in architectures}
+    for k in range(seeds):
+        test = np.concatenate([np.flatnonzero(fold_real == k), n + np.flatnonzero(fold_fake == k)])
+        rest_real, rest_fake = np.flatnonzero(fold_real != k), np.flatnonzero(fold_fake != k)
+        part_real = folds(real_groups[rest_real], INNER, rng)
+        part_fake = part_real if paired else folds(other[rest_fake], INNER, rng)
+        rest, part = np.concatenate([rest_real, n + rest_fake]), np.concatenate([part_real, part_fake])
+        best = (np.inf, "", np.zeros(0, bool))
+        for name in architectures:
+            net, loss = fit(name, kind, x, y, rest[part != 0], rest[part == 0], seed=1000 * seed + k)
+            right = (predict(net, x[test]) > 0).numpy() == (y[test] > 0.5).numpy()
+            alone[name].append(balanced_accuracy(right, test < n))
+            best = min(best, (loss, name, right), key=lambda found: found[0])
+        correct[test] = best[2]
+        per_seed.append(balanced_accuracy(best[2], test < n))
+        chosen.append(best[1])
+    return C2ST(
+        accuracy=float(np.mean(per_seed)),
+        per_seed=tuple(per_seed),
+        chosen=tuple(chosen),
+        by_architecture={name: float(np.mean(values)) for name, values in alone.items()},
+        correct_real=correct[:n],
+        correct_fake=correct[n:],
+        judged_real=fold_real < seeds,
+        judged_fake=fold_fake < seeds,
+        groups=real_groups,
+        fake_groups=other,
+    )
+
+
+def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
+    """Deals whole groups into ``parts`` of nearly equal numbers of works; returns the part of each work, int [n].
+
+    Groups come in random order, larger ones first, each to the part that has fewest works so far.
+    """
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(counts))
+    order = order[np.argsort(-counts[order], kind="stable")]
+    filled = np.zeros(parts, np.int64)
+    part_of_group = np.zeros(len(counts), np.int64)
+    labels = rng.permutation(parts)
+    for group in order:
+        part = int(filled.argmin())
+        filled[part] += counts[group]
+        part_of_group[group] = labels[part]
+    return part_of_group[index]
+
+
+def balanced_accuracy(right: NDArray[np.bool_], is_real: NDArray[np.bool_]) -> float:
+    """Mean of the accuracies on real and on generated works: 0.5 for any constant judge, whatever the fold's sizes."""
+    return float((right[is_real].mean() + right[~is_real].mean()) / 2)
+
+
+def fit(
+    architecture: str, kind: Kind, x: Tensor, y: Tensor, train: Ints, valid: Ints, *, seed: int
+) -> tuple[nn.Module, float]:
+    """Trains one judge (AdamW, one cycle of the rate, early stopping); returns it with its lowest validation loss.
+
+    Torch's global generator is seeded for initialisation and dropout and put back afterwards.
+    """
+    rng = np.random.default_rng([seed, 7])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = judge_network(architecture, kind, x)
+        optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+        best, best_loss, since = copy.deepcopy(net.state_dict()), np.inf, 0
+        for _ in range(EPOCHS):
+            net.train()
+            for batch in batches(x, train, kind, rng):
+                loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch], kind)), y[batch])
+                optimiser.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+                optimiser.step()
+            held_out = float(F.binary_cross_entropy_with_logits(predict(net, x[valid]), y[valid]))
+            since += 1
+            if held_out < best_loss:
+                best, best_loss, since = copy.deepcopy(net.state_dict()), held_out, 0
+            if since >= PATIENCE:
+                break
+    net.load_state_dict(best)
+    return net.eval(), best_loss
+
+
+def batches(x: Tensor, rows: Ints, kind: Kind, rng: np.random.Generator) -> list[Ints]:
+    """Shuffles ``rows`` into batches; sequences of like length go together, so that little padding is computed."""
+    rows = rng.permutation(rows)
+    if kind == "sequence":
+        length = lengths(x[rows]).numpy()
+        chunk = np.arange(len(rows)) // (BATCH * 8)
+        rows = rows[np.lexsort((length, chunk))]
+    cut = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
+    return [cut[i] for i in rng.permutation(len(cut))]
+
+
+def trimmed(x: Tensor, kind: Kind, spare: int = 0) -> Tensor:
+    """Cuts off the rows that are padding in the whole batch of sequences, but for ``spare`` of them."""
+    return x[:, : int(lengths(x).max()) + spare] if kind == "sequence" else x
+
+
+@torch.no_grad()
+def predict(net: nn.Module, x: Tensor, chunk: int = 512) -> Tensor:
+    """Returns logits float32 [N], high for real, in evaluation mode."""
+    net.eval()
+    return torch.cat([net(x[i : i + chunk]) for i in range(0, len(x), chunk)])

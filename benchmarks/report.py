@@ -1,0 +1,136 @@
+"""Result files as a Markdown table: ``python -m musegym.benchmarks.report benchmarks/results/melody --against mle``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.registry import make_task
+from .stats import Interval, paired_difference
+
+COLUMNS = (
+    "c2st",
+    "frechet",
+    "nll_test",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "unique",
+    "novel",
+    "longest_copy",
+)
+DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2}
+Result = dict[str, Any]
+
+
+def load(folder: Path) -> list[Result]:
+    """Reads all result files of a folder.
+
+    Raises:
+        ValueError: there are none, or one is damaged.
+    """
+    results = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
+        if "evaluation" in found:
+            results.append(found)
+    if not results:
+        raise ValueError(f"{folder} holds no results: run `musegym bench {folder.name}` first")
+    return results
+
+
+def right_of(text: str, n: int) -> NDArray[np.bool_]:
+    """Reads what ``work.packed`` wrote: whether the judges were right about each of n works."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:n].astype(bool)
+
+
+def difference(ours: Sequence[Result], theirs: Sequence[Result]) -> Interval:
+    """C2ST of one row minus another's on the same works, with a paired bootstrap over groups (tunes).
+
+    How often judges are right about real work i and its generated partner is averaged over the seeds of each row first.
+
+    Raises:
+        ValueError: a row was not judged, or on different works.
+    """
+
+    def judged(results: Sequence[Result]) -> NDArray[np.float64]:
+        rows = []
+        for found in results:
+            if not found.get("judged"):
+                raise ValueError(f"{found['row']} has no judgements to compare")
+            n = int(found["evaluation"]["judged"])
+            rows.append((right_of(found["judged"]["real"], n) * 1.0 + right_of(found["judged"]["fake"], n)) / 2)
+        mean: NDArray[np.float64] = np.mean(rows, 0)
+        return mean
+
+    first = ours[0]
+    groups = make_task(first["env_id"]).groups(first["evaluation"]["split"])
+    return paired_difference(judged(ours), judged(theirs), groups, np.random.default_rng(0))
+
+
+def markdown(results: Sequence[Result], against: str | None = None) -> str:
+    """Returns a table with a line per row: means over seeds, the range in brackets where there are several.
+
+    Args:
+        results: as ``load`` reads them.
+        against: a row; a last column then holds the C2ST difference from it with a 95% interval.
+    """
+    rows: dict[str, list[Result]] = {}
+    for found in results:
+        rows.setdefault(found["row"], []).append(found)
+    if against is not None and against not in rows:
+        raise ValueError(f"there is no row {against!r}; there are: {', '.join(rows)}")
+    names = [name for name in COLUMNS if any(found["evaluation"].get(name) is not None for found in results)]
+    head = ["method", "seeds", "seconds", *names] + ([f"C2ST minus {against}'s"] if against else [])
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, group in rows.items():
+        cells = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
+        cells[0] += " (partial)" if any(found["partial"] for found in group) else ""
+        cells += [_cell([found["evaluation"].get(key) for found in group], DIGITS.get(key, 3)) for key in names]
+        if against is not None:
+            cells.append("" if name == against else str(difference(group, rows[against])))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n" + _floors(results[0]["evaluation"])
+
+
+def _cell(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    text = f"{np.mean(known):.{digits}f}"
+    return text if len(known) == 1 else f"{text} [{min(known):.{digits}f}, {max(known):.{digits}f}]"
+
+
+def _floors(figures: Mapping[str, Any]) -> str:
+    known = {"Frechet floor": "frechet_floor", "longest copy of real test works": "longest_copy_real"}
+    said = [f"{name} {figures[key]:.2f}" for name, key in known.items() if figures.get(key) is not None]
+    return f"\n{'; '.join(said)}.\n" if said else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table of a folder of results; exit code 2 where there is none."""
+    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.report")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--against", metavar="ROW")
+    given = parser.parse_args(arguments)
+    try:
+        print(markdown(load(given.folder), given.against), end="")
+    except ValueError as error:
+        print(f"musegym report: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""Everything that is measured of a model, in one dictionary: the keys of ``musegym evaluate --json``.
+
+Generated work i is made under the condition of test work i, one by one. A judge can then not win by counting
+conditions (how many tunes are in 6/8), which says nothing about how well the model writes; and the two sides of every
+fold and every distance hold the same conditions.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..envs.task import Array, Floats, Ints, Split, Task
+from . import metrics
+from .features import FeatureNet, feature_net, frechet
+from .judges import C2ST, FOLDS, c2st
+from .stats import mean_by_group
+
+logger = logging.getLogger(__name__)
+MAX_NLL_TRAIN = 5000
+FLOOR_DRAWS = 4
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Whatever writes contents of a task on request."""
+
+    task: Task[Any]
+
+    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
+        """Returns ``num`` contents; content i under condition i of int [num, C], where the task has conditions."""
+        ...
+
+
+class AgentSampler:
+    """An ``AdversarialDQN`` as a sampler, at a temperature of its policy."""
+
+    def __init__(self, model: Any, temperature: float = 1.0) -> None:
+        self.model, self.temperature = model, temperature
+        self.task: Task[Any] = model.task
+
+    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
+        """Returns ``num`` contents."""
+        from ..agents import generate
+
+        contents: Array = generate(self.model, num=num, seed=seed, temperature=self.temperature, condition=condition)
+        return contents
+
+    def log_prob(self, contents: Array) -> Floats:
+        """Returns log-probabilities in nats, float [B], of the model at temperature 1."""
+        values: Floats = np.asarray(self.model.log_prob(contents))
+        return values
+
+
+def evaluate(
+    model: Any, num: int = 1000, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
+) -> dict[str, Any]:
+    """Measures a model against a held-out split; see ``docs/measuring.md`` for every key.
+
+    Args:
+        model: a ``Sampler`` or an ``AdversarialDQN``; likelihoods are measured where it has ``log_prob``.
+        num: works generated for shares and run lengths. Judges, Frechet distance and neighbourhoods always take as many
+            as the split holds.
+        split: "test" for figures to publish, "validation" while choosing anything.
+        seeds: judge seeds, at most five; fewer judge fewer works.
+        seed: of sampling and judging.
+        judge: whether to run the classifier two-sample test, which takes minutes.
+
+    Returns:
+        A dictionary that JSON can hold. A number that cannot be had is None, and ``notes`` says why.
+    """
+    return measure(model, num=num, split=split, seeds=seeds, seed=seed, judge=judge)[0]
+
+
+def measure(
+    model: Any, num: int = 1000, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
+) -> tuple[dict[str, Any], C2ST | None]:
+    """As ``evaluate``, with what the judges said of each work, for paired comparisons."""
+    sampler: Sampler = model if isinstance(model, Sampler) else AgentSampler(model)
+    task = sampler.task
+    real, train, groups = task.corpus(split), task.corpus("train"), task.groups(split)
+    n = len(real)
+    contents = generated(sampler, real, max(num, n), seed)
+    notes: list[str] = []
+    result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
+    result |= likelihoods(model, task, real, train, seed, notes)
+
+    found = None
+    result["c2st"] = None
+    if judge:
+        found = c2st(real, contents[:n], groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
+        result["c2st"] = found.accuracy
+        right = (found.correct_real.astype(float) + found.correct_fake) / 2
+        interval = mean_by_group(right[found.judged_real], groups[found.judged_real], np.random.default_rng(seed))
+        result["c2st_interval"] = [interval.low, interval.high]
+        result["c2st_detail"] = found.summary()
+
+    floors = [train[matched_rows(task, split, draw)] for draw in range(FLOOR_DRAWS)]
+    result |= distances(feature_net(train, task.medium.kind), real, contents[:n], floors)
+    population = contents[:num]
+    result["unique"], result["unique_real"] = metrics.unique(population), metrics.unique(real)
+    result["novel"], result["novel_real"] = metrics.novel(population, train), metrics.novel(real, train)
+    known = tokens(task, train)
+    result["longest_copy"] = float(metrics.longest_runs(tokens(task, population), known).mean())
+    result["longest_copy_real"] = float(metrics.longest_runs(tokens(task, real), known).mean())
+    result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, real)
+    result["metrics"], result["metrics_real"] = task.medium.metrics(population), task.medium.metrics(real)
+    clean: dict[str, Any] = _clean(result, "", notes)
+    clean["notes"] = notes
+    return clean, found
+
+
+def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:
+    """Returns ``num`` generated contents, number i under the condition of real work ``i mod N``.
+
+    Raises:
+        ValueError: the sampler returned contents of another shape or number.
+    """
+    task = sampler.task
+    rows = np.arange(num) % len(real)
+    condition = None if task.condition_space is None else task.condition(real[rows])
+    contents = np.asarray(sampler.sample(condition, num, seed))
+    if contents.shape != (num, *real.shape[1:]):
+        raise ValueError(f"the model returned contents {contents.shape}, not {(num, *real.shape[1:])}")
+    if condition is not None and not np.array_equal(task.condition(contents), condition):
+        raise ValueError("the model's contents do not have the conditions that were asked for")
+    return contents
+
+
+def likelihoods(
+    model: Any, task: Task[Any], real: Array, train: Array, seed: int, notes: list[str]
+) -> dict[str, float | None]:
+    """Mean negative log-likelihoods in nats per content; a bound on the test ones where building orders differ."""
+    name = "nll_test" if task.one_to_one else "nll_test_bound"
+    if not hasattr(model, "log_prob"):
+        notes.append(f"{name}, nll_train: this model has no log-probabilities")
+        return {name: None, "nll_train": None}
+    rows = np.random.default_rng(seed).permutation(len(train))[:MAX_NLL_TRAIN]
+    return {name: nll(model, real), "nll_train": nll(model, train[rows])}
+
+
+def nll(model: Any, contents: Array, chunk: int = 512) -> float:
+    """Mean negative log-likelihood of contents, nats per content."""
+    parts = [np.asarray(model.log_prob(contents[i : i + chunk]), np.float64) for i in range(0, len(contents), chunk)]
+    return -float(np.concatenate(parts).mean())
+
+
+def distances(net: FeatureNet, real: Array, fake: Array, floors: Sequence[Array]) -> dict[str, float]:
+    """Frechet distance, its floor (mean over draws of as many training works, ``matched_rows``), neighbourhoods."""
+    x, y = net(real), net(fake)
+    found = {"frechet": frechet(x, y), "frechet_floor": float(np.mean([frechet(x, net(floor)) for floor in floors]))}
+    return found | metrics.precision_recall(x, y) | metrics.density_coverage(x, y)
+
+
+def matched_rows(task: Task[Any], split: Split, seed: int = 0) -> Ints:
+    """Returns rows of the train split that stand for a perfect model, int [N]: what floors are measured with.
+
+    Row i has the condition of work i of ``split``, and no training tune (group) stands for two tunes of the split, so
+    that both sides of a judge can be cut along the split's tunes. Within a tune, works of the training tune that
+    already stands for it come first. Where a condition is used up, any unused work of a free tune takes the place.
+
+    Raises:
+        ValueError: the train split has too few works or groups.
+    """
+    train, real = task.corpus("train"), task.corpus(split)
+    return matched_groups(task.condition(real), task.groups(split), task.condition(train), task.groups("train"), seed)
+
+
+def matched_groups(condition: Ints, groups: Ints, candidates: Ints, owners: Ints, seed: int) -> Ints:
+    """Returns which candidates stand for which works, int [N]; see ``matched_rows``.
+
+    Args:
+        condition: int [N, C], of the works.
+        groups: int [N], of the works.
+        candidates: int [M, C], their conditions.
+        owners: int [M], their groups.
+        seed: of the choice.
+
+    Raises:
+        ValueError: there are too few candidates.
+    """
+    rng = np.random.default_rng([seed, 3])
+    wanted, conditions = np.array(metrics.keys(condition)), np.array(metrics.keys(candidates))
+    owner_of = np.full(int(owners.max()) + 1, -1, np.int64)  # a candidate's group -> the group it stands for
+    free = np.ones(len(owners), bool)
+    rows = np.full(len(groups), -1, np.int64)
+    by_condition = {key: np.flatnonzero(conditions == key) for key in np.unique(wanted)}
+    everything = np.arange(len(owners))
+    for group in rng.permutation(np.unique(groups)):
+        for i in np.flatnonzero(groups == group):
+            for pool in (by_condition[wanted[i]], everything):
+                pool = pool[free[pool]]
+                for choice in (pool[owner_of[owners[pool]] == group], pool[owner_of[owners[pool]] < 0]):
+                    if rows[i] < 0 and len(choice):
+                        rows[i] = rng.choice(choice)
+            if rows[i] < 0:
+                raise ValueError(f"{len(owners)} works are too few, or too related, to stand for {len(groups)}")
+            free[rows[i]], owner_of[owners[rows[i]]] = False, group
+    return rows
+
+
+def tokens(task: Task[Any], contents: Array) -> Ints:
+    """Returns what copying is counted in, int [N, L] with 0 = padding.
+
+    A task may define ``tokens(contents)`` (melodies: one per note, of pitch and duration); rows of the content count
+    otherwise.
+    """
+    own = getattr(task, "tokens", None)
+    return metrics.row_tokens(contents) if own is None else np.asarray(own(contents))
+
+
+def sweep_temperature(
+    model: Any, temperatures: Sequence[float] = (0.8, 0.9, 0.95, 1.0, 1.05), *, seeds: int = FOLDS, seed: int = 0
+) -> tuple[float, list[dict[str, float]]]:
+    """Chooses a sampling temperature on the validation split: lowest C2ST, then Frechet distance.
+
+    Returns:
+        The temperature, and for each one tried its ``temperature``, ``c2st`` and ``frechet``.
+    """
+    task: Task[Any] = model.task
+    real, train, groups = task.corpus("validation"), task.corpus("train"), task.groups("validation")
+    net = feature_net(train, task.medium.kind)
+    tried = []
+    for temperature in temperatures:
+        fake = generated(AgentSampler(model, temperature), real, len(real), seed)
+        found = c2st(real, fake, groups, kind=task.medium.kind, seeds=seeds, seed=seed)
+        distance = frechet(net(real), net(fake))
+        tried.append({"temperature": temperature, "c2st": found.accuracy, "frechet": distance})
+        logger.info("temperature %.2f: C2ST %.3f, Frechet %.2f on validation", temperature, found.accuracy, distance)
+    return min(tried, key=lambda row: (row["c2st"], row["frechet"]))["temperature"], tried
+
+
+def _clean(value: Any, where: str, notes: list[str]) -> Any:
+    """Makes a result plain and finite: numbers that are not become None, with a note."""
+    if isinstance(value, dict):
+        return {str(key): _clean(item, f"{where}.{key}" if where else str(key), notes) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item, where, notes) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        notes.append(f"{where}: not a finite number ({value})")
+        return None
+    return value

@@ -1,0 +1,242 @@
+"""One benchmark run in a process of its own: train (or go on training), evaluate, write one JSON file.
+
+``python -m musegym.benchmarks.work TABLE ROW SEED``; ``benchmarks.run`` starts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..runs import write_atomically
+from .run import ELSEWHERE, ROOT, finished, locked
+from .tables import TABLES, Row, Table
+
+POINTS = 200
+"""Lines of metrics.jsonl that a result keeps, evenly spread."""
+
+
+def train_command(table: Table, row: Row, seed: int, seconds: float, run: Path) -> list[str]:
+    """Returns the command line that trains a row from the start."""
+    command = ["musegym", "train", table.env_id, "--seconds", f"{seconds:g}", "--seed", str(seed), "--out", str(run)]
+    command += ["--num-envs", str(row.num_envs)]
+    for flag, pairs in (("--param", row.params), ("--set", row.env)):
+        for name, value in pairs.items():
+            command += [flag, f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return command
+
+
+def train(command: Sequence[str], run: Path, seconds: float) -> None:
+    """Trains, or goes on with, a run of ``musegym train``; SIGTERM is handed on to it, so that it saves its state.
+
+    Raises:
+        RuntimeError: training failed, or was stopped.
+    """
+    resume = ["train", command[2], "--out", str(run), "--seconds", f"{seconds:g}", "--resume"]
+    arguments = resume if (run / "config.json").exists() else command[1:]
+    process = subprocess.Popen([sys.executable, "-m", "musegym", *arguments])
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        del frame
+        process.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, hand_on)
+    try:
+        code = process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if code:
+        raise RuntimeError(f"training ended with exit code {code}")
+
+
+def spent(run: Path) -> dict[str, float]:
+    """Reads what earlier attempts at a run took: attempts, CPU seconds; an attempt that was killed left no CPU time."""
+    try:
+        record: dict[str, float] = json.loads(run.with_suffix(".json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        record = {"attempts": 0, "cpu_seconds": 0.0}
+    return record
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    """Reads ``metrics.jsonl``; a last line that was cut off by a kill is left out."""
+    path = run / "metrics.jsonl"
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            continue
+    return lines
+
+
+def seconds_trained(run: Path, lines: list[dict[str, Any]]) -> float:
+    """Returns the training time of a run over all its attempts: its last checkpoint's, or its last report's."""
+    checkpoint = run / "checkpoint" / "run.json"
+    if checkpoint.exists():
+        return float(json.loads(checkpoint.read_text(encoding="utf-8"))["seconds"])
+    return float(lines[-1]["seconds"]) if lines else 0.0
+
+
+def thinned(lines: list[dict[str, Any]], points: int = POINTS) -> list[dict[str, Any]]:
+    """Keeps so many lines, evenly spread, the last among them."""
+    if len(lines) <= points:
+        return lines
+    step = (len(lines) - 1) / (points - 1)
+    return [lines[round(i * step)] for i in range(points)]
+
+
+def provenance() -> dict[str, Any]:
+    """Returns what a figure hangs on: commit, machine, versions, what else the machine was doing."""
+    import numpy
+    import torch
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    changes = git("status", "--porcelain", "--", ".", ":!benchmarks/results")
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": None if changes is None else bool(changes),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "cpu": _cpu(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "versions": {"python": platform.python_version(), "numpy": numpy.__version__, "torch": torch.__version__},
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: float) -> None:
+    """Does one run from wherever it stands, and writes its result.
+
+    Raises:
+        RuntimeError: training failed, or was stopped.
+    """
+    from ..envs.registry import make_task
+    from .baselines import RandomPolicy, train_sb3
+    from .suite import AgentSampler, measure, sweep_temperature
+
+    before = spent(run)
+    command = ["python", "-m", "musegym.benchmarks.run", table.name, "--only", row.name]
+    model: Any
+    if row.method == "train":
+        command = train_command(table, row, seed, seconds, run)
+        try:
+            train(command, run, seconds)
+        finally:
+            _note(run, before)
+        from ..agents import AdversarialDQN
+
+        model = AdversarialDQN.load(str(run / "model.zip"))
+    elif row.method == "random":
+        model = RandomPolicy(make_task(table.env_id, **row.env))
+    else:
+        assert row.algorithm
+        model = train_sb3(
+            row.algorithm, table.env_id, seconds, seed, run, num_envs=row.num_envs, params=row.params, env=row.env
+        )
+        _note(run, before)
+
+    chosen: dict[str, Any] = {}
+    if row.sweep:
+        temperature, tried = sweep_temperature(model, row.sweep, seed=seed)
+        chosen = {"temperature": temperature, "sweep_on_validation": tried}
+        model = AgentSampler(model, temperature)
+    evaluation, judged = measure(model, split=row.split, seeds=row.judge_seeds, seed=seed)
+    lines = history(run)
+    trained = seconds_trained(run, lines)
+    found = {
+        "table": table.name,
+        "row": row.name,
+        "says": row.says,
+        "env_id": table.env_id,
+        "method": row.algorithm or row.method,
+        "command": command,
+        "seed": seed,
+        "seconds_asked": row.seconds,
+        "seconds": trained,
+        "steps": lines[-1].get("steps") if lines else 0,
+        "partial": trained < 0.97 * row.seconds,
+        **spent(run),
+        **provenance(),
+        **chosen,
+        "evaluation": evaluation,
+        "judged": None
+        if judged is None
+        else {"real": packed(judged.correct_real), "fake": packed(judged.correct_fake)},
+        "history": thinned(lines),
+    }
+    result.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(result, json.dumps(found, indent=1, allow_nan=False) + "\n")
+
+
+def packed(right: Any) -> str:
+    """Writes bool [n] as hexadecimal, first work in the highest bit: which works the judges were right about."""
+    import numpy as np
+
+    return bytes(np.packbits(right)).hex()
+
+
+def _note(run: Path, before: dict[str, float]) -> None:
+    """Adds this attempt's CPU time so far, children included, to the run's record."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(part.ru_utime + part.ru_stime for part in usage)
+    record = {"attempts": before["attempts"] + 1, "cpu_seconds": round(before["cpu_seconds"] + cpu, 1)}
+    write_atomically(run.with_suffix(".json"), json.dumps(record) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does one run; the exit code is 0 where its result is there, 75 where another process is at it."""
+    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.work")
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("row")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--seconds", type=float)
+    given = parser.parse_args(arguments)
+    table = TABLES[given.table]
+    (row,) = [row for row in table.rows if row.name == given.row]
+    name = f"{row.name}-s{given.seed}"
+    result, run = given.results / table.name / f"{name}.json", given.runs / table.name / name
+    with locked(run) as mine:
+        if not mine:
+            return ELSEWHERE
+        if not finished(result):
+            try:
+                work(table, row, given.seed, result, run, row.seconds if given.seconds is None else given.seconds)
+            except (RuntimeError, ValueError, OSError) as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""The command line: ``musegym list | train | generate | evaluate | play``.
+
+Heavy packages (torch, Stable-Baselines3, pygame) are imported inside the commands that need them, so
+that help and mistakes are answered at once. A user's mistake is one line on stderr and exit code 2, a
+failed run one line and exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import __version__
+from .envs.registry import ids, make_task
+from .envs.task import Task
+from .options import (
+    env_task,
+    first_conditions,
+    free_folder,
+    id_of,
+    known_id,
+    load_model,
+    pairs,
+    read_corpus,
+    resumed,
+)
+from .runs import Run, RunError, Settings, UsageError, export_all, write_atomically
+
+DEFAULT_SECONDS = 600.0
+# Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
+_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+out = Console()
+err = Console(stderr=True)
+
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="Environment id, see `musegym list`; MODULE:ID imports MODULE first.")
+]
+OptionalRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's folder, or a model file.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits.
+
+    Args:
+        arguments: those of the command line where None.
+    """
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="musegym", standalone_mode=False)
+    except UsageError as error:
+        code = _fail(str(error), 2)
+    except RunError as error:
+        code = _fail(str(error), 1)
+    except _BadCommandLine as error:
+        code = _fail(f"{error.format_message()} (musegym --help)", 2)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted", 128 + signal.SIGINT)
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"musegym: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Agents learn to make what a discriminator cannot tell from real."""
+    if version:
+        print(__version__)
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+    else:
+        return
+    raise typer.Exit
+
+
+@app.command("list")
+def list_() -> None:
+    """Lists the environment ids, and what is missing to use them."""
+    table = Table("id", "horizon", "actions", "works", "missing")
+    for id in ids():
+        try:
+            task = make_task(id)
+        except ImportError as error:
+            table.add_row(id, "", "", "", f"package {error.name or error}")
+            continue
+        works, missing = _works(task)
+        table.add_row(id, str(task.horizon), str(task.num_actions), works, missing)
+    out.print(table)
+
+
+def _works(task: Task[Any]) -> tuple[str, str]:
+    """Returns the number of training works, and what is missing where they cannot be read."""
+    try:
+        return f"{len(task.corpus('train')):,}", ""
+    except (ImportError, OSError, ValueError) as error:
+        return "", task.data_hint or str(error)
+
+
+@app.command()
+def train(
+    id: Id,
+    seconds: Annotated[
+        float | None, typer.Option(help=f"Wall-clock budget; {DEFAULT_SECONDS:.0f} where nothing is said.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Budget in environment steps; reproducible to the bit.")
+    ] = None,
+    seed: Seed = 0,
+    num_envs: Annotated[int, typer.Option(min=1, help="Works built side by side.")] = 64,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument.")] = None,
+    param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hyperparameter of the agent.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="Folder of the run; runs/NAME where nothing is said.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, with its settings.")] = False,
+    checkpoint_every: Annotated[float, typer.Option(min=0.0, help="Seconds between checkpoints.")] = 60.0,
+    report_every: Annotated[float, typer.Option(min=0.0, help="Seconds between lines of metrics.jsonl.")] = 5.0,
+) -> None:
+    """Trains an agent and its discriminator; Ctrl-C stops it where --resume goes on."""
+    if seconds is not None and steps is not None:
+        raise UsageError("--seconds and --steps are two budgets; give one of them")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError("--seconds must be above 0")
+    if resume and folder is None:
+        raise UsageError("--resume needs --out RUN, the run to go on with")
+    settings = Settings(
+        id=known_id(id),
+        seconds=DEFAULT_SECONDS if seconds is None and steps is None and not resume else seconds,
+        steps=steps,
+        seed=seed,
+        num_envs=num_envs,
+        env_kwargs=pairs(set_, "--set"),
+        params=pairs(param, "--param"),
+    )
+    run = Run(folder or free_folder(id))
+    if resume:
+        settings = resumed(run, settings)
+    task = env_task(id, settings.env_kwargs)
+    if resume:
+        run.amend(settings)
+    else:
+        run.refuse_if_taken()
+    from .parameters import check
+
+    check(settings.params)
+    read_corpus(task)
+    from .training import train as train_
+
+    often = {"checkpoint_every": checkpoint_every, "report_every": report_every}
+    received = train_(run, settings, resume=resume, console=err, **often)
+    if received is not None:
+        again = f"musegym train {id} --out {run.folder} --resume"
+        print(f"musegym: interrupted, nothing is lost; go on with: {again}", file=sys.stderr)
+        raise typer.Exit(128 + received)
+    print(run.model)
+
+
+@app.command()
+def generate(
+    run: OptionalRun = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
+    ] = None,
+    num: Annotated[int, typer.Option(min=1, help="How many works.")] = 16,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where they go.")] = Path("generated"),
+    seed: Seed = 0,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="1 as trained, 0 the likeliest decision each time.")
+    ] = 1.0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="What starts are drawn by, such as style=minor."),
+    ] = None,
+) -> None:
+    """Writes new works: files of their medium, text, and one picture of them all."""
+    model = load_model(run, pretrained)
+    from .agents import generate as generate_
+
+    condition = None
+    if set_:
+        task = env_task(id_of(model), {**model.task.kwargs(), **pairs(set_, "--set")})
+        condition = first_conditions(task, num, seed)
+    contents = generate_(model, num, seed=seed, temperature=temperature, condition=condition)
+    try:
+        export_all(model.task, contents, folder, f"{id_of(model).rpartition('/')[2]}-{seed}")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror or error}") from None
+    print(folder)
+
+
+@app.command()
+def evaluate(
+    run: OptionalRun = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
+    ] = None,
+    num: Annotated[int, typer.Option(min=2, help="How many works to judge.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, help="How many judges of each kind.")] = 5,
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers; - for stdout.")
+    ] = None,
+) -> None:
+    """Compares new works with the held-out test split."""
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"cannot write {file}: there is no folder {file.parent}")
+    model = load_model(run, pretrained)
+    from .benchmarks.suite import evaluate as evaluate_
+
+    result = evaluate_(model, num, split="test", seeds=seeds)
+    table = Table("", "generated", "real test works")
+    for name, generated, real in _rows(result):
+        table.add_row(name, _figure(generated), _figure(real))
+    (err if str(file) == "-" else out).print(table)
+    text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+    if str(file) == "-":
+        sys.stdout.write(text)
+    elif file is not None:
+        try:
+            write_atomically(file, text)
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yields (name, of generated works, of real ones) for every number of an evaluation."""
+    for name, value in result.items():
+        real = result.get(f"{name}_real", result.get("frechet_floor") if name == "frechet" else None)
+        if isinstance(value, dict) and isinstance(real, dict):
+            yield from ((key, value[key], real.get(key)) for key in value)
+        elif isinstance(value, int | float) and not name.endswith(("_real", "_floor")):
+            yield name, value, real
+
+
+def _figure(value: Any) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@app.command()
+def play(
+    what: Annotated[str, typer.Argument(metavar="ID|RUN", help="An id to build by hand, a run to watch its agent.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Equal seeds give equal works; fresh ones without.")] = None,
+    speed: Annotated[float, typer.Option(min=0.01, help="Of watching; 1 is the music's own tempo.")] = 1.0,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where works go that you save.")] = Path(),
+) -> None:
+    """Opens a window: watch the agent build, or build by hand."""
+    if Path(what).exists():
+        model = load_model(Path(what), None)
+        id, task = id_of(model), model.task
+    else:
+        id, model, task = known_id(what), None, env_task(what, {})
+    read_corpus(task)
+    from .play import play as play_
+
+    play_(id, model, seed=seed, speed=speed, folder=folder, task=task)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def bench(context: typer.Context) -> None:
+    """Fills benchmark tables; picks up where it was stopped."""
+    from .benchmarks.run import main as bench_
+
+    raise typer.Exit(bench_(context.args))

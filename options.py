@@ -1,0 +1,160 @@
+"""From what the user typed to what it names; each mistake is a `UsageError` of one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import numpy as np
+
+from .envs.registry import ids, make_task
+from .envs.task import Array, Ints, Task
+from .runs import Run, Settings, UsageError
+
+if TYPE_CHECKING:
+    from .agents import AdversarialDQN
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def pairs(given: Sequence[str] | None, flag: str) -> dict[str, Any]:
+    """Reads ``NAME=VALUE`` pairs; values are JSON where they can be, else text."""
+    result: dict[str, Any] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and all(part.isidentifier() for part in name.split("."))):
+            raise UsageError(f"{flag} {pair}: write it as {flag} NAME=VALUE")
+        if name in result:
+            raise UsageError(f"{flag} {name} is given twice")
+        try:
+            result[name] = json.loads(value)
+        except ValueError:
+            result[name] = value
+    return result
+
+
+def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
+    """Builds the task of an id."""
+    known = known_id(id)
+    if "discriminator" in kwargs:
+        raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
+    try:
+        return make_task(known, **kwargs)
+    except ImportError as error:
+        raise UsageError(f"{id} needs the package {error.name or error}, which is not installed") from None
+    except (TypeError, ValueError, OSError, gym.error.Error) as error:
+        raise UsageError(f"{id}: {error}") from None
+
+
+def known_id(id: str) -> str:
+    """Returns the id itself if there is such an environment of musegym; ``MODULE:ID`` imports the module."""
+    module, colon, name = id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UsageError(f"{id}: the module {module} cannot be imported: {error}") from None
+    if name in ids():
+        return id
+    words = {known.rpartition("/")[2].rpartition("-")[0].lower(): known for known in ids()}
+    close = difflib.get_close_matches(name, ids(), n=3)
+    close = close or [words[word] for word in difflib.get_close_matches(name.lower(), words, n=3)]
+    meant = " or ".join(module + colon + known for known in close)
+    raise UsageError(
+        f"no environment is called {id}; " + (f"did you mean {meant}?" if close else f"there are: {', '.join(ids())}")
+    )
+
+
+def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
+    """Returns the conditions int [num, C] that a task draws for its starts; None where it has none."""
+    if task.condition_space is None:
+        return None
+    draws = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
+    try:
+        return task.condition(task.content(task.initial(draws)))
+    except ValueError as error:
+        raise UsageError(f"--set: {error}") from None
+
+
+def read_corpus(task: Task[Any]) -> Array:
+    """Returns the training works."""
+    try:
+        return task.corpus("train")
+    except ImportError as error:
+        hint = task.data_hint or f"install the package {error.name}"
+        raise UsageError(f"the real works cannot be read ({error}): {hint}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the real works cannot be read: {error}") from None
+
+
+def free_folder(id: str) -> Path:
+    """Returns ``runs/NAME``, or the first of ``runs/NAME-2`` ... that does not exist."""
+    folder, number = Path("runs") / id.rpartition("/")[2], 2
+    free = folder
+    while free.exists():
+        free, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return free
+
+
+def resumed(run: Run, asked: Settings) -> Settings:
+    """Returns a run's settings, with another budget if one was asked for.
+
+    Args:
+        run: what to go on with.
+        asked: the command line's; None, empty or default values leave the run's own.
+    """
+    settings = run.settings()
+    for name in ("id", "env_kwargs", "params"):
+        theirs, ours = getattr(settings, name), getattr(asked, name)
+        if ours and ours != theirs:
+            raise UsageError(f"{run.folder} was trained with {name} {theirs}, not {ours}; choose another --out")
+    if asked.seconds is None and asked.steps is None:
+        return settings
+    if (asked.steps is None) != (settings.steps is None):
+        raise UsageError(
+            f"{run.folder} counts {'seconds' if settings.steps is None else 'steps'}; resume it with that budget"
+        )
+    return dataclasses.replace(settings, seconds=asked.seconds, steps=asked.steps)
+
+
+def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
+    """Loads the policy of a run (its folder, or a model file), or the one that ships for an id."""
+    if (run is None) == (pretrained is None):
+        raise UsageError("name either a RUN or --pretrained ID")
+    if run is None:
+        assert pretrained is not None
+        id = known_id(pretrained)
+        path = PRETRAINED / (re.sub(r"-v\d+$", "", id.rpartition("/")[2]) + ".zip")
+        if not path.exists():
+            raise UsageError(f"no model of {id} ships with musegym; train one: musegym train {id}")
+    elif run.is_dir():
+        id, path = Run(run).settings().id, Run(run).model
+        if not path.exists():
+            raise UsageError(f"{run} has no model yet; go on with: musegym train {id} --out {run} --resume")
+        known_id(id)  # imports the module of a task that somebody else registers
+    elif run.exists():
+        path = run
+    else:
+        raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {run}")
+    from .agents import AdversarialDQN
+
+    try:
+        return AdversarialDQN.load(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def id_of(model: AdversarialDQN) -> str:
+    """Returns the id of a model's environment."""
+    from .agents import TaskVecEnv
+
+    env = model.env.unwrapped
+    assert isinstance(env, TaskVecEnv)
+    return env.env_id

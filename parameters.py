@@ -1,0 +1,104 @@
+"""From ``--param NAME=VALUE`` to an agent and its discriminator."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from .discriminators import Architecture, DiscriminatorTrainer, make_discriminator
+from .discriminators import Settings as Learning
+from .runs import Settings, UsageError
+
+DISCRIMINATOR = "discriminator."
+"""Begins the names that are the discriminator's, or its training's."""
+# `musegym train` begins with maximum likelihood, goes on with D alone, then trains both.
+WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.45, 0.1)}
+WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 20}
+# Arguments that the command line or the task sets.
+_NOT_OFFERED = {
+    "policy",
+    "env",
+    "discriminator",
+    "task",
+    "seed",
+    "device",
+    "verbose",
+    "tensorboard_log",
+    "_init_setup_model",
+}
+_OF_THE_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
+
+
+def defaults() -> dict[str, Any]:
+    """Returns the names that ``--param`` takes, with the values they have where nothing is said."""
+    own = _arguments(AdversarialDQN)
+    return own | {DISCRIMINATOR + name: value for name, value in (_of_trainer() | _of_discriminator()).items()}
+
+
+def check(params: dict[str, Any]) -> dict[str, Any]:
+    """Returns parameters with lists as tuples.
+
+    Raises:
+        UsageError: a name is unknown, or a value has another type than its default.
+    """
+    known = defaults()
+    result = {}
+    for name, value in params.items():
+        if name not in known:
+            raise UsageError(f"--param {name}: there is no such hyperparameter; there are: {', '.join(known)}")
+        default = known[name]
+        value = tuple(value) if isinstance(value, list) else value
+        if not _fits(value, default):
+            raise UsageError(f"--param {name}={value}: give a value like its default, {default}")
+        result[name] = value
+    return result
+
+
+def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+    """Makes an untrained agent with its environment, and what trains its discriminator.
+
+    Raises:
+        UsageError: hyperparameters or environment arguments are impossible.
+    """
+    given = (WARM_START_SECONDS if settings.steps is None else WARM_START_STEPS) | check(settings.params)
+    theirs = {
+        name.removeprefix(DISCRIMINATOR): given.pop(name) for name in list(given) if name.startswith(DISCRIMINATOR)
+    }
+    names = _of_trainer()
+    try:
+        env = make_sb3_env(settings.id, settings.num_envs, settings.seed, discriminator="none", **settings.env_kwargs)
+        model = AdversarialDQN("auto", env, seed=settings.seed, **given)
+        options = {name: value for name, value in theirs.items() if name not in names}
+        discriminator = make_discriminator(model.task, seed=settings.seed, **options)
+        options = {name: value for name, value in theirs.items() if name in names}
+        trainer = DiscriminatorTrainer(discriminator, model.task, seed=settings.seed, **options)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"--param or --set: {error}") from None
+    return model, DiscriminatorCallback(trainer)
+
+
+def _arguments(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    return {name: parameter.default for name, parameter in parameters.items() if name not in _NOT_OFFERED}
+
+
+def _of_trainer() -> dict[str, Any]:
+    return _arguments(DiscriminatorTrainer)
+
+
+def _of_discriminator() -> dict[str, Any]:
+    fields = (*dataclasses.fields(Architecture), *dataclasses.fields(Learning))
+    return {field.name: field.default for field in fields if field.name not in _OF_THE_TASK}
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value has the type of a default; where that is None, whether it is no text."""
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and len(value) == len(default) and all(map(_fits, value, default))
+    if default is None:
+        return not isinstance(value, str | bool | tuple)
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default)

@@ -1,0 +1,285 @@
+"""Exit codes and messages of the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toys
+
+import musegym
+from musegym import cli, options
+from musegym.envs import make_task
+from musegym.envs.melody import METRES, MODES, MelodyTask
+
+toys.register()
+WORD = "toy_ids:toy/Word-v0"
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]):
+    """Runs a command in this process; returns its exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([str(argument) for argument in arguments])
+        capture = capsys.readouterr()
+        return int(exit_.value.code or 0), capture.out, capture.err
+
+    return run
+
+
+def refused(result: tuple[int, str, str], *words: str) -> None:
+    """One line on stderr that holds the words, nothing on stdout, exit code 2."""
+    code, out, err = result
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1, err
+    assert err.startswith("musegym: ")
+    assert "Traceback" not in err
+    for word in words:
+        assert word in err
+
+
+def test_help_names_the_commands(call):
+    for arguments in ((), ("--help",)):
+        code, out, err = call(*arguments)
+        assert (code, err) == (0, "")
+        for command in ("list", "train", "generate", "evaluate", "play"):
+            assert f"  {command} " in out
+
+
+def test_version(call):
+    assert call("--version") == (0, f"{musegym.__version__}\n", "")
+
+
+def test_list(call):
+    code, out, err = call("list")
+    assert (code, err) == (0, "")
+    (row,) = (line for line in out.splitlines() if "musegym/Melody-v0" in line)
+    assert str(MelodyTask.horizon) in row
+    assert str(MelodyTask.num_actions) in row
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("no music21", name="music21"), FileNotFoundError("gone"), ValueError("odd")]
+)
+def test_list_says_what_is_missing(call, monkeypatch, error):
+    def corpus(self, split):
+        raise error
+
+    monkeypatch.setattr(MelodyTask, "corpus", corpus)
+    code, out, err = call("list")
+    assert (code, err) == (0, "")
+    assert "pip install" in out
+
+
+def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):
+    def make_task(id):
+        raise ModuleNotFoundError("No module named 'resvg'", name="resvg")
+
+    monkeypatch.setattr(cli, "make_task", make_task)
+    code, out, err = call("list")
+    assert (code, err) == (0, "")
+    assert "resvg" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("trian",), ("trian", "'train'")),
+        (("train",), ("ID",)),
+        (("train", "x", "--bad"), ("--bad",)),
+        (("train", "musegym/Melodi-v0"), ("did you mean musegym/Melody-v0",)),
+        (("train", "melody"), ("did you mean musegym/Melody-v0",)),
+        (("train", "CartPole-v1"), ("CartPole-v1", "musegym/Melody-v0")),
+        (("train", "no.such.module:x/Y-v0"), ("no.such.module:x/Y-v0",)),
+        (("train", f"{WORD}x"), ("did you mean toy_ids:toy/Word-v0",)),
+        (("train", WORD, "--seconds", "5", "--steps", "5"), ("--seconds", "--steps")),
+        (("train", WORD, "--seconds", "0"), ("--seconds", "above 0")),
+        (("train", WORD, "--seconds", "nan"), ("--seconds", "above 0")),
+        (("train", WORD, "--seconds", "soon"), ("--seconds",)),
+        (("train", WORD, "--steps", "0"), ("--steps",)),
+        (("train", WORD, "--seed", "-1"), ("--seed",)),
+        (("train", WORD, "--set", "double"), ("--set NAME=VALUE",)),
+        (("train", WORD, "--set", "double=1", "--set", "double=0"), ("double is given twice",)),
+        (("train", WORD, "--set", "triple=1"), ("triple", "double")),
+        (("train", WORD, "--set", "discriminator=none"), ("discriminator",)),
+        (("train", "musegym/Melody-v0", "--set", "corpus=/no/such/folder"), ("/no/such/folder",)),
+        (("train", WORD, "--param", "no_such=1"), ("no_such", "learning_rate")),
+        (("train", WORD, "--resume"), ("--out",)),
+        (("train", WORD, "--resume", "--out", "/no/such/run"), ("/no/such/run",)),
+        (("generate",), ("RUN", "--pretrained")),
+        (("generate", "run", "--pretrained", "musegym/Melody-v0"), ("RUN", "--pretrained")),
+        (("generate", "/no/such/run"), ("/no/such/run", "musegym train")),
+        (("generate", "--pretrained", "musegym/Melodie-v0"), ("did you mean musegym/Melody-v0",)),
+        (("generate", "--pretrained", WORD), ("no model", "musegym train")),
+        (("generate", "run", "--num", "0"), ("--num",)),
+        (("generate", "run", "--temperature", "-1"), ("--temperature",)),
+        (("evaluate", "/no/such/run"), ("/no/such/run",)),
+        (("evaluate", "/no/such/run", "--num", "1"), ("--num",)),
+        (("play", "/no/such/run"), ("/no/such/run", "musegym/Melody-v0")),
+    ],
+)
+def test_mistakes(call, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    refused(call(*arguments), *words)
+    assert not list(tmp_path.iterdir()), "a mistake leaves nothing behind"
+
+
+def test_out_that_holds_something(call, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    refused(call("train", WORD, "--steps", "1", "--out", tmp_path), str(tmp_path), "--resume")
+    refused(call("train", WORD, "--steps", "1", "--out", tmp_path / "precious.txt"), "not empty")
+    refused(call("train", WORD, "--steps", "1", "--out", tmp_path / "precious.txt" / "run"), "cannot write")
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize("config", [b"", b"{", b"[]", b'{"id": 1}', b"\xff\xfe", b"null"])
+def test_a_damaged_config(call, tmp_path, config):
+    (tmp_path / "config.json").write_bytes(config)
+    for command in (("train", WORD, "--resume", "--out"), ("generate",), ("evaluate",)):
+        refused(call(*command, tmp_path), str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing", b"\x80\x04\x95", b"text"])
+def test_a_damaged_model(call, tmp_path, content):
+    model = tmp_path / "model.zip"
+    model.write_bytes(content)
+    for command in ("generate", "evaluate", "play"):
+        refused(call(command, model), str(model))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    small = {"warm_start": 20, "lead": 1, "policy_kwargs": {"hidden": 8}, "discriminator.batch_size": 8}
+    params = [word for name, value in small.items() for word in ("--param", f"{name}={json.dumps(value)}")]
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(
+            ["train", WORD, "--steps", "90", "--num-envs", "4", "--set", "double=true", *params, "--out", str(run)]
+        )
+    assert exit_.value.code == 0
+    return run
+
+
+def test_what_a_run_holds(trained):
+    for pattern in ("model.zip", "checkpoint/agent.zip", "tensorboard/*tfevents*", "samples/*.txt", "samples/*.png"):
+        assert list(trained.glob(pattern)), pattern
+    config = json.loads((trained / "config.json").read_text())
+    assert (config["id"], config["steps"], config["env_kwargs"]) == (WORD, 90, {"double": True})
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["steps"] >= 90
+    assert {"train/dqn_loss", "train/gan_loss", "train/joint_objective", "validation/nll"} <= lines[-1].keys()
+    assert not list(trained.glob("*tmp*"))
+
+
+def test_generate(call, trained, tmp_path):
+    for folder in ("a", "b"):
+        code, out, err = call("generate", trained, "--num", 5, "--seed", 3, "--out", tmp_path / folder)
+        assert (code, out, err) == (0, f"{tmp_path / folder}\n", "")
+    assert call("generate", trained / "model.zip", "--num", 5, "--seed", 4, "--out", tmp_path / "c")[0] == 0
+    texts = [(tmp_path / folder / f"Word-v0-{seed}.txt") for folder, seed in (("a", 3), ("b", 3), ("c", 4))]
+    words = [text.read_text().split()[1::2] for text in texts]
+    assert len(words[0]) == 5
+    assert words[0] == words[1] != words[2]
+    assert (tmp_path / "a" / "Word-v0-3.png").stat().st_size > 0
+    (tmp_path / "file").write_text("")
+    refused(call("generate", trained, "--out", tmp_path / "file"), "cannot write")
+
+
+def test_evaluate(call, trained, tmp_path, monkeypatch):
+    asked = {}
+
+    def evaluate(model, num, split, seeds):
+        asked.update(task=type(model.task).__name__, num=num, split=split, seeds=seeds)
+        shares = {"unique": 0.75, "unique_real": 1.0, "metrics": {"length": 3.0}, "metrics_real": {"length": 4.0}}
+        return {"nll_test": 1.25, "c2st": None, "frechet": 2.0, "frechet_floor": 0.5, **shares, "notes": []}
+
+    monkeypatch.setattr("musegym.benchmarks.suite.evaluate", evaluate)
+    code, out, err = call("evaluate", trained, "--num", 10, "--seeds", 2, "--json", tmp_path / "x.json")
+    assert (code, err) == (0, "")
+    assert asked == {"task": "WordTask", "num": 10, "split": "test", "seeds": 2}
+    cells = [[cell.strip() for cell in line.split("│")] for line in out.splitlines() if "│" in line]
+    rows = {row[1]: row[2:4] for row in cells}
+    assert rows["nll_test"] == ["1.25", ""]
+    assert rows["frechet"] == ["2", "0.5"]
+    assert rows["unique"] == ["0.75", "1"]
+    assert rows["length"] == ["3", "4"]
+    assert json.loads((tmp_path / "x.json").read_text())["metrics"] == {"length": 3.0}
+    code, out, err = call("evaluate", trained, "--json", "-")
+    assert json.loads(out)["c2st"] is None, "stdout is JSON alone"
+    assert "nll_test" in err
+    refused(call("evaluate", trained, "--json", tmp_path / "no" / "folder" / "x.json"), "cannot write")
+
+
+def test_resume_keeps_the_settings(call, trained):
+    resume = ("train", WORD, "--out", trained, "--resume")
+    code, out, err = call(*resume)
+    assert (code, out, err) == (0, f"{trained}/model.zip\n", ""), "finished already"
+    refused(call(*resume, "--set", "double=false"), "double", "another --out")
+    refused(call(*resume, "--param", "alpha=0.5"), "params", "another --out")
+    refused(call(*resume, "--seconds", "5"), "counts steps")
+    refused(call("train", "musegym/Melody-v0", "--out", trained, "--resume"), "musegym/Melody-v0", "another --out")
+
+
+def test_impossible_hyperparameters(call, tmp_path):
+    for value, words in (
+        ("alpha=7", "alpha"),
+        ("discriminator.r1=-1", "settings of a discriminator"),
+        ("lead=[1]", ""),
+    ):
+        result = call("train", WORD, "--steps", 30, "--param", value, "--out", tmp_path / value)
+        refused(result, "--param", words)
+        assert not (tmp_path / value).exists()
+
+
+def test_pairs_are_json_where_they_can_be():
+    given = ["a=1", "b=0.5", "c=true", "d=2spirals", "e=[1, 2]", "f=x=y", "g=", "h=null"]
+    expected = {"a": 1, "b": 0.5, "c": True, "d": "2spirals", "e": [1, 2], "f": "x=y", "g": "", "h": None}
+    assert options.pairs(given, "--set") == expected
+
+
+def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(3):
+        folder = options.free_folder(WORD)
+        folder.mkdir(parents=True)
+        names.append(folder.as_posix())
+    assert names == ["runs/Word-v0", "runs/Word-v0-2", "runs/Word-v0-3"]
+
+
+def test_light_commands_load_nothing_heavy():
+    code = (
+        "import sys\nfrom musegym import cli\n"
+        "try:\n    cli.main(['train', 'x'])\nexcept SystemExit:\n    pass\n"
+        "heavy = ('torch', 'stable_baselines3', 'pygame', 'scipy', 'matplotlib')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.replace("'", '"')) == []
+
+
+def test_a_closed_pipe_is_no_traceback():
+    script = f"{sys.executable} -m musegym --help | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1, 141}
+    assert done.stderr == ""
+
+
+def test_the_program_itself(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "musegym", "generate", tmp_path], capture_output=True, text=True, check=False
+    )
+    refused((done.returncode, done.stdout, done.stderr), str(tmp_path))
+
+
+def test_starts_follow_the_style():
+    free, fixed = (make_task("musegym/Melody-v0", style=style) for style in (None, "6/8 minor"))
+    first = options.first_conditions(fixed, 20, seed=0)
+    wanted = (METRES.index((6, 8)), MODES.index("minor"))
+    assert {tuple(row) for row in first[:, :2]} == {wanted}
+    assert len(np.unique(options.first_conditions(free, 20, seed=0)[:, :2], axis=0)) > 1
+    assert options.first_conditions(make_task("toy/Bits-v0"), 20, seed=0) is None

@@ -1,0 +1,77 @@
+"""Path consistency against values computed by hand."""
+
+import pytest
+import torch
+
+from musegym.agents.losses import path_residuals
+
+# Two episodes, of 3 decisions and of 1; what padding holds must not matter, so it is made conspicuous.
+LIVE = torch.tensor([[True, True, True], [True, False, False]])
+TAKEN = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, 0.0, 0.0]])
+TARGET_TAKEN = torch.tensor([[-1.5, -1.0, -4.0], [-0.25, 0.0, 0.0]])
+VALUES = torch.tensor([[10.0, 20.0, 30.0], [40.0, 99.0, 99.0]])
+TARGET_VALUES = torch.tensor([[11.0, 22.0, 33.0], [44.0, 77.0, 77.0]])
+REWARDS = torch.tensor([5.0, -7.0])
+
+
+def residuals(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
+    return path_residuals(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha)
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "alpha", "expected"),
+    [
+        # One step, no Munchausen term: V_target(s') + r - log pi - V, soft Q-learning.
+        (1, 0.0, [[22 + 1 - 10, 33 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (1, 1.0, [[22 + 1 - 1.5 - 10, 33 + 2 - 1 - 20, 5 + 3 - 4 - 30], [-7 + 0.5 - 0.25 - 40, 0, 0]]),
+        # Two steps: only the last two of the first episode reach its end.
+        (2, 0.0, [[33 + 1 + 2 - 10, 5 + 2 + 3 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (2, 0.5, [[33 + 3 - 1.25 - 10, 5 + 5 - 2.5 - 20, 5 + 3 - 2 - 30], [-7 + 0.5 - 0.125 - 40, 0, 0]]),
+        # To the end from everywhere: no value but the start's.
+        (3, 0.0, [[5 + 6 - 10, 5 + 5 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (3, 1.0, [[5 + 6 - 6.5 - 10, 5 + 5 - 5 - 20, 5 + 3 - 4 - 30], [-7 + 0.25 - 40, 0, 0]]),
+    ],
+)
+def test_by_hand(n_steps, alpha, expected):
+    torch.testing.assert_close(residuals(n_steps, alpha), torch.tensor(expected, dtype=torch.float32))
+
+
+def test_more_steps_than_there_are_mean_to_the_end():
+    assert torch.equal(residuals(3, 0.7), residuals(1000, 0.7))
+
+
+def test_vanish_at_the_soft_optimum():
+    # Two actions, then two more; the reward of each of the four contents is known, tau = 1, alpha = 0.
+    rewards = torch.tensor([[1.0, 2.0], [-1.0, 0.5]], dtype=torch.float64)
+    after = rewards.logsumexp(1)  # V(s_1)
+    start = after.logsumexp(0)  # V(s_0)
+    for first in range(2):
+        for second in range(2):
+            taken = torch.tensor([[after[first] - start, rewards[first, second] - after[first]]])
+            values = torch.stack([start, after[first]])[None]
+            live = torch.ones(1, 2, dtype=torch.bool)
+            reward = rewards[first, second][None]
+            for n in (1, 2):
+                left = path_residuals(taken, taken, values, values, reward, live, n, 0.0)
+                torch.testing.assert_close(left, torch.zeros(1, 2, dtype=torch.float64))
+
+
+def test_gradient_raises_what_was_better_than_expected():
+    taken, values = TAKEN.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
+    left = residuals(3, 1.0, taken=taken, values=values, rewards=torch.tensor([50.0, -50.0]))
+    (0.5 * left.square().sum()).backward()
+    # Descent moves against the gradient: actions and values of the good episode go up, of the bad one down.
+    assert (taken.grad[0] < 0).all()
+    assert (values.grad[0] < 0).all()
+    assert taken.grad[1, 0] > 0
+    assert values.grad[1, 0] > 0
+    assert not taken.grad[1, 1:].any(), "padding has no gradient"
+    assert not values.grad[1, 1:].any()
+
+
+def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
+    # From the start to the end, d(1/2 residual^2)/d log pi = -(return - baseline), the same at every step.
+    taken = TAKEN.clone().requires_grad_()
+    left = residuals(3, 1.0, taken=taken)[:, 0]
+    (0.5 * left.square().sum()).backward()
+    torch.testing.assert_close(taken.grad, -left.detach()[:, None] * LIVE)

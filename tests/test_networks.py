@@ -1,0 +1,163 @@
+"""The Q-network: its policy, its soft values, and how it is evaluated."""
+
+import pytest
+import torch
+
+from musegym.agents.networks import Dropout, RecurrentQ
+
+torch.set_num_threads(1)  # a second thread is slower for networks this small
+ACTIONS, CLOCKS, CONDITIONS = 5, (4, 3), (2, 6)
+B, T = 7, 9
+
+
+def network(seed=0, **options):
+    torch.manual_seed(seed)
+    net = RecurrentQ(ACTIONS, CLOCKS, CONDITIONS, **{"hidden": 12, "embedding": 6, "dropout": 0.5, **options})
+    torch.nn.init.normal_(net.value.weight)  # values start at zero, which would hide mistakes
+    net.dropout.generator = torch.Generator().manual_seed(seed)
+    return net
+
+
+def inputs(seed=0, rows=B):
+    g = torch.Generator().manual_seed(seed)
+
+    def integers(top, *shape):
+        return torch.randint(top, shape, generator=g)
+
+    mask = torch.rand(rows, T, ACTIONS, generator=g) < 0.5
+    mask[..., 2] |= ~mask.any(-1)
+    last = integers(ACTIONS, rows, T)
+    last[:, 0] = ACTIONS
+    clock = torch.stack([integers(size, rows, T) for size in CLOCKS], -1)
+    condition = torch.stack([integers(size, rows) for size in CONDITIONS], -1)
+    return last, clock, condition, mask
+
+
+def test_value_is_the_soft_maximum_of_q():
+    steps, _ = network().eval()(*inputs())
+    torch.testing.assert_close(steps.q_values.logsumexp(-1), steps.values)
+    assert steps.values.std() > 0.1, "values differ, so that the comparison can fail"
+
+
+def test_policy_is_the_boltzmann_policy_of_q():
+    *_, mask = given = inputs()
+    steps, _ = network().eval()(*given)
+    q = steps.q_values.masked_fill(~mask, -torch.inf)
+    torch.testing.assert_close(q.softmax(-1), steps.log_policy.exp())
+
+
+def test_illegal_actions_have_probability_zero():
+    *_, mask = given = inputs()
+    steps, _ = network()(*given)
+    policy = steps.log_policy.exp()
+    assert (policy[~mask] == 0).all()
+    assert (policy[mask] > 0).all()
+    torch.testing.assert_close(policy.sum(-1), torch.ones(B, T))
+    assert steps.log_policy.isfinite().all(), "a later sum of 0 times this must not be nan"
+
+
+def test_illegal_actions_have_no_gradient():
+    last, clock, condition, mask = inputs()
+    mask[..., 3] = False
+    net = network().eval()
+    steps, _ = net(last, clock, condition, mask)
+    steps.log_policy.gather(-1, mask.long().argmax(-1, keepdim=True)).sum().backward()
+    assert not net.advantages.weight.grad[3].any()
+    assert net.advantages.weight.grad[mask.any((0, 1))].any(1).all()
+
+
+@pytest.mark.parametrize("cut", [1, 4])
+def test_one_step_at_a_time_is_the_same_as_all_at_once(cut):
+    last, clock, condition, mask = inputs()
+    net = network().eval()
+    whole, _ = net(last, clock, condition, mask)
+    memory, parts = None, []
+    for t in range(0, T, cut):
+        now = slice(t, t + cut)
+        steps, memory = net(last[:, now], clock[:, now], condition, mask[:, now], memory)
+        parts.append(steps)
+    torch.testing.assert_close(torch.cat([p.log_policy for p in parts], 1), whole.log_policy, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.cat([p.values for p in parts], 1), whole.values, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_do_not_depend_on_their_neighbours():
+    given = inputs()
+    net = network().eval()
+    whole, _ = net(*given)
+    alone, _ = net(*(x[2:3] for x in given))
+    torch.testing.assert_close(alone.log_policy, whole.log_policy[2:3], atol=1e-5, rtol=1e-5)
+
+
+def test_sees_action_clock_and_condition_of_now_and_before_and_nothing_later():
+    net = network().eval()
+    before, _ = net(*inputs())
+    for place in (0, 1):
+        for column in range(2):
+            changed = list(inputs())
+            changed[place] = changed[place].clone()
+            at = changed[place][:, 4] if place == 0 else changed[place][:, 4, column]
+            at[:] = (at + 1) % (ACTIONS if place == 0 else CLOCKS[column])
+            after, _ = net(*changed)
+            assert torch.equal(after.values[:, :4], before.values[:, :4]), "the past does not see the future"
+            assert (after.values[:, 4] != before.values[:, 4]).all()
+            assert (after.values[:, 5] != before.values[:, 5]).all()
+    for column, size in enumerate(CONDITIONS):
+        changed = list(inputs())
+        changed[2] = changed[2].clone()
+        changed[2][:, column] = (changed[2][:, column] + 1) % size
+        after, _ = net(*changed)
+        assert (after.values != before.values).all()
+
+
+def test_tables_do_not_overlap():
+    # Every action, clock value and condition value has a row of its own.
+    net = network()
+    net.table.data = torch.arange(len(net.table), dtype=torch.float32)[:, None].expand(-1, 6).clone()
+    sizes = (ACTIONS + 1, *CLOCKS, *CONDITIONS)
+    assert len(net.table) == sum(sizes)
+    zeros = torch.zeros(1, 1).long(), torch.zeros(1, 1, 2).long(), torch.zeros(1, 2).long()
+    for column, size in enumerate(sizes):
+        for value in range(size):
+            given = [x.clone() for x in zeros]
+            given[(0, 1, 1, 2, 2)[column]][..., (0, 0, 1, 0, 1)[column]] = value
+            # What the five columns look up adds up to their first rows, 0 + 6 + 10 + 13 + 15, and the value.
+            assert (net.embed(*given) == 0 + 6 + 10 + 13 + 15 + value).all()
+
+
+class TestDropout:
+    def test_only_while_training(self):
+        given = inputs()
+        net = network()
+        quiet = net.eval()(*given)[0].values
+        assert torch.equal(net(*given)[0].values, quiet)
+        assert not torch.equal(net.train()(*given)[0].values, quiet)
+        assert torch.equal(net.eval()(*given)[0].values, quiet)
+
+    def test_draws_from_its_own_generator_and_leaves_the_global_one_alone(self):
+        given = inputs()
+        net = network().train()
+        torch.manual_seed(1)
+        before = torch.random.get_rng_state()
+        first = net(*given)[0].values
+        assert torch.equal(torch.random.get_rng_state(), before)
+        second = net(*given)[0].values
+        assert not torch.equal(first, second)
+        torch.manual_seed(2)
+        net.dropout.generator.manual_seed(0)
+        assert torch.equal(net(*given)[0].values, first)
+
+    def test_keeps_the_mean_and_one_mask_for_each_episode(self):
+        dropout = Dropout(0.25).train()
+        dropout.generator = torch.Generator().manual_seed(0)
+        x = torch.ones(400, 3, 50)
+        y = dropout(x)
+        assert set(y.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+        assert y.mean().item() == pytest.approx(1, abs=0.02)
+        assert (y == y[:, :1]).all()
+        assert (y[0] != y[1]).any()
+
+    def test_of_rate_zero_draws_nothing(self):
+        net = network(dropout=0.0).train()
+        state = net.dropout.generator.get_state()
+        net(*inputs())
+        assert torch.equal(net.dropout.generator.get_state(), state)

@@ -1,0 +1,85 @@
+"""What is installed, and what `import musegym` costs."""
+
+import configparser
+import importlib.metadata
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import musegym
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("agents", "benchmarks", "discriminators", "envs", "pretrained")
+IMPORT = """
+import json, sys, time
+start = time.perf_counter()
+import musegym
+seconds = time.perf_counter() - start
+print(json.dumps([seconds, sorted({name.partition(".")[0] for name in sys.modules}), sorted(sys.modules)]))
+"""
+
+
+def import_musegym() -> tuple[float, list[str], list[str]]:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", IMPORT], capture_output=True, text=True, check=True)
+    seconds, packages, modules = json.loads(done.stdout)
+    return seconds, packages, modules
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def test_import_is_fast() -> None:
+    # The best of a few: whatever else the machine does is not what is measured.
+    assert min(import_musegym()[0] for _ in range(4)) < 0.5
+
+
+def test_import_loads_nothing_heavy() -> None:
+    _, packages, modules = import_musegym()
+    heavy = {"torch", "stable_baselines3", "pygame", "scipy", "matplotlib", "music21", "pretty_midi", "PIL", "typer"}
+    assert not heavy & set(packages)
+    ours = {name for name in modules if name.startswith("musegym")}
+    assert ours <= {"musegym", "musegym.envs", "musegym.envs.registry", "musegym.envs.task"}
+
+
+def test_version() -> None:
+    assert musegym.__version__ == importlib.metadata.version("musegym")
+    done = subprocess.run([sys.executable, "-m", "musegym", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == musegym.__version__
+
+
+def test_every_folder_of_code_is_a_package_of_setup_cfg() -> None:
+    folders = {path.parent.relative_to(ROOT) for name in FOLDERS for path in (ROOT / name).rglob("*.py")}
+    assert {".".join(("musegym", *folder.parts)) for folder in folders} | {"musegym"} == set(
+        setup_cfg()["options"]["packages"].split()
+    )
+
+
+def test_the_changelog_knows_what_is_next() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)[0] in {"Unreleased", musegym.__version__}
+
+
+@pytest.mark.slow
+def test_wheel(tmp_path: Path) -> None:
+    source = tmp_path / "any-name"
+    skip = shutil.ignore_patterns(".*", "build", "runs", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, source, ignore=skip)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, source]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("musegym-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    files = [*source.glob("*.py"), *(path for name in FOLDERS for path in (source / name).rglob("*") if path.is_file())]
+    files = [path for path in files if path.suffix == ".py" or path.parent.name == "pretrained"]
+    assert {f"musegym/{path.relative_to(source).as_posix()}" for path in files} <= names
+    assert "musegym/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not [name for name in names if "test" in name.split("/")[1]]

@@ -1,0 +1,147 @@
+"""The folder of a run."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toys
+from PIL import Image
+
+from musegym.envs import make_task
+from musegym.runs import Run, Settings, UsageError, export_all, write_atomically
+
+toys.register()
+SETTINGS = Settings(
+    id="toy/Word-v0", seconds=None, steps=100, seed=3, num_envs=4, env_kwargs={"double": True}, params={"n_steps": 1}
+)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    run = Run(tmp_path / "run")
+    run.create(SETTINGS)
+    return run
+
+
+def saver(text: str):
+    def save(folder: Path) -> None:
+        (folder / "deep").mkdir()
+        for name in ("a", "b", "deep/c"):
+            (folder / name).write_text(text)
+
+    return save
+
+
+def read(folder: Path | None) -> str:
+    assert folder is not None
+    texts = {(folder / name).read_text() for name in ("a", "b", "deep/c")}
+    assert len(texts) == 1, "a mixture of two checkpoints"
+    return texts.pop()
+
+
+def test_settings_come_back(run):
+    assert Run(run.folder).settings() == SETTINGS
+    with pytest.raises(UsageError, match="not empty"):
+        run.create(SETTINGS)
+
+
+def test_a_checkpoint_survives_a_kill_at_any_moment(run, monkeypatch):
+    """Saving is stopped before each of its steps on files, in turn; then it goes on with the next save."""
+    steps = {"count": 0, "until": -1}
+
+    def step(function):
+        def wrapper(*args, **kwargs):
+            if steps["count"] == steps["until"]:
+                raise KilledError
+            steps["count"] += 1
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    run.save_checkpoint(saver("0"), 0.0)
+    assert run.latest() == run.folder / "checkpoint"
+    for owner, name in ((Path, "rename"), (Path, "mkdir"), (Path, "write_text"), (shutil, "rmtree"), (os, "fsync")):
+        monkeypatch.setattr(owner, name, step(getattr(owner, name)))
+    saved, kills, until = "0", 0, 0
+    while True:
+        steps["count"], steps["until"] = 0, until
+        try:
+            run.save_checkpoint(saver(str(until + 1)), 1.0)
+        except KilledError:
+            kills += 1
+            left = read(run.latest())
+            assert left in {saved, str(until + 1)}
+            saved = left
+        else:
+            assert read(run.latest()) == str(until + 1)
+            break
+        until += 1
+    assert kills > 12
+    assert sorted(path.name for path in run.folder.iterdir()) == ["checkpoint", "config.json"]
+
+
+def test_between_the_two_renames_the_older_one_counts(run):
+    run.save_checkpoint(saver("1"), 1.0)
+    (run.folder / "checkpoint").rename(run.folder / "checkpoint.old")
+    assert read(run.latest()) == "1"
+    run.save_checkpoint(saver("2"), 2.0)
+    assert read(run.latest()) == "2"
+
+
+def test_rewind_drops_the_metrics_after_the_checkpoint(run):
+    run.report(1.0, 10, {"loss": 0.5})
+    run.save_checkpoint(saver("1"), 1.5)
+    run.report(2.0, 20, {"loss": 0.4})
+    assert run.rewind(run.latest()) == 1.5
+    (line,) = (json.loads(line) for line in run.metrics.read_text().splitlines())
+    assert (line["seconds"], line["steps"], line["loss"]) == (1.0, 10, 0.5)
+
+
+def test_metrics_are_json_whatever_the_numbers_are(run):
+    run.report(1.0, 10, {"a": float("nan"), "b": float("inf"), "c": 1.0})
+    line = json.loads(run.metrics.read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert (line["a"], line["b"], line["c"]) == (None, None, 1.0)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"seconds": 1}', '{"seconds": null, "metrics_bytes": 0}'])
+def test_a_damaged_checkpoint_is_a_clear_error(run, text):
+    run.save_checkpoint(saver("1"), 1.0)
+    (run.folder / "checkpoint" / "run.json").write_text(text)
+    with pytest.raises(UsageError, match="damaged"):
+        run.rewind(run.latest())
+
+
+def test_without_checkpoint_there_is_none(run):
+    assert run.latest() is None
+
+
+def test_atomic_writes_leave_no_debris(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_atomically(path, "old")
+
+    def fsync(descriptor):
+        raise KilledError
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(KilledError):
+        write_atomically(path, "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+    assert path.read_text() == "old"
+
+
+def test_export_all(tmp_path):
+    task = make_task("toy/Word-v0")
+    contents = task.corpus("train")[:5]
+    paths = export_all(task, contents, tmp_path / "a" / "b", "word")
+    assert all(path.exists() for path in paths)
+    assert len({path.name for path in paths}) == len(paths) == 7
+    text = (tmp_path / "a" / "b" / "word.txt").read_text()
+    assert all(task.medium.describe(content) in text for content in contents)
+    assert np.asarray(Image.open(tmp_path / "a" / "b" / "word.png")).std() > 0

@@ -1,0 +1,250 @@
+import numpy as np
+import pytest
+import torch
+from test_discriminators import SIZES, Tune, draw, same
+
+from musegym.discriminators import DiscriminatorTrainer, make_discriminator
+
+torch.set_num_threads(1)  # a second thread is slower for networks this small
+SMALL = {"hidden": 16, "embedding": 8, "attention_layers": 0}
+
+
+class Few(Tune):
+    """A corpus so small that it can be learned by heart; both splits alike."""
+
+    def corpus(self, split):
+        return draw(12 if split == "train" else 200, seed=len(split))
+
+
+class Many(Tune):
+    """More than can be learned by heart in a few updates; both splits alike."""
+
+    def corpus(self, split):
+        return draw(3000, seed=len(split))
+
+
+def make(task=None, seed=0, discriminator=None, **options):
+    task = task or Tune()
+    discriminator = discriminator or {}
+    d = make_discriminator(task, seed=seed, **(SMALL | discriminator))
+    return DiscriminatorTrainer(d, task, seed=seed, **({"batch_size": 16, "validate_every": 3} | options))
+
+
+class Recorder:
+    """Stands for a discriminator and keeps what it is shown."""
+
+    def __init__(self):
+        self.updates, self.shown, self.scored = 0, [], []
+
+    def update(self, real, fake, real_conditions, fake_conditions):
+        assert (real_conditions == real[:, 0, :2]).all()
+        assert (fake_conditions == fake[:, 0, :2]).all()
+        self.updates += 1
+        self.shown.append((real, fake))
+        return {"loss": 1.0}
+
+    def logits(self, contents, conditions):
+        self.scored.append(contents)
+        return contents[:, 0, 0].astype(np.float32)
+
+
+def record(**options):
+    options = {"batch_size": 16, "validate_every": 3, **options}
+    return DiscriminatorTrainer(Recorder(), Few(), **options)
+
+
+def marked(n, mark):
+    """Contents that are told apart by their second row."""
+    contents = draw(n)
+    contents[:, 1] = np.array([mark % 4, mark // 4 % 6, 1])
+    return contents
+
+
+def marks(contents):
+    return contents[:, 1, 0] + 4 * contents[:, 1, 1]
+
+
+def rows(contents):
+    return {content.tobytes() for content in contents}
+
+
+class TestWhatIsShown:
+    def test_real_ones_are_of_the_train_split(self):
+        trainer = record()
+        for _ in range(10):
+            trainer.observe(draw(20))
+        train = rows(Few().corpus("train"))
+        seen = set.union(*(rows(real) for real, _ in trainer.discriminator.shown))
+        assert seen == train
+
+    def test_fakes_are_half_current_half_past(self):
+        trainer = record()
+        trainer.observe(marked(20, 1))
+        trainer.observe(marked(20, 2))
+        trainer.observe(marked(20, 3))
+        fakes = [marks(fake) for _, fake in trainer.discriminator.shown]
+        assert (fakes[0] == 1).all()  # there is no past yet
+        assert [(fakes[1] == mark).sum() for mark in (1, 2)] == [8, 8]
+        assert (fakes[2] == 3).sum() == 8
+        assert {1, 2} <= set(fakes[2])
+
+    def test_past_share(self):
+        trainer = record(past_share=0.25)
+        trainer.observe(marked(20, 1))
+        trainer.observe(marked(20, 2))
+        assert (marks(trainer.discriminator.shown[1][1]) == 1).sum() == 4
+
+    def test_the_past_is_the_latest(self):
+        trainer = record(past=30)
+        for mark in range(1, 6):
+            trainer.observe(marked(20, mark))
+        kept = marks(trainer._past)
+        assert sorted(kept.tolist()) == [4] * 10 + [5] * 20
+        trainer.observe(marked(100, 6))
+        assert (marks(trainer._past) == 6).all()
+
+    def test_no_past(self):
+        trainer = record(past=0)
+        trainer.observe(marked(20, 1))
+        trainer.observe(marked(20, 2))
+        assert (marks(trainer.discriminator.shown[1][1]) == 2).all()
+
+    def test_nothing_twice_where_there_is_enough(self):
+        trainer = record()
+        trainer.observe(draw(20))
+        assert len(rows(trainer.discriminator.shown[0][1])) == len(rows(draw(20))) - 4
+
+    def test_a_single_content_will_do(self):
+        trainer = record()
+        trainer.observe(draw(1))
+        assert trainer.discriminator.shown[0][1].shape == (16, *draw(1).shape[1:])
+
+    @pytest.mark.parametrize(("ratio", "expected"), [(3, 12), (0.5, 2), (0.3, 1), (0, 0)])
+    def test_updates_per_observe(self, ratio, expected):
+        trainer = record(updates_per_observe=ratio)
+        for _ in range(4):
+            trainer.observe(draw(20))
+        assert trainer.discriminator.updates == expected
+
+    def test_nothing_finished_yet(self):
+        trainer = record()
+        assert trainer.observe(draw(0)) == {}
+        assert trainer.discriminator.updates == 0
+
+    def test_wrong_shape(self):
+        with pytest.raises(ValueError, match="contents must have shape"):
+            record().observe(draw(3)[:, :-1])
+
+    @pytest.mark.parametrize("options", [{"batch_size": 0}, {"past_share": 1.0}, {"past": -1}, {"validate_every": 0}])
+    def test_bad_options(self, options):
+        with pytest.raises(ValueError, match=r"must be|at least"):
+            record(**options)
+
+
+class TestPretrain:
+    def test_asks_for_contents_as_it_needs_them(self):
+        trainer, asked = record(), []
+
+        def sample(n):
+            asked.append(n)
+            return draw(n, seed=len(asked))
+
+        stats = trainer.pretrain(sample, updates=9, draws=64)
+        assert asked == [64, 64, 64]
+        assert stats["updates"] == trainer.discriminator.updates == 9
+
+    def test_makes_the_discriminator_good(self):
+        trainer = make(discriminator={"learning_rate": 5e-3})
+        stats = trainer.pretrain(lambda n: draw(n, seed=1) % np.array([*SIZES[:2], 3]), updates=80)
+        assert stats["accuracy"] > 0.9
+
+
+class TestFrozen:
+    def test_never_moves(self):
+        trainer = make(frozen=True)
+        before = trainer.discriminator.state_dict()
+        trainer.observe(draw(20))
+        trainer.pretrain(draw, updates=3)
+        assert same(before, trainer.discriminator.state_dict())
+
+    def test_thaws(self):
+        trainer = make(frozen=True)
+        trainer.observe(draw(20))
+        trainer.frozen = False
+        trainer.observe(draw(20))
+        assert trainer.discriminator.updates == 1
+
+
+class TestGauge:
+    def test_is_the_difference_of_means(self):
+        trainer = record(validation_size=100)
+        expected = Few().corpus("train")[:, 0, 0].mean() - trainer._measured[1][:, 0, 0].mean()
+        assert trainer.train_minus_validation() == pytest.approx(expected)
+        assert [len(contents) for contents in trainer.discriminator.scored] == [12, 100]
+
+    def test_is_measured_on_the_same_contents_every_so_often(self):
+        trainer = record(validation_size=100, validate_every=4)
+        for _ in range(10):
+            stats = trainer.observe(draw(20))
+        scored = trainer.discriminator.scored
+        assert len(scored) == 4
+        assert (scored[1] == scored[3]).all()
+        assert [row["updates"] for row in trainer.log] == [4, 8]
+        assert stats["train_minus_validation"] == trainer.log[-1]["train_minus_validation"]
+
+    def test_shows_memorisation(self):
+        """Fakes are drawn like the real ones: all there is to learn is which dozen contents are in the corpus."""
+        loose = {"learning_rate": 5e-3, "dropout": 0.0, "r1": 0.0, "weight_decay": 0.0}
+        gaps = []
+        for task in (Few(), Many()):
+            trainer = make(task, discriminator=loose, updates_per_observe=60)
+            assert abs(trainer.train_minus_validation()) < 0.1
+            trainer.observe(draw(400, seed=9))
+            gaps.append(trainer.train_minus_validation())
+        assert gaps[0] > 1
+        assert abs(gaps[1]) < 0.2 * gaps[0]
+
+
+class TestState:
+    def test_training_goes_on_bit_for_bit(self, tmp_path):
+        options = {"past": 30, "updates_per_observe": 1.5}
+        straight, halfway = make(**options), make(**options)
+        for turn in range(10):
+            straight.observe(draw(20, seed=turn))
+        for turn in range(5):
+            halfway.observe(draw(20, seed=turn))
+        torch.save(halfway.state_dict(), tmp_path / "state")
+        state = torch.load(tmp_path / "state", weights_only=True)
+        resumed = make(seed=3, **options)
+        resumed.load_state_dict(state)
+        rebuilt = DiscriminatorTrainer.from_state_dict(state, Tune())
+        for trainer in (resumed, rebuilt):
+            for turn in range(5, 10):
+                trainer.observe(draw(20, seed=turn))
+        assert same(straight.state_dict(), rebuilt.state_dict())
+        resumed_state, straight_state = resumed.state_dict(), straight.state_dict()
+        del resumed_state["options"], straight_state["options"]  # its seed differs
+        assert same(straight_state, resumed_state)
+
+    def test_is_of_plain_data_and_tensors(self):
+        trainer = make()
+        trainer.observe(draw(20))
+
+        def check(value):
+            if isinstance(value, dict):
+                assert all(type(key) is str for key in value)
+                return all(map(check, value.values()))
+            if isinstance(value, list):
+                return all(map(check, value))
+            return type(value) in (str, int, float, bool, torch.Tensor)
+
+        assert check(trainer.state_dict())
+
+    def test_of_another_size_is_refused(self):
+        state = make(past=40)
+        state.observe(draw(40))
+        with pytest.raises(ValueError, match="past contents"):
+            make(past=30).load_state_dict(state.state_dict())
+
+    def test_option_names_are_those_of_the_state(self):
+        assert set(DiscriminatorTrainer.option_names()) == set(make().state_dict()["options"])

@@ -1,0 +1,290 @@
+"""One training run from the command line: budget, progress, samples, checkpoints, interruptions."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+from .agents import AdversarialDQN, DiscriminatorCallback, generate
+from .parameters import build
+from .runs import Run, RunError, Settings, UsageError, export_all
+
+AGENT = "agent.zip"
+"""The whole state, within a checkpoint."""
+SAMPLES = 4
+"""Contents exported at a time while training."""
+SHOWN = {
+    "validation/nll": "held-out NLL",
+    "train/dqn_loss": "DQN loss",
+    "train/gan_loss": "GAN loss",
+    "discriminator/accuracy": "D accuracy",
+}
+"""Metrics that the progress line shows, and what it calls them."""
+PLAIN_REPORT_EVERY = 10.0
+"""Seconds between lines where there is no terminal to draw a bar on."""
+
+
+class Interrupts:
+    """Notes Ctrl-C and SIGTERM instead of dying of them, so that training stops where it can be continued.
+
+    A second signal does what it always does.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+
+class Stop(Exception):  # noqa: N818  (it is no error)
+    """Leaves ``learn`` between two updates, where the state is whole."""
+
+
+class Lines(KVWriter):
+    """Sends what the agent logs to ``metrics.jsonl``.
+
+    Args:
+        run: whose file it is.
+        watch: the run's clock.
+    """
+
+    def __init__(self, run: Run, watch: Watch) -> None:
+        self.latest: dict[str, float] = {}
+        self._run = run
+        self._watch = watch
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        """Adds a line."""
+        del key_excluded
+        numbers = {key: float(value) for key, value in key_values.items() if isinstance(value, int | float | np.number)}
+        self.latest = numbers
+        self._run.report(self._watch.seconds(), step, numbers)
+        lost = [key for key, value in numbers.items() if "loss" in key and not math.isfinite(value)]
+        if lost:
+            raise FloatingPointError(f"{lost[0]} became {numbers[lost[0]]} at step {step}")
+
+    def close(self) -> None:
+        """Does nothing: every line is closed once written."""
+
+
+class Watch:
+    """Counts training time over all parts of an interrupted run.
+
+    Args:
+        spent: seconds of the earlier parts.
+    """
+
+    def __init__(self, spent: float) -> None:
+        self._start = time.monotonic() - spent
+
+    def seconds(self) -> float:
+        """Returns the training time so far."""
+        return time.monotonic() - self._start
+
+
+class Keeper(BaseCallback):
+    """Watches over a run between updates: progress, samples, checkpoints, and when to stop.
+
+    Args:
+        run: where things go.
+        settings: the budget.
+        watch: the run's clock.
+        lines: the latest metrics.
+        interrupts: whether somebody wants the run to stop.
+        progress: the bar.
+        checkpoint_every: seconds between checkpoints.
+        report_every: seconds between reports.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        settings: Settings,
+        watch: Watch,
+        lines: Lines,
+        interrupts: Interrupts,
+        progress: Progress,
+        checkpoint_every: float,
+        report_every: float,
+    ) -> None:
+        super().__init__()
+        self._run, self._settings, self._watch, self._lines = run, settings, watch, lines
+        self._interrupts, self._progress = interrupts, progress
+        self._checkpoint_every, self._report_every = checkpoint_every, report_every
+        self._bar = progress.add_task("training", total=1.0, figures="")
+        self._last_checkpoint = self._last_report = self._last_line = watch.seconds()
+        # Samples at doubling times show early progress and do not fill the disk of a long run.
+        self._next_sample = max(4.0, 2 * watch.seconds())
+
+    def _on_rollout_start(self) -> None:
+        self._show()
+        seconds = self._watch.seconds()
+        over = self._settings.seconds is not None and seconds >= self._settings.seconds
+        if over or self._interrupts.received is not None:
+            raise Stop
+        if seconds - self._last_report >= self._report_every:
+            self.report()
+        if seconds - self._last_checkpoint >= self._checkpoint_every:
+            self.save()
+        if seconds >= self._next_sample:
+            self._next_sample = 2 * seconds
+            self.sample()
+
+    def _on_step(self) -> bool:
+        self._show()
+        return True
+
+    def report(self) -> None:
+        """Writes a line of metrics."""
+        model = self.model
+        assert isinstance(model, AdversarialDQN)
+        model.dump_logs()
+        self._last_report = self._watch.seconds()
+
+    def save(self) -> None:
+        """Writes a checkpoint and the policy as it stands."""
+        model = self.model
+        assert isinstance(model, AdversarialDQN)
+        self._run.save_checkpoint(lambda folder: model.save(folder / AGENT), self._watch.seconds())
+        self._run.save_model(lambda path: model.save(path, training=False))
+        self._last_checkpoint = self._watch.seconds()
+
+    def sample(self) -> None:
+        """Exports a few contents."""
+        model = self.model
+        assert isinstance(model, AdversarialDQN)
+        contents = generate(model, SAMPLES)
+        export_all(model.task, contents, self._run.samples, f"{self._watch.seconds():06.0f}s")
+
+    def done(self) -> float:
+        """Returns the part of the budget that is spent, 0 to 1."""
+        if self._settings.seconds is not None:
+            return min(1.0, self._watch.seconds() / self._settings.seconds)
+        assert self._settings.steps is not None
+        return min(1.0, self.model.num_timesteps / self._settings.steps)
+
+    def _show(self) -> None:
+        known = self._lines.latest
+        figures = "  ".join(
+            [
+                f"{self.model.num_timesteps:,} steps",
+                *(f"{name} {known[key]:.4g}" for key, name in SHOWN.items() if key in known),
+            ]
+        )
+        self._progress.update(self._bar, completed=self.done(), figures=figures)
+        now = self._watch.seconds()
+        if not self._progress.console.is_terminal and now - self._last_line >= PLAIN_REPORT_EVERY:
+            self._last_line = now
+            self._progress.console.print(f"{now:.0f} s  {figures}", soft_wrap=True)
+
+
+def train(
+    run: Run, settings: Settings, *, resume: bool, checkpoint_every: float, report_every: float, console: Console
+) -> int | None:
+    """Trains until the budget is spent or somebody interrupts.
+
+    Args:
+        run: the run's folder; made unless it is resumed.
+        settings: what to do.
+        resume: go on from the latest checkpoint, if there is one.
+        checkpoint_every: seconds between checkpoints.
+        report_every: seconds between reports.
+        console: where progress goes.
+
+    Returns:
+        None when the budget is spent, the signal's number when interrupted.
+
+    Raises:
+        RunError: losses became nan or infinite.
+        UsageError: hyperparameters are impossible, or a checkpoint or folder is.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # two are slower than one for networks this small
+    with Interrupts() as interrupts:
+        checkpoint = run.latest() if resume else None
+        model, discriminator = build(settings) if checkpoint is None else _restore(checkpoint)
+        if not resume:
+            run.create(settings)
+        spent = run.rewind(checkpoint)
+        if _over(settings, model, spent):
+            run.save_model(lambda path: model.save(path, training=False))
+            return None
+        watch = Watch(spent)
+        lines = Lines(run, watch)
+        model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
+        with _bar(console) as progress:
+            keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
+            model.budget = None if settings.seconds is None else keeper.done
+            steps = sys.maxsize if settings.steps is None else settings.steps
+            try:
+                model.learn(
+                    steps - model.num_timesteps,
+                    callback=[discriminator, keeper],
+                    log_interval=sys.maxsize,  # the keeper reports, by the clock
+                    reset_num_timesteps=False,
+                )
+            except Stop:
+                pass
+            except FloatingPointError as error:
+                raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
+            keeper.report()
+            keeper.save()
+            keeper.sample()
+    return interrupts.received
+
+
+def _over(settings: Settings, model: AdversarialDQN, spent: float) -> bool:
+    """Whether the budget is spent."""
+    if settings.steps is not None:
+        return bool(model.num_timesteps >= settings.steps)
+    return settings.seconds is not None and spent >= settings.seconds
+
+
+def _restore(checkpoint: Path) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+    """Reads an agent with everything that learning on depends on."""
+    try:
+        return AdversarialDQN.load(checkpoint / AGENT), DiscriminatorCallback()  # the agent brings its trainer
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot resume: {error}") from None
+
+
+def _bar(console: Console) -> Progress:
+    """Returns a progress bar, or none to be seen where there is no terminal."""
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
