@@ -28,8 +28,10 @@ from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .sb3 import TaskVecEnv, make_sb3_env
 
+COOLING = 0.3
+"""Last part of the rounds, in which the learning rate falls to zero."""
 SAVED = (
-    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "cross_entropy", "buffer_size"),
+    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "consistency", "cross_entropy", "buffer_size"),
     *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
     *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
 )
@@ -66,12 +68,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
     Args:
         policy: ``"auto"`` or a ``BoltzmannPolicy`` class.
         env: from ``make_sb3_env``, or an id; its rows are the contents built in a round.
-        learning_rate: of the rounds, a number or SB3 schedule.
+        learning_rate: of the rounds, a number or SB3 schedule; it ramps up at first and falls to zero at the end.
         temperature: tau; the reward is divided by it.
         alpha: Munchausen weight.
         n_steps: length of consistent paths; None reaches the end of the episode.
         demonstrations: real episodes in a batch.
         replayed: past episodes in a batch.
+        consistency: weight of L_DQN; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
         target_update_interval: updates between copies to the target network.
@@ -102,18 +105,19 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 5e-4,
+        learning_rate: float | Schedule = 1.5e-3,
         *,
-        temperature: float = 1.0,
+        temperature: float = 1 / 3,
         alpha: float = 1.0,
         n_steps: int | None = None,
-        demonstrations: int = 128,
+        demonstrations: int = 64,
         replayed: int = 0,
-        cross_entropy: float = 1.0,
+        consistency: float = 1.0,
+        cross_entropy: float = 0.5,
         buffer_size: int = 5_000,
         target_update_interval: int = 5,
         warm_start: int = 0,
-        warm_start_learning_rate: float = 4e-3,
+        warm_start_learning_rate: float = 5e-3,
         lead: int = 0,
         schedule: tuple[float, float] = (0.0, 0.0),
         batch_size: int = 128,
@@ -160,7 +164,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.arguments = arguments
         self.temperature, self.alpha = temperature, alpha
         self.n_steps = self.task.horizon if n_steps is None else n_steps
-        self.demonstrations, self.replayed, self.cross_entropy = demonstrations, replayed, cross_entropy
+        self.demonstrations, self.replayed = demonstrations, replayed
+        self.consistency, self.cross_entropy = consistency, cross_entropy
         self.target_update_interval = target_update_interval
         self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
         self.lead, self.schedule = lead, schedule
@@ -172,6 +177,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
         self._queue: list[Ints] = []
+        self._best: tuple[float, dict[str, torch.Tensor]] | None = None
         if _init_setup_model:
             self._setup_model()
 
@@ -204,7 +210,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.q_net.dropout.generator = self.generator
         self.episodes = EpisodeBuffer(self.buffer_size)
-        self.rule_weight = float(self.env.get_attr("rewards")[0].rule_weight)
+        # Past SB3's Monitor, which has "rewards" of its own.
+        self.rule_weight = float(self.env.get_attr("unwrapped")[0].rewards.rule_weight)
 
     @property
     def q_net(self) -> RecurrentQ:
@@ -218,8 +225,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @functools.cached_property
     def held_out(self) -> Episodes:
-        """The episodes that build some validation works."""
-        return trace(self.task, self.task.corpus("validation")[:EVALUATED])
+        """The episodes that build some validation works, always the same."""
+        works = self.task.corpus("validation")
+        return trace(self.task, works[np.random.default_rng(0).permutation(len(works))[:EVALUATED]])
 
     # Learning
 
@@ -352,13 +360,15 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 taken, target_taken, steps.values, target.values, scaled, live, self.n_steps, self.alpha
             )
             dqn_loss = (residuals.square().sum(1) / live.sum(1)).mean()
-            loss = dqn_loss * len(batch) / live.sum()  # per decision, as the cross-entropy
+            loss = self.consistency * dqn_loss * len(batch) / live.sum()  # per decision, as the cross-entropy
             if self.cross_entropy and self.demonstrations:
                 self.q_net.train()
                 _, imitated, decisions = real.evaluate(self.q_net, self.device)
                 loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
                 self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
-            self._step(self.policy.optimizer, loss, self.lr_schedule(self._current_progress_remaining))
+            left = self._current_progress_remaining
+            ramp = min(1.0, (self._n_updates + 1) / 30, left / COOLING)
+            self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
             self._n_updates += 1
             if self._n_updates % self.target_update_interval == 0:
                 self._update_target()
@@ -512,6 +522,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             "optimizer": self.policy.optimizer.state_dict(),
             "imitator": self.imitator.state_dict(),
             "episodes": self.episodes.state_dict(),
+            "best": self._best,
             "queue": [torch.from_numpy(rows) for rows in self._queue],
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
@@ -524,6 +535,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.policy.optimizer.load_state_dict(state["optimizer"])
         self.imitator.load_state_dict(state["imitator"])
         self.episodes.load_state_dict(state["episodes"])
+        self._best = None if state["best"] is None else tuple(state["best"])
         self._queue = [rows.numpy() for rows in state["queue"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.generator.set_state(state["generator"])

@@ -71,9 +71,9 @@ class RecurrentQ(nn.Module):
         num_actions: int,
         clock_sizes: tuple[int, ...],
         condition_sizes: tuple[int, ...],
-        hidden: int = 192,
-        embedding: int = 96,
-        dropout: float = 0.2,
+        hidden: int = 128,
+        embedding: int = 64,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.num_actions = num_actions

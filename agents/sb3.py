@@ -28,9 +28,13 @@ class TaskVecEnv(VecEnv):
     """
 
     def __init__(self, env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> None:
+        spec = gym.registry.get(env_id.rpartition(":")[2])
+        foreign = TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")
+        if spec is not None and "task" not in spec.kwargs:  # which would not take these arguments
+            raise foreign
         made = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode="SameStep", **kwargs)
         if not isinstance(made.unwrapped, TaskVectorEnv):
-            raise TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")
+            raise foreign
         self.env_id, self.env_kwargs = env_id, kwargs
         self.venv: TaskVectorEnv = made.unwrapped
         super().__init__(num_envs, self.venv.single_observation_space, self.venv.single_action_space)

@@ -30,7 +30,7 @@ from .networks import Kind, judge_network, lengths, prepare
 ARCHITECTURES = ("recurrent", "convolutional")
 FOLDS = 5
 INNER = 8
-EPOCHS, PATIENCE, BATCH, RATE, DECAY = 14, 3, 64, 2e-3, 0.01
+EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 Ints = NDArray[np.integer[Any]]
 
 

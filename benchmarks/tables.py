@@ -29,7 +29,7 @@ class Row:
     """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
     env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Arguments of the environment: ``--set``."""
-    num_envs: int = 64
+    num_envs: int = 128
     seconds: float = 600.0
     """Wall clock of training on one core, everything included."""
     seeds: tuple[int, ...] = SEEDS
@@ -49,8 +49,8 @@ class Table:
     rows: tuple[Row, ...]
 
 
-MLE = {"schedule": [1.0, 0.0]}
-"""The warm start for the whole time: maximum likelihood alone, with the same network."""
+MLE = {"schedule": [0.99, 0.01]}
+"""The warm start for the whole time: maximum likelihood with the same network, its best weights by validation."""
 
 MELODY = Table(
     name="melody",
@@ -60,6 +60,13 @@ MELODY = Table(
         Row(
             name="mle", says="maximum likelihood alone, temperature swept on validation", params=MLE, sweep=TEMPERATURES
         ),
+        Row(
+            name="frozen",
+            says="ours, but D learns no more once the policy moves",
+            params={"discriminator.max_updates": 700},
+        ),
+        Row(name="cross-entropy", says="ours, but without L_DQN: the cross-entropy alone", params={"consistency": 0.0}),
+        Row(name="scratch", says="ours from scratch: no warm start", params={"schedule": [0.0, 0.05]}),
         Row(name="random", says="uniform among the legal decisions", method="random", seconds=0.0),
         Row(
             name="sb3-dqn",

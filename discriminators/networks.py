@@ -44,7 +44,7 @@ class Architecture:
     """How many rows back repetition is looked for."""
     attention_layers: int = 0
     heads: int = 4
-    dropout: float = 0.1
+    dropout: float = 0.2
     """Share of the units dropped before every layer but the first."""
     input_dropout: float = 0.0
     """Share of a content's entries that are hidden from the network in training."""

@@ -21,7 +21,7 @@ REWARD_LIMIT = 10.0
 class Settings:
     """How a discriminator learns."""
 
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.5, 0.99)
     """Adam's decay rates; the first is low, as an opponent that moves makes old gradients wrong."""
     weight_decay: float = 1e-3
@@ -29,7 +29,7 @@ class Settings:
     clip: float = 5.0
     """Largest norm of a gradient step."""
     label_smoothing: float = 0.0
-    r1: float = 0.1
+    r1: float = 0.0
     """gamma of the R1 penalty; 0 turns it off."""
     r1_every: int = 4
     """The penalty is taken on every so many updates, its weight multiplied alike (StyleGAN2: Karras et al. 2020)."""

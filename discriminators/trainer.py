@@ -33,6 +33,7 @@ class DiscriminatorTrainer:
         past_share: Share of an update's fakes that are past ones, as soon as there are any.
         seed: Of the choice of contents.
         frozen: ``observe`` leaves the discriminator as it is.
+        max_updates: Freezes it after so many updates; None never does.
         validate_every: Updates between measurements of ``train_minus_validation``.
         validation_size: Contents of each split that are measured, always the same.
     """
@@ -42,12 +43,13 @@ class DiscriminatorTrainer:
         discriminator: Discriminator,
         task: TaskLike,
         *,
-        batch_size: int = 128,
-        updates_per_observe: float = 1.0,
+        batch_size: int = 64,
+        updates_per_observe: float = 2.0,
         past: int = 5000,
         past_share: float = 0.5,
         seed: int = 0,
         frozen: bool = False,
+        max_updates: int | None = None,
         validate_every: int = 100,
         validation_size: int = 256,
     ) -> None:
@@ -64,6 +66,7 @@ class DiscriminatorTrainer:
             "past_share": past_share,
             "seed": seed,
             "frozen": frozen,
+            "max_updates": max_updates,
             "validate_every": validate_every,
             "validation_size": validation_size,
         }
@@ -137,6 +140,8 @@ class DiscriminatorTrainer:
 
     def _update(self, current: Array) -> None:
         d, task, n = self.discriminator, self.task, self.batch_size
+        if self._options["max_updates"] is not None and d.updates >= self._options["max_updates"]:
+            return
         real = self._real[self._pick(len(self._real), n)]
         kept = min(self._past_seen, len(self._past))
         old = round(self.past_share * n) if kept else 0
