@@ -105,7 +105,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 1.5e-3,
+        learning_rate: float | Schedule = 1e-3,
         *,
         temperature: float = 1 / 3,
         alpha: float = 1.0,
@@ -113,7 +113,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         demonstrations: int = 64,
         replayed: int = 0,
         consistency: float = 1.0,
-        cross_entropy: float = 0.5,
+        cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
         target_update_interval: int = 5,
         warm_start: int = 0,
@@ -177,7 +177,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
         self._queue: list[Ints] = []
-        self._best: tuple[float, dict[str, torch.Tensor]] | None = None
         if _init_setup_model:
             self._setup_model()
 
@@ -351,7 +350,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
             batch = Episodes.join([self.fresh, *past, real])
             rewards = self.rewards(batch.contents, batch.conditions)
             # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
-            self.q_net.eval()
+            self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
+            self.q_net.dropout.eval()
             with torch.no_grad():
                 target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
             steps, taken, live = batch.evaluate(self.q_net, self.device)
@@ -366,7 +366,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 _, imitated, decisions = real.evaluate(self.q_net, self.device)
                 loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
                 self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
-            left = self._current_progress_remaining
+            left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
             ramp = min(1.0, (self._n_updates + 1) / 30, left / COOLING)
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
             self._n_updates += 1
@@ -522,7 +522,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
             "optimizer": self.policy.optimizer.state_dict(),
             "imitator": self.imitator.state_dict(),
             "episodes": self.episodes.state_dict(),
-            "best": self._best,
             "queue": [torch.from_numpy(rows) for rows in self._queue],
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
@@ -535,7 +534,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.policy.optimizer.load_state_dict(state["optimizer"])
         self.imitator.load_state_dict(state["imitator"])
         self.episodes.load_state_dict(state["episodes"])
-        self._best = None if state["best"] is None else tuple(state["best"])
         self._queue = [rows.numpy() for rows in state["queue"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
         self.generator.set_state(state["generator"])

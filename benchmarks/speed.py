@@ -55,7 +55,7 @@ def environment_speed(
         "vector": {str(n): _duel(_vector(env_id, n, own), _vector(REFERENCE, n, {}), repeats, seconds) for n in rows},
         "scoring": _scoring(env_id, repeats, seconds),
     }
-    return {**result, "repeats": repeats, "seconds": time.perf_counter() - started, **_place()}
+    return {**result, "repeats": repeats, "seconds": time.perf_counter() - started, **place()}
 
 
 def _duel(ours: Callable[[], int], theirs: Callable[[], int], repeats: int, seconds: float) -> dict[str, float]:
@@ -127,7 +127,7 @@ def _scoring(env_id: str, repeats: int, seconds: float) -> dict[str, float]:
     return {"contents_per_second": statistics.median(rates), "batch": len(contents)}
 
 
-def _place() -> dict[str, Any]:
+def place() -> dict[str, Any]:
     """Returns what a published number states about its machine and code."""
     folder = Path(__file__).parent
     git = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]

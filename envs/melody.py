@@ -30,6 +30,7 @@ BAR_TICKS = np.array([TICKS_PER_WHOLE * beats // unit for beats, unit in METRES]
 UPBEAT_TICKS = np.array(UPBEATS, np.int16)
 NUM_PITCHES = 1 + len(PITCHES)  # the first is a rest
 NUM_ACTIONS = NUM_PITCHES + len(DURATIONS)
+LONGEST_ECHO = 7
 LONGEST = BARS * int(BAR_TICKS.max())
 DONE = CHOICES * (NOTES + 1)  # places below have no tick left
 TICKS = np.array([0, *DURATIONS], np.int16)  # by duration index of a content, 0 for padding
@@ -128,7 +129,7 @@ class MelodyTask(Task[Draft]):
     horizon = HORIZON
     num_actions = NUM_ACTIONS
     condition_space = gym.spaces.MultiDiscrete([len(METRES), len(MODES), len(UPBEATS), 2])
-    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (1 + NUM_PITCHES, len(TICKS))
+    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (1 + NUM_PITCHES, len(TICKS), LONGEST_ECHO + 1)
     data_hint = 'pip install "music21==10.5.1"'
 
     def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
@@ -189,23 +190,33 @@ class MelodyTask(Task[Draft]):
         return state
 
     def clock(self, state: Draft) -> Ints:
-        """Returns int [B, 7]: where the next choice falls, and what stood there before.
+        """Returns int [B, 9]: where the next choice falls, and what stood there before.
 
-        The choice within the note, the bar, the tick within the bar; then pitch and duration (as in
-        contents, 0 for none) of the note that began at this tick one bar ago, and two bars ago:
-        folk tunes repeat their bars, which a recurrent network alone is slow to learn.
+        The choice within the note, the bar, the tick within the bar; then, for one and for two bars ago,
+        pitch and duration (as in contents, 0 for none) of the note that began at this tick, and how many
+        of the latest notes, up to 7, were the same as then: folk tunes repeat their bars, which a
+        recurrent network alone is slow to learn.
         """
-        metre, upbeat = state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
-        length = BAR_TICKS[metre]
+        B, metre, upbeat = len(state), state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
+        length = BAR_TICKS[metre].astype(np.int64)
         now = BARS * length - state.place // DONE
         bar, tick = _position(now, metre, upbeat)
         pitch, duration, onset = _notes(state)
-        echoes: list[NDArray[Any]] = []
+        written = duration > 0
+        notes = np.where(written, pitch * len(TICKS) + duration, 0)
+        # What began at each tick, behind two bars of nothing; the last column takes what is not written yet.
+        begun = np.zeros((B, 2 * int(BAR_TICKS.max()) + LONGEST + 1), np.int64)
+        rows, shift = np.arange(B)[:, None], 2 * int(BAR_TICKS.max())
+        begun[rows, np.where(written, onset + shift, -1)] = notes
+        begun[:, -1] = 0
+        columns = [state.place % CHOICES, np.minimum(bar, BARS), tick]
         for bars in (1, 2):
-            there = (onset == (now - bars * length)[:, None]) & (duration > 0)
-            note = there.argmax(1)[:, None]
-            echoes.extend(np.take_along_axis(column * there, note, 1)[:, 0] for column in (pitch, duration))
-        return np.stack([state.place % CHOICES, np.minimum(bar, BARS), tick, *echoes], 1)
+            back = bars * length[:, None]
+            echo = begun[rows, now[:, None] + shift - back][:, 0]
+            differs = written & (begun[rows, onset + shift - back] != notes)
+            since = written.sum(1) - (differs * np.arange(1, NOTES + 1)).max(1)
+            columns += [echo // len(TICKS), echo % len(TICKS), np.minimum(since, LONGEST_ECHO)]
+        return np.stack(columns, 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, 37, 4]: a header (condition), then (bar, tick, pitch, duration) of each note.

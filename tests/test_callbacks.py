@@ -40,7 +40,6 @@ def environment(kind, env_id=WORD, n=4):
 def test_trains_the_discriminator_that_rewards(name, kind):
     env = environment(kind)
     model, co = algorithm(name, env), callback()
-    # Before, D is "none": every return is 0.
     model.learn(400, callback=co)
     d = co.trainer.discriminator
     assert d.updates > 5
@@ -86,7 +85,7 @@ def test_rewards_change_as_the_discriminator_learns():
     env = environment("native", n=8)
     trainer = DiscriminatorTrainer(make_discriminator(env.venv.task, **D), env.venv.task, batch_size=16)
     contents = env.venv.task.corpus("train")
-    before = env.venv.rewards(contents).copy() if env.venv.discriminator else np.zeros(len(contents))
+    before = env.venv.rewards(contents)  # discriminator="none"
     algorithm("PPO", env).learn(600, callback=callback_of(trainer))
     after = env.venv.rewards(contents)
     assert not before.any()
@@ -116,7 +115,7 @@ def test_hands_over_contents_as_they_are_finished():
 
 def test_lets_the_discriminator_lead():
     model = AdversarialDQN("auto", environment("native"), lead=3, seed=0, policy_kwargs={"hidden": 8, "embedding": 4})
-    co = callback(lead=5)
+    co = callback(lead=5, updates_per_observe=1.0)
     model.learn(1, callback=co)
     assert model.lead_rounds == 1
     assert co.trainer.discriminator.updates == 5

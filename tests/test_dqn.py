@@ -51,6 +51,17 @@ class Lines(KVWriter):
         pass
 
 
+class Stopper(BaseCallback):
+    """Stops the agent as soon as it has taken so many updates."""
+
+    def __init__(self, updates):
+        super().__init__()
+        self.updates = updates
+
+    def _on_step(self):
+        return self.model._n_updates < self.updates
+
+
 class Phases(BaseCallback):
     """Notes what the agent is doing, and stops it after so many calls."""
 
@@ -156,14 +167,19 @@ class TestLearn:
         model.learn(1, callback=callback())
         assert model.log_prob(model.task.corpus("train")).mean() > before + 2
 
-    def test_target_moves_when_it_should(self):
+    @pytest.mark.parametrize(("updates", "fresh"), [(3, True), (4, False)])
+    def test_target_moves_when_it_should(self, updates, fresh):
         model = agent(target_update_interval=3)
-        model.learn(10**6, callback=[callback(), Stopper(lambda: model._n_updates >= 4)])
-        assert model._n_updates == 4
-        assert not equal(dict(model.q_net.state_dict()), dict(model.policy.q_net_target.state_dict()))
-        model = agent(target_update_interval=3)
-        model.learn(10**6, callback=[callback(), Stopper(lambda: model._n_updates >= 3)])
-        assert equal(dict(model.q_net.state_dict()), dict(model.policy.q_net_target.state_dict()))
+        model.learn(10**6, callback=[callback(), Stopper(updates)])
+        assert model._n_updates == updates
+        assert equal(dict(model.q_net.state_dict()), dict(model.policy.q_net_target.state_dict())) == fresh
+
+    def test_rates_never_fall_below_zero(self):
+        model = agent()
+        model.learn(1, callback=callback())
+        assert model.num_timesteps > 1, "the last round ends past the last step"
+        assert model._n_updates > 0
+        assert all(group["lr"] >= 0 for group in model.policy.optimizer.param_groups)
 
     def test_same_seed_same_weights(self):
         def learned(seed):
@@ -236,23 +252,6 @@ class TestLearn:
             AdversarialDQN("auto", make_vec_env("CartPole-v1", 1))
         with pytest.raises(TypeError, match="make_vec_env"):
             make_sb3_env("CartPole-v1", 1)
-
-
-class Stopper(BaseCallback):
-    def __init__(self, stop):
-        super().__init__()
-        self.stop = stop
-
-    def _on_step(self):
-        return True
-
-    def _on_rollout_start(self):
-        self.stopped = self.stop()
-        if self.stopped:
-            self.model._total_timesteps = 0
-
-    def on_step(self):
-        return not self.stop()
 
 
 class TestSB3:
