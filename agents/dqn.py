@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -13,40 +11,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import log_ratio_generator_loss, reward
-from ..envs.task import Array, Ints, Task
-from . import files
-from .episodes import EpisodeBuffer, Episodes, play, trace
+from ..envs.task import Array, Ints
+from .episodes import EpisodeBuffer, Episodes, LikeLengths, play, trace
 from .losses import path_residuals
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
-from .sb3 import TaskVecEnv, make_sb3_env
+from .saving import SAVED, SavedAlgorithm
+from .sb3 import make_sb3_env, task_of
 
+RAMP = 50
+"""Updates over which a learning rate rises."""
 COOLING = 0.3
 """Last part of the rounds, in which the learning rate falls to zero."""
-SAVED = (
-    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "consistency", "cross_entropy", "buffer_size"),
-    *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
-    *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
-)
-"""Constructor arguments that a file keeps beside the learning rate."""
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
     **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps"), 1),
 }
 """Smallest values of constructor arguments."""
-COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
 EVALUATED = 512
 """Episodes passed through the network at a time where no gradient is wanted."""
 
 
-class AdversarialDQN(OffPolicyAlgorithm):
+class AdversarialDQN(SavedAlgorithm):
     """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
 
     The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
@@ -161,6 +153,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             sde_support=False,
             supported_action_spaces=(gym.spaces.Discrete,),
         )
+        self.task = task_of(self.env)
         self.arguments = arguments
         self.temperature, self.alpha = temperature, alpha
         self.n_steps = self.task.horizon if n_steps is None else n_steps
@@ -176,20 +169,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
-        self._queue: list[Ints] = []
+        self.batches = LikeLengths()
         if _init_setup_model:
             self._setup_model()
-
-    @functools.cached_property
-    def task(self) -> Task[Any]:
-        """The domain of the environment."""
-        try:
-            task = self.env.get_attr("task")[0]
-        except AttributeError:
-            task = None
-        if not isinstance(task, Task):
-            raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
-        return task
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
@@ -299,14 +281,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return self.lead_rounds < self.lead
 
     def _imitate(self) -> None:
-        """Takes a step of maximum likelihood on real episodes of about one length (which saves padding)."""
+        """Takes a step of maximum likelihood."""
         spent = self.budget() / self.schedule[0] if self.budget is not None else self.warm_updates / self.warm_start
-        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / 50)
-        if not self._queue:
-            rows = self.rng.integers(len(self.real), size=(4, self.batch_size)).ravel()
-            rows = rows[np.argsort(self.real.lengths[rows], kind="stable")]
-            self._queue = list(self.rng.permutation(rows.reshape(4, -1)))
-        batch = self.real.take(self._queue.pop())
+        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
+        batch = self.real.take(self.batches.next(self.real.lengths, self.batch_size, self.rng))
         self.q_net.train()
         _, taken, live = batch.evaluate(self.q_net, self.device)
         self._step(self.imitator, -taken.sum() / live.sum(), rate)
@@ -367,7 +345,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
                 self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
             left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
-            ramp = min(1.0, (self._n_updates + 1) / 30, left / COOLING)
+            ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
             self._n_updates += 1
             if self._n_updates % self.target_update_interval == 0:
@@ -446,97 +424,3 @@ class AdversarialDQN(OffPolicyAlgorithm):
             _, taken, _ = episodes.take(slice(start, start + EVALUATED)).evaluate(self.q_net, self.device)
             parts.append(taken.double().sum(1).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0)
-
-    # Files
-
-    def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
-        self, path: str | Path, training: bool = True, half: bool = False
-    ) -> None:
-        """Writes one file: JSON and tensors.
-
-        Args:
-            path: replaced as a whole, or not at all.
-            training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
-                states), so that a loaded agent goes on exactly as this one would.
-            half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
-        """
-        env = self.env.unwrapped
-        if not isinstance(env, TaskVecEnv):
-            raise ValueError("only agents whose environment comes from make_sb3_env(id, ...) can be saved")
-        config = {
-            "env": {"env_id": env.env_id, "num_envs": env.num_envs, **env.env_kwargs},
-            "arguments": self.arguments | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
-        }
-        weights = {name: value.half() if half else value for name, value in self.q_net.state_dict().items()}
-        tensors: dict[str, Any] = {"policy": weights}
-        if training and not half:
-            tensors["training"] = self._training_state()
-            if self.trainer is not None:
-                tensors["trainer"] = self.trainer.state_dict()
-        files.write(Path(path), config, tensors)
-
-    @classmethod
-    def load(  # type: ignore[override]
-        cls, path: str | Path, env: VecEnv | None = None, device: torch.device | str = "cpu", **changes: Any
-    ) -> Self:
-        """Reads what ``save`` wrote; the environment is made anew from its id.
-
-        Args:
-            path: the file.
-            env: another environment of the same task.
-            device: where to.
-            **changes: constructor arguments to change, such as ``tensorboard_log``.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is damaged or doctored, or the environment does not fit.
-        """
-        path = Path(path)
-        config, tensors = files.read(path)
-        try:
-            unknown = {*config["arguments"]} - {*SAVED, "learning_rate"} | {*config["env"]} & {"task"}
-            if unknown:
-                raise ValueError(f"it sets {sorted(unknown)}, which no saved model does")
-            if env is None:
-                env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
-            arguments = {**config["arguments"], **changes}
-            arguments["schedule"] = tuple(arguments["schedule"])
-            model = cls("auto", env, device=device, **arguments)
-            weights = {name: value.float() for name, value in tensors["policy"].items()}
-            if not all(value.isfinite().all() for value in weights.values()):
-                raise ValueError("its weights are not finite")
-            model.q_net.load_state_dict(weights)
-            model._update_target()
-            if "trainer" in tensors:
-                model.trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
-                model.discriminator = model.trainer.discriminator
-            if "training" in tensors:
-                model._load_training_state(tensors["training"])
-        except files.UNREADABLE as error:
-            raise files.unusable(path, error) from error
-        return model
-
-    def _training_state(self) -> dict[str, Any]:
-        return {
-            "target": self.policy.q_net_target.state_dict(),
-            "optimizer": self.policy.optimizer.state_dict(),
-            "imitator": self.imitator.state_dict(),
-            "episodes": self.episodes.state_dict(),
-            "queue": [torch.from_numpy(rows) for rows in self._queue],
-            "rng": json.dumps(self.rng.bit_generator.state),
-            "generator": self.generator.get_state(),
-            "predictions": self.policy.generator.get_state(),
-            "counts": {name: getattr(self, name) for name in COUNTS},
-        }
-
-    def _load_training_state(self, state: dict[str, Any]) -> None:
-        self.policy.q_net_target.load_state_dict(state["target"])
-        self.policy.optimizer.load_state_dict(state["optimizer"])
-        self.imitator.load_state_dict(state["imitator"])
-        self.episodes.load_state_dict(state["episodes"])
-        self._queue = [rows.numpy() for rows in state["queue"]]
-        self.rng.bit_generator.state = json.loads(state["rng"])
-        self.generator.set_state(state["generator"])
-        self.policy.generator.set_state(state["predictions"])
-        for name in COUNTS:
-            setattr(self, name, type(getattr(self, name))(state["counts"][name]))

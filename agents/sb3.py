@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
+from ..envs.task import Task
 from ..envs.vector import TaskVectorEnv
 
 
@@ -111,3 +112,18 @@ def make_sb3_env(env_id: str, num_envs: int = 64, seed: int | None = None, **kwa
         **kwargs: arguments of the environment, such as ``discriminator``, ``rule_weight``, ``corpus``.
     """
     return TaskVecEnv(env_id, num_envs, seed, **kwargs)
+
+
+def task_of(env: VecEnv) -> Task[Any]:
+    """Returns the task that an SB3 environment builds contents of.
+
+    Raises:
+        TypeError: it is no musegym environment.
+    """
+    try:
+        task = env.get_attr("task")[0]
+    except AttributeError:
+        task = None
+    if not isinstance(task, Task):
+        raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
+    return task

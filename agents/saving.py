@@ -1,0 +1,136 @@
+"""An SB3 algorithm as one file that is read without executing anything of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..envs.task import Task
+from . import files
+from .episodes import EpisodeBuffer, LikeLengths
+from .policies import BoltzmannPolicy
+from .sb3 import TaskVecEnv, make_sb3_env
+
+SAVED = (
+    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "consistency", "cross_entropy", "buffer_size"),
+    *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
+    *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
+)
+"""Constructor arguments that a file keeps beside the learning rate."""
+COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
+
+
+class SavedAlgorithm(OffPolicyAlgorithm):
+    """The part of ``AdversarialDQN`` that writes and reads files; it only names what it needs of the rest."""
+
+    arguments: dict[str, Any]
+    """Constructor arguments."""
+    env: VecEnv
+    policy: BoltzmannPolicy
+    task: Task[Any]
+    imitator: torch.optim.Optimizer
+    episodes: EpisodeBuffer
+    batches: LikeLengths
+    rng: np.random.Generator
+    generator: torch.Generator
+    trainer: DiscriminatorTrainer | None
+    discriminator: Discriminator | None
+
+    def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
+        self, path: str | Path, training: bool = True, half: bool = False
+    ) -> None:
+        """Writes one file: JSON and tensors.
+
+        Args:
+            path: replaced as a whole, or not at all.
+            training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
+                states), so that a loaded agent goes on exactly as this one would.
+            half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
+        """
+        env = self.env.unwrapped
+        if not isinstance(env, TaskVecEnv):
+            raise ValueError("only agents whose environment comes from make_sb3_env(id, ...) can be saved")
+        config = {
+            "env": {"env_id": env.env_id, "num_envs": env.num_envs, **env.env_kwargs},
+            "arguments": self.arguments | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
+        }
+        weights = {name: value.half() if half else value for name, value in self.policy.q_net.state_dict().items()}
+        tensors: dict[str, Any] = {"policy": weights}
+        if training and not half:
+            tensors["training"] = self._training_state()
+            if self.trainer is not None:
+                tensors["trainer"] = self.trainer.state_dict()
+        files.write(Path(path), config, tensors)
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: VecEnv | None = None, device: torch.device | str = "cpu", **changes: Any
+    ) -> Self:
+        """Reads what ``save`` wrote; the environment is made anew from its id.
+
+        Args:
+            path: the file.
+            env: another environment of the same task.
+            device: where to.
+            **changes: constructor arguments to change, such as ``tensorboard_log``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged or doctored, or the environment does not fit.
+        """
+        path = Path(path)
+        config, tensors = files.read(path)
+        try:
+            unknown = {*config["arguments"]} - {*SAVED, "learning_rate"} | {*config["env"]} & {"task"}
+            if unknown:
+                raise ValueError(f"it sets {sorted(unknown)}, which no saved model does")
+            if env is None:
+                env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
+            arguments = {**config["arguments"], **changes}
+            arguments["schedule"] = tuple(arguments["schedule"])
+            model = cls("auto", env, device=device, **arguments)
+            weights = {name: value.float() for name, value in tensors["policy"].items()}
+            if not all(value.isfinite().all() for value in weights.values()):
+                raise ValueError("its weights are not finite")
+            model.policy.q_net.load_state_dict(weights)
+            model.policy.q_net_target.load_state_dict(weights)
+            if "trainer" in tensors:
+                model.trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
+                model.discriminator = model.trainer.discriminator
+            if "training" in tensors:
+                model._load_training_state(tensors["training"])
+        except files.UNREADABLE as error:
+            raise files.unusable(path, error) from error
+        return model
+
+    def _training_state(self) -> dict[str, Any]:
+        return {
+            "target": self.policy.q_net_target.state_dict(),
+            "optimizer": self.policy.optimizer.state_dict(),
+            "imitator": self.imitator.state_dict(),
+            "episodes": self.episodes.state_dict(),
+            "batches": [torch.from_numpy(rows) for rows in self.batches.waiting],
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "generator": self.generator.get_state(),
+            "predictions": self.policy.generator.get_state(),
+            "counts": {name: getattr(self, name) for name in COUNTS},
+        }
+
+    def _load_training_state(self, state: dict[str, Any]) -> None:
+        self.policy.q_net_target.load_state_dict(state["target"])
+        self.policy.optimizer.load_state_dict(state["optimizer"])
+        self.imitator.load_state_dict(state["imitator"])
+        self.episodes.load_state_dict(state["episodes"])
+        self.batches.waiting = [rows.numpy() for rows in state["batches"]]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.generator.set_state(state["generator"])
+        self.policy.generator.set_state(state["predictions"])
+        for name in COUNTS:
+            setattr(self, name, type(getattr(self, name))(state["counts"][name]))
