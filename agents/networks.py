@@ -110,8 +110,8 @@ class RecurrentQ(nn.Module):
         Returns:
             The steps, and the memory to go on with.
         """
-        x = self.dropout(self.embed(last, clock, condition))
-        h, memory = self.rnn(x, memory)
+        x = self.embed(last, clock, condition)
+        h, memory = self.rnn(self.dropout(x), memory)
         h = torch.cat([self.dropout(h), x], -1)
         log_policy = F.log_softmax(self.advantages(h).masked_fill(~mask, FORBIDDEN), -1)
         return Steps(log_policy, self.value(h)[..., 0]), memory

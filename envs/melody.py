@@ -30,7 +30,7 @@ BAR_TICKS = np.array([TICKS_PER_WHOLE * beats // unit for beats, unit in METRES]
 UPBEAT_TICKS = np.array(UPBEATS, np.int16)
 NUM_PITCHES = 1 + len(PITCHES)  # the first is a rest
 NUM_ACTIONS = NUM_PITCHES + len(DURATIONS)
-LONGEST_ECHO = 7
+LONGEST_ECHO, SURE = 7, 2
 LONGEST = BARS * int(BAR_TICKS.max())
 DONE = CHOICES * (NOTES + 1)  # places below have no tick left
 TICKS = np.array([0, *DURATIONS], np.int16)  # by duration index of a content, 0 for padding
@@ -129,13 +129,19 @@ class MelodyTask(Task[Draft]):
     horizon = HORIZON
     num_actions = NUM_ACTIONS
     condition_space = gym.spaces.MultiDiscrete([len(METRES), len(MODES), len(UPBEATS), 2])
-    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (1 + NUM_PITCHES, len(TICKS), LONGEST_ECHO + 1)
+    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (
+        *((1 + SURE) * (1 + NUM_PITCHES), (1 + SURE) * len(TICKS)),
+        LONGEST_ECHO + 1,
+    )
     data_hint = 'pip install "music21==10.5.1"'
 
     def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
         self._corpus, self._style, self._essen = corpus, style, essen
         self._fixed = _parse_style(style)
-        header, note = [int(n) for n in self.condition_space.nvec], [*self.clock_sizes[1:5]]
+        header, note = (
+            [int(n) for n in self.condition_space.nvec],
+            [*self.clock_sizes[1:3], 1 + NUM_PITCHES, len(TICKS)],
+        )
         self.content_space = gym.spaces.MultiDiscrete(np.array([header] + NOTES * [note]), dtype=np.int16)
         self.observation_space = gym.spaces.MultiDiscrete(
             np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *header]), dtype=np.int16
@@ -195,7 +201,8 @@ class MelodyTask(Task[Draft]):
         The choice within the note, the bar, the tick within the bar; then, for one and for two bars ago,
         pitch and duration (as in contents, 0 for none) of the note that began at this tick, and how many
         of the latest notes, up to 7, were the same as then: folk tunes repeat their bars, which a
-        recurrent network alone is slow to learn.
+        recurrent network alone is slow to learn. Pitch and duration are numbers of their own where none,
+        one, or more of the latest notes were the same, so that one look-up says how far to trust them.
         """
         B, metre, upbeat = len(state), state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
         length = BAR_TICKS[metre].astype(np.int64)
@@ -215,7 +222,9 @@ class MelodyTask(Task[Draft]):
             echo = begun[rows, now[:, None] + shift - back][:, 0]
             differs = written & (begun[rows, onset + shift - back] != notes)
             since = written.sum(1) - (differs * np.arange(1, NOTES + 1)).max(1)
-            columns += [echo // len(TICKS), echo % len(TICKS), np.minimum(since, LONGEST_ECHO)]
+            sure = np.minimum(since, SURE)
+            columns += [echo // len(TICKS) + sure * (1 + NUM_PITCHES), echo % len(TICKS) + sure * len(TICKS)]
+            columns.append(np.minimum(since, LONGEST_ECHO))
         return np.stack(columns, 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
