@@ -97,7 +97,7 @@ class AdversarialDQN(SavedAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 1e-3,
+        learning_rate: float | Schedule = 2e-3,
         *,
         temperature: float = 1 / 3,
         alpha: float = 1.0,

@@ -21,7 +21,7 @@ REWARD_LIMIT = 10.0
 class Settings:
     """How a discriminator learns."""
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.5, 0.99)
     """Adam's decay rates; the first is low, as an opponent that moves makes old gradients wrong."""
     weight_decay: float = 1e-3
