@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 SEEDS = (0, 1, 2)
-TEMPERATURES = (0.85, 0.9, 0.95, 1.0)
+TEMPERATURES = (0.9, 1.0, 1.1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
