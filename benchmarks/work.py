@@ -178,7 +178,7 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
         "says": row.says,
         "env_id": table.env_id,
         "method": row.algorithm or row.method,
-        "command": command,
+        "command": [part.replace(str(run), f"runs/{table.name}/{run.name}") for part in command],
         "seed": seed,
         "seconds_asked": row.seconds,
         "seconds": trained,
