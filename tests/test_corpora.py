@@ -292,6 +292,22 @@ def test_split_keeps_related_tunes_together():
     assert labels == split(strains)
 
 
+def test_split_makes_the_parts_alike_in_collection_and_metre(shipped):
+    for kind in (lambda s: s.source.partition("/")[0], lambda s: s.metre):
+        everywhere = Counter(map(kind, shipped))
+        for part in ("train", "validation", "test"):
+            own = shipped.part(part)
+            seen = Counter(map(kind, own))
+            for name, count in everywhere.items():
+                assert abs(seen[name] / len(own) - count / len(shipped)) < 0.02
+
+
+def test_split_of_one_folder_for_each_tune():
+    rows = random_tunes(np.random.default_rng(4), 100, 64)
+    strains, _ = cut(tune for i, row in enumerate(rows) for tune in read_abc(abc_of([row]), f"{i}/tune.abc"))
+    assert 75 <= Counter(split(strains))["train"] <= 85
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
@@ -532,11 +548,12 @@ def test_the_shipped_corpus(shipped):
 
 def test_the_shipped_split_is_by_work(shipped):
     shares = Counter(shipped.labels)
-    assert [round(shares[label] / len(shipped), 2) for label in ("train", "validation", "test")] == [0.8, 0.1, 0.1]
+    parts = ("train", "validation", "test")
+    assert [shares[part] / len(shipped) for part in parts] == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
     works = {label: {s.tune for s in shipped.part(label)} for label in shares}
     assert sum(map(len, works.values())) == len({s.tune for s in shipped})
     count = sum(map(len, works.values()))
-    assert [round(len(works[x]) / count, 2) for x in ("train", "validation", "test")] == [0.8, 0.1, 0.1]
+    assert [len(works[part]) / count for part in parts] == pytest.approx([0.8, 0.1, 0.1], abs=0.015)
     grams = {label: set() for label in shares}
     for strain, label in zip(shipped, shipped.labels, strict=True):
         steps = np.diff([pitch for pitch, _ in strain.notes.tolist() if pitch >= 0]).tolist()

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 TINY = {
     "melody_in_five_lines.py": [],
     "ppo_with_callback.py": ["--steps", "8", "--num-envs", "2"],
-    "plain_loop.py": ["--steps", "1200", "--num-envs", "8"],
+    "plain_loop.py": ["--steps", "4000", "--num-envs", "32"],
 }
 
 

@@ -27,7 +27,9 @@ def make(task=None, seed=0, discriminator=None, **options):
     task = task or Tune()
     discriminator = discriminator or {}
     d = make_discriminator(task, seed=seed, **(SMALL | discriminator))
-    return DiscriminatorTrainer(d, task, seed=seed, **({"batch_size": 16, "validate_every": 3} | options))
+    return DiscriminatorTrainer(
+        d, task, seed=seed, **({"batch_size": 16, "updates_per_observe": 1.0, "validate_every": 3} | options)
+    )
 
 
 class Recorder:
@@ -50,7 +52,7 @@ class Recorder:
 
 def record(**options):
     options = {"batch_size": 16, "validate_every": 3, **options}
-    return DiscriminatorTrainer(Recorder(), Few(), **options)
+    return DiscriminatorTrainer(Recorder(), Few(), **({"updates_per_observe": 1.0} | options))
 
 
 def marked(n, mark):
@@ -236,7 +238,7 @@ class TestState:
                 return all(map(check, value.values()))
             if isinstance(value, list):
                 return all(map(check, value))
-            return type(value) in (str, int, float, bool, torch.Tensor)
+            return value is None or type(value) in (str, int, float, bool, torch.Tensor)
 
         assert check(trainer.state_dict())
 
@@ -248,3 +250,10 @@ class TestState:
 
     def test_option_names_are_those_of_the_state(self):
         assert set(DiscriminatorTrainer.option_names()) == set(make().state_dict()["options"])
+
+
+def test_max_updates_freezes():
+    trainer = make(max_updates=3)
+    for turn in range(5):
+        trainer.observe(draw(20, seed=turn))
+    assert trainer.discriminator.updates == 3

@@ -18,6 +18,7 @@ SHARES = (0.8, 0.1, 0.1)
 GRAM = 14  # intervals from note to note that two tunes share only if they are related; why 14: docs/corpora.md
 BEATS = 11  # the same from beat to beat, for one tune with other ornaments
 WIDEST = 0.005  # of the components go to train whatever the draw: one tune family shall not fill a tenth of a test part
+ALIKE = 20  # strains of a kind, on average, from which parts are made alike in kind
 MIN_MEASURES = 2
 
 
@@ -184,12 +185,15 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
     train. ``docs/corpora.md`` has the figures behind ``gram`` and ``beats``.
     """
     component = components(strains, gram, beats).tolist()
-    kinds = {kind: i for i, kind in enumerate(sorted({_kind(strain) for strain in strains}))}
+    own = [_kind(strain) for strain in strains]
+    if ALIKE * len(set(own)) > len(strains):  # too few of a kind to be dealt by kind
+        own = [("", (0, 0))] * len(strains)
+    kinds = {kind: i for i, kind in enumerate(sorted(set(own)))}
     members: dict[int, NDArray[np.int64]] = {}
     first: dict[int, str] = {}
-    for strain, name in zip(strains, component, strict=True):
+    for strain, kind, name in zip(strains, own, component, strict=True):
         first.setdefault(name, strain.source)
-        members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[_kind(strain)]] += 1
+        members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[kind]] += 1
     order = sorted(members, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))
     sizes = {name: int(counts.sum()) for name, counts in members.items()}
     wide = np.quantile(list(sizes.values()), 1 - WIDEST, method="higher")
@@ -203,5 +207,6 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
 
 
 def _kind(strain: Strain) -> tuple[str, tuple[int, int]]:
-    """Returns collection and metre."""
-    return strain.source.partition("/")[0], strain.metre
+    """Returns collection (the folder, if there is one) and metre."""
+    collection, _, rest = strain.source.partition("/")
+    return collection if rest else "", strain.metre
