@@ -191,6 +191,7 @@ def generate(
     model = load_model(run, pretrained)
     from .agents import generate as generate_
 
+    read_corpus(model.task)
     condition = None
     if set_:
         task = env_task(id_of(model), {**model.task.kwargs(), **pairs(set_, "--set")})
@@ -221,7 +222,11 @@ def evaluate(
     model = load_model(run, pretrained)
     from .benchmarks.suite import evaluate as evaluate_
 
-    result = evaluate_(model, num, split="test", seeds=seeds)
+    read_corpus(model.task)
+    try:
+        result = evaluate_(model, num, split="test", seeds=seeds)
+    except ValueError as error:
+        raise RunError(f"cannot evaluate: {error}") from None
     table = Table("", "generated", "real test works")
     for name, generated, real in _rows(result):
         table.add_row(name, _figure(generated), _figure(real))

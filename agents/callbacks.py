@@ -8,7 +8,6 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..discriminators import DiscriminatorTrainer, make_discriminator
-from ..discriminators.objectives import nonsaturating_generator_loss
 from ..envs.task import Array
 from .dqn import AdversarialDQN
 
@@ -25,7 +24,8 @@ class DiscriminatorCallback(BaseCallback):
         lead: how many times as many updates D takes while ``AdversarialDQN`` lets it lead.
         verbose: as in SB3.
         **options: of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
-            (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...).
+            (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...); an ``AdversarialDQN`` that learned before keeps
+            the trainer it has.
     """
 
     def __init__(
@@ -87,6 +87,3 @@ class DiscriminatorCallback(BaseCallback):
         stats = self.trainer.observe(contents)
         for name, value in stats.items():
             self.logger.record(f"discriminator/{name}", value)
-        if "fake_logit" in stats:
-            logits = np.array([stats["fake_logit"]])
-            self.logger.record("discriminator/generator_loss", nonsaturating_generator_loss(logits))

@@ -31,6 +31,7 @@ COOLING = 0.3
 """Last part of the rounds, in which the learning rate falls to zero."""
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
+    **dict.fromkeys(("consistency", "max_grad_norm"), 0),
     **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps"), 1),
 }
 """Smallest values of constructor arguments."""
@@ -351,7 +352,10 @@ class AdversarialDQN(SavedAlgorithm):
             if self._n_updates % self.target_update_interval == 0:
                 self._update_target()
             fresh = len(self.fresh)
-            gan_loss = log_ratio_generator_loss(rewards[:fresh])
+            worth = rewards[:fresh]
+            if self.rule_weight:
+                worth = worth - self.rule_weight * self.task.rules(self.fresh.contents).astype(np.float32)
+            gan_loss = log_ratio_generator_loss(worth)
             for name, value in {
                 "dqn_loss": dqn_loss.item(),
                 "gan_loss": gan_loss,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..envs.task import Array, Bools, Ints, Task
-from .networks import Memory, RecurrentQ, Steps
+from .networks import FORBIDDEN, Memory, RecurrentQ, Steps
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -190,7 +190,9 @@ def draw(log_policy: torch.Tensor, temperature: float, generator: torch.Generato
     """Draws int64 [B] from softmax(log_policy [B, A] / temperature) by the Gumbel-max trick; 0: the mode."""
     if temperature > 0:
         noise = torch.empty_like(log_policy).exponential_(generator=generator)
-        log_policy = log_policy / temperature - noise.clamp_min(1e-30).log()
+        log_policy = (log_policy / temperature).masked_fill(log_policy < FORBIDDEN / 2, -torch.inf) - noise.clamp_min(
+            1e-30
+        ).log()
     return log_policy.argmax(-1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -38,8 +40,8 @@ def generate(
     Raises:
         ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible.
     """
-    if num < 1 or temperature < 0:
-        raise ValueError(f"num must be at least 1 and temperature at least 0, not {num} and {temperature}")
+    if num < 1 or not 0 <= temperature < math.inf:
+        raise ValueError(f"num must be at least 1 and temperature finite, at least 0, not {num} and {temperature}")
     task = model.task
     starts = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     if condition is not None:

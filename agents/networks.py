@@ -39,6 +39,8 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"dropout must be from 0 up to 1, not {rate}")
         self.keep = 1 - rate
 
     def forward(self, x: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         Args:
             path: replaced as a whole, or not at all.
             training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
-                states), so that a loaded agent goes on exactly as this one would.
+                states), so that a loaded agent goes on exactly as this one would. A frozen D that was handed to the
+                constructor is not kept: pass it to ``load`` again.
             half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
         """
         env = self.env.unwrapped
@@ -130,7 +131,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         self.episodes.load_state_dict(state["episodes"])
         self.batches.waiting = [rows.numpy() for rows in state["batches"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
-        self.generator.set_state(state["generator"])
+        if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise
+            self.generator.set_state(state["generator"])
         self.policy.generator.set_state(state["predictions"])
         for name in COUNTS:
             setattr(self, name, type(getattr(self, name))(state["counts"][name]))

@@ -61,6 +61,9 @@ class TaskVecEnv(VecEnv):
         self._returns += rewards
         self._lengths += 1
         infos: list[dict[str, Any]] = [{"action_mask": mask} for mask in info["action_mask"]]
+        for where in (info, info.get("final_info", {})):
+            for row in np.flatnonzero(where.get("_illegal_action", ())):
+                infos[row]["illegal_action"] = True
         for row in np.flatnonzero(dones):
             infos[row] |= {
                 "terminal_observation": info["final_obs"][row],

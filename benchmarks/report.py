@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(markdown(load(given.folder), given.against), end="")
     except ValueError as error:
-        print(f"musegym report: {error}", file=sys.stderr)
+        print(f"benchmarks.report: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -31,6 +31,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 WORKER = (sys.executable, "-m", "musegym.benchmarks.work")
+ENOUGH = 0.97
+"""Share of the training time asked for from which a result is not called partial."""
 POLL = 0.2
 """Seconds between looks at the running processes."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -44,6 +46,8 @@ class Job:
     seed: int
     result: Path
     run: Path
+    seconds: float
+    """Of training asked for."""
     state: str = "waiting"
     note: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -60,7 +64,7 @@ class Job:
         return self.run.with_suffix(".log")
 
 
-def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path) -> list[Job]:
+def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, seconds: float | None = None) -> list[Job]:
     """Lists the jobs of a table, first seeds of all rows first: a table that is cut short has all its rows.
 
     Raises:
@@ -75,14 +79,22 @@ def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path) -> lis
     jobs = []
     for _, seed, row in order:
         name = f"{row.name}-s{seed}"
-        jobs.append(Job(row, seed, results / table.name / f"{name}.json", runs / table.name / name))
+        asked = row.seconds if seconds is None else seconds
+        jobs.append(Job(row, seed, results / table.name / f"{name}.json", runs / table.name / name, asked))
     return jobs
 
 
-def finished(path: Path) -> bool:
-    """Whether a result file is there and whole; files are replaced atomically, so a damaged one is somebody's edit."""
+def finished(path: Path, seconds: float | None = None) -> bool:
+    """Whether a result file is there and whole; files are replaced atomically, so a damaged one is somebody's edit.
+
+    Args:
+        path: the file.
+        seconds: of training asked for; a partial result of less is not finished.
+    """
     try:
-        return "evaluation" in json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        enough = seconds is None or not found.get("partial") or found["seconds"] >= ENOUGH * seconds
+        return "evaluation" in found and enough
     except FileNotFoundError:
         return False
     except (ValueError, TypeError) as error:
@@ -120,7 +132,7 @@ class Queue:
         self.command, self.worker = list(command), list(worker)
         self.stopped = 0
         for job in jobs:
-            if finished(job.result):
+            if finished(job.result, job.seconds):
                 job.state = "done"
 
     def work(self, processes: int) -> int:
@@ -170,7 +182,7 @@ class Queue:
         job.process = None
         if code == ELSEWHERE:
             self._set(job, "elsewhere", note="another process works on it")
-        elif finished(job.result):
+        elif finished(job.result, job.seconds):
             self._set(job, "done")
         elif self.stopped:
             self._set(job, "stopped", note="goes on when the queue is started again")
@@ -231,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command += [] if given.seconds is None else ["--seconds", str(given.seconds)]
     try:
         table = TABLES[given.table]
-        queue = Queue(table, jobs_of(table, given.only, given.results, given.runs), command, console)
+        queue = Queue(table, jobs_of(table, given.only, given.results, given.runs, given.seconds), command, console)
     except ValueError as error:
         print(f"musegym bench: {error}", file=sys.stderr)
         return 2

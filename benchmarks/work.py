@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from ..runs import write_atomically
-from .run import ELSEWHERE, ROOT, finished, locked
+from .run import ELSEWHERE, ENOUGH, ROOT, finished, locked
 from .tables import TABLES, Row, Table
 
 POINTS = 200
@@ -183,7 +183,7 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
         "seconds_asked": row.seconds,
         "seconds": trained,
         "steps": lines[-1].get("steps") if lines else 0,
-        "partial": trained < 0.97 * row.seconds,
+        "partial": trained < ENOUGH * row.seconds,
         **spent(run),
         **provenance(),
         **chosen,
@@ -226,12 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (row,) = [row for row in table.rows if row.name == given.row]
     name = f"{row.name}-s{given.seed}"
     result, run = given.results / table.name / f"{name}.json", given.runs / table.name / name
+    seconds = row.seconds if given.seconds is None else given.seconds
     with locked(run) as mine:
         if not mine:
             return ELSEWHERE
-        if not finished(result):
+        if not finished(result, seconds):
             try:
-                work(table, row, given.seed, result, run, row.seconds if given.seconds is None else given.seconds)
+                work(table, row, given.seed, result, run, seconds)
             except (RuntimeError, ValueError, OSError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 return 1

@@ -90,7 +90,7 @@ def nonsaturating_generator_loss(fake_logits: NDArray[np.floating]) -> float:
 def log_ratio_generator_loss(fake_logits: NDArray[np.floating]) -> float:
     """Returns ``-E_fake[log D - log(1 - D)]``, an estimate of KL(fake || data) at the optimal D; 0 at chance.
 
-    It is minus the mean reward below, unclipped: the part of the agent's objective that D provides.
+    It is minus the mean reward below: the part of the agent's objective that D provides.
     """
     return -float(fake_logits.astype(np.float64).mean())
 

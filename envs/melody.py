@@ -115,7 +115,7 @@ class MelodyTask(Task[Draft]):
     An empty phrase with the condition of a random training phrase.
 
     ### Episode End
-    When four bars are full: 8 to 72 choices.
+    When four bars are full: 4 to 72 choices.
 
     ### Arguments
     ``corpus``: a folder of your own ABC or MIDI files. ``essen``: adds the Essen folk songs

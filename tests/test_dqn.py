@@ -287,7 +287,7 @@ class TestSB3:
         assert {
             "train/dqn_loss", "train/gan_loss", "train/joint_objective", "train/entropy", "train/cross_entropy",
             "train/n_updates", "validation/nll", "rollout/ep_len_mean", "time/total_timesteps", "time/episodes",
-            "discriminator/loss", "discriminator/accuracy", "discriminator/generator_loss", "discriminator/updates",
+            "discriminator/loss", "discriminator/accuracy", "discriminator/updates",
         } <= keys  # fmt: skip
         last = lines.lines[-1]
         assert last["train/joint_objective"] == pytest.approx(last["train/dqn_loss"] + last["train/gan_loss"])

@@ -280,3 +280,9 @@ def test_evaluation_ignores_padding():
         _, alone, _ = every.take(slice(row, row + 1)).evaluate(net, CPU)
         assert alone.shape[1] == every.lengths[row]
         torch.testing.assert_close(alone.sum(), together[row].sum(), atol=1e-5, rtol=1e-5)
+
+
+def test_no_temperature_draws_what_is_forbidden():
+    log_policy = torch.tensor([[0.0, -1e9, -1.0]]).expand(500, 3)
+    for temperature in (0.0, 1.0, 1e12):
+        assert not (draw(log_policy, temperature, torch.Generator().manual_seed(0)) == 1).any()

@@ -338,3 +338,11 @@ def test_trained_row_ends_in_a_result_file(quick: None, tmp_path: Path, monkeypa
     assert len(right_of(found["judged"]["fake"], figures["judged"])) == figures["judged"]
     text = markdown([found, {**found, "row": "other"}], against="other")
     assert "0.000 [0.000, 0.000]" in text
+
+
+def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"evaluation": {}, "partial": True, "seconds": 60.0}))
+    assert run.finished(path)
+    assert run.finished(path, 61.0)
+    assert not run.finished(path, 600.0)
