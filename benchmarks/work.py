@@ -144,6 +144,7 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
     from .suite import AgentSampler, measure, sweep_temperature
 
     before = spent(run)
+    before["cpu_seconds"] -= _cpu_seconds()  # what this process used until now was for something else
     command = ["python", "-m", "musegym.benchmarks.run", table.name, "--only", row.name]
     model: Any
     if row.method == "train":
@@ -206,10 +207,14 @@ def packed(right: Any) -> str:
 
 def _note(run: Path, before: dict[str, float]) -> None:
     """Adds this attempt's CPU time so far, children included, to the run's record."""
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu = sum(part.ru_utime + part.ru_stime for part in usage)
-    record = {"attempts": before["attempts"] + 1, "cpu_seconds": round(before["cpu_seconds"] + cpu, 1)}
+    record = {"attempts": before["attempts"] + 1, "cpu_seconds": round(before["cpu_seconds"] + _cpu_seconds(), 1)}
     write_atomically(run.with_suffix(".json"), json.dumps(record) + "\n")
+
+
+def _cpu_seconds() -> float:
+    """Returns the CPU time of this process and of its children that have ended."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in usage)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
