@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -31,8 +32,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 WORKER = (sys.executable, "-m", "musegym.benchmarks.work")
-ENOUGH = 0.97
-"""Share of the training time asked for from which a result is not called partial."""
+ENOUGH, OWN = 0.97, 0.85
+"""Shares of the training time asked for, by the clock and of a core, from which a result is not called partial."""
 POLL = 0.2
 """Seconds between looks at the running processes."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -93,12 +94,17 @@ def finished(path: Path, seconds: float | None = None) -> bool:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        enough = seconds is None or not found.get("partial") or found["seconds"] >= ENOUGH * seconds
+        enough = seconds is None or not found.get("partial") or not short(found, seconds)
         return "evaluation" in found and enough
     except FileNotFoundError:
         return False
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
+
+
+def short(found: dict[str, Any], seconds: float) -> bool:
+    """Whether a result had less training than so many seconds, or shared its core with something else."""
+    return bool(found["seconds"] < ENOUGH * seconds or found["cpu_seconds"] < OWN * seconds)
 
 
 @contextlib.contextmanager

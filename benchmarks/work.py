@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from ..runs import write_atomically
-from .run import ELSEWHERE, ENOUGH, ROOT, finished, locked
+from .run import ELSEWHERE, ROOT, finished, locked, short
 from .tables import TABLES, Row, Table
 
 POINTS = 200
@@ -184,7 +184,6 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
         "seconds_asked": row.seconds,
         "seconds": trained,
         "steps": lines[-1].get("steps") if lines else 0,
-        "partial": trained < ENOUGH * row.seconds,
         **spent(run),
         **provenance(),
         **chosen,
@@ -194,6 +193,7 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
         else {"real": packed(judged.correct_real), "fake": packed(judged.correct_fake)},
         "history": thinned(lines),
     }
+    found["partial"] = row.method != "random" and short(found, row.seconds)
     result.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(result, json.dumps(found, indent=1, allow_nan=False) + "\n")
 

@@ -342,7 +342,9 @@ def test_trained_row_ends_in_a_result_file(quick: None, tmp_path: Path, monkeypa
 
 def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps({"evaluation": {}, "partial": True, "seconds": 60.0}))
+    path.write_text(json.dumps({"evaluation": {}, "partial": True, "seconds": 60.0, "cpu_seconds": 58.0}))
     assert run.finished(path)
     assert run.finished(path, 61.0)
     assert not run.finished(path, 600.0)
+    path.write_text(json.dumps({"evaluation": {}, "partial": True, "seconds": 600.0, "cpu_seconds": 400.0}))
+    assert not run.finished(path, 600.0)  # it had two thirds of a core
