@@ -91,7 +91,7 @@ MELODY_MLE = Table(
             split="validation",
             judge_seeds=1,
         )
-        for dropout in (0.1, 0.2, 0.35)
+        for dropout in (0.2, 0.3, 0.4)
         for decay in (0.01, 0.1)
     ),
 )
