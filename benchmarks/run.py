@@ -62,7 +62,7 @@ class Job:
     @property
     def log(self) -> Path:
         """Where the process writes what it would have printed."""
-        return self.run.with_suffix(".log")
+        return beside(self.run, ".log")
 
 
 def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, seconds: float | None = None) -> list[Job]:
@@ -107,11 +107,16 @@ def short(found: dict[str, Any], seconds: float) -> bool:
     return bool(found["seconds"] < ENOUGH * seconds or found["cpu_seconds"] < OWN * seconds)
 
 
+def beside(run: Path, suffix: str) -> Path:
+    """Returns the path of a file beside a run's folder; names of runs may hold dots."""
+    return run.with_name(run.name + suffix)
+
+
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[bool]:
     """Yields whether this process now owns a run; the lock goes with the process, however it ends."""
     run.parent.mkdir(parents=True, exist_ok=True)
-    with run.with_suffix(".lock").open("w") as file:
+    with beside(run, ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from ..runs import write_atomically
-from .run import ELSEWHERE, ROOT, finished, locked, short
+from .run import ELSEWHERE, ROOT, beside, finished, locked, short
 from .tables import TABLES, Row, Table
 
 POINTS = 200
@@ -63,7 +63,7 @@ def train(command: Sequence[str], run: Path, seconds: float) -> None:
 def spent(run: Path) -> dict[str, float]:
     """Reads what earlier attempts at a run took: attempts, CPU seconds; an attempt that was killed left no CPU time."""
     try:
-        record: dict[str, float] = json.loads(run.with_suffix(".json").read_text(encoding="utf-8"))
+        record: dict[str, float] = json.loads(beside(run, ".json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         record = {"attempts": 0, "cpu_seconds": 0.0}
     return record
@@ -208,7 +208,7 @@ def packed(right: Any) -> str:
 def _note(run: Path, before: dict[str, float]) -> None:
     """Adds this attempt's CPU time so far, children included, to the run's record."""
     record = {"attempts": before["attempts"] + 1, "cpu_seconds": round(before["cpu_seconds"] + _cpu_seconds(), 1)}
-    write_atomically(run.with_suffix(".json"), json.dumps(record) + "\n")
+    write_atomically(beside(run, ".json"), json.dumps(record) + "\n")
 
 
 def _cpu_seconds() -> float:

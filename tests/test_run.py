@@ -111,6 +111,13 @@ def test_queue_leaves_to_others_what_they_hold(tmp_path: Path) -> None:
         assert free
 
 
+def test_runs_whose_names_differ_after_a_dot_have_files_of_their_own(tmp_path: Path) -> None:
+    with run.locked(tmp_path / "decay0.01-s0") as one, run.locked(tmp_path / "decay0.1-s0") as other:
+        assert one
+        assert other
+    assert run.beside(tmp_path / "decay0.1-s0", ".log") == tmp_path / "decay0.1-s0.log"
+
+
 def test_queue_that_is_stopped_stops_its_workers_and_goes_on_later(tmp_path: Path) -> None:
     mine = queue(tmp_path, "a", seconds=30)
     threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
