@@ -151,9 +151,7 @@ def train(
     if resume:
         settings = resumed(run, settings)
     task = env_task(id, settings.env_kwargs)
-    if resume:
-        run.amend(settings)
-    else:
+    if not resume:
         run.refuse_if_taken()
     from .parameters import check
 

@@ -7,23 +7,29 @@
 ``model.zip``           the policy as of the last checkpoint, or of the end
 ``samples/``            a few contents now and then, as files and as one picture
 ``tensorboard/``        the same numbers as ``metrics.jsonl``
+``.lock``               locked by the process that trains; empty
 ======================  ====================================================================================
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .envs.task import Array, Task
 from .envs.window import tile
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class UsageError(Exception):
@@ -66,10 +72,35 @@ class Run:
         self.tensorboard = folder / "tensorboard"
         self._config = folder / "config.json"
         self._checkpoint = folder / "checkpoint"
+        self._lock = folder / ".lock"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training here; the lock goes with the process, however it ends.
+
+        Raises:
+            UsageError: another process trains here, or the folder cannot be made or written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = self._lock.open("a")
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
+        with file:
+            if sys.platform != "win32":
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise UsageError(
+                        f"another process is training in {self.folder}; let it finish or stop it, or choose another --out"
+                    ) from None
+                except OSError:
+                    pass  # some network file systems have no locks
+            yield
 
     def refuse_if_taken(self) -> None:
         """Raises ``UsageError`` if the folder holds something already."""
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        if self.folder.exists() and (not self.folder.is_dir() or set(self.folder.iterdir()) - {self._lock}):
             raise UsageError(
                 f"{self.folder} exists and is not empty; continue it with --resume, or choose another --out"
             )

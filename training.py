@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -227,14 +228,18 @@ def train(
 
     Raises:
         RunError: losses became nan or infinite.
-        UsageError: hyperparameters are impossible, or a checkpoint or folder is.
+        UsageError: hyperparameters are impossible, a checkpoint or folder is, or another process trains there.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # two are slower than one for networks this small
-    with Interrupts() as interrupts:
+    with Interrupts() as interrupts, contextlib.ExitStack() as lock:
+        if resume:
+            lock.enter_context(run.locked())
+            run.amend(settings)
         checkpoint = run.latest() if resume else None
         model, discriminator = build(settings) if checkpoint is None else _restore(checkpoint)
-        if not resume:
+        if not resume:  # only now: impossible hyperparameters leave no folder behind
+            lock.enter_context(run.locked())
             run.create(settings)
         spent = run.rewind(checkpoint)
         if _over(settings, model, spent):

@@ -13,6 +13,7 @@ import musegym
 from musegym import cli, options
 from musegym.envs import make_task
 from musegym.envs.melody import METRES, MODES, MelodyTask
+from musegym.runs import Run
 
 toys.register()
 WORD = "toy_ids:toy/Word-v0"
@@ -222,6 +223,14 @@ def test_resume_keeps_the_settings(call, trained):
     refused(call(*resume, "--param", "alpha=0.5"), "params", "another --out")
     refused(call(*resume, "--seconds", "5"), "counts steps")
     refused(call("train", "musegym/Melody-v0", "--out", trained, "--resume"), "musegym/Melody-v0", "another --out")
+
+
+def test_two_processes_do_not_train_one_run(call, trained):
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
+    with Run(trained).locked():
+        refused(call("train", WORD, "--steps", "99", "--out", trained, "--resume"), "another process", str(trained))
+    assert {path: path.read_bytes() for path in before} == before
+    assert call("train", WORD, "--out", trained, "--resume")[0] == 0, "the lock goes with its holder"
 
 
 def test_impossible_hyperparameters(call, tmp_path):

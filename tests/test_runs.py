@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,29 @@ def test_settings_come_back(run):
     assert Run(run.folder).settings() == SETTINGS
     with pytest.raises(UsageError, match="not empty"):
         run.create(SETTINGS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no flock on Windows")
+def test_the_lock_goes_with_its_process(run):
+    code = (
+        "import pathlib, sys\nfrom musegym.runs import Run\n"
+        "with Run(pathlib.Path(sys.argv[1])).locked():\n    print('held', flush=True)\n    sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, run.folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="another process is training"), run.locked():
+            pass
+        holder.kill()
+    with run.locked():
+        pass
+
+
+def test_a_lock_alone_does_not_take_a_folder(tmp_path):
+    run = Run(tmp_path / "new")
+    with run.locked():
+        run.create(SETTINGS)
+    assert run.settings() == SETTINGS
 
 
 def test_a_checkpoint_survives_a_kill_at_any_moment(run, monkeypatch):
