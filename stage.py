@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .envs.media.audio import RATE, Sound
+from .envs.window import open_display
 from .runs import RunError
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ class Stage:
         import pygame
 
         try:
-            pygame.display.init()
-            # Without any display SDL draws into memory, which nobody would see.
-            if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
-                raise pygame.error("nothing to show windows on")
+            open_display()
             self._screen = pygame.display.set_mode((960, 480 + PANEL))
         except pygame.error as error:
             pygame.display.quit()

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def open_display() -> None:
+    """Starts SDL's display.
+
+    Raises:
+        pygame.error: there is none.
+    """
+    import pygame
+
+    pygame.display.init()
+    # Without any display SDL draws into memory, which nobody would see; whoever names a driver wants it.
+    if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
+        pygame.display.quit()
+        raise pygame.error("nothing to show windows on")
 
 
 class Window:
@@ -34,7 +50,7 @@ class Window:
         height, width = frame.shape[:2]
         try:
             if self._clock is None:
-                pygame.display.init()
+                open_display()
                 pygame.display.set_caption(self._title)
                 self._clock = pygame.time.Clock()
             screen = pygame.display.get_surface()
@@ -42,7 +58,7 @@ class Window:
                 screen = pygame.display.set_mode((width, height))
         except pygame.error as error:
             self._clock = None
-            raise RuntimeError(f"no window ({error}): use render_mode='rgb_array' where there is no display") from error
+            raise RuntimeError(f"no display ({error}): use render_mode='rgb_array', or run under xvfb-run") from error
         screen.blit(pygame.image.frombuffer(np.ascontiguousarray(frame).tobytes(), (width, height), "RGB"), (0, 0))
         # Unread events make the desktop call the window unresponsive.
         pygame.event.pump()
