@@ -91,8 +91,8 @@ MELODY_MLE = Table(
             split="validation",
             judge_seeds=1,
         )
-        for dropout in (0.2, 0.3, 0.4)
-        for decay in (0.01, 0.1)
+        for dropout in (0.2, 0.3)
+        for decay in (0.01, 0.1, 0.3)
     ),
 )
 
