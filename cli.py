@@ -1,4 +1,4 @@
-"""The command line: ``musegym list | train | generate | evaluate | play``.
+"""The command line: ``musegym list | train | generate | evaluate | play | bench | report``.
 
 Heavy packages (torch, Stable-Baselines3, pygame) are imported inside the commands that need them, so
 that help and mistakes are answered at once. A user's mistake is one line on stderr and exit code 2, a
@@ -278,3 +278,11 @@ def bench(context: typer.Context) -> None:
     from .benchmarks.run import main as bench_
 
     raise typer.Exit(bench_(context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def report(context: typer.Context) -> None:
+    """Shows what benchmark runs have found, as Markdown or a page of HTML."""
+    from .benchmarks.report import main as report_
+
+    raise typer.Exit(report_(context.args))

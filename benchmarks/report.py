@@ -1,8 +1,9 @@
-"""Result files as a Markdown table: ``python -m musegym.benchmarks.report benchmarks/results/melody --against mle``."""
+"""Result files as a table, Markdown or a page of HTML: ``musegym report melody --against mle``."""
 
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.registry import make_task
+from ..runs import write_atomically
+from .run import RESULTS
 from .stats import Interval, paired_difference
 
 COLUMNS = (
@@ -29,6 +32,23 @@ COLUMNS = (
 )
 DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2}
 Result = dict[str, Any]
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: 0.3em 0.8em; border-bottom: 1px solid #8886; text-align: right; }}
+th:first-child, td:first-child {{ text-align: left; }}
+</style>
+<h1>{title}</h1>
+<table>
+{rows}
+</table>
+<p>Means over seeds, the range in brackets. {floors}</p>
+</html>
+"""
 
 
 def load(folder: Path) -> list[Result]:
@@ -79,8 +99,8 @@ def difference(ours: Sequence[Result], theirs: Sequence[Result]) -> Interval:
     return paired_difference(judged(ours), judged(theirs), groups, np.random.default_rng(0))
 
 
-def markdown(results: Sequence[Result], against: str | None = None) -> str:
-    """Returns a table with a line per row: means over seeds, the range in brackets where there are several.
+def cells(results: Sequence[Result], against: str | None = None) -> list[list[str]]:
+    """Returns a head and a line per row: means over seeds, the range in brackets where there are several.
 
     Args:
         results: as ``load`` reads them.
@@ -93,15 +113,35 @@ def markdown(results: Sequence[Result], against: str | None = None) -> str:
         raise ValueError(f"there is no row {against!r}; there are: {', '.join(rows)}")
     names = [name for name in COLUMNS if any(found["evaluation"].get(name) is not None for found in results)]
     head = ["method", "seeds", "seconds", *names] + ([f"C2ST minus {against}'s"] if against else [])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = [head]
     for name, group in rows.items():
-        cells = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
-        cells[0] += " (partial)" if any(found["partial"] for found in group) else ""
-        cells += [_cell([found["evaluation"].get(key) for found in group], DIGITS.get(key, 3)) for key in names]
+        line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
+        line[0] += " (partial)" if any(found["partial"] for found in group) else ""
+        line += [_cell([found["evaluation"].get(key) for found in group], DIGITS.get(key, 3)) for key in names]
         if against is not None:
-            cells.append("" if name == against else str(difference(group, rows[against])))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n" + _floors(results[0]["evaluation"])
+            line.append("" if name == against else str(difference(group, rows[against])))
+        lines.append(line)
+    return lines
+
+
+def markdown(results: Sequence[Result], against: str | None = None) -> str:
+    """Returns ``cells`` as a Markdown table."""
+    head, *lines = cells(results, against)
+    text = "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
+    floors = _floors(results[0]["evaluation"])
+    return f"{text}\n{floors}\n" if floors else text
+
+
+def page(results: Sequence[Result], against: str | None = None) -> str:
+    """Returns ``cells`` as a page of HTML that needs no other file."""
+    head, *lines = cells(results, against)
+    rows = [_row("th", head), *(_row("td", line) for line in lines)]
+    title = html.escape(f"{results[0]['table']}: {results[0]['env_id']}")
+    return PAGE.format(title=title, rows="\n".join(rows), floors=_floors(results[0]["evaluation"]))
+
+
+def _row(tag: str, line: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in line) + "</tr>"
 
 
 def _cell(values: Sequence[float | None], digits: int) -> str:
@@ -115,20 +155,31 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 def _floors(figures: Mapping[str, Any]) -> str:
     known = {"Frechet floor": "frechet_floor", "longest copy of real test works": "longest_copy_real"}
     said = [f"{name} {figures[key]:.2f}" for name, key in known.items() if figures.get(key) is not None]
-    return f"\n{'; '.join(said)}.\n" if said else ""
+    return f"{'; '.join(said)}." if said else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table of a folder of results; exit code 2 where there is none."""
-    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.report")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--against", metavar="ROW")
+    """Prints the table of a folder of results, or writes the page; exit code 2 where that cannot be."""
+    parser = argparse.ArgumentParser(prog="musegym report", description="Shows what benchmark runs have found.")
+    parser.add_argument("table", type=Path, help="a table's name, or a folder of result files")
+    parser.add_argument("--against", metavar="ROW", help="adds the C2ST difference from this row, with an interval")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of printing Markdown")
     given = parser.parse_args(arguments)
     try:
-        print(markdown(load(given.folder), given.against), end="")
-    except ValueError as error:
-        print(f"benchmarks.report: {error}", file=sys.stderr)
+        results = load(given.table if given.table.is_dir() else RESULTS / given.table)
+        text = (markdown if given.html is None else page)(results, given.against)
+    except (OSError, ValueError) as error:
+        print(f"musegym report: {error}", file=sys.stderr)
         return 2
+    if given.html is None:
+        print(text, end="")
+        return 0
+    try:
+        write_atomically(given.html, text)
+    except OSError as error:
+        print(f"musegym report: cannot write {given.html}: {error.strerror}", file=sys.stderr)
+        return 2
+    print(given.html)
     return 0
 
 

@@ -47,7 +47,7 @@ def test_help_names_the_commands(call):
     for arguments in ((), ("--help",)):
         code, out, err = call(*arguments)
         assert (code, err) == (0, "")
-        for command in ("list", "train", "generate", "evaluate", "play"):
+        for command in ("list", "train", "generate", "evaluate", "play", "bench", "report"):
             assert f"  {command} " in out
 
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from musegym.benchmarks import features, judges, run, work
 from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.report import main as report
 from musegym.benchmarks.report import markdown, right_of
 from musegym.benchmarks.suite import evaluate, matched_rows
 from musegym.benchmarks.tables import TABLES, Row, Table
@@ -287,6 +288,28 @@ def test_matched_rows_share_conditions(quick: None) -> None:
     pairs = set(zip(split.groups("train")[rows], split.groups("test"), strict=True))
     assert len(pairs) == len({group for group, _ in pairs}), "a training group stands for one group of the split"
     assert not np.array_equal(rows, matched_rows(split, "test", seed=1))
+
+
+def test_report_prints_or_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "table": "toy", "env_id": "toy/<Word>-v0", "row": "ours", "seconds": 600.0, "partial": False,
+        "evaluation": {"c2st": 0.58, "frechet_floor": 1.5},
+    }  # fmt: skip
+    (tmp_path / "ours-s0.json").write_text(json.dumps(found))
+    assert report([str(tmp_path)]) == 0
+    assert "| ours | 1 | 600 | 0.580 |" in capsys.readouterr().out
+    file = tmp_path / "page.html"
+    assert report([str(tmp_path), "--html", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}\n"
+    text = file.read_text()
+    assert "<tr><td>ours</td><td>1</td><td>600</td><td>0.580</td></tr>" in text
+    assert "Frechet floor 1.50." in text
+    assert "&lt;Word&gt;" in text
+    (tmp_path / "empty").mkdir()
+    for wrong in (["no-such"], [str(tmp_path / "empty")], [str(tmp_path), "--against", "theirs"]):
+        assert report(wrong) == 2
+    assert report([str(tmp_path), "--html", str(tmp_path / "no" / "page.html")]) == 2
+    assert capsys.readouterr().err.count("\n") == 4
 
 
 def test_paired_differences_stand_in_the_table() -> None:
