@@ -31,6 +31,7 @@ from .options import (
     load_model,
     pairs,
     read_corpus,
+    read_prefix,
     resumed,
 )
 from .runs import Run, RunError, Settings, UsageError, export_all, write_atomically
@@ -184,17 +185,27 @@ def generate(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="What starts are drawn by, such as style=minor."),
     ] = None,
+    prefix: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Continue this work, a .npy file that `generate` wrote.")
+    ] = None,
+    keep: Annotated[int | None, typer.Option(min=1, help="How many decisions of --prefix to keep.")] = None,
 ) -> None:
     """Writes new works: files of their medium, text, and one picture of them all."""
+    if (prefix is None) != (keep is None):
+        raise UsageError("--prefix FILE and --keep N go together: the work, and how many of its decisions to keep")
+    if prefix is not None and set_:
+        raise UsageError("--prefix brings the start of its work; leave out --set")
     model = load_model(run, pretrained)
     from .agents import generate as generate_
 
     read_corpus(model.task)
-    condition = None
-    if set_:
+    first = condition = None
+    if prefix is not None and keep is not None:
+        first, condition = read_prefix(model.task, prefix, keep)
+    elif set_:
         task = env_task(id_of(model), {**model.task.kwargs(), **pairs(set_, "--set")})
         condition = first_conditions(task, num, seed)
-    contents = generate_(model, num, seed=seed, temperature=temperature, condition=condition)
+    contents = generate_(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
         export_all(model.task, contents, folder, f"{id_of(model).rpartition('/')[2]}-{seed}")
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
+from numpy.lib.format import read_array
 
 from .envs.registry import ids, make_task
 from .envs.task import Array, Ints, Task
@@ -81,6 +82,23 @@ def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
         return task.condition(task.content(task.initial(draws)))
     except ValueError as error:
         raise UsageError(f"--set: {error}") from None
+
+
+def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
+    """Returns the first ``keep`` decisions of a work that ``musegym generate`` wrote, and its condition int [C]."""
+    try:
+        with file.open("rb") as stream:
+            content = read_array(stream, allow_pickle=False)
+        if not task.content_space.contains(content):
+            raise ValueError("of another kind")
+        decisions = task.demonstrations(content[None])[0]
+    except OSError as error:
+        raise UsageError(f"--prefix {file}: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(
+            f"--prefix {file} is no work of this model's task: name a .npy file of `musegym generate`"
+        ) from None
+    return decisions[:keep], task.condition(content[None])[0]
 
 
 def read_corpus(task: Task[Any]) -> Array:

@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .envs.task import Array, Task
 from .envs.window import tile
 
@@ -92,7 +94,7 @@ class Run:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise UsageError(
-                        f"another process is training in {self.folder}; let it finish or stop it, or choose another --out"
+                        f"another process trains in {self.folder}; let it finish or stop it, or choose another --out"
                     ) from None
                 except OSError:
                     pass  # some network file systems have no locks
@@ -212,13 +214,13 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> list[Path]:
-    """Writes contents in their medium's formats, their text, and one picture of them all.
+    """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
 
     Args:
         task: whose contents they are.
         contents: [N, ...].
         folder: is made where it is missing.
-        stem: the files are ``stem-000.mid`` ..., ``stem.txt`` and ``stem.png``.
+        stem: the files are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
 
     Returns:
         The files written.
@@ -226,9 +228,11 @@ def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> lis
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [
-        path for i, content in enumerate(contents) for path in task.medium.export(content, folder / f"{stem}-{i:03d}")
-    ]
+    paths = list[Path]()
+    for i, content in enumerate(contents):
+        array = folder / f"{stem}-{i:03d}.npy"
+        np.save(array, content)
+        paths += [array, *task.medium.export(content, array.with_suffix(""))]
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
     text.write_text("\n".join(texts), encoding="utf-8")

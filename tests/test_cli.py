@@ -118,6 +118,9 @@ def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):
         (("generate", "--pretrained", WORD), ("no model", "musegym train")),
         (("generate", "run", "--num", "0"), ("--num",)),
         (("generate", "run", "--temperature", "-1"), ("--temperature",)),
+        (("generate", "run", "--prefix", "x.npy"), ("--keep",)),
+        (("generate", "run", "--keep", "3"), ("--prefix",)),
+        (("generate", "run", "--prefix", "x.npy", "--keep", "3", "--set", "style=minor"), ("--set",)),
         (("evaluate", "/no/such/run"), ("/no/such/run",)),
         (("evaluate", "/no/such/run", "--num", "1"), ("--num",)),
         (("play", "/no/such/run"), ("/no/such/run", "musegym/Melody-v0")),
@@ -188,6 +191,28 @@ def test_generate(call, trained, tmp_path):
     assert (tmp_path / "a" / "Word-v0-3.png").stat().st_size > 0
     (tmp_path / "file").write_text("")
     refused(call("generate", trained, "--out", tmp_path / "file"), "cannot write")
+
+
+def test_generate_continues_a_work(call, trained, tmp_path):
+    def words(name):
+        return [np.load(tmp_path / name / f"Word-v0-1-{i:03d}.npy") for i in range(8)]
+
+    task = make_task("toy/Word-v0", double=True)
+    assert call("generate", trained, "--num", 8, "--seed", 1, "--out", tmp_path / "a")[0] == 0
+    longest = max(range(8), key=lambda i: np.count_nonzero(words("a")[i]))
+    given = tmp_path / "a" / f"Word-v0-1-{longest:03d}.npy"
+    again = ("generate", trained, "--num", 8, "--seed", 1, "--out", tmp_path / "b", "--keep", 2)
+    assert call(*again, "--prefix", given)[0] == 0
+    old, new = words("a")[longest], np.stack(words("b"))
+    assert (task.condition(new) == task.condition(old[None])).all()
+    assert (task.demonstrations(new)[:, :2] == task.demonstrations(old[None])[0, :2]).all()
+    odd = tmp_path / "odd.npy"
+    refused(call(*again, "--prefix", odd), "odd.npy", "No such file")
+    for content in (np.zeros(3, np.int8), np.full_like(old, 99), np.array([None])):
+        np.save(odd, content)
+        refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
+    odd.write_bytes(given.read_bytes()[:-1])
+    refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
 
 
 def test_evaluate(call, trained, tmp_path, monkeypatch):

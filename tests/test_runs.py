@@ -63,7 +63,7 @@ def test_the_lock_goes_with_its_process(run):
     command = [sys.executable, "-c", code, run.folder]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UsageError, match="another process is training"), run.locked():
+        with pytest.raises(UsageError, match="another process trains"), run.locked():
             pass
         holder.kill()
     with run.locked():
@@ -166,7 +166,8 @@ def test_export_all(tmp_path):
     contents = task.corpus("train")[:5]
     paths = export_all(task, contents, tmp_path / "a" / "b", "word")
     assert all(path.exists() for path in paths)
-    assert len({path.name for path in paths}) == len(paths) == 7
+    assert len({path.name for path in paths}) == len(paths) == 12
+    assert np.array_equal(np.load(tmp_path / "a" / "b" / "word-004.npy"), contents[4])
     text = (tmp_path / "a" / "b" / "word.txt").read_text()
     assert all(task.medium.describe(content) in text for content in contents)
     assert np.asarray(Image.open(tmp_path / "a" / "b" / "word.png")).std() > 0
