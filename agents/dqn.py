@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
 from stable_baselines3.common.vec_env import VecEnv
@@ -23,7 +23,7 @@ from .losses import path_residuals
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .saving import SAVED, SavedAlgorithm
-from .sb3 import make_sb3_env, task_of
+from .sb3 import DecisionBar, make_sb3_env, task_of
 
 RAMP = 50
 """Updates over which a learning rate rises."""
@@ -268,6 +268,13 @@ class AdversarialDQN(SavedAlgorithm):
                 self.dump_logs()
         callback.on_training_end()
         return self
+
+    def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
+        made = super()._init_callback(callback)
+        if progress_bar:
+            made = CallbackList([made, DecisionBar()])
+            made.init_callback(self)
+        return made
 
     def _warming_up(self) -> bool:
         if self.budget is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import ProgressBarCallback
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
@@ -130,3 +131,12 @@ def task_of(env: VecEnv) -> Task[Any]:
     if not isinstance(task, Task):
         raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
     return task
+
+
+class DecisionBar(ProgressBarCallback):
+    """SB3's progress bar for an agent that counts decisions: a warm start takes none, finished rows wait."""
+
+    def _on_step(self) -> bool:
+        learned_before = self.model._total_timesteps - self.pbar.total
+        self.pbar.update(min(self.model.num_timesteps - learned_before, self.pbar.total) - self.pbar.n)
+        return True

@@ -303,9 +303,13 @@ class TestSB3:
         assert b"train/joint_objective" in events.read_bytes()
 
     @pytest.mark.filterwarnings("ignore::tqdm.TqdmExperimentalWarning")
-    def test_progress_bar(self, capfd):
-        agent().learn(60, callback=callback(), progress_bar=True)
-        assert "%" in "".join(capfd.readouterr())
+    def test_progress_bar_ends_at_its_total(self, capfd):
+        model = agent()
+        model.learn(30, callback=callback())
+        model.learn(60, callback=callback(), progress_bar=True, reset_num_timesteps=False)
+        shown = "".join(capfd.readouterr())
+        assert "100%" in shown
+        assert "60/60" in shown
 
     def test_predict_of_one_and_of_many(self):
         model = agent(num_envs=3)
