@@ -33,7 +33,7 @@ class DiscriminatorCallback(BaseCallback):
         trainer: DiscriminatorTrainer | None = None,
         *,
         every: int = 64,
-        lead: int = 4,
+        lead: int = 8,
         verbose: int = 0,
         **options: Any,
     ) -> None:

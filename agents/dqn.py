@@ -19,7 +19,7 @@ from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import log_ratio_generator_loss, reward
 from ..envs.task import Array, Ints
 from .episodes import EpisodeBuffer, Episodes, LikeLengths, play, trace
-from .losses import path_residuals
+from .losses import q_errors
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .saving import SAVED, SavedAlgorithm
@@ -29,6 +29,8 @@ RAMP = 50
 """Updates over which a learning rate rises."""
 COOLING = 0.3
 """Last part of the rounds, in which the learning rate falls to zero."""
+VALUE_RATE = 1.5
+"""Learning rate of V over the policy's."""
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
     **dict.fromkeys(("consistency", "max_grad_norm"), 0),
@@ -49,7 +51,7 @@ class AdversarialDQN(SavedAlgorithm):
     A round is: every row builds a content; the callback trains D on it; the policy takes one step on the joint
     objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the current D:
 
-    * L_DQN: squared path consistency over ``n_steps`` (``losses.path_residuals``), of which the gradient of
+    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``losses.q_errors``), of which the gradient of
       L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
     * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
 
@@ -64,7 +66,7 @@ class AdversarialDQN(SavedAlgorithm):
         learning_rate: of the rounds, a number or SB3 schedule; it ramps up at first and falls to zero at the end.
         temperature: tau; the reward is divided by it.
         alpha: Munchausen weight.
-        n_steps: length of consistent paths; None reaches the end of the episode.
+        n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
         demonstrations: real episodes in a batch.
         replayed: past episodes in a batch.
         consistency: weight of L_DQN; 0 leaves the cross-entropy alone.
@@ -100,7 +102,7 @@ class AdversarialDQN(SavedAlgorithm):
         env: GymEnv | str = "musegym/Melody-v0",
         learning_rate: float | Schedule = 2e-3,
         *,
-        temperature: float = 1 / 3,
+        temperature: float = 1.0,
         alpha: float = 1.0,
         n_steps: int | None = None,
         demonstrations: int = 64,
@@ -114,7 +116,7 @@ class AdversarialDQN(SavedAlgorithm):
         lead: int = 0,
         schedule: tuple[float, float] = (0.0, 0.0),
         batch_size: int = 128,
-        weight_decay: float = 0.01,
+        weight_decay: float = 0.1,
         max_grad_norm: float = 1.0,
         gradient_steps: int = 1,
         discriminator: Discriminator | None = None,
@@ -182,8 +184,10 @@ class AdversarialDQN(SavedAlgorithm):
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
         # The low first beta suits an objective that moves; see docs/algorithm.md.
+        values = {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE}
+        policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
         self.policy.optimizer = torch.optim.AdamW(
-            self.q_net.parameters(), self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
+            [{"params": policy}, values], self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
         )
         self.imitator = torch.optim.AdamW(
             self.q_net.parameters(), self.warm_start_learning_rate, betas=(0.9, 0.99), weight_decay=self.weight_decay
@@ -341,12 +345,13 @@ class AdversarialDQN(SavedAlgorithm):
             with torch.no_grad():
                 target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
             steps, taken, live = batch.evaluate(self.q_net, self.device)
+            # V is fitted to the agent's own episodes: with real ones it would learn to tell the two apart.
+            own = torch.arange(len(batch), device=self.device) < len(batch) - len(real)
+            values = torch.where(own[:, None], steps.values, steps.values.detach())
             scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
-            residuals = path_residuals(
-                taken, target_taken, steps.values, target.values, scaled, live, self.n_steps, self.alpha
-            )
-            dqn_loss = (residuals.square().sum(1) / live.sum(1)).mean()
-            loss = self.consistency * dqn_loss * len(batch) / live.sum()  # per decision, as the cross-entropy
+            errors = q_errors(taken, target_taken, values, target.values, scaled, live, self.n_steps, self.alpha)
+            dqn_loss = errors.square().sum() / live.sum()
+            loss = self.consistency * dqn_loss
             if self.cross_entropy and self.demonstrations:
                 self.q_net.train()
                 _, imitated, decisions = real.evaluate(self.q_net, self.device)
@@ -385,11 +390,11 @@ class AdversarialDQN(SavedAlgorithm):
             raise FloatingPointError(
                 f"the agent's loss is {loss.item()}: lower its learning_rate, or raise temperature"
             )
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.q_net.parameters(), self.max_grad_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("times", 1)
+            torch.nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
         optimizer.step()
 
     def _update_target(self) -> None:

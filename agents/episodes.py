@@ -9,11 +9,13 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from ..envs.task import Array, Bools, Ints, Task
 from .networks import FORBIDDEN, Memory, RecurrentQ, Steps
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+PARTS, LEAST_ROWS = 4, 32
+"""Into how many parts a batch is cut, of at least so many episodes each: smaller ones waste more than padding does."""
 
 
 @dataclasses.dataclass
@@ -58,25 +60,36 @@ class Episodes:
         return cls(*(state[field.name].numpy() for field in dataclasses.fields(cls)))
 
     def evaluate(self, network: RecurrentQ, device: torch.device) -> tuple[Steps, torch.Tensor, torch.Tensor]:
-        """Passes whole episodes through a network at once.
+        """Passes whole episodes through a network at once; in a few parts of like lengths, which spares padding.
 
         Returns:
             The steps, log pi(a_t | s_t) float [N, L] (0 after the end), and which steps are not padding,
             bool [N, L]; L is the longest episode's length.
         """
         T = int(self.lengths.max())
+        order = np.argsort(self.lengths, kind="stable")
+        parts = np.array_split(order, max(1, min(PARTS, len(self) // LEAST_ROWS)))
+        steps = [self.take(rows)._pass_through(network, device, T) for rows in parts]
+        back = torch.from_numpy(np.argsort(order)).to(device)
+        log_policy, values = (torch.cat(tensors)[back] for tensors in zip(*steps, strict=True))
         actions = torch.from_numpy(self.actions[:, :T].astype(np.int64)).to(device)
-        last = torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1)
+        live = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
+        taken = log_policy.gather(-1, actions[..., None])[..., 0] * live
+        return Steps(log_policy, values), taken, live
+
+    def _pass_through(self, network: RecurrentQ, device: torch.device, length: int) -> Steps:
+        """Evaluates the steps of the longest of these episodes, and fills up to a length with zeros."""
+        T = int(self.lengths.max())
+        actions = torch.from_numpy(self.actions[:, :T].astype(np.int64)).to(device)
         masks = np.unpackbits(self.masks[:, :T], axis=-1, count=network.num_actions).view(np.bool_)
         steps, _ = network(
-            last,
+            torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1),
             torch.from_numpy(self.clocks[:, :T].astype(np.int64)).to(device),
             torch.from_numpy(self.conditions.astype(np.int64)).to(device),
             torch.from_numpy(masks).to(device),
         )
-        live = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
-        taken = steps.log_policy.gather(-1, actions[..., None])[..., 0] * live
-        return steps, taken, live
+        missing = length - T
+        return Steps(F.pad(steps.log_policy, (0, 0, 0, missing)), F.pad(steps.values, (0, missing)))
 
 
 class Recorder:
@@ -90,8 +103,11 @@ class Recorder:
     def __init__(self, task: Task[Any], state: Any) -> None:
         self.task, self.state = task, state
         n = len(state)
+        self.rows = np.arange(n)
+        """Which of the N episodes ``state`` and ``done`` are of."""
         self.done = np.zeros(n, np.bool_)
         self.t = 0
+        self._whole = state
         self._actions = np.zeros((n, task.horizon), np.int16)
         self._lengths = np.zeros(n, np.int64)
         self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
@@ -99,23 +115,31 @@ class Recorder:
         self._conditions = task.condition(task.content(state)).astype(np.int16)
 
     def look(self) -> tuple[Bools, Ints]:
-        """Returns what the next decision depends on beside the past: mask [N, A] and clock [N, K]."""
+        """Returns what the next decision depends on beside the past: mask [rows, A] and clock [rows, K]."""
         mask, clock = self.task.action_mask(self.state), self.task.clock(self.state)
-        self._masks[:, self.t] = np.packbits(mask, axis=-1)
-        self._clocks[:, self.t] = clock
+        self._masks[self.rows, self.t] = np.packbits(mask, axis=-1)
+        self._clocks[self.rows, self.t] = clock
         return mask, clock
 
     def act(self, actions: Ints) -> None:
         """Takes a decision in every unfinished row."""
-        self._actions[:, self.t] = np.where(self.done, 0, actions)
-        self._lengths += ~self.done
+        self._actions[self.rows, self.t] = np.where(self.done, 0, actions)
+        self._lengths[self.rows] += ~self.done
         self.state, done = self.task.step(self.state, actions)
         self.done = np.array(done)
         self.t += 1
 
+    def drop(self) -> NDArray[np.intp]:
+        """Steps finished episodes no further; returns which of the ``rows`` are left."""
+        left = np.flatnonzero(~self.done)
+        self._whole.put(self.rows, self.state)
+        self.rows, self.state, self.done = self.rows[left], self.state.take(left), self.done[left]
+        return left
+
     def episodes(self) -> Episodes:
         """Returns what was taken down."""
-        content = self.task.content(self.state)
+        self._whole.put(self.rows, self.state)
+        content = self.task.content(self._whole)
         return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content)
 
 
@@ -174,7 +198,7 @@ def play(
             memory,
         )
         if prefix is not None and recorder.t < len(prefix):
-            chosen = task.legalise(recorder.state, np.full(len(state), prefix[recorder.t]))
+            chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[recorder.t]))
         else:
             chosen = draw(steps.log_policy[:, 0], temperature, generator).cpu().numpy()
         live = int((~recorder.done).sum())
@@ -182,6 +206,9 @@ def play(
         last = torch.from_numpy(chosen.astype(np.int64)).to(device)[:, None]
         if on_step is not None:
             on_step(live)
+        if 0 < (~recorder.done).sum() <= len(recorder.rows) / 2:  # passing finished rows along is waste
+            left = torch.from_numpy(recorder.drop()).to(device)
+            conditions, last, memory = conditions[left], last[left], (memory[0][:, left], memory[1][:, left])
     network.train(was_training)
     return recorder.episodes()
 

@@ -1,4 +1,4 @@
-"""The agent's objective: path consistency of a soft, Munchausen Q-function, over n steps."""
+"""The agent's objective: errors of a soft, Munchausen Q-function against its n-step targets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def path_residuals(
+def q_errors(
     taken: Tensor,
     target_taken: Tensor,
     values: Tensor,
@@ -16,19 +16,21 @@ def path_residuals(
     n_steps: int,
     alpha: float,
 ) -> Tensor:
-    """Returns by how much each path of n steps violates soft optimality, in units of tau.
+    """Returns target minus prediction of Q(s_i, a_i) = V(s_i) + log pi(a_i|s_i), in units of tau, for every step.
 
-    In a deterministic problem with gamma = 1 the optimum satisfies, on any path and for any behaviour,
+    The target looks n steps ahead, with the target network's values and policy (a line over them):
 
-        V(s_i) = V(s_j) + sum_{i <= t < j} [ r_t + alpha log pi_target(a_t|s_t) - log pi(a_t|s_t) ],  V(end) = 0,
+        V(s_j) + sum_{i <= t < j} r_t + alpha log pi(a_i|s_i) + sum_{i < t < j} (alpha - 1) log pi(a_t|s_t),
+        j = min(i + n, T),  V(end) = 0.
 
-    with r and V in units of tau (path consistency: Nachum et al. 2017, equation 12; Munchausen term: Vieillard et
-    al. 2020, equation 1). Here r is 0 but at the end, and j = i + n_steps, or the end of the episode. n = 1 is
-    one-step soft Q-learning, n = T goes from every state to the end; V(s_j) is the target network's.
+    It holds on any path of any behaviour once pi is optimal, since then V is consistent along paths (Nachum et al.
+    2017, equation 12; Munchausen term: Vieillard et al. 2020, equation 1). Here r is 0 but at the end. n = 1 is
+    Munchausen DQN, n = T takes the finished work's reward at every step. As in any DQN the gradient reaches the
+    prediction alone: by alpha = 1 and n = T it is a policy gradient with V as its baseline.
 
     Args:
         taken: log pi(a_t|s_t), float [B, T], 0 after the end.
-        target_taken: log pi_target(a_t|s_t), float [B, T], likewise.
+        target_taken: the target network's, float [B, T], likewise.
         values: V(s_t), float [B, T].
         target_values: V(s_t) of the target network, float [B, T].
         rewards: of the finished contents, divided by tau, float [B].
@@ -37,13 +39,13 @@ def path_residuals(
         alpha: Munchausen weight.
 
     Returns:
-        float [B, T], right minus left side for every i; 0 after the end.
+        float [B, T]; 0 after the end.
     """
     T = taken.shape[1]
-    gains = (alpha * target_taken - taken) * live
-    total = torch.cat([torch.zeros_like(gains[:, :1]), gains.cumsum(1)], 1)  # [B, T + 1]
+    later = torch.cat([torch.zeros_like(taken[:, :1]), (target_taken * live).cumsum(1)], 1)  # [B, T + 1]
     lengths = live.sum(1, keepdim=True)
     ends = torch.minimum(torch.arange(T, device=taken.device)[None] + n_steps, lengths)  # [B, T]
     ahead = torch.cat([target_values * live, torch.zeros_like(values[:, :1])], 1).gather(1, ends)
     arrived = (ends == lengths) * rewards[:, None]
-    return (ahead + arrived + total.gather(1, ends) - total[:, :-1] - values) * live
+    between = (alpha - 1) * (later.gather(1, ends) - later[:, 1:])
+    return (ahead + arrived + alpha * target_taken + between - values - taken) * live

@@ -56,8 +56,9 @@ class RecurrentQ(nn.Module):
 
     The Boltzmann policy softmax(Q/tau) is then the softmax of the advantages, and V is exactly the
     soft value logsumexp(Q/tau), so that maximum likelihood leaves V alone and value learning cannot
-    wreck a policy learned by maximum likelihood (after Wang et al. 2016, in soft form). Q is kept in
-    units of the temperature tau: the reward is divided by it, and nothing else needs to know it.
+    wreck a policy learned by maximum likelihood (after Wang et al. 2016, in soft form). V reads what the
+    policy's layers make of the past and does not shape them. Q is kept in units of the temperature tau:
+    the reward is divided by it, and nothing else needs to know it.
 
     Args:
         num_actions: A.
@@ -86,9 +87,10 @@ class RecurrentQ(nn.Module):
         self.rnn = nn.LSTM(embedding, hidden, batch_first=True)
         self.dropout = Dropout(dropout)
         self.advantages = nn.Linear(hidden + embedding, num_actions)
-        self.value = nn.Linear(hidden + embedding, 1)
-        nn.init.zeros_(self.value.weight)
-        nn.init.zeros_(self.value.bias)
+        last = nn.Linear(hidden, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.value = nn.Sequential(nn.Linear(hidden + embedding, hidden), nn.ReLU(), last)
 
     def embed(self, last: Tensor, clock: Tensor, condition: Tensor) -> Tensor:
         """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C]."""
@@ -116,4 +118,4 @@ class RecurrentQ(nn.Module):
         h, memory = self.rnn(self.dropout(x), memory)
         h = torch.cat([self.dropout(h), x], -1)
         log_policy = F.log_softmax(self.advantages(h).masked_fill(~mask, FORBIDDEN), -1)
-        return Steps(log_policy, self.value(h)[..., 0]), memory
+        return Steps(log_policy, self.value(h.detach())[..., 0]), memory

@@ -44,7 +44,7 @@ class DiscriminatorTrainer:
         task: TaskLike,
         *,
         batch_size: int = 64,
-        updates_per_observe: float = 2.0,
+        updates_per_observe: float = 1.0,
         past: int = 5000,
         past_share: float = 0.5,
         seed: int = 0,

@@ -286,3 +286,19 @@ def test_no_temperature_draws_what_is_forbidden():
     log_policy = torch.tensor([[0.0, -1e9, -1.0]]).expand(500, 3)
     for temperature in (0.0, 1.0, 1e12):
         assert not (draw(log_policy, temperature, torch.Generator().manual_seed(0)) == 1).any()
+
+
+def test_parts_of_like_lengths_change_nothing(monkeypatch):
+    task = make_task("musegym/Melody-v0")
+    batch = trace(task, task.corpus("validation")[:70])
+    assert len(np.unique(batch.lengths)) > 10, "otherwise there is nothing to sort"
+    net = network(task).eval()
+    (whole, taken, live), parts = batch.evaluate(net, CPU), []
+    for least in (2, 1000):
+        monkeypatch.setattr("musegym.agents.episodes.LEAST_ROWS", least)
+        parts.append(batch.evaluate(net, CPU))
+    for steps, taken_there, live_there in parts:
+        assert torch.equal(live_there, live)
+        torch.testing.assert_close(taken_there, taken)
+        torch.testing.assert_close(steps.values[live], whole.values[live])
+        torch.testing.assert_close(steps.log_policy[live], whole.log_policy[live])

@@ -1,9 +1,9 @@
-"""Path consistency against values computed by hand."""
+"""Errors of Q-values against targets computed by hand."""
 
 import pytest
 import torch
 
-from musegym.agents.losses import path_residuals
+from musegym.agents.losses import q_errors
 
 # Two episodes, of 3 decisions and of 1; what padding holds must not matter, so it is made conspicuous.
 LIVE = torch.tensor([[True, True, True], [True, False, False]])
@@ -14,8 +14,8 @@ TARGET_VALUES = torch.tensor([[11.0, 22.0, 33.0], [44.0, 77.0, 77.0]])
 REWARDS = torch.tensor([5.0, -7.0])
 
 
-def residuals(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
-    return path_residuals(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha)
+def errors(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
+    return q_errors(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha)
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ def residuals(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
     [
         # One step, no Munchausen term: V_target(s') + r - log pi - V, soft Q-learning.
         (1, 0.0, [[22 + 1 - 10, 33 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
-        (1, 1.0, [[22 + 1 - 1.5 - 10, 33 + 2 - 1 - 20, 5 + 3 - 4 - 30], [-7 + 0.5 - 0.25 - 40, 0, 0]]),
+        (1, 1.0, [[22 - 1.5 + 1 - 10, 33 - 1 + 2 - 20, 5 - 4 + 3 - 30], [-7 - 0.25 + 0.5 - 40, 0, 0]]),
         # Two steps: only the last two of the first episode reach its end.
-        (2, 0.0, [[33 + 1 + 2 - 10, 5 + 2 + 3 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
-        (2, 0.5, [[33 + 3 - 1.25 - 10, 5 + 5 - 2.5 - 20, 5 + 3 - 2 - 30], [-7 + 0.5 - 0.125 - 40, 0, 0]]),
-        # To the end from everywhere: no value but the start's.
-        (3, 0.0, [[5 + 6 - 10, 5 + 5 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
-        (3, 1.0, [[5 + 6 - 6.5 - 10, 5 + 5 - 5 - 20, 5 + 3 - 4 - 30], [-7 + 0.25 - 40, 0, 0]]),
+        (2, 0.0, [[33 + 1 + 1 - 10, 5 + 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (2, 0.5, [[33 - 0.75 + 0.5 + 1 - 10, 5 - 0.5 + 2 + 2 - 20, 5 - 2 + 3 - 30], [-7 - 0.125 + 0.5 - 40, 0, 0]]),
+        # To the end from everywhere: the target's later decisions count, and no value of its.
+        (3, 0.0, [[5 + 5 + 1 - 10, 5 + 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (3, 1.0, [[5 - 1.5 + 1 - 10, 5 - 1 + 2 - 20, 5 - 4 + 3 - 30], [-7 - 0.25 + 0.5 - 40, 0, 0]]),
     ],
 )
 def test_by_hand(n_steps, alpha, expected):
-    torch.testing.assert_close(residuals(n_steps, alpha), torch.tensor(expected, dtype=torch.float32))
+    torch.testing.assert_close(errors(n_steps, alpha), torch.tensor(expected, dtype=torch.float32))
 
 
 def test_more_steps_than_there_are_mean_to_the_end():
-    assert torch.equal(residuals(3, 0.7), residuals(1000, 0.7))
+    assert torch.equal(errors(3, 0.7), errors(1000, 0.7))
 
 
 def test_vanish_at_the_soft_optimum():
@@ -52,13 +52,13 @@ def test_vanish_at_the_soft_optimum():
             live = torch.ones(1, 2, dtype=torch.bool)
             reward = rewards[first, second][None]
             for n in (1, 2):
-                left = path_residuals(taken, taken, values, values, reward, live, n, 0.0)
+                left = q_errors(taken, taken, values, values, reward, live, n, 0.0)
                 torch.testing.assert_close(left, torch.zeros(1, 2, dtype=torch.float64))
 
 
 def test_gradient_raises_what_was_better_than_expected():
     taken, values = TAKEN.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
-    left = residuals(3, 1.0, taken=taken, values=values, rewards=torch.tensor([50.0, -50.0]))
+    left = errors(3, 1.0, taken=taken, values=values, rewards=torch.tensor([50.0, -50.0]))
     (0.5 * left.square().sum()).backward()
     # Descent moves against the gradient: actions and values of the good episode go up, of the bad one down.
     assert (taken.grad[0] < 0).all()
@@ -70,8 +70,8 @@ def test_gradient_raises_what_was_better_than_expected():
 
 
 def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
-    # From the start to the end, d(1/2 residual^2)/d log pi = -(return - baseline), the same at every step.
-    taken = TAKEN.clone().requires_grad_()
-    left = residuals(3, 1.0, taken=taken)[:, 0]
+    # Where the policy is the target's, d(1/2 error^2)/d log pi(a_t|s_t) = -(reward - V(s_t)).
+    taken = TARGET_TAKEN.clone().requires_grad_()
+    left = errors(3, 1.0, taken=taken)
     (0.5 * left.square().sum()).backward()
-    torch.testing.assert_close(taken.grad, -left.detach()[:, None] * LIVE)
+    torch.testing.assert_close(taken.grad, (VALUES - REWARDS[:, None]) * LIVE)

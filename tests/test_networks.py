@@ -13,7 +13,7 @@ B, T = 7, 9
 def network(seed=0, **options):
     torch.manual_seed(seed)
     net = RecurrentQ(ACTIONS, CLOCKS, CONDITIONS, **{"hidden": 12, "embedding": 6, "dropout": 0.5, **options})
-    torch.nn.init.normal_(net.value.weight)  # values start at zero, which would hide mistakes
+    torch.nn.init.normal_(net.value[-1].weight)  # values start at zero, which would hide mistakes
     net.dropout.generator = torch.Generator().manual_seed(seed)
     return net
 
@@ -37,6 +37,13 @@ def test_value_is_the_soft_maximum_of_q():
     steps, _ = network().eval()(*inputs())
     torch.testing.assert_close(steps.q_values.logsumexp(-1), steps.values)
     assert steps.values.std() > 0.1, "values differ, so that the comparison can fail"
+
+
+def test_values_do_not_shape_what_the_policy_reads():
+    net = network().eval()
+    net(*inputs())[0].values.square().sum().backward()
+    reached = {name for name, parameter in net.named_parameters() if parameter.grad is not None}
+    assert reached == {name for name, _ in net.named_parameters() if name.startswith("value.")}
 
 
 def test_policy_is_the_boltzmann_policy_of_q():
