@@ -184,10 +184,13 @@ class AdversarialDQN(SavedAlgorithm):
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
         # The low first beta suits an objective that moves; see docs/algorithm.md.
-        values = {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE}
         policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
+        groups: list[dict[str, Any]] = [
+            {"params": policy},
+            {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE},
+        ]
         self.policy.optimizer = torch.optim.AdamW(
-            [{"params": policy}, values], self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
+            groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
         )
         self.imitator = torch.optim.AdamW(
             self.q_net.parameters(), self.warm_start_learning_rate, betas=(0.9, 0.99), weight_decay=self.weight_decay

@@ -31,6 +31,8 @@ ARCHITECTURES = ("recurrent", "convolutional")
 FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
+TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
+"""Of judges that learn from the train split: ten times as many works an epoch."""
 Ints = NDArray[np.integer[Any]]
 
 
@@ -139,6 +141,61 @@ def c2st(
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Taught:
+    """What judges found that had learned from the train split. ``correct_*`` are bool [n], per held-out work."""
+
+    accuracy: float
+    chosen: str
+    by_architecture: dict[str, float]
+    correct_real: NDArray[np.bool_]
+    correct_fake: NDArray[np.bool_]
+
+
+def c2st_taught(
+    train: tuple[NDArray[Any], NDArray[Any]],
+    train_groups: Ints,
+    test: tuple[NDArray[Any], NDArray[Any]],
+    *,
+    kind: Kind = "sequence",
+    architectures: Sequence[str] = ARCHITECTURES,
+    seed: int = 0,
+) -> Taught:
+    """The same judges with ten times as much to learn from: taught by the train split, asked about held-out works.
+
+    They see far more than judges which learn from held-out works alone. What they cannot see is copying: an agent that
+    repeats training works is, to a judge who was told that these are real, real. Read it beside ``longest_copy``.
+
+    Args:
+        train: training works [N, ...] and as many generated under the same conditions, pair by pair.
+        train_groups: int [N] of the training works; an eighth of the groups chooses epoch and architecture.
+        test: held-out works [n, ...] and as many generated.
+        kind: the medium's kind.
+        architectures: which judges to train.
+        seed: draws the eighth and the judges' weights.
+    """
+    n, m = len(train[0]), len(test[0])
+    if len(train[1]) != n or len(test[1]) != m:
+        raise ValueError(
+            f"as many generated as real works are judged, not {len(train[1])} with {n}, {len(test[1])} with {m}"
+        )
+    x = prepare(np.concatenate([*train, *test]), kind)
+    y = torch.cat([torch.ones(n), torch.zeros(n)])
+    part = np.tile(folds(train_groups, INNER, np.random.default_rng([seed, 2017])), 2)
+    is_real = np.arange(2 * m) < m
+    best, alone = (np.inf, "", np.zeros(0, bool)), {}
+    for name in architectures:
+        net, loss = fit(
+            *(name, kind, x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
+            seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
+        )  # fmt: skip
+        right = (predict(net, x[2 * n :]) > 0).numpy() == is_real
+        alone[name] = balanced_accuracy(right, is_real)
+        best = min(best, (loss, name, right), key=lambda found: found[0])
+    _, chosen, right = best
+    return Taught(alone[chosen], chosen, alone, right[:m], right[m:])
+
+
 def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
     """Deals whole groups into ``parts`` of nearly equal numbers of works; returns the part of each work, int [n].
 
@@ -163,9 +220,18 @@ def balanced_accuracy(right: NDArray[np.bool_], is_real: NDArray[np.bool_]) -> f
 
 
 def fit(
-    architecture: str, kind: Kind, x: Tensor, y: Tensor, train: Ints, valid: Ints, *, seed: int
+    architecture: str,
+    kind: Kind,
+    x: Tensor,
+    y: Tensor,
+    train: Ints,
+    valid: Ints,
+    *,
+    seed: int,
+    epochs: int = EPOCHS,
+    patience: int = PATIENCE,
 ) -> tuple[nn.Module, float]:
-    """Trains one judge (AdamW, one cycle of the rate, early stopping); returns it with its lowest validation loss.
+    """Trains one judge (AdamW, early stopping); returns it with its lowest validation loss.
 
     Torch's global generator is seeded for initialisation and dropout and put back afterwards.
     """
@@ -175,7 +241,7 @@ def fit(
         net = judge_network(architecture, kind, x)
         optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         best, best_loss, since = copy.deepcopy(net.state_dict()), np.inf, 0
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             net.train()
             for batch in batches(x, train, kind, rng):
                 loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch], kind)), y[batch])
@@ -187,7 +253,7 @@ def fit(
             since += 1
             if held_out < best_loss:
                 best, best_loss, since = copy.deepcopy(net.state_dict()), held_out, 0
-            if since >= PATIENCE:
+            if since >= patience:
                 break
     net.load_state_dict(best)
     return net.eval(), best_loss

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from musegym.benchmarks import judges
-from musegym.benchmarks.judges import balanced_accuracy, c2st, folds
+from musegym.benchmarks.judges import balanced_accuracy, c2st, c2st_taught, folds
 from musegym.benchmarks.networks import lengths, self_likeness
 
 
@@ -177,3 +177,15 @@ def test_a_slight_difference_is_seen() -> None:
     rng = np.random.default_rng(6)
     found = c2st(phrases(1500, rng, 0.7), phrases(1500, rng, 0.6), np.arange(1500))
     assert found.accuracy > 0.57
+
+
+def test_taught_judges_see_what_is_there_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    train, test, groups = phrases(1200, rng), phrases(400, rng), np.arange(1200) // 2
+    same = c2st_taught((train, phrases(1200, rng)), groups, (test, phrases(400, rng)))
+    assert abs(same.accuracy - 0.5) < 0.06
+    other = c2st_taught((train, phrases(1200, rng, stay=0.5)), groups, (test, phrases(400, rng, stay=0.5)))
+    assert other.accuracy > 0.8
+    assert other.accuracy == pytest.approx((other.correct_real.mean() + other.correct_fake.mean()) / 2)
+    with pytest.raises(ValueError, match="as many generated"):
+        c2st_taught((train, train[:5]), groups, (test, test))
