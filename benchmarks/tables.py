@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 SEEDS = (0, 1, 2)
-TEMPERATURES = (0.9, 1.0, 1.1)
+TEMPERATURES = (0.8, 0.9, 1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
