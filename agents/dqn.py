@@ -69,7 +69,7 @@ class AdversarialDQN(SavedAlgorithm):
         n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
         demonstrations: real episodes in a batch.
         replayed: past episodes in a batch.
-        consistency: weight of L_DQN; 0 leaves the cross-entropy alone.
+        consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
         target_update_interval: updates between copies to the target network.
@@ -79,7 +79,7 @@ class AdversarialDQN(SavedAlgorithm):
         schedule: shares of the budget for warm start and lead, instead of the counts, where ``budget`` is set.
         batch_size: real episodes in an update of the warm start.
         weight_decay: decoupled, of AdamW.
-        max_grad_norm: largest norm of a gradient.
+        max_grad_norm: largest norm of the policy's gradient, and of that of the values.
         gradient_steps: policy updates per round.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
         policy_kwargs: ``hidden``, ``embedding`` and ``dropout`` of the network.
@@ -278,10 +278,13 @@ class AdversarialDQN(SavedAlgorithm):
 
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         made = super()._init_callback(callback)
-        if progress_bar:
-            made = CallbackList([made, DecisionBar()])
-            made.init_callback(self)
-        return made
+        if not progress_bar:
+            return made
+        bar = DecisionBar()
+        bar.init_callback(self)
+        both = CallbackList([made, bar])
+        both.model = self
+        return both
 
     def _warming_up(self) -> bool:
         if self.budget is not None:
@@ -348,9 +351,10 @@ class AdversarialDQN(SavedAlgorithm):
             with torch.no_grad():
                 target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
             steps, taken, live = batch.evaluate(self.q_net, self.device)
-            # V is fitted to the agent's own episodes: with real ones it would learn to tell the two apart.
-            own = torch.arange(len(batch), device=self.device) < len(batch) - len(real)
-            values = torch.where(own[:, None], steps.values, steps.values.detach())
+            # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
+            fitted = torch.arange(len(batch), device=self.device) < len(batch) - len(real)
+            fitted |= self.n_steps < self.task.horizon  # there, targets end in it, on real episodes too
+            values = torch.where(fitted[:, None], steps.values, steps.values.detach())
             scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
             errors = q_errors(taken, target_taken, values, target.values, scaled, live, self.n_steps, self.alpha)
             dqn_loss = errors.square().sum() / live.sum()

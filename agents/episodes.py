@@ -132,13 +132,20 @@ class Recorder:
     def drop(self) -> NDArray[np.intp]:
         """Steps finished episodes no further; returns which of the ``rows`` are left."""
         left = np.flatnonzero(~self.done)
-        self._whole.put(self.rows, self.state)
+        self._gather()
         self.rows, self.state, self.done = self.rows[left], self.state.take(left), self.done[left]
         return left
 
+    def _gather(self) -> None:
+        """Puts the state of the rows that are still stepped among those of the others."""
+        if len(self.rows) == len(self._lengths):
+            self._whole = self.state
+        else:
+            self._whole.put(self.rows, self.state)
+
     def episodes(self) -> Episodes:
         """Returns what was taken down."""
-        self._whole.put(self.rows, self.state)
+        self._gather()
         content = self.task.content(self._whole)
         return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content)
 

@@ -13,7 +13,7 @@ import torch
 
 from ..discriminators import files
 
-FORMAT = "musegym agent 1"
+FORMAT = "musegym agent 2"
 LIMIT = 4 << 30  # bytes: what a member may unpack to
 # The environment is made from its id, which may be unknown here, or of a package that is not installed.
 UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)
@@ -42,7 +42,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         with zipfile.ZipFile(path) as file:
             config = json.loads(files.read_member(file, "config.json", 1_000_000))
             if not isinstance(config, dict) or config.pop("format", None) != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}")
+                raise ValueError(f"its format is not {FORMAT!r}: another version of musegym wrote it")
             names = [name for name in file.namelist() if name.endswith(".pt")]
             packed = {name.removesuffix(".pt"): files.read_member(file, name, LIMIT) for name in names}
         return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}

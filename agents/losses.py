@@ -18,15 +18,15 @@ def q_errors(
 ) -> Tensor:
     """Returns target minus prediction of Q(s_i, a_i) = V(s_i) + log pi(a_i|s_i), in units of tau, for every step.
 
-    The target looks n steps ahead, with the target network's values and policy (a line over them):
+    The target looks n steps ahead, with the values V' and the policy pi' of the target network:
 
-        V(s_j) + sum_{i <= t < j} r_t + alpha log pi(a_i|s_i) + sum_{i < t < j} (alpha - 1) log pi(a_t|s_t),
-        j = min(i + n, T),  V(end) = 0.
+        V'(s_j) + sum_{i <= t < j} r_t + alpha log pi'(a_i|s_i) + sum_{i < t < j} (alpha - 1) log pi'(a_t|s_t),
+        j = min(i + n, T),  V'(end) = 0.
 
-    It holds on any path of any behaviour once pi is optimal, since then V is consistent along paths (Nachum et al.
-    2017, equation 12; Munchausen term: Vieillard et al. 2020, equation 1). Here r is 0 but at the end. n = 1 is
-    Munchausen DQN, n = T takes the finished work's reward at every step. As in any DQN the gradient reaches the
-    prediction alone: by alpha = 1 and n = T it is a policy gradient with V as its baseline.
+    The errors are zero on any path of any behaviour once pi = pi' is optimal, since V is then consistent along paths
+    (Nachum et al. 2017, equation 12; Munchausen term: Vieillard et al. 2020, equation 1). Here r is 0 but at the end.
+    n = 1 is Munchausen DQN, n = T takes the finished work's reward at every step. As in any DQN the gradient reaches
+    the prediction alone: for alpha = 1, n = T and an up-to-date target network it is a policy gradient with baseline V.
 
     Args:
         taken: log pi(a_t|s_t), float [B, T], 0 after the end.

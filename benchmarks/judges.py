@@ -118,15 +118,15 @@ def c2st(
         part_real = folds(real_groups[rest_real], INNER, rng)
         part_fake = part_real if paired else folds(other[rest_fake], INNER, rng)
         rest, part = np.concatenate([rest_real, n + rest_fake]), np.concatenate([part_real, part_fake])
-        best = (np.inf, "", np.zeros(0, bool))
-        for name in architectures:
-            net, loss = fit(name, kind, x, y, rest[part != 0], rest[part == 0], seed=1000 * seed + k)
-            right = (predict(net, x[test]) > 0).numpy() == (y[test] > 0.5).numpy()
-            alone[name].append(balanced_accuracy(right, test < n))
-            best = min(best, (loss, name, right), key=lambda found: found[0])
-        correct[test] = best[2]
-        per_seed.append(balanced_accuracy(best[2], test < n))
-        chosen.append(best[1])
+        name, right, accuracies = _judged(
+            *(architectures, kind, x, y, rest[part != 0], rest[part == 0], test, test < n),
+            seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE,
+        )  # fmt: skip
+        for architecture, accuracy in accuracies.items():
+            alone[architecture].append(accuracy)
+        correct[test] = right
+        per_seed.append(accuracies[name])
+        chosen.append(name)
     return C2ST(
         accuracy=float(np.mean(per_seed)),
         per_seed=tuple(per_seed),
@@ -173,6 +173,9 @@ def c2st_taught(
         kind: the medium's kind.
         architectures: which judges to train.
         seed: draws the eighth and the judges' weights.
+
+    Raises:
+        ValueError: there are not as many generated as real works.
     """
     n, m = len(train[0]), len(test[0])
     if len(train[1]) != n or len(test[1]) != m:
@@ -182,18 +185,35 @@ def c2st_taught(
     x = prepare(np.concatenate([*train, *test]), kind)
     y = torch.cat([torch.ones(n), torch.zeros(n)])
     part = np.tile(folds(train_groups, INNER, np.random.default_rng([seed, 2017])), 2)
-    is_real = np.arange(2 * m) < m
-    best, alone = (np.inf, "", np.zeros(0, bool)), {}
-    for name in architectures:
-        net, loss = fit(
-            *(name, kind, x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
-            seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
-        )  # fmt: skip
-        right = (predict(net, x[2 * n :]) > 0).numpy() == is_real
-        alone[name] = balanced_accuracy(right, is_real)
-        best = min(best, (loss, name, right), key=lambda found: found[0])
-    _, chosen, right = best
+    chosen, right, alone = _judged(
+        *(architectures, kind, x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
+        *(2 * n + np.arange(2 * m), np.arange(2 * m) < m),
+        seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
+    )  # fmt: skip
     return Taught(alone[chosen], chosen, alone, right[:m], right[m:])
+
+
+def _judged(
+    architectures: Sequence[str],
+    kind: Kind,
+    x: Tensor,
+    y: Tensor,
+    train: Ints,
+    valid: Ints,
+    test: Ints,
+    is_real: NDArray[np.bool_],
+    *,
+    seed: int,
+    epochs: int,
+    patience: int,
+) -> tuple[str, NDArray[np.bool_], dict[str, float]]:
+    """Trains a judge of each architecture: the one chosen, which works it judged rightly, and everybody's accuracy."""
+    found = {}
+    for name in architectures:
+        net, loss = fit(name, kind, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
+        found[name] = (loss, (predict(net, x[test]) > 0).numpy() == is_real)
+    chosen = min(found, key=lambda name: found[name][0])
+    return chosen, found[chosen][1], {name: balanced_accuracy(right, is_real) for name, (_, right) in found.items()}
 
 
 def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
@@ -228,8 +248,8 @@ def fit(
     valid: Ints,
     *,
     seed: int,
-    epochs: int = EPOCHS,
-    patience: int = PATIENCE,
+    epochs: int,
+    patience: int,
 ) -> tuple[nn.Module, float]:
     """Trains one judge (AdamW, early stopping); returns it with its lowest validation loss.
 

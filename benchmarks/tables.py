@@ -59,14 +59,14 @@ MELODY = Table(
         Row(name="ours", says="the recipe as it ships"),
         Row(
             name="mle",
-            says="maximum likelihood alone; weight decay (table melody-mle) and temperature chosen on validation",
+            says="maximum likelihood alone; dropout and weight decay (table melody-mle), temperature by validation",
             params={**MLE, "weight_decay": 0.3},
             sweep=TEMPERATURES,
         ),
         Row(
             name="frozen",
-            says="ours, but D learns no more after 400 updates, about where the policy begins to move",
-            params={"discriminator.max_updates": 400},
+            says="ours, but D learns no more after 450 updates, shortly before the policy begins to move",
+            params={"discriminator.max_updates": 450},
         ),
         Row(name="cross-entropy", says="ours, but without L_DQN: the cross-entropy alone", params={"consistency": 0.0}),
         Row(name="scratch", says="ours from scratch: no warm start", params={"schedule": [0.0, 0.05]}),
