@@ -14,7 +14,7 @@ from .runs import Settings, UsageError
 DISCRIMINATOR = "discriminator."
 """Begins the names that are the discriminator's, or its training's."""
 # `musegym train` begins with maximum likelihood, goes on with D alone, then trains both.
-WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.55, 0.05)}
+WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.4, 0.05)}
 WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 40}
 # Arguments that the command line or the task sets.
 _NOT_OFFERED = {
