@@ -15,7 +15,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, generate, make_sb3_env
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
@@ -180,6 +180,41 @@ class TestLearn:
         assert model.num_timesteps > 1, "the last round ends past the last step"
         assert model._n_updates > 0
         assert all(group["lr"] >= 0 for group in model.policy.optimizer.param_groups)
+
+    @pytest.mark.parametrize(("n_steps", "fitted"), [(None, False), (2, True)])
+    def test_values_are_fitted_to_real_episodes_only_where_targets_end_in_them(self, n_steps, fitted, monkeypatch):
+        reached = []
+
+        def errors(taken, target_taken, values, *rest):
+            last = model.q_net.value[-1].bias
+            rows = (values[0].sum(), values[-1].sum())  # an own episode, a real one
+            reached.extend(bool(torch.autograd.grad(row, last, retain_graph=True)[0].any()) for row in rows)
+            return q_errors(taken, target_taken, values, *rest)
+
+        model = agent(n_steps=n_steps)
+        q_errors = dqn.q_errors
+        monkeypatch.setattr(dqn, "q_errors", errors)
+        model.learn(10**6, callback=[callback(), Stopper(1)])
+        assert reached == [True, fitted]
+
+    def test_values_have_a_rate_and_a_norm_of_their_own(self, monkeypatch):
+        clipped = []
+        model = agent()
+        clip = torch.nn.utils.clip_grad_norm_
+
+        def spy(parameters, norm):
+            clipped.append(list(parameters))
+            return clip(clipped[-1], norm)
+
+        monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+        model.learn(10**6, callback=[callback(), Stopper(2)])
+        policy, values = model.policy.optimizer.param_groups
+        assert values["lr"] == pytest.approx(dqn.VALUE_RATE * policy["lr"])
+        everything = [*policy["params"], *values["params"]]
+        assert {id(p) for p in everything} == {id(p) for p in model.q_net.parameters()}
+        assert len(everything) == len(list(model.q_net.parameters()))
+        groups = [set(map(id, group["params"])) for group in (policy, values)]
+        assert all(group in [set(map(id, parameters)) for parameters in clipped] for group in groups), "clipped apart"
 
     def test_same_seed_same_weights(self):
         def learned(seed):

@@ -180,6 +180,20 @@ class TestPlay:
         assert (episodes.actions[:, :3] == prefix).all()
         assert len(np.unique(episodes.contents, axis=0)) > 1, "what follows is free"
 
+    def test_what_is_played_on_without_the_finished_is_what_is_built(self):
+        task = word()
+        condition = (np.arange(40) % 4 == 0)[:, None].astype(np.int64)  # few long words
+        prefix = np.array([1, 4, 0, 3, 2])
+        episodes = play(network(task), task, starts(task, 40, condition=condition), generator(), prefix=prefix)
+        assert (episodes.lengths < 5).mean() >= 0.5, "so that finished ones are dropped"
+        assert (task.condition(episodes.contents) == condition).all()
+        again = trace(task, episodes.contents)
+        for field in ("actions", "lengths", "conditions"):
+            assert np.array_equal(getattr(again, field), getattr(episodes, field)), field
+        live = np.arange(task.horizon) < episodes.lengths[:, None]
+        assert np.array_equal(again.clocks[live], episodes.clocks[live])
+        assert np.array_equal(again.masks[live], episodes.masks[live])
+
     def test_prefix_that_is_illegal_is_replaced_as_by_the_task(self):
         task = word()
         episodes = play(network(task), task, starts(task, 4), generator(), prefix=np.array([2, 2]))
