@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..envs.registry import make_task
 from ..runs import write_atomically
-from .run import RESULTS
+from . import RESULTS
 from .stats import Interval, paired_difference
+from .tables import TABLES
 
 COLUMNS = (
     "c2st",
@@ -66,8 +67,21 @@ def load(folder: Path) -> list[Result]:
         if "evaluation" in found:
             results.append(found)
     if not results:
-        raise ValueError(f"{folder} holds no results: run `musegym bench {folder.name}` first")
+        first = f": run `musegym bench {folder.name}` first" if folder.name in TABLES else ""
+        raise ValueError(f"{folder} holds no results{first}")
     return results
+
+
+def folder_of(name: str) -> Path:
+    """Returns the folder of a table's results, or a folder of result files itself; a table's name comes first.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    folder = RESULTS / name if name in TABLES else Path(name)
+    if name not in TABLES and not folder.is_dir():
+        raise ValueError(f"{name} is neither a table ({', '.join(TABLES)}) nor a folder of result files")
+    return folder
 
 
 def right_of(text: str, n: int) -> NDArray[np.bool_]:
@@ -161,12 +175,12 @@ def _floors(figures: Mapping[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table of a folder of results, or writes the page; exit code 2 where that cannot be."""
     parser = argparse.ArgumentParser(prog="musegym report", description="Shows what benchmark runs have found.")
-    parser.add_argument("table", type=Path, help="a table's name, or a folder of result files")
+    parser.add_argument("table", help=f"a table's name ({', '.join(TABLES)}), or a folder of result files")
     parser.add_argument("--against", metavar="ROW", help="adds the C2ST difference from this row, with an interval")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of printing Markdown")
     given = parser.parse_args(arguments)
     try:
-        results = load(given.table if given.table.is_dir() else RESULTS / given.table)
+        results = load(folder_of(given.table))
         text = (markdown if given.html is None else page)(results, given.against)
     except (OSError, ValueError) as error:
         print(f"musegym report: {error}", file=sys.stderr)

@@ -20,16 +20,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
 
+from . import RESULTS
 from .tables import TABLES, Row, Table
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 WORKER = (sys.executable, "-m", "musegym.benchmarks.work")
 ENOUGH, OWN = 0.97, 0.85
@@ -113,16 +113,19 @@ def beside(run: Path, suffix: str) -> Path:
 
 
 @contextlib.contextmanager
-def locked(run: Path) -> Iterator[bool]:
-    """Yields whether this process now owns a run; the lock goes with the process, however it ends."""
+def locked(run: Path) -> Iterator[IO[str] | None]:
+    """Yields the locked file of a run that is now this process's own, None where another process has it.
+
+    The lock goes with the process, however it ends, and with the children that were handed the file.
+    """
     run.parent.mkdir(parents=True, exist_ok=True)
     with beside(run, ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
+            yield None
             return
-        yield True
+        yield file
 
 
 class Queue:

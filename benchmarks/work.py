@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from ..runs import write_atomically
 from .run import ELSEWHERE, ROOT, beside, finished, locked, short
@@ -37,15 +37,22 @@ def train_command(table: Table, row: Row, seed: int, seconds: float, run: Path) 
     return command
 
 
-def train(command: Sequence[str], run: Path, seconds: float) -> None:
+def train(command: Sequence[str], run: Path, seconds: float, lock: IO[str] | None = None) -> None:
     """Trains, or goes on with, a run of ``musegym train``; SIGTERM is handed on to it, so that it saves its state.
+
+    Args:
+        command: what ``train_command`` returned.
+        run: its folder.
+        seconds: of training, all attempts together.
+        lock: the run's locked file; training shares it, for where this process is killed it goes on alone.
 
     Raises:
         RuntimeError: training failed, or was stopped.
     """
     resume = ["train", command[2], "--out", str(run), "--seconds", f"{seconds:g}", "--resume"]
     arguments = resume if (run / "config.json").exists() else command[1:]
-    process = subprocess.Popen([sys.executable, "-m", "musegym", *arguments])
+    shared = () if lock is None else (lock.fileno(),)
+    process = subprocess.Popen([sys.executable, "-m", "musegym", *arguments], pass_fds=shared)
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         del frame
@@ -133,7 +140,9 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: float) -> None:
+def work(
+    table: Table, row: Row, seed: int, result: Path, run: Path, seconds: float, lock: IO[str] | None = None
+) -> None:
     """Does one run from wherever it stands, and writes its result.
 
     Raises:
@@ -150,7 +159,7 @@ def work(table: Table, row: Row, seed: int, result: Path, run: Path, seconds: fl
     if row.method == "train":
         command = train_command(table, row, seed, seconds, run)
         try:
-            train(command, run, seconds)
+            train(command, run, seconds, lock)
         finally:
             _note(run, before)
         from ..agents import AdversarialDQN
@@ -232,12 +241,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = f"{row.name}-s{given.seed}"
     result, run = given.results / table.name / f"{name}.json", given.runs / table.name / name
     seconds = row.seconds if given.seconds is None else given.seconds
-    with locked(run) as mine:
-        if not mine:
+    with locked(run) as lock:
+        if lock is None:
             return ELSEWHERE
         if not finished(result, seconds):
             try:
-                work(table, row, given.seed, result, run, seconds)
+                work(table, row, given.seed, result, run, seconds, lock)
             except (RuntimeError, ValueError, OSError) as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 return 1

@@ -18,10 +18,10 @@ import pytest
 import toys
 from rich.console import Console
 
-from musegym.benchmarks import features, judges, run, work
+from musegym.benchmarks import RESULTS, features, judges, run, work
 from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.report import folder_of, markdown, right_of
 from musegym.benchmarks.report import main as report
-from musegym.benchmarks.report import markdown, right_of
 from musegym.benchmarks.suite import evaluate, matched_rows
 from musegym.benchmarks.tables import TABLES, Row, Table
 from musegym.envs.registry import make_task
@@ -146,6 +146,41 @@ def test_worker_killed_without_warning_goes_on_where_it_was(tmp_path: Path) -> N
     later = queue(tmp_path, "a")
     later.work(2)
     assert json.loads(job.result.read_text())["from"] >= 1
+
+
+WORKER_WHOSE_TRAINING_SLEEPS = """
+import sys
+from musegym.benchmarks import work
+sys.executable = sys.argv.pop(1)
+sys.exit(work.main())
+"""
+
+
+def test_training_that_outlives_its_worker_keeps_the_run(tmp_path: Path) -> None:
+    sleeper, note = tmp_path / "sleeper", tmp_path / "pid"
+    sleeper.write_text(f"#!/bin/sh\necho $$ > '{note}'\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    arguments = ["melody", "ours", "0", "--results", str(tmp_path / "results"), "--runs", str(tmp_path / "runs")]
+    worker = subprocess.Popen([sys.executable, "-c", WORKER_WHOSE_TRAINING_SLEEPS, str(sleeper), *arguments])
+    deadline = time.monotonic() + 60
+    while not (note.exists() and note.read_text().endswith("\n")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    worker.kill()
+    worker.wait()
+    orphan = int(note.read_text())
+    folder = tmp_path / "runs" / "melody" / "ours-s0"
+    try:
+        with run.locked(folder) as lock:
+            assert lock is None
+        assert work.main(arguments) == run.ELSEWHERE
+    finally:
+        os.kill(orphan, signal.SIGKILL)
+    free = False
+    while not free and time.monotonic() < deadline:
+        time.sleep(0.05)
+        with run.locked(folder) as lock:
+            free = lock is not None
+    assert free
 
 
 def test_damaged_result_is_a_clear_error(tmp_path: Path) -> None:
@@ -310,6 +345,26 @@ def test_report_prints_or_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFi
         assert report(wrong) == 2
     assert report([str(tmp_path), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_report_knows_tables_before_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "melody").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert folder_of("melody") == RESULTS / "melody"
+    assert folder_of("mine") == Path("mine")
+    assert report(["no-such"]) == 2
+    assert capsys.readouterr().err == (
+        f"musegym report: no-such is neither a table ({', '.join(TABLES)}) nor a folder of result files\n"
+    )
+
+
+def test_report_needs_no_queue() -> None:
+    """Windows has no fcntl, which the queue's locks need."""
+    code = "import sys, musegym.benchmarks.report; sys.exit('musegym.benchmarks.run' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_paired_differences_stand_in_the_table() -> None:
