@@ -186,7 +186,8 @@ def generate(
         typer.Option("--set", metavar="NAME=VALUE", help="What starts are drawn by, such as style=minor."),
     ] = None,
     prefix: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Continue this work, a .npy file that `generate` wrote.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Continue this work, a .npy file that `generate` or `play` wrote."),
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="How many decisions of --prefix to keep.")] = None,
 ) -> None:

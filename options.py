@@ -86,19 +86,24 @@ def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
 
 def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
     """Returns the first ``keep`` decisions of a work that ``musegym generate`` wrote, and its condition int [C]."""
+    from .agents.episodes import trace
+
     try:
         with file.open("rb") as stream:
             content = read_array(stream, allow_pickle=False)
         if not task.content_space.contains(content):
             raise ValueError("of another kind")
-        decisions = task.demonstrations(content[None])[0]
+        work = trace(task, content[None])
     except OSError as error:
         raise UsageError(f"--prefix {file}: {error.strerror}") from None
     except ValueError:
         raise UsageError(
-            f"--prefix {file} is no work of this model's task: name a .npy file of `musegym generate`"
+            f"--prefix {file} is no finished work of this model's task: "
+            "name a .npy file of `musegym generate` or `musegym play`"
         ) from None
-    return decisions[:keep], task.condition(content[None])[0]
+    if keep >= (length := int(work.lengths[0])):
+        raise UsageError(f"--keep {keep}: the work has {length} decisions; keep fewer")
+    return work.actions[0, :keep].astype(np.int64), task.condition(content[None])[0]
 
 
 def read_corpus(task: Task[Any]) -> Array:

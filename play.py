@@ -12,6 +12,7 @@ import numpy as np
 from .envs.media.audio import Sound
 from .envs.registry import make_task
 from .envs.task import Array, Task
+from .runs import export
 from .stage import CHIPS, FRAME_SECONDS, Stage
 
 PAUSE = 3.0  # seconds that a finished work stays before the agent starts the next one
@@ -88,7 +89,7 @@ class Saver:
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
         try:
-            paths = self._task.medium.export(content, self._folder / f"{self._name}-{number}")
+            paths = export(self._task, content, self._folder / f"{self._name}-{number}")
         except OSError as error:
             return f"not saved: {error.strerror}"
         return "saved " + ", ".join(path.name for path in paths)

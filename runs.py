@@ -114,11 +114,7 @@ class Run:
             UsageError: the folder holds something already, or cannot be made.
         """
         self.refuse_if_taken()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._config, json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
-        except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
+        self.amend(settings)
 
     def settings(self) -> Settings:
         """Reads ``config.json``.
@@ -134,8 +130,16 @@ class Run:
             raise UsageError(f"{self._config} is damaged; train again with another --out") from None
 
     def amend(self, settings: Settings) -> None:
-        """Replaces ``config.json``, when a resumed run gets another budget."""
-        write_atomically(self._config, json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
+        """Replaces ``config.json``, when a resumed run gets another budget.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._config, json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
+        except OSError as error:
+            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
 
     def save_checkpoint(self, save: Callable[[Path], None], seconds: float) -> None:
         """Replaces the checkpoint; a kill at any moment leaves the old one or the new one, complete.
@@ -213,6 +217,15 @@ def write_atomically(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def export(task: Task[Any], content: Array, path: Path) -> list[Path]:
+    """Writes a content in its medium's formats and as an array; the files, returned, are ``path`` plus suffixes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = path.with_name(f"{path.name}.npy")
+    paths = task.medium.export(content, path)
+    np.save(array, content)
+    return [*paths, array]
+
+
 def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> list[Path]:
     """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
 
@@ -230,9 +243,7 @@ def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     paths = list[Path]()
     for i, content in enumerate(contents):
-        array = folder / f"{stem}-{i:03d}.npy"
-        np.save(array, content)
-        paths += [array, *task.medium.export(content, array.with_suffix(""))]
+        paths += export(task, content, folder / f"{stem}-{i:03d}")
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
     text.write_text("\n".join(texts), encoding="utf-8")

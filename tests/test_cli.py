@@ -11,6 +11,7 @@ import toys
 
 import musegym
 from musegym import cli, options
+from musegym.agents.episodes import trace
 from musegym.envs import make_task
 from musegym.envs.melody import METRES, MODES, MelodyTask
 from musegym.runs import Run
@@ -206,6 +207,11 @@ def test_generate_continues_a_work(call, trained, tmp_path):
     old, new = words("a")[longest], np.stack(words("b"))
     assert (task.condition(new) == task.condition(old[None])).all()
     assert (task.demonstrations(new)[:, :2] == task.demonstrations(old[None])[0, :2]).all()
+    length = int(trace(task, old[None]).lengths[0])
+    for keep in (length, length + 5):  # nothing would be left to decide: copies
+        result = call("generate", trained, "--prefix", given, "--keep", keep, "--out", tmp_path / "c")
+        refused(result, f"--keep {keep}: the work has {length} decisions; keep fewer")
+    assert not (tmp_path / "c").exists()
     odd = tmp_path / "odd.npy"
     refused(call(*again, "--prefix", odd), "odd.npy", "No such file")
     for content in (np.zeros(3, np.int8), np.full_like(old, 99), np.array([None])):

@@ -193,13 +193,12 @@ def a_song():
 def test_a_person_builds_saves_and_quits(dummy, script, tmp_path):
     seen = script(*["space"] * 4, "s", "backspace", "q")
     assert play("musegym/Melody-v0", seed=0, folder=tmp_path, task=Songs(), max_seconds=20) == []
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"Melody-v0-1.{suffix}" for suffix in ("abc", "mid", "png", "wav")
-    ]
+    suffixes = ("mid", "wav", "png", "abc", "npy")
+    assert {path.name for path in tmp_path.iterdir()} == {f"Melody-v0-1.{suffix}" for suffix in suffixes}
     heads = [head for head, _ in seen]
     assert heads[4:7] == [
         "choice 5 of at most 72",
-        "choice 5 of at most 72   ·   saved Melody-v0-1.mid, Melody-v0-1.wav, Melody-v0-1.png, Melody-v0-1.abc",
+        "choice 5 of at most 72   ·   saved " + ", ".join(f"Melody-v0-1.{suffix}" for suffix in suffixes),
         "choice 4 of at most 72",
     ]
     assert all((before != after).any() for (_, before), (_, after) in itertools.pairwise(seen[:4]))
@@ -219,7 +218,8 @@ def test_an_agent_is_watched_and_its_work_saved_twice(dummy, script, tmp_path, m
     works = play("musegym/Melody-v0", object(), seed=5, folder=tmp_path, task=Songs(), max_seconds=20)
     assert len(works) == 1
     assert (works[0] == content).all()
-    assert len(list(tmp_path.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == 10
+    assert (np.load(tmp_path / "Melody-v0-2.npy") == content).all()
     assert [head for head, _ in seen[: 2 * notes]] == [f"choice {step}" for step in range(1, 2 * notes + 1)]
     again = agent(monkeypatch, content)
     script("q")

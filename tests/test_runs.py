@@ -70,6 +70,24 @@ def test_the_lock_goes_with_its_process(run):
         pass
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no flock on Windows")
+def test_of_two_fresh_runs_in_one_folder_one_is_refused(tmp_path):
+    first, second = (Run(tmp_path / "new") for _ in range(2))
+    second.refuse_if_taken()  # both have looked before either made the folder
+    with first.locked():
+        with pytest.raises(UsageError, match="another process trains"), second.locked():
+            pass
+        first.create(SETTINGS)
+    with second.locked(), pytest.raises(UsageError, match="not empty"):
+        second.create(SETTINGS)
+
+
+def test_settings_that_cannot_be_written_are_one_line(tmp_path):
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(UsageError, match=f"cannot write to {tmp_path}: "):
+        Run(tmp_path).amend(SETTINGS)
+
+
 def test_a_lock_alone_does_not_take_a_folder(tmp_path):
     run = Run(tmp_path / "new")
     with run.locked():
