@@ -42,7 +42,7 @@ def test_trains_the_discriminator_that_rewards(name, kind):
     model, co = algorithm(name, env), callback()
     model.learn(400, callback=co)
     d = co.trainer.discriminator
-    assert d.updates > 5
+    assert d.updates >= 5
     scorers = env.get_attr("discriminator") if kind == "native" else [e.unwrapped.discriminator for e in env.envs]
     assert all(scorer is d for scorer in scorers)
     returns = [info["r"] for info in model.ep_info_buffer]

@@ -323,3 +323,9 @@ def test_starts_follow_the_style():
     assert {tuple(row) for row in first[:, :2]} == {wanted}
     assert len(np.unique(options.first_conditions(free, 20, seed=0)[:, :2], axis=0)) > 1
     assert options.first_conditions(make_task("toy/Bits-v0"), 20, seed=0) is None
+
+
+def test_the_model_that_ships_writes_melodies(call, tmp_path):
+    code, _, err = call("generate", "--pretrained", "musegym/Melody-v0", "--num", "2", "--out", str(tmp_path / "new"))
+    assert (code, err) == (0, "")
+    assert len(list((tmp_path / "new").glob("*.mid"))) == 2

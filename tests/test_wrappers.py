@@ -50,7 +50,7 @@ def test_scalar():
     assert env.unwrapped.discriminator is trainer.discriminator is env.trainer.discriminator
     play(env, 300)
     assert {len(contents) for contents in trainer.told} == {8}
-    assert trainer.discriminator.updates == 2 * len(trainer.told) >= 10  # two updates for each batch
+    assert trainer.discriminator.updates == len(trainer.told) >= 5  # an update for each batch
 
 
 def test_scalar_hears_every_content_once_and_in_order():
