@@ -183,12 +183,12 @@ class AdversarialDQN(SavedAlgorithm):
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
-        # The low first beta suits an objective that moves; see docs/algorithm.md.
         policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
         groups: list[dict[str, Any]] = [
             {"params": policy},
             {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE},
         ]
+        # The low first beta suits an objective that moves; see docs/algorithm.md.
         self.policy.optimizer = torch.optim.AdamW(
             groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
         )

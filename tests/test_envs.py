@@ -204,14 +204,8 @@ def test_the_window_is_a_real_one():
     assert told.splitlines()[-1] == f"x11 WordTask {(8 * toys.LONGEST, 8)}"
 
 
-@pytest.mark.parametrize("driver", ["nonexistent", None])
-def test_no_display_is_one_clear_line(monkeypatch, driver):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
-        monkeypatch.delenv(name, raising=False)
-    if driver:
-        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
-    elif not sys.platform.startswith("linux"):
-        pytest.skip("only on Linux a missing DISPLAY means that there is no display")
+@pytest.mark.usefixtures("no_display")
+def test_no_display_is_one_clear_line():
     with pytest.raises(RuntimeError, match=r"no display .*rgb_array") as caught:
         word(render_mode="human")
     assert "\n" not in str(caught.value)

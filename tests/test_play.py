@@ -250,14 +250,8 @@ def test_no_sound_device_is_a_line_of_log(dummy, script, monkeypatch, caplog):
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["no sound"]
 
 
-@pytest.mark.parametrize("driver", ["nonsense", None])
-def test_no_display_is_one_clear_line(monkeypatch, driver):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
-        monkeypatch.delenv(name, raising=False)
-    if driver:
-        monkeypatch.setenv("SDL_VIDEODRIVER", driver)
-    elif not sys.platform.startswith("linux"):
-        pytest.skip("only on Linux a missing DISPLAY means that there is no display")
+@pytest.mark.usefixtures("no_display")
+def test_no_display_is_one_clear_line():
     with pytest.raises(RunError, match=r"no display .* play needs a desktop") as caught:
         play("musegym/Melody-v0", task=Songs())
     assert "\n" not in str(caught.value)

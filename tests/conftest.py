@@ -1,0 +1,16 @@
+"""Fixtures that several test files share."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture(params=["nonsense", None])
+def no_display(request, monkeypatch):
+    """A machine without a display, or whose named driver does not exist."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    if request.param:
+        monkeypatch.setenv("SDL_VIDEODRIVER", request.param)
+    elif not sys.platform.startswith("linux"):
+        pytest.skip("only on Linux a missing DISPLAY means that there is no display")
