@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from ..envs.registry import make_task
 from ..runs import write_atomically
 from . import RESULTS
-from .stats import Interval, paired_difference
+from .stats import Interval, paired_difference, unpacked
 from .tables import TABLES
 
 COLUMNS = (
     "c2st",
+    "c2st_taught",
     "frechet",
     "nll_test",
     "precision",
@@ -31,6 +32,8 @@ COLUMNS = (
     "novel",
     "longest_copy",
 )
+JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "C2ST", "taught": "taught C2ST"}
+"""Keys of results that hold judgements, and what they are called."""
 DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2}
 Result = dict[str, Any]
 PAGE = """<!DOCTYPE html>
@@ -84,15 +87,23 @@ def folder_of(name: str) -> Path:
     return folder
 
 
-def right_of(text: str, n: int) -> NDArray[np.bool_]:
-    """Reads what ``work.packed`` wrote: whether the judges were right about each of n works."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:n].astype(bool)
+def figures_of(found: Result) -> Mapping[str, Any]:
+    """Returns what a result says under the names of ``COLUMNS``."""
+    figures: dict[str, Any] = found["evaluation"]
+    return figures | {"c2st_taught": found["taught"]["accuracy"] if "taught" in found else None}
 
 
-def difference(ours: Sequence[Result], theirs: Sequence[Result]) -> Interval:
+def difference(
+    ours: Sequence[Result], theirs: Sequence[Result], judges: Literal["judged", "taught"] = "judged"
+) -> Interval:
     """C2ST of one row minus another's on the same works, with a paired bootstrap over groups (tunes).
 
     How often judges are right about real work i and its generated partner is averaged over the seeds of each row first.
+
+    Args:
+        ours: the results of one row, a seed each.
+        theirs: those of the other.
+        judges: whose judgements: those that learned from held-out works, or those that the train split taught.
 
     Raises:
         ValueError: a row was not judged, or on different works.
@@ -101,10 +112,11 @@ def difference(ours: Sequence[Result], theirs: Sequence[Result]) -> Interval:
     def judged(results: Sequence[Result]) -> NDArray[np.float64]:
         rows = []
         for found in results:
-            if not found.get("judged"):
+            said = found.get(judges)
+            if not said:
                 raise ValueError(f"{found['row']} has no judgements to compare")
             n = int(found["evaluation"]["judged"])
-            rows.append((right_of(found["judged"]["real"], n) * 1.0 + right_of(found["judged"]["fake"], n)) / 2)
+            rows.append((unpacked(said["real"], n) * 1.0 + unpacked(said["fake"], n)) / 2)
         mean: NDArray[np.float64] = np.mean(rows, 0)
         return mean
 
@@ -118,22 +130,23 @@ def cells(results: Sequence[Result], against: str | None = None) -> list[list[st
 
     Args:
         results: as ``load`` reads them.
-        against: a row; a last column then holds the C2ST difference from it with a 95% interval.
+        against: a row; last columns then hold the differences of both C2STs from it with 95% intervals.
     """
     rows: dict[str, list[Result]] = {}
     for found in results:
         rows.setdefault(found["row"], []).append(found)
     if against is not None and against not in rows:
         raise ValueError(f"there is no row {against!r}; there are: {', '.join(rows)}")
-    names = [name for name in COLUMNS if any(found["evaluation"].get(name) is not None for found in results)]
-    head = ["method", "seeds", "seconds", *names] + ([f"C2ST minus {against}'s"] if against else [])
+    names = [name for name in COLUMNS if any(figures_of(found).get(name) is not None for found in results)]
+    compared = [key for key in JUDGES if against and all(found.get(key) for found in results)]
+    head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}'s" for key in compared)]
     lines = [head]
     for name, group in rows.items():
         line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
         line[0] += " (partial)" if any(found["partial"] for found in group) else ""
-        line += [_cell([found["evaluation"].get(key) for found in group], DIGITS.get(key, 3)) for key in names]
+        line += [_cell([figures_of(found).get(key) for found in group], DIGITS.get(key, 3)) for key in names]
         if against is not None:
-            line.append("" if name == against else str(difference(group, rows[against])))
+            line += ["" if name == against else str(difference(group, rows[against], key)) for key in compared]
         lines.append(line)
     return lines
 

@@ -60,6 +60,11 @@ class Job:
         return self.run.name
 
     @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return finished(self.result, self.seconds, self.row.taught)
+
+    @property
     def log(self) -> Path:
         """Where the process writes what it would have printed."""
         return beside(self.run, ".log")
@@ -85,17 +90,18 @@ def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, second
     return jobs
 
 
-def finished(path: Path, seconds: float | None = None) -> bool:
+def finished(path: Path, seconds: float | None = None, taught: bool = False) -> bool:
     """Whether a result file is there and whole; files are replaced atomically, so a damaged one is somebody's edit.
 
     Args:
         path: the file.
         seconds: of training asked for; a partial result of less is not finished.
+        taught: whether one that taught judges have not seen is unfinished.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         enough = seconds is None or not found.get("partial") or not short(found, seconds)
-        return "evaluation" in found and enough
+        return "evaluation" in found and enough and ("taught" in found or not taught)
     except FileNotFoundError:
         return False
     except (ValueError, TypeError) as error:
@@ -146,7 +152,7 @@ class Queue:
         self.command, self.worker = list(command), list(worker)
         self.stopped = 0
         for job in jobs:
-            if finished(job.result, job.seconds):
+            if job.finished:
                 job.state = "done"
 
     def work(self, processes: int) -> int:
@@ -196,7 +202,7 @@ class Queue:
         job.process = None
         if code == ELSEWHERE:
             self._set(job, "elsewhere", note="another process works on it")
-        elif finished(job.result, job.seconds):
+        elif job.finished:
             self._set(job, "done")
         elif self.stopped:
             self._set(job, "stopped", note="goes on when the queue is started again")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..envs.task import Floats, Ints
+from ..envs.task import Bools, Floats, Ints
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,16 @@ def paired_difference(
         raise ValueError(f"a paired bootstrap needs equal lengths; got {len(a)}, {len(b)} and {len(groups)} groups")
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
     return mean_by_group(difference, groups, rng, resamples=resamples, confidence=confidence)
+
+
+def packed(right: Bools) -> str:
+    """Writes bool [n] as hexadecimal, first work in the highest bit: which works judges were right about."""
+    return bytes(np.packbits(right)).hex()
+
+
+def unpacked(text: str, n: int) -> Bools:
+    """Reads what ``packed`` wrote of n works, bool [n]."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:n].astype(bool)
 
 
 def _per_group(values: Floats, groups: Ints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -38,6 +38,8 @@ class Row:
     split: Literal["validation", "test"] = "test"
     """What the final figures are of: "validation" for rows that choose a setting."""
     judge_seeds: int = 5
+    taught: bool = True
+    """Whether judges taught by the train split are asked too, for a minute or two: ``taught.judge``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,7 @@ MELODY_MLE = Table(
             seeds=(0,),
             split="validation",
             judge_seeds=1,
+            taught=False,
         )
         for dropout in (0.2, 0.3)
         for decay in (0.01, 0.1, 0.3)

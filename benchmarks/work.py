@@ -17,11 +17,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..runs import write_atomically
 from .run import ELSEWHERE, ROOT, beside, finished, locked, short
 from .tables import TABLES, Row, Table
+
+if TYPE_CHECKING:
+    from .suite import Sampler
 
 POINTS = 200
 """Lines of metrics.jsonl that a result keeps, evenly spread."""
@@ -143,75 +146,90 @@ def _cpu() -> str:
 def work(
     table: Table, row: Row, seed: int, result: Path, run: Path, seconds: float, lock: IO[str] | None = None
 ) -> None:
-    """Does one run from wherever it stands, and writes its result.
+    """Does one run from wherever it stands, and writes its result: first what is measured, then what taught judges say.
 
     Raises:
         RuntimeError: training failed, or was stopped.
     """
+    from . import taught
+    from .stats import packed
+    from .suite import AgentSampler, measure, sweep_temperature
+
+    kept = finished(result, seconds) and (row.method == "random" or run.exists())  # else it is of a model that is gone
+    sampler, command = trained(table, row, seed, run, seconds, lock)
+    if kept:
+        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    else:
+        found = {
+            "table": table.name,
+            "row": row.name,
+            "says": row.says,
+            "env_id": table.env_id,
+            "method": row.algorithm or row.method,
+            "command": [part.replace(str(run), f"runs/{table.name}/{run.name}") for part in command],
+            "seed": seed,
+            "seconds_asked": row.seconds,
+        }
+    if row.sweep:
+        assert isinstance(sampler, AgentSampler)
+        if "temperature" not in found:
+            found["temperature"], found["sweep_on_validation"] = sweep_temperature(sampler.model, row.sweep, seed=seed)
+        sampler.temperature = found["temperature"]
+    if "evaluation" not in found:
+        evaluation, judged = measure(sampler, split=row.split, seeds=row.judge_seeds, seed=seed)
+        lines = history(run)
+        found |= {
+            "seconds": seconds_trained(run, lines),
+            "steps": lines[-1].get("steps") if lines else 0,
+            **spent(run),
+            **provenance(),
+            "evaluation": evaluation,
+            "judged": judged and {"real": packed(judged.correct_real), "fake": packed(judged.correct_fake)},
+            "history": thinned(lines),
+        }
+        found["partial"] = row.method != "random" and short(found, row.seconds)
+        _write(result, found)
+    if row.taught and "taught" not in found:
+        found["taught"] = taught.judge(sampler, row.split, seed) | {"commit": provenance()["commit"]}
+        _write(result, found)
+
+
+def trained(
+    table: Table, row: Row, seed: int, run: Path, seconds: float, lock: IO[str] | None = None
+) -> tuple[Sampler, list[str]]:
+    """Trains a row from wherever it stands; returns what can be measured, and the command that does it from the start.
+
+    Raises:
+        RuntimeError: training failed, or was stopped.
+    """
+    from ..agents import AdversarialDQN
     from ..envs.registry import make_task
     from .baselines import RandomPolicy, train_sb3
-    from .suite import AgentSampler, measure, sweep_temperature
+    from .suite import AgentSampler
 
     before = spent(run)
     before["cpu_seconds"] -= _cpu_seconds()  # what this process used until now was for something else
     command = ["python", "-m", "musegym.benchmarks.run", table.name, "--only", row.name]
-    model: Any
     if row.method == "train":
         command = train_command(table, row, seed, seconds, run)
         try:
             train(command, run, seconds, lock)
         finally:
             _note(run, before)
-        from ..agents import AdversarialDQN
+        return AgentSampler(AdversarialDQN.load(str(run / "model.zip"))), command
+    if row.method == "random":
+        return RandomPolicy(make_task(table.env_id, **row.env)), command
+    assert row.algorithm
+    learned = train_sb3(
+        row.algorithm, table.env_id, seconds, seed, run, num_envs=row.num_envs, params=row.params, env=row.env
+    )
+    _note(run, before)
+    return learned, command
 
-        model = AdversarialDQN.load(str(run / "model.zip"))
-    elif row.method == "random":
-        model = RandomPolicy(make_task(table.env_id, **row.env))
-    else:
-        assert row.algorithm
-        model = train_sb3(
-            row.algorithm, table.env_id, seconds, seed, run, num_envs=row.num_envs, params=row.params, env=row.env
-        )
-        _note(run, before)
 
-    chosen: dict[str, Any] = {}
-    if row.sweep:
-        temperature, tried = sweep_temperature(model, row.sweep, seed=seed)
-        chosen = {"temperature": temperature, "sweep_on_validation": tried}
-        model = AgentSampler(model, temperature)
-    evaluation, judged = measure(model, split=row.split, seeds=row.judge_seeds, seed=seed)
-    lines = history(run)
-    trained = seconds_trained(run, lines)
-    found = {
-        "table": table.name,
-        "row": row.name,
-        "says": row.says,
-        "env_id": table.env_id,
-        "method": row.algorithm or row.method,
-        "command": [part.replace(str(run), f"runs/{table.name}/{run.name}") for part in command],
-        "seed": seed,
-        "seconds_asked": row.seconds,
-        "seconds": trained,
-        "steps": lines[-1].get("steps") if lines else 0,
-        **spent(run),
-        **provenance(),
-        **chosen,
-        "evaluation": evaluation,
-        "judged": None
-        if judged is None
-        else {"real": packed(judged.correct_real), "fake": packed(judged.correct_fake)},
-        "history": thinned(lines),
-    }
-    found["partial"] = row.method != "random" and short(found, row.seconds)
+def _write(result: Path, found: dict[str, Any]) -> None:
     result.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(result, json.dumps(found, indent=1, allow_nan=False) + "\n")
-
-
-def packed(right: Any) -> str:
-    """Writes bool [n] as hexadecimal, first work in the highest bit: which works the judges were right about."""
-    import numpy as np
-
-    return bytes(np.packbits(right)).hex()
 
 
 def _note(run: Path, before: dict[str, float]) -> None:
@@ -244,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with locked(run) as lock:
         if lock is None:
             return ELSEWHERE
-        if not finished(result, seconds):
+        if not finished(result, seconds, row.taught):
             try:
                 work(table, row, given.seed, result, run, seconds, lock)
             except (RuntimeError, ValueError, OSError) as error:

@@ -20,8 +20,9 @@ from rich.console import Console
 
 from musegym.benchmarks import RESULTS, features, judges, run, work
 from musegym.benchmarks.baselines import RandomPolicy
-from musegym.benchmarks.report import folder_of, markdown, right_of
+from musegym.benchmarks.report import folder_of, markdown
 from musegym.benchmarks.report import main as report
+from musegym.benchmarks.stats import unpacked
 from musegym.benchmarks.suite import evaluate, matched_rows
 from musegym.benchmarks.tables import TABLES, Row, Table
 from musegym.envs.registry import make_task
@@ -30,8 +31,8 @@ TABLE = Table(
     name="toy",
     env_id="none",
     rows=(
-        Row(name="a", says="", seeds=(0, 1)),
-        Row(name="b", says="", seeds=(0,)),
+        Row(name="a", says="", seeds=(0, 1), taught=False),
+        Row(name="b", says="", seeds=(0,), taught=False),
     ),
 )
 WORKER = """
@@ -227,6 +228,7 @@ def test_history_survives_a_torn_line_and_is_thinned(tmp_path: Path) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Judges and features in no time."""
     monkeypatch.setattr(judges, "EPOCHS", 1)
+    monkeypatch.setattr(judges, "TAUGHT_EPOCHS", 1)
     net = features.FeatureNet
     monkeypatch.setattr(features, "FeatureNet", lambda train, kind, folder: net(train, kind, folder=folder, updates=5))
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
@@ -240,15 +242,25 @@ def test_random_row_ends_in_a_result_file(quick: None, tmp_path: Path) -> None:
     result = tmp_path / "results" / "toy" / "random-s0.json"
     work.work(table, table.rows[0], 0, result, folder, 0.0)
     found = json.loads(result.read_text())
-    assert run.finished(result)
+    assert run.finished(result, taught=True)
     wanted = {"command", "commit", "dirty", "seconds", "cpu_seconds", "cores", "cpu", "seed", "history", "partial"}
     assert wanted <= found.keys()
     assert found["partial"] is False
     figures = found["evaluation"]
     task = make_task(table.env_id)
     assert figures["validity"] == figures["validity_real"] == 1.0
-    assert figures["judged"] == len(task.corpus("test")) == len(right_of(found["judged"]["real"], figures["judged"]))
+    assert figures["judged"] == len(task.corpus("test")) == len(unpacked(found["judged"]["real"], figures["judged"]))
     assert "random" in markdown([found])
+    # What was measured stays, and what is missing is added.
+    del found["taught"]
+    result.write_text(json.dumps(found))
+    assert run.finished(result)
+    assert not run.finished(result, taught=True)
+    work.work(table, table.rows[0], 0, result, folder, 0.0)
+    again = json.loads(result.read_text())
+    assert again["time"] == found["time"]
+    assert len(unpacked(again["taught"]["fake"], figures["judged"])) == again["taught"]["works_a_side"]
+    assert f"{again['taught']['accuracy']:.3f}" in markdown([again])
 
 
 def test_evaluation_has_the_promised_keys_and_honest_gaps(quick: None) -> None:
@@ -420,9 +432,12 @@ def test_trained_row_ends_in_a_result_file(quick: None, tmp_path: Path, monkeypa
     assert [tried["temperature"] for tried in found["sweep_on_validation"]] == [0.5, 1.0]
     figures = found["evaluation"]
     assert 0 < figures["nll_test"] < 50
-    assert len(right_of(found["judged"]["fake"], figures["judged"])) == figures["judged"]
+    assert len(unpacked(found["judged"]["fake"], figures["judged"])) == figures["judged"]
     text = markdown([found, {**found, "row": "other"}], against="other")
-    assert "0.000 [0.000, 0.000]" in text
+    assert text.count("0.000 [0.000, 0.000]") == 2
+    assert {"C2ST minus other's", "taught C2ST minus other's"} <= {
+        cell.strip() for cell in text.splitlines()[0].split("|")
+    }
 
 
 def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
