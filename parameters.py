@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from .agents.sb3 import task_of
 from .discriminators import Architecture, DiscriminatorTrainer, make_discriminator
 from .discriminators import Settings as Learning
 from .runs import Settings, UsageError
@@ -62,13 +63,17 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     Raises:
         UsageError: hyperparameters or environment arguments are impossible.
     """
-    given = (WARM_START_SECONDS if settings.steps is None else WARM_START_STEPS) | check(settings.params)
+    given = check(settings.params)
     theirs = {
         name.removeprefix(DISCRIMINATOR): given.pop(name) for name in list(given) if name.startswith(DISCRIMINATOR)
     }
     names = _of_trainer()
     try:
         env = make_sb3_env(settings.id, settings.num_envs, settings.seed, discriminator="none", **settings.env_kwargs)
+        warm_start = WARM_START_SECONDS if settings.steps is None else WARM_START_STEPS
+        if not task_of(env).has_demonstrations:
+            warm_start = {name: value for name, value in warm_start.items() if name != "warm_start"}
+        given = warm_start | given
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
         options = {name: value for name, value in theirs.items() if name not in names}
         discriminator = make_discriminator(model.task, seed=settings.seed, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -18,7 +17,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import log_ratio_generator_loss, reward
 from ..envs.task import Array, Ints
-from .episodes import EpisodeBuffer, Episodes, LikeLengths, play, trace
+from .demonstrations import Demonstrations
+from .episodes import EpisodeBuffer, Episodes, play, trace
 from .losses import q_errors
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
@@ -67,7 +67,7 @@ class AdversarialDQN(SavedAlgorithm):
         temperature: tau; the reward is divided by it.
         alpha: Munchausen weight.
         n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
-        demonstrations: real episodes in a batch.
+        demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
         replayed: past episodes in a batch.
         consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
@@ -160,19 +160,21 @@ class AdversarialDQN(SavedAlgorithm):
         self.arguments = arguments
         self.temperature, self.alpha = temperature, alpha
         self.n_steps = self.task.horizon if n_steps is None else n_steps
-        self.demonstrations, self.replayed = demonstrations, replayed
+        self.real = Demonstrations(self.task)
+        self.demonstrations, self.replayed = demonstrations if self.real else 0, replayed
         self.consistency, self.cross_entropy = consistency, cross_entropy
         self.target_update_interval = target_update_interval
         self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
         self.lead, self.schedule = lead, schedule
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.discriminator = discriminator
+        if self.warm_start and not self.real:
+            raise ValueError(f"{type(self.task).__name__} has no demonstrations to imitate: leave warm_start at 0")
         self.budget: Callable[[], float] | None = None
         """Returns the share of the budget spent, 0..1, where time and not steps ends the run."""
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
-        self.batches = LikeLengths()
         if _init_setup_model:
             self._setup_model()
 
@@ -206,17 +208,6 @@ class AdversarialDQN(SavedAlgorithm):
     def q_net(self) -> RecurrentQ:
         """The Q-network."""
         return self.policy.q_net
-
-    @functools.cached_property
-    def real(self) -> Episodes:
-        """The episodes that build the training works: demonstrations."""
-        return trace(self.task, self.task.corpus("train"))
-
-    @functools.cached_property
-    def held_out(self) -> Episodes:
-        """The episodes that build some validation works, always the same."""
-        works = self.task.corpus("validation")
-        return trace(self.task, works[np.random.default_rng(0).permutation(len(works))[:EVALUATED]])
 
     # Learning
 
@@ -286,23 +277,28 @@ class AdversarialDQN(SavedAlgorithm):
         both.model = self
         return both
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shares of the budget for warm start and lead: ``schedule``, but no warm start without demonstrations."""
+        return self.schedule if self.real else (0.0, self.schedule[1])
+
     def _warming_up(self) -> bool:
         if self.budget is not None:
-            return self.budget() < self.schedule[0]
+            return self.budget() < self.shares[0]
         return self.warm_updates < self.warm_start
 
     @property
     def leading(self) -> bool:
         """Whether only D learns for now."""
         if self.budget is not None:
-            return self.budget() < sum(self.schedule)
+            return self.budget() < sum(self.shares)
         return self.lead_rounds < self.lead
 
     def _imitate(self) -> None:
         """Takes a step of maximum likelihood."""
-        spent = self.budget() / self.schedule[0] if self.budget is not None else self.warm_updates / self.warm_start
+        spent = self.budget() / self.shares[0] if self.budget is not None else self.warm_updates / self.warm_start
         rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
-        batch = self.real.take(self.batches.next(self.real.lengths, self.batch_size, self.rng))
+        batch = self.real.like_lengths(self.batch_size, self.rng)
         self.q_net.train()
         _, taken, live = batch.evaluate(self.q_net, self.device)
         self._step(self.imitator, -taken.sum() / live.sum(), rate)
@@ -329,7 +325,7 @@ class AdversarialDQN(SavedAlgorithm):
         if self.budget is None:
             self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
         else:
-            self._current_progress_remaining = (1 - self.budget()) / max(1e-9, 1 - sum(self.schedule))
+            self._current_progress_remaining = (1 - self.budget()) / max(1e-9, 1 - sum(self.shares))
         return RolloutReturn(int(self.fresh.lengths.sum()), len(self.fresh), going)
 
     def train(self, gradient_steps: int, batch_size: int = 0) -> None:
@@ -341,9 +337,9 @@ class AdversarialDQN(SavedAlgorithm):
         """
         del batch_size
         for _ in range(gradient_steps):
-            real = self.real.take(self.rng.integers(len(self.real), size=self.demonstrations))
+            real = [self.real.sample(self.demonstrations, self.rng)] if self.demonstrations else []
             past = [self.episodes.sample(self.replayed, self.rng)] if self.replayed else []
-            batch = Episodes.join([self.fresh, *past, real])
+            batch = Episodes.join([self.fresh, *past, *real])
             rewards = self.rewards(batch.contents, batch.conditions)
             # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
             self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
@@ -352,18 +348,18 @@ class AdversarialDQN(SavedAlgorithm):
                 target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
             steps, taken, live = batch.evaluate(self.q_net, self.device)
             # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
-            fitted = torch.arange(len(batch), device=self.device) < len(batch) - len(real)
+            fitted = torch.arange(len(batch), device=self.device) < len(batch) - self.demonstrations
             fitted |= self.n_steps < self.task.horizon  # there, targets end in it, on real episodes too
             values = torch.where(fitted[:, None], steps.values, steps.values.detach())
             scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
             errors = q_errors(taken, target_taken, values, target.values, scaled, live, self.n_steps, self.alpha)
             dqn_loss = errors.square().sum() / live.sum()
             loss = self.consistency * dqn_loss
-            if self.cross_entropy and self.demonstrations:
+            if self.cross_entropy and real:
                 self.q_net.train()
-                _, imitated, decisions = real.evaluate(self.q_net, self.device)
+                _, imitated, decisions = real[0].evaluate(self.q_net, self.device)
                 loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
-                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
+                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / self.demonstrations)
             left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
             ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
@@ -409,7 +405,8 @@ class AdversarialDQN(SavedAlgorithm):
 
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
-        self.logger.record("validation/nll", -float(self._log_prob(self.held_out).mean()))
+        if self.real:
+            self.logger.record("validation/nll", -float(self._log_prob(self.real.held_out).mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")

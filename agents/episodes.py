@@ -273,18 +273,3 @@ class EpisodeBuffer:
         """Continues from a ``state_dict``."""
         self._episodes = Episodes.from_state_dict(state["episodes"]) if state["episodes"] else None
         self._next = int(state["next"])
-
-
-class LikeLengths:
-    """Deals batches of real episodes of about one length, drawn with replacement, which saves padding."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Ints] = []
-
-    def next(self, lengths: Ints, batch_size: int, rng: np.random.Generator) -> Ints:
-        """Returns the rows of a batch, of episodes with such lengths."""
-        if not self.waiting:
-            rows = rng.integers(len(lengths), size=4 * batch_size)
-            rows = rows[np.argsort(lengths[rows], kind="stable")]
-            self.waiting = list(rng.permutation(rows.reshape(4, -1)))
-        return self.waiting.pop()

@@ -14,7 +14,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
-from .episodes import EpisodeBuffer, LikeLengths
+from .demonstrations import Demonstrations
+from .episodes import EpisodeBuffer, Episodes
 from .policies import BoltzmannPolicy
 from .sb3 import TaskVecEnv, make_sb3_env
 
@@ -37,7 +38,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     task: Task[Any]
     imitator: torch.optim.Optimizer
     episodes: EpisodeBuffer
-    batches: LikeLengths
+    real: Demonstrations
     rng: np.random.Generator
     generator: torch.Generator
     trainer: DiscriminatorTrainer | None
@@ -117,7 +118,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             "optimizer": self.policy.optimizer.state_dict(),
             "imitator": self.imitator.state_dict(),
             "episodes": self.episodes.state_dict(),
-            "batches": [torch.from_numpy(rows) for rows in self.batches.waiting],
+            "waiting": [batch.state_dict() for batch in self.real.waiting],
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
             "predictions": self.policy.generator.get_state(),
@@ -129,7 +130,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         self.policy.optimizer.load_state_dict(state["optimizer"])
         self.imitator.load_state_dict(state["imitator"])
         self.episodes.load_state_dict(state["episodes"])
-        self.batches.waiting = [rows.numpy() for rows in state["batches"]]
+        self.real.waiting = [Episodes.from_state_dict(batch) for batch in state["waiting"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
         if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise
             self.generator.set_state(state["generator"])

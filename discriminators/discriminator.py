@@ -51,6 +51,9 @@ class TaskLike(Protocol):
     def corpus(self, split: Literal["train", "validation", "test"]) -> Array:
         """Returns the real contents of a split."""
 
+    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
+        """Returns ``num`` new real contents; None where there are no more than the corpus holds."""
+
 
 class Discriminator:
     """A trainable judge of contents.

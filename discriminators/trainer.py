@@ -22,7 +22,8 @@ class DiscriminatorTrainer:
     Whatever wraps this (callbacks, agents, environments) shares ``discriminator`` by identity, and tells the
     trainer what the current policy has made through ``observe``. Fakes of an update are half of the current
     policy and half of past ones, so that the discriminator does not forget what it has already refused
-    (a history of fakes: Shrivastava et al. 2017, section 2.3). Real contents are of the train split only.
+    (a history of fakes: Shrivastava et al. 2017, section 2.3). Real contents are of the train split only,
+    or new ones where the task streams them.
 
     Args:
         discriminator: What is trained.
@@ -142,7 +143,8 @@ class DiscriminatorTrainer:
         d, task, n = self.discriminator, self.task, self.batch_size
         if self._options["max_updates"] is not None and d.updates >= self._options["max_updates"]:
             return
-        real = self._real[self._pick(len(self._real), n)]
+        streamed = task.stream(n, self._rng)
+        real = self._real[self._pick(len(self._real), n)] if streamed is None else streamed
         kept = min(self._past_seen, len(self._past))
         old = round(self.past_share * n) if kept else 0
         fake = np.concatenate((current[self._pick(len(current), n - old)], self._past[self._pick(kept, old)]))

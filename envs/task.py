@@ -87,6 +87,8 @@ class Task(abc.ABC, Generic[S]):
     medium: Medium
     clock_sizes: tuple[int, ...]
     """Upper bounds (exclusive) of the columns of ``clock``."""
+    has_demonstrations: ClassVar[bool] = True
+    """Whether ``demonstrations`` exist: False where works are known as they look and not as they are built."""
     data_hint: ClassVar[str] = ""
     """What must be installed for ``corpus`` to work, for ``musegym list``."""
 
@@ -150,6 +152,10 @@ class Task(abc.ABC, Generic[S]):
     @abc.abstractmethod
     def corpus(self, split: Split) -> Array:
         """Returns the real works of a split, [N, ...]; every one of them can be built."""
+
+    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
+        """Returns ``num`` new real works for training, [num, ...]; None where the corpus is all there is."""
+        return None
 
     def groups(self, split: Split) -> Ints:
         """Returns int [N], equal for works of ``corpus(split)`` that are related (parts of one tune).

@@ -460,6 +460,9 @@ class Tune:
     def corpus(self, split):
         return draw(50)
 
+    def stream(self, num, rng):
+        return None
+
 
 class TestMake:
     def test_follows_the_task(self):

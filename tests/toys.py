@@ -216,6 +216,22 @@ class BitsMedium(WordMedium):
         return {"ones": float(contents.mean())}
 
 
+class BlindTask(BitsTask):
+    """Four bits that are known as they look, and not as they are built."""
+
+    has_demonstrations = False
+
+    def demonstrations(self, contents):
+        raise ValueError("BlindTask has no demonstrations")
+
+
+class StreamTask(BitsTask):
+    """Four bits with new real works whenever they are asked for, none of which the corpus holds."""
+
+    def stream(self, num, rng):
+        return np.array([[1, 1, 1, 1], [0, 0, 0, 0]], np.int8)[rng.integers(2, size=num)]
+
+
 def register():
     """Registers the toys; again and again does no harm."""
     musegym.register("toy/Word-v0", "toys:WordTask")
