@@ -1,7 +1,8 @@
 """What looks real: discriminators of contents, and their training beside an agent."""
 
-from .discriminator import Discriminator, TaskLike, make_discriminator, pretrained
-from .networks import Architecture
+from .architecture import Architecture
+from .discriminator import Discriminator, TaskLike, pretrained
+from .make import make_discriminator
 from .objectives import Settings
 from .trainer import DiscriminatorTrainer
 from .wrappers import CoTrainedEnv, CoTrainedVectorEnv, co_trained

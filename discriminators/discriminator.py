@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import files, objectives
-from .networks import Architecture, Dropout, build_network
+from .architecture import Architecture
+from .layers import Random
+from .networks import build_network
 from .objectives import Settings
 
 Array = NDArray[Any]
 Pair = tuple[Tensor, Tensor]
-"""Contents int64 [B, L, C] and conditions int64 [B, K]."""
+"""Contents, int64 [B, L, C] of sequences and [B, H, W, ...] of planes, and conditions int64 [B, K]."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SCORING_ROWS = 1024
 """Contents scored at a time: bounds memory, changes no result."""
@@ -61,7 +63,7 @@ class Discriminator:
     Contents are int [B, *shape]; conditions int [B, K], seen beside them where the task has any. Where the
     contents' first row begins with the condition, conditions may be left out: they are read from there.
 
-    Dropout draws from this object's own generator, so that updates depend on nothing but their arguments and
+    Dropout and noise draw from this object's own generator, so that updates depend on nothing but their arguments and
     ``state_dict``. Initialisation draws from torch's generator, seeded for its duration, then put back.
 
     Args:
@@ -83,7 +85,7 @@ class Discriminator:
             self.network = build_network(architecture).to(self.device).eval()
         self.generator = torch.Generator(self.device).manual_seed(seed)
         for module in self.network.modules():
-            if isinstance(module, Dropout):
+            if isinstance(module, Random):
                 module.generator = self.generator
         s = self.settings
         self.optimizer = torch.optim.AdamW(
@@ -137,6 +139,7 @@ class Discriminator:
             # cuDNN's recurrent networks have no second derivative; torch's own, as on the CPU, do.
             with torch.backends.cudnn.flags(enabled=False):
                 embedded = network.embed(*self._penalised(real_x, fake_x))
+                embedded.values.requires_grad_()  # pixels do not by themselves
                 penalty = objectives.r1_penalty(network.score(embedded), embedded.values)
             total = total + s.r1 * s.r1_every * penalty
             stats["r1"] = penalty.item()
@@ -163,21 +166,24 @@ class Discriminator:
         return torch.cat((real[0][:half], fake[0][:half])), torch.cat((real[1][:half], fake[1][:half]))
 
     def _tensors(self, contents: Array, conditions: Array | None) -> Pair:
-        """Checks contents and conditions; returns int64 [B, L, C] and [B, K] on the device."""
+        """Checks contents and conditions; returns them on the device, sequences as [B, L, C]."""
         a = self.architecture
-        contents = self._integers("contents", contents, a.shape).reshape(len(contents), -1, len(a.sizes))
+        contents = self._integers("contents", contents, a.shape)
         _check_range("contents", contents, a.sizes)
         K = len(a.condition_sizes)
+        rows = contents.reshape(len(contents), a.shape[0], math.prod(a.shape[1:]))
         if conditions is None and K and not a.conditions_in_header:
             raise ValueError("this discriminator sees conditions: pass conditions=task.condition(contents)")
         if conditions is None or not K:
-            conditions = contents[:, 0, :K]
+            conditions = rows[:, 0, :K]
         conditions = self._integers("conditions", conditions, (K,))
         if len(conditions) != len(contents):
             raise ValueError(f"{len(contents)} contents need as many conditions, got {len(conditions)}")
         _check_range("conditions", conditions, a.condition_sizes)
-        as_tensor = [torch.from_numpy(values.astype(np.int64)).to(self.device) for values in (contents, conditions)]
-        return as_tensor[0], as_tensor[1]
+        shown = (
+            rows.astype(np.int64) if a.kind == "sequence" else contents.astype(np.uint8 if a.kind == "image" else int)
+        )
+        return torch.from_numpy(shown).to(self.device), torch.from_numpy(conditions.astype(np.int64)).to(self.device)
 
     @staticmethod
     def _integers(name: str, values: Array, shape: tuple[int, ...]) -> Array:
@@ -212,11 +218,12 @@ class Discriminator:
         Raises:
             ValueError: the state is of another architecture, or of other settings.
         """
-        for name, own in (("architecture", self.architecture), ("settings", self.settings)):
-            if state[name] != files.plain(own):
-                raise ValueError(
-                    f"this checkpoint's discriminator has another {name}: {state[name]}, not {files.plain(own)}"
-                )
+        # Made anew, since checkpoints of earlier versions lack what has been added since.
+        saved = files.made(Architecture, state["architecture"]), files.made(Settings, state["settings"])
+        for theirs, own in zip(saved, (self.architecture, self.settings), strict=True):
+            if theirs != own:
+                name = type(own).__name__.lower()
+                raise ValueError(f"this checkpoint's discriminator has another {name}: {theirs}, not {own}")
         self._load_weights(state["network"])
         parameters = dict(self.network.named_parameters())
         self.optimizer.state.clear()
@@ -269,41 +276,6 @@ class Discriminator:
             raise files.unusable(Path(path), error) from error
         discriminator.updates = saved.updates
         return discriminator
-
-
-def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
-    """Builds an untrained discriminator for a task's contents.
-
-    Args:
-        task: A task.
-        seed: Of initial weights and dropout.
-        device: A torch device, or "auto".
-        **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1).
-    """
-    shaping, learning = ({field.name for field in dataclasses.fields(cls)} for cls in (Architecture, Settings))
-    unknown = set(options) - shaping - learning
-    if unknown:
-        raise ValueError(f"discriminators have no options {sorted(unknown)}; there are {sorted(shaping | learning)}")
-    space = task.content_space
-    if not isinstance(space, gym.spaces.MultiDiscrete):
-        raise ValueError(f"discriminators score contents of a MultiDiscrete space, not of {space}")
-    nvec = np.asarray(space.nvec)
-    sizes = nvec.reshape(-1, nvec.shape[-1] if nvec.ndim == 2 else 1).max(0)
-    conditions = np.zeros(0, int) if task.condition_space is None else np.asarray(task.condition_space.nvec)
-    K, header = len(conditions), False
-    if 0 < K <= len(sizes):
-        some = task.corpus("train")[:1000]
-        header = np.array_equal(some.reshape(len(some), -1, len(sizes))[:, 0, :K], task.condition(some))
-    architecture = Architecture(
-        kind=task.medium.kind,
-        shape=tuple(map(int, nvec.shape)),
-        sizes=tuple(map(int, sizes)),
-        condition_sizes=tuple(map(int, conditions)),
-        conditions_in_header=header,
-        **{name: options[name] for name in shaping & set(options)},
-    )
-    settings = Settings(**{name: options[name] for name in learning & set(options)})
-    return Discriminator(architecture, settings, seed=seed, device=device)
 
 
 def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:

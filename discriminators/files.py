@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from .networks import MAX_WEIGHTS, Architecture
+from .architecture import MAX_WEIGHTS, Architecture
 from .objectives import Settings
 
 FORMAT = "musegym discriminator 1"

@@ -1,4 +1,4 @@
-"""Networks that score contents, one per kind of medium; contents in, one logit each out.
+"""Networks that score contents, one per kind of medium; that of sequences is here, those of planes in ``planes``.
 
 A network works in two halves, so that gradients can be penalised in between: ``embed`` turns integer
 contents into normalised vectors, ``score`` turns those into logits. The logit of a content never
@@ -7,80 +7,23 @@ depends on its neighbours in the batch: there is no batch normalisation, and no 
 
 from __future__ import annotations
 
-import abc
-import dataclasses
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-MAX_WEIGHTS = 20_000_000
+from .architecture import Architecture
+from .layers import Dropout, Network
+from .planes import GridNetwork, ImageNetwork
+
 NEVER = -1e9
 """Stands for minus infinity, whose products with 0 are no numbers."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Architecture:
-    """What a network is built from: plain data, checked, so that it can be read from untrusted files."""
-
-    kind: str
-    """The medium's kind: a key of ``NETWORKS``."""
-    shape: tuple[int, ...]
-    """Shape of one content: (L, C) or (L,) for sequences."""
-    sizes: tuple[int, ...]
-    """Number of values of each column of a content."""
-    condition_sizes: tuple[int, ...] = ()
-    conditions_in_header: bool = False
-    """Whether the first row of a content begins with its condition."""
-    hidden: int = 64
-    """Channels of the convolutions and of the layers after them."""
-    embedding: int = 64
-    convolutions: int = 3
-    """Layers, of width 3 and dilation 1, 2, 4 ..."""
-    lags: int = 24
-    """How many rows back repetition is looked for."""
-    attention_layers: int = 0
-    heads: int = 4
-    dropout: float = 0.2
-    """Share of the units dropped before every layer but the first."""
-    input_dropout: float = 0.0
-    """Share of a content's entries that are hidden from the network in training."""
-    spectral_norm: bool = False
-    """Bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); recurrent ones are left alone."""
-
-    def __post_init__(self) -> None:
-        for name in ("shape", "sizes", "condition_sizes"):
-            values = getattr(self, name)
-            if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
-                raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
-        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "heads": (1, 64)}
-        limits |= {"attention_layers": (0, 16), "convolutions": (0, 8), "lags": (1, 256)}
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
-        for name in ("dropout", "input_dropout"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value < 1:
-                raise ValueError(f"{name} must be a number from 0 up to 1, got {value!r}")
-        if self.kind not in NETWORKS:
-            raise ValueError(f"no discriminator network for contents of kind {self.kind!r}; there is {list(NETWORKS)}")
-        columns = self.shape[1] if len(self.shape) == 2 else 1
-        if len(self.shape) not in (1, 2) or len(self.sizes) != columns:
-            raise ValueError(f"contents of shape {self.shape} do not fit {len(self.sizes)} column sizes")
-        if self.hidden % self.heads:
-            raise ValueError(f"hidden {self.hidden} must be a multiple of heads {self.heads}")
-        tables = self.embedding * (2 * sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
-        layers = 3 * self.convolutions + 8 * self.attention_layers + 2
-        weights = tables + self.hidden * (self.embedding + self.hidden * layers)
-        if weights > MAX_WEIGHTS:
-            raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")
-
-
-class Embedded(NamedTuple):
+class EmbeddedRows(NamedTuple):
     """Contents as vectors."""
 
     values: Tensor
@@ -89,46 +32,6 @@ class Embedded(NamedTuple):
     """bool [B, L]: rows that are no padding."""
     alike: Tensor
     """float [B, C, rows, lags], padded to the full length: see ``self_likeness``."""
-
-
-class Dropout(nn.Module):
-    """Dropout (Srivastava et al. 2014) that draws from a generator of its own, never from torch's global one."""
-
-    generator: torch.Generator | None = None
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.keep = 1 - rate
-
-    def mask(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Returns 1 / keep with probability keep, else 0."""
-        return like.new_empty(shape).bernoulli_(self.keep, generator=self.generator).div_(self.keep)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drops units of float [B, W]; of float [B, L, W] the same ones in all rows of a content.
-
-        One mask for a whole content is the dropout for sequences of Gal & Ghahramani 2016, and spares
-        most of the drawing.
-        """
-        if not self.training or self.keep == 1:
-            return x
-        return x * self.mask((len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1]), x)
-
-
-class Network(nn.Module, abc.ABC):
-    """Contents to logits in two halves."""
-
-    @abc.abstractmethod
-    def embed(self, contents: Tensor, conditions: Tensor) -> Embedded:
-        """Turns contents int64 [B, L, C] and conditions int64 [B, K] into vectors."""
-
-    @abc.abstractmethod
-    def score(self, embedded: Embedded) -> Tensor:
-        """Returns logits float [B], high for real."""
-
-    def forward(self, contents: Tensor, conditions: Tensor) -> Tensor:
-        """Returns logits float [B] of contents int64 [B, L, C] under conditions int64 [B, K]."""
-        return self.score(self.embed(contents, conditions))
 
 
 class AttentionLayer(nn.Module):
@@ -157,7 +60,7 @@ class AttentionLayer(nn.Module):
         return out
 
 
-class SequenceNetwork(Network):
+class SequenceNetwork(Network[EmbeddedRows]):
     """Sequences of rows, such as notes: dilated convolutions read them, and a picture shows where they repeat.
 
     Row 0 is a header with tables of its own; later rows that are all zeros, up to the end, are padding.
@@ -195,7 +98,7 @@ class SequenceNetwork(Network):
             for module in [m for m in self.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]:
                 spectral_norm(module)
 
-    def embed(self, contents: Tensor, conditions: Tensor) -> Embedded:
+    def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedRows:
         """Sums one vector for each column, the row's place from both ends and the condition."""
         (B, rows, C), K = contents.shape, conditions.shape[1]
         steps = torch.arange(rows, device=contents.device)
@@ -215,9 +118,9 @@ class SequenceNetwork(Network):
         if K:
             styles = F.embedding_bag(conditions + self.starts[2 * C :], self.table, mode="sum")
             values = values + styles[:, None]
-        return Embedded(F.layer_norm(values, values.shape[2:]), valid, alike)
+        return EmbeddedRows(F.layer_norm(values, values.shape[2:]), valid, alike)
 
-    def score(self, embedded: Embedded) -> Tensor:
+    def score(self, embedded: EmbeddedRows) -> Tensor:
         """Reads rows and picture, pools both."""
         values, valid, alike = embedded
         there = valid[..., None]
@@ -244,10 +147,15 @@ def self_likeness(contents: Tensor, valid: Tensor, lags: int) -> Tensor:
     return (torch.stack(same, 2) & valid[..., None, None]).float().permute(0, 3, 1, 2)
 
 
-NETWORKS: dict[str, type[SequenceNetwork]] = {"sequence": SequenceNetwork}
-"""A kind of medium to its network; a new kind is a class with ``embed`` and ``score``, and a row here."""
+NETWORKS: dict[str, type[SequenceNetwork | ImageNetwork | GridNetwork]] = {
+    "sequence": SequenceNetwork,
+    "grid": GridNetwork,
+    "image": ImageNetwork,
+}
+"""A kind of medium to its network; a new kind is a class with ``embed`` and ``score``, a row here and in ``KINDS``."""
 
 
-def build_network(architecture: Architecture) -> Network:
+def build_network(architecture: Architecture) -> Network[Any]:
     """Builds the network with weights drawn from torch's global generator."""
-    return NETWORKS[architecture.kind](architecture)
+    network: Network[Any] = NETWORKS[architecture.kind](architecture)
+    return network

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from . import files
+from .architecture import Architecture
 from .discriminator import Array, Discriminator, TaskLike
-from .networks import Architecture
 from .objectives import Settings
 
 

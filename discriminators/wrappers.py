@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from .discriminator import Array, make_discriminator
+from .discriminator import Array
+from .make import make_discriminator
 from .trainer import DiscriminatorTrainer
 
 Env = gym.Env[Any, Any]

@@ -87,6 +87,7 @@ def _same(left: Episode, right: Episode, promise: str, columns: Any = slice(None
 def _check_declarations(task: Task[Any], _rng: np.random.Generator) -> None:
     _require(task.horizon >= 1, "horizon is at least 1")
     _require(task.num_actions >= 1, "num_actions is at least 1")
+    _require(task.has_demonstrations or not task.one_to_one, "one_to_one needs demonstrations")
     _require(isinstance(task.content_space, gym.Space), "content_space is a gymnasium Space")
     flat = isinstance(task.observation_space, gym.spaces.Box | gym.spaces.MultiDiscrete)
     _require(
@@ -211,6 +212,9 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
     for name, works in contents.items():
         for content in works:
             _require(task.content_space.contains(content), f"content_space contains {name} works: {content.tolist()}")
+        if not task.has_demonstrations:
+            _require(_refuses(task, works), "demonstrations raises ValueError where has_demonstrations is False")
+            continue
         actions = task.demonstrations(works)
         _require(actions.shape == (len(works), task.horizon), "demonstrations have shape [N, T]")
         replayed = _play(task, _draws(rng, len(works)), actions.T, rng, condition=task.condition(works))
@@ -223,6 +227,14 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
             _require(
                 np.array_equal(actions.T, same), "one_to_one: demonstrations are the very actions that built a work"
             )
+
+
+def _refuses(task: Task[Any], works: Array) -> bool:
+    try:
+        task.demonstrations(works)
+    except ValueError:
+        return True
+    return False
 
 
 def _check_kwargs(task: Task[Any], rng: np.random.Generator) -> None:
@@ -245,6 +257,8 @@ def _check_medium(task: Task[Any], rng: np.random.Generator) -> None:
         )
         sizes.add(picture.shape)
         _require(isinstance(task.medium.describe(content), str), "describe gives text")
+    for picture in task.render(task.initial(_draws(rng, 2))):
+        sizes.add(picture.shape)
     _require(len(sizes) == 1, f"pictures of one work have one size, not {sizes}")
     _require(task.medium.describe(works[-1, 0]).strip(), "describe says something of a finished work")
     with tempfile.TemporaryDirectory() as folder:

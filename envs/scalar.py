@@ -153,10 +153,9 @@ class TaskEnv(gym.Env[Array, np.int64]):
             return None
         if self._state is None:
             raise gym.error.ResetNeeded("call reset() before render()")
-        content = self.task.content(self._state)[0]
         if self.render_mode == "ansi":
-            return self.task.medium.describe(content)
-        frame = self.task.medium.render(content)
+            return self.task.medium.describe(self.task.content(self._state)[0])
+        frame = self.task.render(self._state)[0]
         if self.render_mode == "rgb_array":
             return frame
         self._window.show(frame)

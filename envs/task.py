@@ -54,7 +54,10 @@ class Medium(abc.ABC):
 
     @abc.abstractmethod
     def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
-        """Draws a content as uint8 [H, W, 3]; ``upto`` shows only what its first ``upto`` decisions built."""
+        """Draws a content as uint8 [H, W, 3]; ``upto`` shows only what its first ``upto`` decisions built.
+
+        Where contents do not tell in which order they were built, 0 shows an empty work, any other number all of it.
+        """
 
     @abc.abstractmethod
     def describe(self, content: Array) -> str:
@@ -87,10 +90,10 @@ class Task(abc.ABC, Generic[S]):
     medium: Medium
     clock_sizes: tuple[int, ...]
     """Upper bounds (exclusive) of the columns of ``clock``."""
-    has_demonstrations: ClassVar[bool] = True
-    """Whether ``demonstrations`` exist: False where works are known as they look and not as they are built."""
-    data_hint: ClassVar[str] = ""
+    data_hint: str = ""
     """What must be installed for ``corpus`` to work, for ``musegym list``."""
+    has_demonstrations: ClassVar[bool] = True
+    """Whether it is known how real works were built; else agents learn from finished works alone."""
 
     @abc.abstractmethod
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> S:
@@ -146,12 +149,12 @@ class Task(abc.ABC, Generic[S]):
         """Inverts building: int [N, T] actions, padded with 0, that build the contents.
 
         Raises:
-            ValueError: a content cannot be built.
+            ValueError: a content cannot be built, or the task has no demonstrations.
         """
 
     @abc.abstractmethod
     def corpus(self, split: Split) -> Array:
-        """Returns the real works of a split, [N, ...]; every one of them can be built."""
+        """Returns the real works of a split, [N, ...]; where there are demonstrations, every one can be built."""
 
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` new real works for training, [num, ...]; None where the corpus is all there is."""
@@ -167,6 +170,13 @@ class Task(abc.ABC, Generic[S]):
     def rules(self, contents: Array) -> Floats:
         """Returns the rule reward float [N] of finished works; 0 where the domain has no rules."""
         return np.zeros(len(contents), np.float32)
+
+    def render(self, state: S) -> list[NDArray[np.uint8]]:
+        """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.
+
+        Tasks add what contents do not hold: where a pen is, what is in hand.
+        """
+        return [self.medium.render(content) for content in self.content(state)]
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task: plain data only."""

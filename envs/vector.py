@@ -231,10 +231,10 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             return None
         if self._state is None:
             raise gym.error.ResetNeeded("call reset() before render()")
-        contents = self.task.content(self._state.take(np.arange(min(self.num_envs, TILES))))
+        shown = self._state.take(np.arange(min(self.num_envs, TILES)))
         if self.render_mode == "ansi":
-            return tuple(self.task.medium.describe(content) for content in contents)
-        picture = tile([self.task.medium.render(content) for content in contents])
+            return tuple(self.task.medium.describe(content) for content in self.task.content(shown))
+        picture = tile(self.task.render(shown))
         if self.render_mode == "rgb_array":
             return picture
         self._window.show(picture)

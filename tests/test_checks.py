@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 import toys
 
-from musegym.envs import ids
+from musegym.envs import ids, make_task
 from musegym.envs.checks import check_task
+from musegym.envs.corpora.packages import CorpusMissingError
 
 toys.register()
 
 
 @pytest.mark.parametrize("env_id", ids())
 def test_registered_tasks_keep_the_contract(env_id):
+    try:
+        make_task(env_id).corpus("train")
+    except CorpusMissingError as error:
+        pytest.skip(str(error))  # says what to install
     check_task(env_id)
     check_task(env_id, seed=1)
 
@@ -114,6 +119,20 @@ class TwoWays(toys.WordTask):
         return np.where(mask[np.arange(len(actions)), actions], actions, mask.argmax(1))
 
 
+class ClaimsNoDemonstrations(toys.WordTask):
+    has_demonstrations = False
+    one_to_one = False
+
+
+class OneToOneOfWhat(toys.WordTask):
+    has_demonstrations = False
+
+
+class WideFrames(toys.WordTask):
+    def render(self, state):
+        return [np.zeros((8, 1, 3), np.uint8)] * len(state)
+
+
 class ForgetsArguments(toys.WordTask):
     def kwargs(self):
         return {}
@@ -159,6 +178,9 @@ def with_medium(medium):
         (WrongContentSpace(), "content_space contains"),
         (DemonstratesBackwards(), "demonstrations"),
         (TwoWays(), "one_to_one"),
+        (ClaimsNoDemonstrations(), "demonstrations raises ValueError where has_demonstrations is False"),
+        (OneToOneOfWhat(), "one_to_one needs demonstrations"),
+        (WideFrames(), "pictures of one work have one size"),
         (ForgetsArguments(double=True), "kwargs rebuild the task"),
         (RestoresHalf(), "restored from observations goes on"),
         (with_medium(OddPictures()), "pictures of one work have one size"),

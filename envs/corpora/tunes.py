@@ -20,6 +20,7 @@ from .abc_fields import MODES
 from .cache import cache_folder, load_arrays, save_arrays
 from .midi import read_midi
 from .notation import Tune
+from .packages import CorpusMissingError
 from .strains import SPLITS, Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
@@ -32,10 +33,6 @@ MODE_NAMES = tuple(dict.fromkeys(name for name, _ in MODES.values()))
 LAYOUT = {"strains": (np.int32, (None, 8)), "notes": (np.int32, (None, 2)), "text": (np.uint8, (None,))}
 
 logger = logging.getLogger(__name__)
-
-
-class CorpusMissingError(ModuleNotFoundError):
-    """The package that carries a corpus is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,109 @@
+"""What a network is built from: plain data, checked before anything is built of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+MAX_WEIGHTS = 20_000_000
+KINDS = ("sequence", "grid", "image")
+LONGEST_SIDE = 1024
+DENSE_CELLS = 64
+"""Grids of at most so many cells are read by a dense network, larger ones by convolutions."""
+_ONLY = {"lags": "sequence", "attention_layers": "sequence", "heads": "sequence", "noise": "image"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """What a network is built from: plain data, checked, so that it can be read from untrusted files."""
+
+    kind: str
+    """The medium's kind, one of ``KINDS``."""
+    shape: tuple[int, ...]
+    """Shape of one content: (L, C) or (L,) for sequences, (H, W) for grids, (H, W) or (H, W, C) for images."""
+    sizes: tuple[int, ...]
+    """Number of values of each column of a sequence, of every cell of a grid, of every pixel."""
+    condition_sizes: tuple[int, ...] = ()
+    conditions_in_header: bool = False
+    """Whether the first row of a content begins with its condition; that of a grid or image holds nothing else."""
+    hidden: int = 64
+    """Channels of the convolutions and of the layers after them; the first one of planes has half."""
+    embedding: int = 64
+    convolutions: int = 3
+    """Layers of sequences, of width 3 and dilation 1, 2, 4 ...; of small grids, residual ones. Others take as many as
+    it needs to halve the sides down to 4."""
+    lags: int = 24
+    """How many rows back repetition is looked for. Sequences only."""
+    attention_layers: int = 0
+    """Sequences only."""
+    heads: int = 4
+    dropout: float = 0.2
+    """Share of the units dropped before every layer but the first; of planes, before the last."""
+    input_dropout: float = 0.0
+    """Share of a content's entries that are hidden from the network in training."""
+    spectral_norm: bool = False
+    """Bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); in planes of all but the last."""
+    noise: float = 0.0
+    """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images only."""
+
+    def __post_init__(self) -> None:
+        for name in ("shape", "sizes", "condition_sizes"):
+            values = getattr(self, name)
+            if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
+                raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
+        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "heads": (1, 64)}
+        limits |= {"attention_layers": (0, 16), "convolutions": (0, 8), "lags": (1, 256)}
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
+        for name in ("dropout", "input_dropout", "noise"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < 1:
+                raise ValueError(f"{name} must be a number from 0 up to 1, got {value!r}")
+        if self.kind not in KINDS:
+            raise ValueError(f"no discriminator network for contents of kind {self.kind!r}; there is {list(KINDS)}")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, kind in _ONLY.items():
+            if self.kind != kind and getattr(self, name) != defaults[name]:
+                raise ValueError(f"{name} shapes networks for contents of kind {kind!r}, not of kind {self.kind!r}")
+        weights = self._of_sequence() if self.kind == "sequence" else self._of_plane()
+        if weights > MAX_WEIGHTS:
+            raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Rows and columns of a grid or image, without its header."""
+        return self.shape[0] - self.conditions_in_header, self.shape[1]
+
+    @property
+    def dense(self) -> bool:
+        """Whether a grid is small enough for a dense network."""
+        return self.kind == "grid" and math.prod(self.plane) <= DENSE_CELLS
+
+    def _of_sequence(self) -> int:
+        """Checks what only sequences have; returns about how many weights their network takes."""
+        columns = self.shape[1] if len(self.shape) == 2 else 1
+        if len(self.shape) not in (1, 2) or len(self.sizes) != columns:
+            raise ValueError(f"contents of shape {self.shape} do not fit {len(self.sizes)} column sizes")
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} must be a multiple of heads {self.heads}")
+        tables = self.embedding * (2 * sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
+        layers = 3 * self.convolutions + 8 * self.attention_layers + 2
+        return tables + self.hidden * (self.embedding + self.hidden * layers)
+
+    def _of_plane(self) -> int:
+        """Checks what only grids and images have; returns about how many weights their network takes."""
+        if len(self.sizes) != 1 or len(self.shape) not in ((2,) if self.kind == "grid" else (2, 3)):
+            raise ValueError(f"contents of shape {self.shape} and sizes {self.sizes} are no {self.kind}s")
+        if self.kind == "image" and not 1 < self.sizes[0] <= 256:
+            raise ValueError(f"pixels have 2 to 256 values, not {self.sizes[0]}")
+        if not 0 < min(self.plane) <= max(self.plane) <= LONGEST_SIDE or self.shape[-1] > LONGEST_SIDE:
+            raise ValueError(f"{self.kind}s have sides of 1 to {LONGEST_SIDE}, beside a header; not shape {self.shape}")
+        cells, conditions, hidden = math.prod(self.plane), sum(self.condition_sizes), self.hidden
+        tables = self.embedding * (self.sizes[0] + cells) if self.kind == "grid" else 0
+        if self.dense:
+            return tables + hidden * (cells * self.embedding + self.convolutions * hidden + 1 + conditions)
+        channels = self.embedding if self.kind == "grid" else self.shape[2] if len(self.shape) == 3 else 1
+        layers = max(1, math.ceil(math.log2(max(self.plane) / 4)))
+        return tables + 9 * channels * hidden + 16 * hidden * (hidden * layers + 1 + conditions)

@@ -1,0 +1,73 @@
+"""Discriminators made to measure: what a task's contents need, and what each kind of them does well with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from .architecture import DENSE_CELLS, Architecture
+from .discriminator import Discriminator, TaskLike
+from .objectives import Settings
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    # Without R1 at every update D overpowers whoever learns from pictures alone; 2 is a weight of 1 on real pictures
+    # and of 1 on fakes, which the penalty averages.
+    "image": {"spectral_norm": True, "noise": 0.1, "r1": 2.0, "r1_every": 1},
+    "grid": {"hidden": 128, "embedding": 16},
+}
+"""By kind of contents, where they differ from those of ``Architecture`` and ``Settings``."""
+
+
+def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
+    """Builds an untrained discriminator for a task's contents.
+
+    Args:
+        task: A task; its contents are of a MultiDiscrete space, or, grids and images, of a Box of integers from 0.
+        seed: Of initial weights, dropout and noise.
+        device: A torch device, or "auto".
+        **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1), over those of
+            ``DEFAULTS``. Small grids have no dropout by default: their contents come from a law, not a small corpus.
+    """
+    shaping, learning = ({field.name for field in dataclasses.fields(cls)} for cls in (Architecture, Settings))
+    unknown = set(options) - shaping - learning
+    if unknown:
+        raise ValueError(f"discriminators have no options {sorted(unknown)}; there are {sorted(shaping | learning)}")
+    kind = task.medium.kind
+    shape, sizes = _layout(task.content_space, kind)
+    conditions = np.zeros(0, int) if task.condition_space is None else np.asarray(task.condition_space.nvec)
+    K, header = len(conditions), False
+    if 0 < K <= int(np.prod(shape[1:])):
+        some = task.corpus("train")[:1000]
+        header = np.array_equal(some.reshape(len(some), shape[0], -1)[:, 0, :K], task.condition(some))
+    defaults = dict(DEFAULTS.get(kind, {}))
+    if kind == "grid" and int(np.prod(shape)) <= DENSE_CELLS:
+        defaults["dropout"] = 0.0
+    options = defaults | options
+    architecture = Architecture(
+        kind=kind,
+        shape=shape,
+        sizes=sizes,
+        condition_sizes=tuple(map(int, conditions)),
+        conditions_in_header=header,
+        **{name: options[name] for name in shaping & set(options)},
+    )
+    settings = Settings(**{name: options[name] for name in learning & set(options)})
+    return Discriminator(architecture, settings, seed=seed, device=device)
+
+
+def _layout(space: gym.Space[Any], kind: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Returns shape and sizes, as ``Architecture`` has them, of the contents of a space."""
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        nvec = np.asarray(space.nvec)
+        columns = nvec.shape[-1] if kind == "sequence" and nvec.ndim == 2 else 1
+        return tuple(map(int, nvec.shape)), tuple(map(int, nvec.reshape(-1, columns).max(0)))
+    if kind == "sequence":
+        raise ValueError(f"discriminators score sequences of a MultiDiscrete space, not of {space}")
+    if not isinstance(space, gym.spaces.Box) or space.dtype is None or space.dtype.kind not in "iu" or space.low.min():
+        raise ValueError(
+            f"discriminators score {kind}s of a MultiDiscrete space or of a Box of integers from 0: {space}"
+        )
+    return tuple(map(int, space.shape)), (int(space.high.max()) + 1,)

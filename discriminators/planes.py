@@ -1,0 +1,155 @@
+"""Networks for planes: pictures of grey or coloured pixels, and grids of cells that are one thing each."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from .architecture import Architecture
+from .layers import Dropout, Network, Noise
+
+SLOPE = 0.2  # of leaky rectifiers below 0, as in DCGAN (Radford et al. 2016)
+SMALLEST = 4  # convolutions halve sides that are longer
+
+
+class EmbeddedPlane(NamedTuple):
+    """Contents as vectors."""
+
+    values: Tensor
+    """float [B, C, H, W]: pixels from 0 to 1, or vectors of cells, of unit variance."""
+    conditions: Tensor
+    """int64 [B, K]."""
+
+
+class Trunk(nn.Sequential):
+    """Convolutions that halve a plane until its sides are at most 4; float [B, C, H, W] to features [B, F]."""
+
+    def __init__(self, channels: int, plane: tuple[int, int], hidden: int) -> None:
+        width = max(1, hidden // 2)
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
+        while max(plane) > SMALLEST:
+            strides = [2 if side > SMALLEST else 1 for side in plane]
+            # An even kernel covers the pixels of an even side equally often.
+            kernels = [4 if stride == 2 and side % 2 == 0 else 3 for side, stride in zip(plane, strides, strict=True)]
+            shape = (kernels[0], kernels[1]), (strides[0], strides[1])
+            layers += [nn.Conv2d(width, hidden, *shape, padding=1), nn.LeakyReLU(SLOPE)]
+            width = hidden
+            height, across = (
+                (side + 2 - kernel) // stride + 1 for side, kernel, stride in zip(plane, kernels, strides, strict=True)
+            )
+            plane = (height, across)
+        super().__init__(*layers, nn.Flatten())
+        self.features = width * math.prod(plane)
+
+
+class Projection(nn.Module):
+    """Features f float [B, F] to logits ``w f + b + sum_k <e_k(c_k), f>`` [B]: a projection discriminator.
+
+    Miyato & Koyama 2018, "cGANs with projection discriminator", equation 3. Where there are no conditions it is linear.
+    """
+
+    starts: Tensor
+
+    def __init__(self, features: int, condition_sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.last = nn.Linear(features, 1)
+        self.register_buffer("starts", torch.tensor([0, *condition_sizes]).cumsum(0)[:-1], persistent=False)
+        if condition_sizes:
+            self.styles = nn.Parameter(torch.randn(sum(condition_sizes), features) / math.sqrt(features))
+
+    def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
+        """Returns logits float [B] of features float [B, F] under conditions int64 [B, K]."""
+        logits: Tensor = self.last(features)[:, 0]
+        if conditions.shape[1]:
+            styles = F.embedding(conditions + self.starts, self.styles).sum(1)  # [B, F]
+            logits = logits + (features * styles).sum(1)
+        return logits
+
+
+class ImageNetwork(Network[EmbeddedPlane]):
+    """Pictures: convolutions read the pixels, as in SN-GAN (Miyato et al. 2018)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.first = int(a.conditions_in_header)
+        self.top = a.sizes[0] - 1
+        self.input_dropout, self.noise = Dropout(a.input_dropout), Noise(a.noise)
+        self.trunk = Trunk(a.shape[2] if len(a.shape) == 3 else 1, a.plane, a.hidden)
+        self.dropout = Dropout(a.dropout)
+        self.projection = Projection(self.trunk.features, a.condition_sizes)
+        if a.spectral_norm:
+            _normalise(self.trunk)
+
+    def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
+        """Scales pixels to 0 .. 1; in training, hides some and adds noise."""
+        pixels = contents[:, self.first :].to(self.projection.last.weight.dtype) / self.top
+        values = pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels[:, None]
+        if self.training and self.input_dropout.keep < 1:
+            values = values * self.input_dropout.mask((len(values), 1, *values.shape[2:]), values)
+        return EmbeddedPlane(self.noise(values), conditions)
+
+    def score(self, embedded: EmbeddedPlane) -> Tensor:
+        """Reads the pixels, then holds what it found against the condition."""
+        logits: Tensor = self.projection(self.dropout(self.trunk(embedded.values)), embedded.conditions)
+        return logits
+
+
+class GridNetwork(Network[EmbeddedPlane]):
+    """Grids of cells: small ones are read by a dense network, cell by cell at its place, others by convolutions."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.first = int(a.conditions_in_header)
+        height, width = a.plane
+        self.table = nn.Parameter(torch.randn(a.sizes[0], a.embedding) / math.sqrt(2))
+        self.places = nn.Parameter(torch.randn(height, width, a.embedding) / math.sqrt(2))
+        self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
+        self.trunk: Dense | Trunk = Dense(a) if a.dense else Trunk(a.embedding, a.plane, a.hidden)
+        self.projection = Projection(self.trunk.features, a.condition_sizes)
+        if a.spectral_norm:
+            _normalise(self.trunk)
+
+    def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
+        """Sums a vector for what a cell is and one for where it is; in training, hides what some are."""
+        cells = F.embedding(contents[:, self.first :].long(), self.table)  # [B, H, W, E]
+        if self.training and self.input_dropout.keep < 1:
+            cells = cells * self.input_dropout.mask((*cells.shape[:3], 1), cells)
+        values = F.layer_norm(cells + self.places, cells.shape[3:])
+        return EmbeddedPlane(values.permute(0, 3, 1, 2), conditions)
+
+    def score(self, embedded: EmbeddedPlane) -> Tensor:
+        """Reads the cells, then holds what it found against the condition."""
+        logits: Tensor = self.projection(self.dropout(self.trunk(embedded.values)), embedded.conditions)
+        return logits
+
+
+class Dense(nn.Module):
+    """Residual layers over a whole grid at once; float [B, E, H, W] to features [B, F]."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.features = a.hidden
+        self.widen = nn.Linear(math.prod(a.plane) * a.embedding, a.hidden)
+        self.layers = nn.ModuleList(nn.Linear(a.hidden, a.hidden) for _ in range(a.convolutions))
+        self.dropouts = nn.ModuleList(Dropout(a.dropout) for _ in range(a.convolutions))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Returns features float [B, F]."""
+        x = F.leaky_relu(self.widen(values.flatten(1)), SLOPE)
+        for dropout, layer in zip(self.dropouts, self.layers, strict=True):
+            x = x + F.leaky_relu(layer(dropout(x)), SLOPE)
+        return x
+
+
+def _normalise(trunk: nn.Module) -> None:
+    """Applies spectral normalisation to all that is linear."""
+    for module in [module for module in trunk.modules() if isinstance(module, nn.Linear | nn.Conv2d)]:
+        spectral_norm(module)

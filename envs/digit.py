@@ -1,0 +1,286 @@
+"""Drawing handwritten digits with a pen, from pictures alone: how the real ones were drawn is not known."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .corpora.pictures import SOURCES, Pictures, load_digits
+from .media.drawing import Drawing, Pen
+from .media.strokes import Polyline, to_svg
+from .task import Array, Bools, Ints, Split, State, Task
+
+CLASSES = 10
+GAIN = 1.3  # halving a picture thins its strokes: this makes the brightest pixels bright again
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """A canvas and its pen.
+
+    Attributes:
+        side: pixels.
+        points: the pen goes to the points of a grid of so many rows and columns, centred on the canvas ...
+        spacing: ... so many pixels apart.
+        reach: pixels from the middle of a line to where its ink ends; the last one fades.
+    """
+
+    side: int
+    points: int
+    spacing: float
+    reach: float
+
+    @property
+    def width(self) -> float:
+        """Width of the line of full ink that has as much ink, pixels."""
+        return 2 * self.reach - 1
+
+    @functools.cached_property
+    def places(self) -> NDArray[np.float32]:
+        """Rows and columns of the points, float32 [points^2, 2]."""
+        axis = (self.side - 1) / 2 + self.spacing * (np.arange(self.points) - (self.points - 1) / 2)
+        return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
+
+
+# About 1/8 of the side is the width of a pen on all of them, which is that of the pens of MNIST.
+PAPERS = {8: Paper(8, 5, 1.5, 1.0), 14: Paper(14, 7, 2.0, 1.35), 28: Paper(28, 9, 3.0, 2.2)}
+SIDES = {"mnist": (14, 28), "sklearn": (8,)}
+"""By data; the first is the default."""
+
+
+@functools.cache
+def _lines(side: int) -> NDArray[np.uint8]:
+    """Returns the ink of a line from each point to each point, uint8 [points^4, pixels]; 5 MB at 28 pixels."""
+    paper = PAPERS[side]
+    places = paper.places
+    cells = np.stack(np.meshgrid(*2 * [np.arange(side, dtype=np.float32)], indexing="ij"), -1).reshape(-1, 2)
+    lines = np.zeros((len(places), len(places), len(cells)), np.uint8)
+    for start, row in zip(places, lines, strict=True):  # one at a time: the whole in floats would take 80 MB
+        path = places - start  # [P, 2]
+        away = cells - start  # [C, 2]
+        share = np.clip(path @ away.T / np.maximum((path**2).sum(1), 1e-6)[:, None], 0, 1)  # [P, C]
+        distance = np.hypot(*(away[None] - share[..., None] * path[:, None]).transpose(2, 0, 1))
+        row[:] = np.rint(255 * np.clip(paper.reach - distance, 0, 1))
+    return lines.reshape(-1, len(cells))
+
+
+@dataclasses.dataclass
+class Sheet(State):
+    """B drawings in the making.
+
+    Attributes:
+        canvas: uint8 [B, pixels].
+        pen: int64 [B], the point it is at.
+        down: bool [B], whether it came there drawing.
+        step: int64 [B], decisions made.
+        label: int64 [B], the digit to draw; 0 where there are no classes.
+    """
+
+    canvas: NDArray[np.uint8]
+    pen: NDArray[np.int64]
+    down: Bools
+    step: NDArray[np.int64]
+    label: NDArray[np.int64]
+
+
+class DigitTask(Task[Sheet]):
+    """A handwritten digit, drawn with straight lines of a pen.
+
+    ### Description
+    The pen starts, lifted, in the middle of an empty canvas. Each decision draws a line to a point of a grid, or
+    moves there without drawing; ink covers what it falls on (the brighter value stays). Real works are scanned digits
+    of MNIST. Nobody wrote down how they were drawn, and most of them no such pen could draw exactly: there are no
+    demonstrations, and all there is to learn from is what a discriminator thinks of finished pictures. Ganin et al.
+    2018 (SPIRAL) is the large version of this task. See ``docs/digit.md``.
+
+    ### Action Space
+    ``Discrete(2 P)``: draw to point 0 .. P - 1 (row by row), move to point 0 .. P - 1. All are always legal. Drawing
+    to where the pen is leaves a dot; moving to where it is does nothing, so a drawing may need fewer decisions.
+
+    ### Observation Space
+    ``Box``, float32, all 0 to 1: the canvas, row by row; row and column of the pen; whether it came there drawing; the
+    share of decisions made; with classes, ten numbers of which one is 1.
+
+    ### Rewards
+    0 until the last decision, then what the discriminator thinks of the picture. No rule reward.
+
+    ### Starting State
+    An empty canvas; with classes, of the class of a random training picture.
+
+    ### Episode End
+    After ``strokes`` decisions.
+
+    ### Arguments
+    ``data``: "mnist" (5,000 pictures) or "sklearn" (1,797 of 8 x 8). ``side``: 14, the default, or 28 for MNIST, 8
+    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: whether the digit to draw is a condition; a
+    content then has a header row above the picture, whose first number is the class.
+
+    ### Version History
+    v0: initial version.
+    """
+
+    one_to_one = False
+    has_demonstrations = False
+
+    def __init__(self, side: int | None = None, strokes: int = 12, data: str = "mnist", classes: bool = False) -> None:
+        if data not in SIDES:
+            raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(SIDES)}")
+        side = SIDES[data][0] if side is None else side
+        if side not in SIDES[data]:
+            raise ValueError(f"side must be one of {list(SIDES[data])} for the {data} digits, not {side!r}")
+        if type(strokes) is not int or not 1 <= strokes <= 1000:
+            raise ValueError(f"strokes must be a whole number from 1 to 1000, not {strokes!r}")
+        self._data, self._classes = data, bool(classes)
+        self.paper = PAPERS[side]
+        self.data_hint = SOURCES[data].install
+        self.horizon, self._points = strokes, self.paper.points**2
+        self.num_actions = 2 * self._points
+        self.content_space = gym.spaces.Box(0, 255, (side + self._classes, side), np.uint8)
+        self.observation_space = gym.spaces.Box(0, 1, (side * side + 4 + CLASSES * self._classes,), np.float32)
+        if self._classes:
+            self.condition_space = gym.spaces.MultiDiscrete([CLASSES])
+        self.clock_sizes = (strokes + 1, self.paper.points, self.paper.points, 2)
+        self.medium: Drawing = Drawing(
+            header=self._classes,
+            width=self.paper.width,
+            points=self.paper.places,
+            reference=lambda: self.corpus("train"),
+        )
+        self._lines = _lines(side)
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task."""
+        return {"side": self.paper.side, "strokes": self.horizon, "data": self._data, "classes": self._classes}
+
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Sheet:
+        """Returns empty canvases, with the classes of random training pictures where none are given."""
+        B = len(draws)
+        label = np.zeros(B, np.int64)
+        if self._classes and condition is None:
+            labels = self._pictures["train"].labels
+            label[:] = labels[draws % np.uint64(len(labels))]
+        elif self._classes and condition is not None:
+            label[:] = condition[:, 0]
+        canvas = np.zeros((B, self.paper.side**2), np.uint8)
+        middle = np.full(B, self._points // 2)
+        return Sheet(canvas, middle, np.zeros(B, np.bool_), np.zeros(B, np.int64), label)
+
+    def step(self, state: Sheet, actions: Ints) -> tuple[Sheet, Bools]:
+        """Draws, or moves, to a point in every unfinished row."""
+        live = np.flatnonzero(state.step < self.horizon)
+        taken = np.asarray(actions, np.int64)[live]
+        to, down = taken % self._points, taken < self._points
+        inked = live[down]
+        if len(inked):
+            line = self._lines.take(state.pen[inked] * self._points + to[down], axis=0)
+            state.canvas[inked] = np.maximum(state.canvas[inked], line)
+        state.pen[live], state.down[live] = to, down
+        state.step[live] += 1
+        return state, state.step == self.horizon
+
+    def action_mask(self, state: Sheet) -> Bools:
+        """Returns bool [B, A]: everything is legal."""
+        return np.ones((len(state), self.num_actions), np.bool_)
+
+    def legalise(self, state: Sheet, actions: Ints) -> Ints:
+        """Returns the actions: everything is legal."""
+        return actions
+
+    def observe(self, state: Sheet) -> NDArray[np.float32]:
+        """Returns float32 [B, pixels + 4], or + 14 with classes."""
+        n = self.paper.points
+        seen = np.zeros((len(state), *self.observation_space.shape), np.float32)
+        pixels = state.canvas.shape[1]
+        np.divide(state.canvas, np.float32(255), out=seen[:, :pixels])
+        seen[:, pixels : pixels + 2] = np.stack(np.divmod(state.pen, n), 1) / (n - 1)
+        seen[:, pixels + 2] = state.down
+        seen[:, pixels + 3] = state.step / self.horizon
+        if self._classes:
+            seen[np.arange(len(state)), pixels + 4 + state.label] = 1
+        return seen
+
+    def restore(self, observations: Array) -> Sheet:
+        """Inverts ``observe``."""
+        pixels, n = self.paper.side**2, self.paper.points
+        canvas = np.rint(observations[:, :pixels] * np.float32(255)).astype(np.uint8)
+        row, column = np.rint(observations[:, pixels : pixels + 2] * (n - 1)).astype(np.int64).T
+        step = np.rint(observations[:, pixels + 3] * self.horizon).astype(np.int64)
+        label = observations[:, pixels + 4 :].argmax(1) if self._classes else np.zeros(len(step), np.int64)
+        return Sheet(canvas, row * n + column, observations[:, pixels + 2] > 0.5, step, label.astype(np.int64))
+
+    def clock(self, state: Sheet) -> Ints:
+        """Returns int [B, 4]: decisions made, row and column of the pen, whether it came there drawing."""
+        row, column = np.divmod(state.pen, self.paper.points)
+        return np.stack([state.step, row, column, state.down], 1)
+
+    def content(self, state: Sheet) -> NDArray[np.uint8]:
+        """Returns uint8 [B, side, side]; with classes [B, 1 + side, side], the class first in a row of zeros."""
+        return self._headed(state.canvas.reshape(len(state), self.paper.side, self.paper.side), state.label)
+
+    def condition(self, contents: Array) -> Ints:
+        """Returns the class of each content, int [N, 1]; [N, 0] without classes."""
+        return np.asarray(contents)[:, 0, : int(self._classes)].astype(np.int64)
+
+    def demonstrations(self, contents: Array) -> Ints:
+        """Raises ValueError: nobody knows how the digits were drawn."""
+        raise ValueError("digits have no demonstrations: pictures do not tell how a pen drew them; learn from D alone")
+
+    def corpus(self, split: Split) -> NDArray[np.uint8]:
+        """Returns the pictures of a split, laid out as ``content``."""
+        return self._headed(*self._pictures[split])
+
+    def render(self, state: Sheet) -> list[NDArray[np.uint8]]:
+        """Draws the canvases with the pen at work; finished ones without it."""
+        pens = [Pen(*place, bool(down)) for place, down in zip(self.paper.places[state.pen], state.down, strict=True)]
+        return [
+            self.medium.render(content) if done else self.medium.render_at_work(content, pen)
+            for content, pen, done in zip(self.content(state), pens, state.step == self.horizon, strict=True)
+        ]
+
+    def paths(self, actions: Ints) -> list[list[Polyline]]:
+        """Returns the strokes that actions int [N, T] draw: for each row the corners of its lines, float [K, 2]."""
+        drawings = list[list[Polyline]]()
+        for row in np.asarray(actions).tolist():
+            strokes, at, lifted = list[list[int]](), self._points // 2, True
+            for action in row:
+                to = action % self._points
+                if action < self._points:
+                    if lifted:
+                        strokes.append([at])
+                    strokes[-1].append(to)
+                at, lifted = to, action >= self._points
+            drawings.append([self.paper.places[stroke] for stroke in strokes])
+        return drawings
+
+    def svg(self, actions: Ints) -> str:
+        """Returns the drawing that actions int [T] make as a scalable picture."""
+        return to_svg(self.paths(np.asarray(actions)[None])[0], 2 * (self.paper.side,), self.paper.width)
+
+    @functools.cached_property
+    def _pictures(self) -> dict[Split, Pictures]:
+        halve = self.paper.side < SOURCES[self._data].side
+        return {
+            split: Pictures(halved(images) if halve else images, labels)
+            for split, (images, labels) in load_digits(self._data).items()
+        }
+
+    def _headed(self, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Returns a copy of pictures [N, side, side], with their classes above where there are any."""
+        contents = np.zeros((len(pictures), *self.content_space.shape), np.uint8)
+        contents[:, int(self._classes) :] = pictures
+        if self._classes:
+            contents[:, 0, 0] = labels
+        return contents
+
+
+def halved(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns pictures [N, H, W] at half their size: means of 2 x 2 pixels, times ``GAIN``, clipped."""
+    n, height, width = images.shape
+    means = images.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4), dtype=np.float32)
+    return np.rint(np.minimum(GAIN * means, 255)).astype(np.uint8)

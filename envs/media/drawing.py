@@ -1,0 +1,192 @@
+"""Grey pictures as a pen leaves them: shown at work, written to files, and measured as populations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import Array, Medium
+from .pictures import save_png
+from .strokes import Polyline, ink_shapes, to_svg
+
+EDGE = np.array((44, 49, 66), np.float32)
+GROUND = np.array((21, 24, 34), np.float32)
+INK = np.array((247, 243, 232), np.float32)
+PEN = np.array((255, 196, 64), np.float32)
+SIZE = 280  # pixels: a whole multiple of 8, 14, 20 and 28
+MARGIN = 4  # pixels around it, so that pictures laid side by side do not run together
+RAMP = ".:-=+*#%@"
+LEVELS = 16  # of grey, in histograms
+
+
+class Pen(NamedTuple):
+    """Where a pen is: row and column in pixels of the picture, and whether it is on the paper."""
+
+    row: float
+    column: float
+    down: bool
+
+
+class Drawing(Medium):
+    """Pictures as arrays uint8 [H, W], 0 for paper and 255 for full ink.
+
+    Args:
+        header: whether a row above the picture holds its condition: contents are then [1 + H, W].
+        width: of the pen, pixels, for vector files.
+        points: float [P, 2], rows and columns that the pen can go to; shown, faintly, while it is at work.
+        reference: returns the real contents that grey levels are compared with; called when first needed.
+    """
+
+    kind: Literal["sequence", "grid", "image"] = "image"
+
+    def __init__(
+        self,
+        *,
+        header: bool = False,
+        width: float = 1.0,
+        points: NDArray[np.floating[Any]] | None = None,
+        reference: Callable[[], Array] | None = None,
+    ) -> None:
+        self._top = int(header)
+        self._width = width
+        self._points = np.zeros((0, 2)) if points is None else points
+        self._reference = reference
+
+    def picture(self, content: Array) -> NDArray[np.uint8]:
+        """Returns the picture of a content, uint8 [H, W].
+
+        Raises:
+            ValueError: the content is no array of bytes in two dimensions.
+        """
+        content = np.asarray(content)
+        if content.ndim != 2 or content.dtype != np.uint8 or len(content) <= self._top:
+            raise ValueError(f"a picture is an array uint8 [H, W], not {content.dtype} {list(content.shape)}")
+        return content[self._top :]
+
+    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+        """Draws light ink on a dark ground, uint8 [H, W, 3], enlarged to about 280 pixels.
+
+        A picture does not tell in which order it was drawn: ``upto=0`` is the empty paper, all else the whole.
+        """
+        picture = self.picture(content)
+        return self._enlarge(picture if upto != 0 else np.zeros_like(picture)).round().astype(np.uint8)
+
+    def render_at_work(self, content: Array, pen: Pen) -> NDArray[np.uint8]:
+        """Draws what ``render`` does, with the points the pen can go to, and the pen: a disc on paper, else a ring."""
+        frame = self._enlarge(self.picture(content))
+        factor = (frame.shape[0] - 2 * MARGIN) // (len(content) - self._top)
+        radius = max(4.0, 0.3 * factor)
+        for place in self._points:
+            _blend(frame, *(MARGIN + (place + 0.5) * factor), 0.0, 1.2, PEN, 0.45)
+        inner = 0.0 if pen.down else radius - 2.5
+        row, column = (MARGIN + (place + 0.5) * factor for place in pen[:2])
+        _blend(frame, row, column, inner, radius, PEN, 1.0)
+        return frame.round().astype(np.uint8)
+
+    def _enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        factor = max(1, SIZE // max(picture.shape))
+        share = (picture / np.float32(255)).repeat(factor, 0).repeat(factor, 1)[..., None]
+        height, width, _ = share.shape
+        frame = np.tile(EDGE, (height + 2 * MARGIN, width + 2 * MARGIN, 1))
+        frame[MARGIN:-MARGIN, MARGIN:-MARGIN] = GROUND + share * (INK - GROUND)
+        return frame
+
+    def describe(self, content: Array) -> str:
+        """Writes the picture in characters, darker ones for more ink, two a pixel; the condition above where known."""
+        picture = self.picture(content)
+        shades = np.array(list(RAMP))[picture.astype(np.int64) * len(RAMP) // 256].repeat(2, 1)
+        lines = ["".join(row) for row in shades]
+        return "\n".join([f"class {int(np.asarray(content)[0, 0])}"] * self._top + lines)
+
+    def export(self, content: Array, path: Path, strokes: Sequence[Polyline] | None = None) -> list[Path]:
+        """Writes .png; with the ``strokes`` that drew it, which a picture does not tell, .svg too."""
+        picture = self.picture(content)
+        png, svg = (Path(path).with_suffix(suffix) for suffix in (".png", ".svg"))
+        png.parent.mkdir(parents=True, exist_ok=True)
+        save_png(self.render(content), png)
+        if strokes is None:
+            return [png]
+        svg.write_text(to_svg(strokes, (picture.shape[0], picture.shape[1]), self._width), encoding="utf-8")
+        return [png, svg]
+
+    def metrics(self, contents: Array) -> dict[str, float]:
+        """Measures a population [N, H, W].
+
+        ``brightness``: mean grey, 0 to 1. ``ink``: share of pixels more than half bright (area of Morpho-MNIST: Castro
+        et al. 2019, "Morpho-MNIST", section 3). ``components``: mean number of connected pieces of such ink,
+        diagonals included (Rosenfeld & Pfaltz 1966). ``holes``: mean number of holes in it, components minus the Euler
+        number (Gray 1971): 0, 6 and 9 have one, 8 has two. ``slant``: mean shear of the ink, columns a row, above 0
+        where the top leans to the right (Morpho-MNIST). ``symmetry``: mean share of ink that its mirror image about
+        the vertical axis covers, 1 for pictures equal to it (after Zabrodsky et al. 1995). ``pixel_distance``: mean
+        Euclidean distance of two pictures, ink from 0 to 1: diversity, 0 where all are one. ``grey_distance``:
+        Hellinger distance of the histogram of greys (16 levels) to that of real pictures, where there is a reference.
+
+        Raises:
+            ValueError: there are no pictures, or they have another shape.
+        """
+        from .measures import hellinger
+
+        pictures = self._read(contents)
+        grey = pictures / np.float32(255)
+        result = {"brightness": float(grey.mean()), **ink_shapes(pictures > 127)}
+        total = grey.sum((1, 2))
+        covered = np.minimum(grey, grey[:, :, ::-1]).sum((1, 2))
+        inked = total > 0
+        result["symmetry"] = float((covered[inked] / total[inked]).mean()) if inked.any() else 0.0
+        result["pixel_distance"] = _mean_distance(grey.reshape(len(grey), -1))
+        if self._reference is not None:
+            result["grey_distance"] = hellinger(_histogram(pictures), self._greys)
+        return result
+
+    @functools.cached_property
+    def _greys(self) -> NDArray[np.float64]:
+        assert self._reference is not None
+        return _histogram(self._read(self._reference()))
+
+    def _read(self, contents: Array) -> NDArray[np.uint8]:
+        contents = np.asarray(contents)
+        if contents.ndim != 3 or contents.dtype != np.uint8 or not len(contents):
+            raise ValueError(
+                f"pictures are a non-empty array uint8 [N, H, W], not {contents.dtype} {list(contents.shape)}"
+            )
+        return contents[:, self._top :]
+
+
+def _blend(
+    frame: NDArray[np.float32],
+    row: float,
+    column: float,
+    inner: float,
+    outer: float,
+    colour: NDArray[np.float32],
+    opacity: float,
+) -> None:
+    """Lays a ring, or a disc where ``inner`` is 0, over a frame, with smooth edges."""
+    top, left = max(0, int(row - outer) - 1), max(0, int(column - outer) - 1)
+    patch = frame[top : int(row + outer) + 2, left : int(column + outer) + 2]
+    rows, columns = np.ogrid[: patch.shape[0], : patch.shape[1]]
+    away = np.hypot(rows + top + 0.5 - row, columns + left + 0.5 - column)
+    cover = np.clip(outer + 0.5 - away, 0, 1) * (np.clip(away - inner + 0.5, 0, 1) if inner else 1)
+    patch += (opacity * cover[..., None]).astype(np.float32) * (colour - patch)
+
+
+def _mean_distance(points: NDArray[np.float32]) -> float:
+    """Returns the mean distance of two different points of [N, D]; 0 for one."""
+    n = len(points)
+    squares = np.square(points).sum(1, dtype=np.float64)
+    total = 0.0
+    for start in range(0, n, 512):  # bounds memory
+        block = points[start : start + 512]
+        between = squares[start : start + 512, None] + squares - 2.0 * (block @ points.T)
+        np.fill_diagonal(between[:, start:], 0.0)
+        total += float(np.sqrt(np.maximum(between, 0)).sum())
+    return total / (n * (n - 1)) if n > 1 else 0.0
+
+
+def _histogram(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.bincount(pictures.ravel() // (256 // LEVELS), minlength=LEVELS).astype(np.float64)

@@ -1,0 +1,442 @@
+"""Discriminators, judges and features of pictures and grids: what tests/test_discriminators.py asks of sequences."""
+
+import io
+import json
+import types
+import zipfile
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import musegym.discriminators.discriminator as module
+from musegym.benchmarks.features import FeatureNet
+from musegym.benchmarks.networks import judge_network, prepare
+from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator
+from musegym.discriminators.architecture import MAX_WEIGHTS
+from musegym.discriminators.layers import Noise
+from musegym.discriminators.objectives import r1_penalty
+from musegym.discriminators.planes import Projection, Trunk
+
+torch.set_num_threads(1)  # a second thread is slower for networks this small
+KINDS = {
+    "grey": ("image", (8, 8), (256,), np.uint8),
+    "colour": ("image", (9, 5, 3), (256,), np.uint8),
+    "bits": ("grid", (2, 16), (2,), np.int8),
+    "tiles": ("grid", (7, 12), (5,), np.int16),
+}
+every_kind = pytest.mark.parametrize("name", KINDS)
+
+
+def make(name, settings=None, seed=0, **options):
+    kind, shape, sizes, _ = KINDS[name]
+    options = {"hidden": 16, "embedding": 8, **options}
+    return Discriminator(Architecture(kind, shape, sizes, **options), settings, seed=seed)
+
+
+def draw(name, n, seed=0):
+    _, shape, sizes, dtype = KINDS[name]
+    return np.random.default_rng(seed).integers(0, sizes[0], (n, *shape)).astype(dtype)
+
+
+def same(a, b):
+    """Whether nested states are equal, bit for bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+class TestLogits:
+    @every_kind
+    @pytest.mark.parametrize("options", [{}, {"spectral_norm": True}], ids=str)
+    def test_do_not_depend_on_neighbours_or_order(self, name, options):
+        d, contents = make(name, **options), draw(name, 20)
+        alone = np.concatenate([d.logits(content[None]) for content in contents])
+        np.testing.assert_allclose(d.logits(contents), alone, atol=1e-6)
+        np.testing.assert_allclose(d.logits(contents[::-1])[::-1], alone, atol=1e-6)
+        assert np.ptp(alone) > 1e-3
+
+    @every_kind
+    def test_see_every_cell(self, name):
+        d, content = make(name), draw(name, 1)
+        flat, size = np.tile(content.reshape(1, -1).astype(int), (1 + content.size, 1)), KINDS[name][2][0]
+        flat[1 + np.arange(content.size), np.arange(content.size)] += size // 2
+        flat %= size
+        logits = d.logits(flat.reshape(-1, *content.shape[1:]))
+        assert (logits[1:] != logits[0]).all()
+        assert len(np.unique(logits)) > 0.9 * len(logits)
+
+    @every_kind
+    def test_more_rows_than_are_scored_at_a_time_and_none(self, name, monkeypatch):
+        d, contents = make(name), draw(name, 13)
+        whole = d.logits(contents)
+        monkeypatch.setattr(module, "SCORING_ROWS", 5)
+        np.testing.assert_allclose(d.logits(contents), whole, atol=1e-6)
+        assert d.logits(contents[:0]).shape == (0,)
+
+    @pytest.mark.parametrize("side", [1, 4, 5, 8, 14, 28, 31, 32])
+    def test_pictures_of_any_side(self, side):
+        trunk = Trunk(1, (side, side), 8)
+        features = trunk(torch.rand(2, 1, side, side))
+        assert features.shape == (2, trunk.features)
+        assert trunk.features <= 8 * 16
+
+    def test_the_trunk_of_14_pixels(self):
+        """As in the trial that this network comes from: 32 channels, then 64 and 64, halving 14 to 7 to 4."""
+        shapes = [tuple(layer.weight.shape) for layer in Trunk(1, (14, 14), 64) if isinstance(layer, torch.nn.Conv2d)]
+        assert shapes == [(32, 1, 3, 3), (64, 32, 4, 4), (64, 64, 3, 3)]
+        assert Trunk(1, (14, 14), 64).features == 64 * 16
+
+    @pytest.mark.parametrize(
+        ("name", "contents", "said"),
+        [
+            ("grey", np.zeros((2, 8, 7), np.uint8), "shape"),
+            ("grey", np.zeros((2, 8, 8)), "float64"),
+            ("grey", np.full((2, 8, 8), 256), "below"),
+            ("tiles", np.full((2, 7, 12), 5), "below"),
+            ("tiles", np.full((2, 7, 12), -1), "from 0"),
+            ("bits", np.zeros((2, 32), int), "shape"),
+        ],
+    )
+    def test_wrong_contents(self, name, contents, said):
+        with pytest.raises(ValueError, match=said) as error:
+            make(name).logits(contents)
+        assert "\n" not in str(error.value)
+
+
+class TestConditions:
+    def test_projection_against_its_equation(self):
+        head = Projection(6, (2, 3))
+        features, conditions = torch.randn(4, 6), torch.tensor([[0, 0], [1, 2], [0, 1], [1, 0]])
+        for row, (first, second) in enumerate(conditions.tolist()):
+            vector = head.last.weight[0] + head.styles[first] + head.styles[2 + second]
+            torch.testing.assert_close(head(features, conditions)[row], head.last.bias[0] + vector @ features[row])
+
+    @every_kind
+    def test_matter_and_must_be_given(self, name):
+        d, contents = make(name, condition_sizes=(3, 4)), draw(name, 6)
+        some, others = np.zeros((6, 2), int), np.tile([2, 3], (6, 1))
+        assert (d.logits(contents, some) != d.logits(contents, others)).all()
+        with pytest.raises(ValueError, match=r"task\.condition"):
+            d.logits(contents)
+
+    @every_kind
+    def test_are_read_from_the_header_and_the_header_from_nowhere_else(self, name):
+        d, contents = make(name, condition_sizes=(2,), conditions_in_header=True), draw(name, 6)
+        first = np.zeros((6, *contents.shape[1:]), contents.dtype)
+        contents[:, 0] = 0
+        contents.reshape(6, -1)[:, 0] = first.reshape(6, -1)[:, 0] = np.arange(6) % 2
+        first[:, 1:] = contents[:, 1:]
+        given = contents.reshape(6, -1)[:, :1].astype(int)
+        assert (d.logits(contents) == d.logits(contents, given)).all()
+        contents[:, 0, 1:] = 1
+        assert (d.logits(contents, given) == d.logits(first, given)).all()
+        assert (d.logits(first, given) != d.logits(first, 1 - given)).all()
+
+
+class TestUpdate:
+    @pytest.mark.parametrize("kind", ["image", "grid"])
+    @pytest.mark.parametrize("cells", [(2, 2), (2, 33)], ids=["small", "large"])
+    def test_reaches_the_log_ratio(self, kind, cells):
+        """On a set of contents small enough to be listed, the optimum is known: log p_data - log p_fake."""
+        contents = np.zeros((4, *cells), np.uint8)
+        contents[:, 0, 0], contents[:, 1, -1] = [0, 0, 1, 1], [0, 1, 0, 1]
+        data, fake = np.array([8, 1, 2, 5]), np.array([2, 4, 4, 6])  # in 16
+        small = cells == (2, 2)
+        architecture = Architecture(kind, cells, (2,), hidden=64 if small else 16, embedding=8, dropout=0.0)
+        d = Discriminator(architecture, Settings(learning_rate=1e-2 if small else 3e-3, weight_decay=0))
+        for _ in range(150):
+            stats = d.update(contents.repeat(data, 0), contents.repeat(fake, 0))
+        np.testing.assert_allclose(d.logits(contents), np.log(data / fake), atol=0.05)
+        p, q = data / 16, fake / 16
+        best = -(p * np.log(p / (p + q))).sum() - (q * np.log(q / (p + q))).sum()
+        assert stats["loss"] == pytest.approx(best, abs=2e-3)
+
+    def test_learns_what_conditions_mean(self):
+        """Dark pictures are real under condition 0, bright ones under condition 1: neither tells by itself."""
+        rng = np.random.default_rng(0)
+
+        def pictures(n, turned):
+            classes = rng.integers(2, size=(n, 1))
+            grey = np.where(classes == turned, 40, 200)[..., None]
+            return (grey + rng.integers(40, size=(n, 8, 8))).astype(np.uint8), classes
+
+        d = make("grey", Settings(learning_rate=5e-3), condition_sizes=(2,), dropout=0.0)
+        for _ in range(60):
+            (real, right), (fake, wrong) = pictures(32, 0), pictures(32, 1)
+            d.update(real, fake, right, wrong)
+        assert (d.logits(*pictures(50, 0)) > 0).mean() > 0.95
+        assert (d.logits(*pictures(50, 1)) < 0).mean() > 0.95
+
+    @every_kind
+    @pytest.mark.parametrize("options", [{}, {"spectral_norm": True, "condition_sizes": (2,)}], ids=str)
+    def test_r1_against_finite_differences(self, name, options):
+        network = make(name, hidden=4, embedding=2, **options).network.double()
+        conditions = torch.ones(2, len(options.get("condition_sizes", ())), dtype=torch.long)
+        embedded = network.embed(torch.from_numpy(draw(name, 2).astype(np.uint8)), conditions)
+        values = embedded.values.detach().requires_grad_()
+        penalty = r1_penalty(network.score(embedded._replace(values=values)), values).item()
+        step, flat = 1e-6, values.detach().reshape(2, -1)
+        with torch.no_grad():
+            ends = [
+                network.score(
+                    embedded._replace(
+                        values=(flat[:, None] + sign * step * torch.eye(flat.shape[1]).double())
+                        .reshape(-1, *values.shape[1:])
+                        .contiguous(),
+                        conditions=conditions.repeat_interleave(flat.shape[1], 0),
+                    )
+                )
+                for sign in (1, -1)
+            ]
+        slopes = ((ends[0] - ends[1]) / (2 * step)).reshape(2, -1)
+        assert penalty == pytest.approx(0.5 * slopes.square().sum(1).mean().item(), rel=1e-4)
+
+    @every_kind
+    def test_r1_flattens(self, name):
+        real, fake = draw(name, 32), draw(name, 32, seed=1)
+        real[:, 1:3] //= 2
+        sharp = make(name, Settings(learning_rate=3e-3))
+        flat = make(name, Settings(r1=30.0, r1_every=2, learning_rate=3e-3))
+        for step in range(24):
+            assert ("r1" in flat.update(real, fake)) == (step % 2 == 0)
+            sharp.update(real, fake)
+        assert np.ptp(flat.logits(real)) < 0.5 * np.ptp(np.concatenate((sharp.logits(real), sharp.logits(fake))))
+
+    @every_kind
+    def test_randomness_is_its_own_and_only_in_training(self, name):
+        noise = {"noise": 0.1} if KINDS[name][0] == "image" else {}
+        d = make(name, Settings(r1=1.0), dropout=0.5, input_dropout=0.3, **noise)
+        before, generator = torch.random.get_rng_state(), d.generator.get_state()
+        d.update(draw(name, 4), draw(name, 4, seed=1))
+        assert torch.equal(before, torch.random.get_rng_state())
+        assert not torch.equal(generator, d.generator.get_state())
+        generator = d.generator.get_state()
+        assert (d.logits(draw(name, 8)) == d.logits(draw(name, 8))).all()
+        assert torch.equal(generator, d.generator.get_state())
+
+    def test_noise_has_its_deviation(self):
+        noise = Noise(0.1)
+        noise.generator = torch.Generator().manual_seed(0)
+        x = torch.full((100, 1, 10, 10), 0.5)
+        assert noise(x).std().item() == pytest.approx(0.1, rel=0.05)
+        assert noise(x).mean().item() == pytest.approx(0.5, abs=0.005)
+        assert torch.equal(noise.eval()(x), x)
+
+    def test_embedded_pixels_are_those_of_the_picture(self):
+        d, contents = make("colour", noise=0.1), draw("colour", 3)
+        values = d.network.embed(torch.from_numpy(contents), torch.zeros(3, 0).long()).values
+        np.testing.assert_allclose(values.numpy().transpose(0, 2, 3, 1), contents / 255, atol=1e-6)
+
+    def test_spectral_norm_bounds_the_trunk(self):
+        d = make("grey", Settings(learning_rate=1e-4), spectral_norm=True)
+        for _ in range(60):  # the power iteration takes one step an update
+            d.update(draw("grey", 4), draw("grey", 4, seed=1))
+        for layer in d.network.trunk:
+            if isinstance(layer, torch.nn.Conv2d):
+                assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2) < 1.1
+
+
+class TestStateAndFiles:
+    @every_kind
+    def test_training_goes_on_bit_for_bit(self, name, tmp_path):
+        noise = {"noise": 0.1} if KINDS[name][0] == "image" else {}
+        options = {"dropout": 0.3, "input_dropout": 0.1, "spectral_norm": True, **noise}
+        settings = Settings(r1=1.0, r1_every=3)
+        straight, halfway, resumed = (make(name, settings, seed, **options) for seed in (0, 0, 7))
+        batches = [(draw(name, 6, seed=i), draw(name, 6, seed=100 + i)) for i in range(6)]
+        for batch in batches:
+            straight.update(*batch)
+        for batch in batches[:3]:
+            halfway.update(*batch)
+        torch.save(halfway.state_dict(), tmp_path / "state")
+        resumed.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+        for batch in batches[3:]:
+            resumed.update(*batch)
+        assert same(straight.state_dict(), resumed.state_dict())
+
+    def test_checkpoints_from_before_a_field_are_read(self):
+        state = make("tiles").state_dict()
+        del state["architecture"]["noise"]
+        make("tiles", seed=3).load_state_dict(state)
+        with pytest.raises(ValueError, match="another architecture"):
+            make("tiles", dropout=0.4).load_state_dict(state)
+
+    @every_kind
+    @pytest.mark.parametrize("options", [{}, {"spectral_norm": True, "condition_sizes": (3,)}], ids=str)
+    def test_round_trip(self, name, options, tmp_path):
+        d = make(name, Settings(r1=0.7), **options)
+        given = () if not options else (np.zeros((6, 1), int), np.ones((6, 1), int))
+        d.update(draw(name, 6), draw(name, 6, seed=1), *given)
+        loaded = Discriminator.load(d.save(tmp_path / "d.zip"))
+        assert (loaded.logits(draw(name, 6), *given[:1]) == d.logits(draw(name, 6), *given[:1])).all()
+        assert (loaded.architecture, loaded.settings, loaded.updates) == (d.architecture, d.settings, 1)
+
+    def refuse(self, path, name, changes=None, weights=None):
+        """Writes a good file, doctors it, and sees it refused in one line."""
+        make(name).save(path)
+        with zipfile.ZipFile(path) as file:
+            parts = {member: file.read(member) for member in file.namelist()}
+        config = json.loads(parts["config.json"])
+        config["architecture"] |= changes or {}
+        parts["config.json"] = json.dumps(config).encode()
+        if weights is not None:
+            buffer = io.BytesIO()
+            torch.save(weights, buffer)
+            parts["weights.pt"] = buffer.getvalue()
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            for member, data in parts.items():
+                file.writestr(member, data)
+        with pytest.raises(ValueError, match="not a usable discriminator") as error:
+            Discriminator.load(path)
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 600
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("grey", {"shape": [8]}),
+            ("grey", {"shape": [10**6, 10**6]}),
+            ("grey", {"shape": [8, 8, 10**6]}),
+            ("grey", {"shape": [1, 8], "conditions_in_header": True}),
+            ("grey", {"sizes": [257]}),
+            ("grey", {"sizes": [1]}),
+            ("grey", {"sizes": []}),
+            ("grey", {"sizes": [256, 256]}),
+            ("grey", {"noise": -0.1}),
+            ("grey", {"noise": "loud"}),
+            ("grey", {"attention_layers": 2}),
+            ("grey", {"hidden": 1024, "condition_sizes": [10**5]}),
+            ("grey", {"kind": "grid"}),
+            ("grey", {"kind": "sequence"}),
+            ("tiles", {"noise": 0.1}),
+            ("tiles", {"shape": [1024, 1024]}),
+            ("tiles", {"shape": [7, 12, 3]}),
+            ("tiles", {"sizes": [10**6], "embedding": 1024}),
+            ("bits", {"hidden": 1024, "embedding": 1024}),
+            ("bits", {"shape": [2, 17]}),
+            ("bits", {"conditions_in_header": "yes", "shape": [2, 16, 1]}),
+        ],
+        ids=str,
+    )
+    def test_refuses_doctored_architectures(self, name, changes, tmp_path):
+        self.refuse(tmp_path / "d.zip", name, changes)
+
+    @pytest.mark.parametrize("which", ["shape", "missing", "nan", "kind"])
+    @pytest.mark.parametrize("name", ["grey", "bits"])
+    def test_refuses_doctored_weights(self, name, which, tmp_path):
+        weights = make(name).network.state_dict()
+        key = "projection.last.weight"
+        if which == "missing":
+            del weights[key]
+        else:
+            good = weights[key]
+            weights[key] = {"shape": good[:, 1:], "nan": good * np.nan, "kind": good.long()}[which]
+        self.refuse(tmp_path / "d.zip", name, weights=weights)
+
+    @every_kind
+    @pytest.mark.parametrize("hidden", [16, 128])
+    def test_weights_are_estimated_within_a_factor_of_two(self, name, hidden, monkeypatch):
+        kind, shape, sizes, _ = KINDS[name]
+        options = {"hidden": hidden, "embedding": 16, "condition_sizes": (10,)}
+        actual = sum(p.numel() for p in make(name, **options).network.parameters())
+        estimated = max(
+            limit
+            for limit in (actual // 2, actual, 4 * actual)
+            if self.refused(limit, monkeypatch, kind, shape, sizes, options)
+        )
+        assert estimated < 4 * actual
+        assert MAX_WEIGHTS == 20_000_000
+
+    @staticmethod
+    def refused(limit, monkeypatch, kind, shape, sizes, options):
+        monkeypatch.setattr("musegym.discriminators.architecture.MAX_WEIGHTS", limit)
+        try:
+            Architecture(kind, shape, sizes, **options)
+        except ValueError:
+            return True
+        return False
+
+
+class Doodles:
+    """As much of a task of pictures or grids as discriminators need; classes stand in a header row."""
+
+    def __init__(self, name, header=False):
+        kind, shape, sizes, dtype = KINDS[name]
+        self.name, self.header = name, header
+        self.medium = types.SimpleNamespace(kind=kind)
+        self.condition_space = gym.spaces.MultiDiscrete([2]) if header else None
+        self.content_space = (
+            gym.spaces.Box(0, 255, shape, np.uint8)
+            if kind == "image"
+            else gym.spaces.MultiDiscrete(np.full(shape, sizes[0]), dtype=dtype)
+        )
+
+    def condition(self, contents):
+        return contents[:, 0].reshape(len(contents), -1)[:, : int(self.header)] % 2
+
+    def corpus(self, split):
+        contents = draw(self.name, 20)
+        contents[:, 0] %= 2
+        return contents
+
+
+class TestMake:
+    @every_kind
+    @pytest.mark.parametrize("header", [False, True])
+    def test_follows_the_task(self, name, header):
+        task = Doodles(name, header)
+        d = make_discriminator(task, hidden=16)
+        assert (d.architecture.kind, d.architecture.shape, d.architecture.sizes) == KINDS[name][:3]
+        assert d.architecture.conditions_in_header == header
+        assert d.logits(task.corpus("train")).shape == (20,)
+        works = task.corpus("train")
+        d.update(works, works[::-1], task.condition(works), task.condition(works[::-1]))
+
+    def test_defaults_of_each_kind(self):
+        image, bits, tiles = (make_discriminator(Doodles(name)) for name in ("grey", "bits", "tiles"))
+        assert (image.architecture.noise, image.architecture.spectral_norm, image.architecture.dropout) == (
+            0.1,
+            True,
+            0.2,
+        )
+        assert (image.settings.r1, image.settings.r1_every, image.settings.r1_on_fake) == (2.0, 1, True)
+        assert (bits.architecture.dropout, tiles.architecture.dropout) == (0.0, 0.2)
+        assert (bits.architecture.dense, tiles.architecture.dense) == (True, False)
+        assert make_discriminator(Doodles("grey"), noise=0.0, r1=0.5).settings.r1 == 0.5
+
+    @pytest.mark.parametrize(
+        "space", [gym.spaces.Box(0, 1, (8, 8), np.float32), gym.spaces.Box(-1, 1, (8, 8), np.int8)]
+    )
+    def test_spaces_that_are_no_pictures(self, space):
+        task = Doodles("grey")
+        task.content_space = space
+        with pytest.raises(ValueError, match="Box of integers from 0"):
+            make_discriminator(task)
+        task.medium.kind = "sequence"
+        with pytest.raises(ValueError, match="sequences of a MultiDiscrete"):
+            make_discriminator(task)
+
+
+class TestJudges:
+    @every_kind
+    @pytest.mark.parametrize("architecture", ["recurrent", "convolutional"])
+    def test_read_planes(self, name, architecture):
+        kind = KINDS[name][0]
+        x = prepare(draw(name, 6), kind)
+        if kind == "image":
+            assert x.dtype == torch.float32
+            assert (x.min(), x.max()) == (0, 1)
+        net = judge_network(architecture, kind, x).eval()
+        logits = net(x)
+        assert logits.shape == (6,)
+        torch.testing.assert_close(net(x[:1]), logits[:1], atol=1e-5, rtol=1e-5)
+
+    @every_kind
+    @pytest.mark.parametrize("header", [0, 1])
+    def test_features(self, name, header):
+        contents = np.concatenate([draw(name, 40)[:, :header], draw(name, 40)], 1)
+        net = FeatureNet(contents, KINDS[name][0], updates=3)
+        assert net(contents).shape == (40, 64)
+        assert np.isfinite(net(contents)).all()
