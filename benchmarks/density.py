@@ -1,10 +1,11 @@
 """How a model of ``musegym/Density-v0`` compares with EB-GFN: ``python -m musegym.benchmarks.density [RUN ...]``.
 
 Without runs it prints what a perfect model would score on each density; ``--json FILE`` keeps that. The measures are
-those of Zhang et al. 2022, "Generative Flow Networks for Discrete Probabilistic Modeling", read in their code:
+those of Zhang et al. 2022, "Generative Flow Networks for Discrete Probabilistic Modeling", as their code has them:
 
 * ``nll``: mean negative log-likelihood, nats, of 10 x 1,000 fresh points. A uniform model has 32 ln 2 = 22.18.
-* ``mmd``: squared maximum mean discrepancy to fresh points, 4,000 on either side, mean of 10 draws.
+* ``mmd``: squared maximum mean discrepancy to fresh points, 4,000 on either side, mean of 10 draws. The estimator is
+  theirs; their code does not say how many points and draws it was given, so these are those of later work with it.
 """
 
 from __future__ import annotations
