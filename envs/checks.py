@@ -209,6 +209,12 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
         _require(len(works) > 0, f"corpus({split!r}) is not empty")
         _require(len(task.groups(split)) == len(works), f"groups({split!r}) has one entry for each work")
         contents[split] = works[rng.permutation(len(works))[:ITEMS]]
+    seed = int(rng.integers(2**32))
+    fresh, again = (task.stream(ITEMS, np.random.default_rng(seed)) for _ in range(2))
+    if fresh is not None:
+        _require(len(fresh) == ITEMS, "stream returns as many works as were asked for")
+        _require(np.array_equal(fresh, again), "stream draws from the generator it is given, and from no other")
+        contents["fresh"] = fresh
     for name, works in contents.items():
         for content in works:
             _require(task.content_space.contains(content), f"content_space contains {name} works: {content.tolist()}")

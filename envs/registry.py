@@ -17,6 +17,7 @@ from .task import Task
 BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),
     ("musegym/Digit-v0", "musegym.envs.digit:DigitTask"),
+    ("musegym/Density-v0", "musegym.envs.density:DensityTask"),
 )
 """Rows (id, entry point of the task)."""
 

@@ -160,6 +160,14 @@ class Task(abc.ABC, Generic[S]):
         """Returns ``num`` new real works for training, [num, ...]; None where the corpus is all there is."""
         return None
 
+    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
+        """Returns ``num`` fresh real works [num, ...], where works are drawn from a known distribution.
+
+        They are distributed as those of ``corpus`` and independent of every split: training on them cannot
+        memorise. None where the corpus is all there is, which is the default.
+        """
+        return None
+
     def groups(self, split: Split) -> Ints:
         """Returns int [N], equal for works of ``corpus(split)`` that are related (parts of one tune).
 

@@ -145,6 +145,16 @@ class RestoresHalf(toys.WordTask):
         return state
 
 
+class StreamsTooFew(toys.WordTask):
+    def stream(self, num, rng):
+        return self.corpus("train")[: num // 2]
+
+
+class StreamsFromNowhere(toys.WordTask):
+    def stream(self, num, rng):
+        return np.random.default_rng().choice(self.corpus("train"), num)
+
+
 class OddPictures(toys.WordMedium):
     def render(self, content, upto=None):
         return super().render(content, upto)[: None if upto is None else 4]
@@ -183,6 +193,8 @@ def with_medium(medium):
         (WideFrames(), "pictures of one work have one size"),
         (ForgetsArguments(double=True), "kwargs rebuild the task"),
         (RestoresHalf(), "restored from observations goes on"),
+        (StreamsTooFew(), "as many works as were asked for"),
+        (StreamsFromNowhere(), "from no other"),
         (with_medium(OddPictures()), "pictures of one work have one size"),
         (with_medium(WritesNothing()), "export writes something"),
     ],
