@@ -14,7 +14,10 @@ import gymnasium as gym
 
 from .task import Task
 
-BUILT_IN: tuple[tuple[str, str], ...] = (("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),)
+BUILT_IN: tuple[tuple[str, str], ...] = (
+    ("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),
+    ("musegym/Oracle-v0", "musegym.envs.oracle:OracleTask"),
+)
 """Rows (id, entry point of the task)."""
 
 SCALAR = "musegym.envs.scalar:TaskEnv"
