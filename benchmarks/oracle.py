@@ -1,4 +1,4 @@
-"""Quality and diversity where the truth is known: ``python -m musegym.benchmarks.oracle RUN ... --json FILE``.
+"""Quality and diversity where the truth is known: ``python -m musegym.benchmarks.oracle [RUN ...] --json FILE``.
 
 A model of ``musegym/Oracle-v0`` is measured two ways, both in nats per token, lower is better, as published:
 
@@ -28,7 +28,7 @@ import torch
 from ..agents import AdversarialDQN
 from ..agents.episodes import trace
 from ..envs.oracle import OracleTask
-from ..envs.task import Array, Floats, Ints, Split
+from ..envs.task import Array, Floats, Split
 from ..runs import UsageError, write_atomically
 from .bleu import self_bleu
 from .curves import verdict
@@ -83,9 +83,8 @@ class Truth:
 
     def sample(self, num: int, seed: int, temperature: float) -> Array:
         """Returns ``num`` contents, new draws."""
-        return contents_of(
-            self.task.oracle.sample(num, self.task.horizon, np.random.default_rng([seed, 17]), temperature)
-        )
+        rng = np.random.default_rng([seed, 17])
+        return self.task.contents(self.task.oracle.sample(num, self.task.horizon, rng, temperature))
 
     def log_policy(self, contents: Array) -> Floats:
         """Returns log-probabilities float64 [N, T, A]."""
@@ -105,11 +104,6 @@ class Point:
     def axes(self) -> tuple[float, float]:
         """Returns (NLL_test, NLL_oracle), what curves are drawn of; lower is better in both."""
         return self.nll_test, self.nll_oracle
-
-
-def contents_of(tokens: Ints) -> Array:
-    """Returns the contents int16 [N, 1 + L] of tokens int [N, L]."""
-    return np.pad(tokens.astype(np.int16) + np.int16(1), ((0, 0), (1, 0)))
 
 
 def nll_oracle(task: OracleTask, contents: Array) -> float:
@@ -177,7 +171,7 @@ def references(task: OracleTask, *, num: int = SAMPLES, seed: int = 0, split: Sp
     rng, tokens = np.random.default_rng(seed), (num, task.horizon)
     populations = {
         "real": task.corpus(split),
-        "uniform": contents_of(rng.integers(task.num_actions, size=tokens)),
+        "uniform": task.contents(rng.integers(task.num_actions, size=tokens)),
         "greedy": Truth(task).sample(min(num, 2), seed, 0.0),
     }
     found: dict[str, Any] = {}
@@ -188,44 +182,64 @@ def references(task: OracleTask, *, num: int = SAMPLES, seed: int = 0, split: Sp
     return found
 
 
+def subjects(given: argparse.Namespace, split: Split) -> tuple[OracleTask, list[tuple[str, Swept]]]:
+    """Returns the task and what is to be swept, with names: the runs, or the oracle itself where there are none.
+
+    Raises:
+        UsageError: a run cannot be loaded, or is of another task than the first.
+        ValueError: there is no such oracle.
+    """
+    if not given.runs:
+        task = OracleTask(vocabulary=given.vocabulary, oracle_seed=given.oracle_seed)
+        return task, [("the oracle itself", Truth(task))]
+    models = models_of(given.runs, split)
+    first = models[0].task
+    if not isinstance(first, OracleTask):
+        raise UsageError(f"{given.runs[0]} is no run of musegym/Oracle-v0: nobody knows its true likelihoods")
+    return first, [(shown(run), Agent(model)) for run, model in zip(given.runs, models, strict=True)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the references and a curve per run, and what each is against the first; exit code 2 for a mistake."""
     parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.oracle")
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs; the first, maximum likelihood, is beaten")
+    parser.add_argument(
+        "runs", type=Path, nargs="*", help="folders of runs, maximum likelihood first; the oracle itself where none"
+    )
+    parser.add_argument("--vocabulary", type=int, default=5000, help="of the oracle, where there are no runs")
+    parser.add_argument("--oracle-seed", type=int, default=2017, help="likewise")
     parser.add_argument("--split", choices=("validation", "test"), default="validation")
     parser.add_argument("--temperatures", type=float, nargs="+", default=TEMPERATURES)
-    parser.add_argument("--num", type=int, default=SAMPLES)
+    parser.add_argument("--num", type=int, default=SAMPLES, help="samples at each temperature")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
     given = parser.parse_args(arguments)
     split, how = cast("Split", given.split), {"num": given.num, "seed": given.seed}
     try:
-        if given.num < 2 or not min(given.temperatures) > 0:
-            raise UsageError("--num must be at least 2, and --temperatures above 0")
-        models = models_of(given.runs, split)
-        if not all(isinstance(model.task, OracleTask) for model in models):
-            raise UsageError("only runs of musegym/Oracle-v0 have an oracle")
+        if given.num < 2 or not min(given.temperatures) > 0 or given.seed < 0:
+            raise UsageError("--num must be at least 2, --temperatures above 0 and --seed at least 0")
+        task, swept = subjects(given, split)
         if given.json is not None:
             writable(given.json)
-    except UsageError as error:
+    except (UsageError, ValueError) as error:
         print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    task = cast("OracleTask", models[0].task)
-    result: dict[str, Any] = {"references": references(task, split=split, **how), "rows": []}
-    print(json.dumps(result["references"]), flush=True)
+    found: dict[str, Any] = {**task.kwargs(), "split": split, "references": references(task, split=split, **how)}
+    print(json.dumps(found), flush=True)
+    rows: list[dict[str, Any]] = []
     curve: list[tuple[float, float]] = []
-    for run, model in zip(given.runs, models, strict=True):
-        points = sweep(Agent(model), task, given.temperatures, split=split, **how)
+    for name, model in swept:
+        points = sweep(model, task, given.temperatures, split=split, **how)
         against = [verdict(point.axes, curve) for point in points] if curve else None
         curve = curve or [point.axes for point in points]
-        row = {"run": shown(run), "curve": [dataclasses.asdict(point) for point in points], "against_first": against}
-        result["rows"].append(row)
-        print(json.dumps(row), flush=True)
+        rows.append({"run": name, "curve": [dataclasses.asdict(point) for point in points], "against_first": against})
+        print(json.dumps(rows[-1]), flush=True)
     if given.json is not None:
-        said = ["--temperatures", *map(str, given.temperatures), "--num", str(given.num), "--seed", str(given.seed)]
-        command = ["python", "-m", "musegym.benchmarks.oracle", *map(shown, given.runs), "--split", split, *said]
-        result = {"command": shlex.join([*command, "--json", shown(given.json)]), "split": split, **result}
-        write_atomically(given.json, json.dumps({**result, **provenance()}, indent=1, allow_nan=False) + "\n")
+        oracle = ["--vocabulary", task.vocabulary, "--oracle-seed", task.oracle_seed]
+        said = [*(map(shown, given.runs) if given.runs else oracle), "--split", split]
+        said += ["--temperatures", *given.temperatures, "--num", given.num, "--seed", given.seed]
+        command = ["python", "-m", "musegym.benchmarks.oracle", *said, "--json", shown(given.json)]
+        result = {"command": shlex.join(map(str, command)), **found, "rows": rows, **provenance()}
+        write_atomically(given.json, json.dumps(result, indent=1, allow_nan=False) + "\n")
     return 0
 
 

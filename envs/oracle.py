@@ -143,10 +143,13 @@ class OracleTask(Task[Line]):
             )
         return (tokens - 1).astype(np.int16)
 
+    def contents(self, actions: Ints) -> NDArray[np.int16]:
+        """Returns the sequences int16 [N, 1 + L] that choices int [N, L] write; inverts ``demonstrations``."""
+        return np.pad(actions.astype(np.int16) + np.int16(1), ((0, 0), (1, 0)))
+
     def corpus(self, split: Split) -> NDArray[np.int16]:
         """Returns the works of a split, int16 [N, 1 + L]."""
-        tokens = load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split)
-        return np.pad(tokens + np.int16(1), ((0, 0), (1, 0)))
+        return self.contents(load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split))
 
     def tokens(self, contents: Array) -> Ints:
         """Returns int [N, L], 1 + token, 0 for none: what copies are counted in."""

@@ -186,6 +186,7 @@ def test_works_are_built_token_by_token(tiny):
     assert done.all()
     assert tiny.content(state).tolist() == [[0, 3, 1, 4]]
     assert tiny.demonstrations(np.array([[0, 3, 1, 4]])).tolist() == [[2, 0, 3]]
+    np.testing.assert_array_equal(tiny.demonstrations(tiny.contents(EVERY)), EVERY)
     assert tiny.tokens(np.array([[0, 3, 1, 4]])).tolist() == [[3, 1, 4]]
 
 
@@ -352,7 +353,7 @@ def test_points_against_a_point():
 
 
 def test_tempered_likelihoods_are_those_of_a_distribution(tiny, agent):
-    contents = bench.contents_of(EVERY)
+    contents = tiny.contents(EVERY)
     for model in (bench.Truth(tiny), bench.Agent(agent)):
         each = [bench.nll_tempered(model, tiny, contents[i : i + 1], (0.5, 1.0, 2.0)) for i in range(64)]
         np.testing.assert_allclose(np.exp(-3 * np.array(each)).sum(0), 1, rtol=1e-5)
@@ -373,7 +374,7 @@ def test_an_agent_at_temperature_one_is_the_agent(tiny, agent):
 
 
 def test_an_agent_samples_at_the_temperature_it_is_measured_at(tiny, agent):
-    n, contents = 20_000, bench.contents_of(EVERY)
+    n, contents = 20_000, tiny.contents(EVERY)
     each = [bench.nll_tempered(bench.Agent(agent), tiny, contents[i : i + 1], (0.5,))[0] for i in range(64)]
     expected = np.exp(-3 * np.array(each))
     found = counted(bench.Agent(agent).sample(n, 0, 0.5)[:, 1:] - 1) / n
@@ -405,7 +406,20 @@ def test_runs_on_the_command_line(tmp_path, agent, capsys):
     assert (first["against_first"], second["against_first"]) == (None, ["dominated", "dominated"])
     assert found["references"]["uniform"]["nll_test"] == pytest.approx(math.log(4))
     assert str(tmp_path) not in found["command"]
+    assert {name: found[name] for name in TINY} == TINY
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_oracle_itself_on_the_command_line(tmp_path, capsys):
+    out = tmp_path / "truth.json"
+    how = ["--vocabulary", "50", "--temperatures", "0.7", "1", "--num", "100", "--split", "test", "--json", str(out)]
+    assert bench.main(how) == 0
+    found = json.loads(out.read_text())
+    assert "--vocabulary 50 --oracle-seed 2017 --split test --temperatures 0.7 1.0" in found["command"]
+    (row,) = found["rows"]
+    assert row["run"] == "the oracle itself"
+    assert row["curve"][1]["nll_test"] == pytest.approx(found["references"]["real"]["nll_oracle"])
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_mistakes_on_the_command_line(tmp_path, agent, capsys):
@@ -413,7 +427,8 @@ def test_mistakes_on_the_command_line(tmp_path, agent, capsys):
     word.save(tmp_path / "word.zip")
     agent.save(tmp_path / "a.zip")
     for arguments, said in (
-        ([tmp_path / "word.zip"], "only runs of musegym/Oracle-v0"),
+        ([tmp_path / "word.zip"], "word.zip is no run of musegym/Oracle-v0"),
+        (["--vocabulary", "1"], "vocabulary must be"),
         ([tmp_path / "none"], "none"),
         ([tmp_path / "a.zip", "--temperatures", "0"], "above 0"),
         ([tmp_path / "a.zip", "--num", "1"], "at least 2"),
