@@ -18,6 +18,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),
     ("musegym/Digit-v0", "musegym.envs.digit:DigitTask"),
     ("musegym/Density-v0", "musegym.envs.density:DensityTask"),
+    ("musegym/Oracle-v0", "musegym.envs.oracle:OracleTask"),
 )
 """Rows (id, entry point of the task)."""
 

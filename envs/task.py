@@ -157,10 +157,6 @@ class Task(abc.ABC, Generic[S]):
         """Returns the real works of a split, [N, ...]; where there are demonstrations, every one can be built."""
 
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
-        """Returns ``num`` new real works for training, [num, ...]; None where the corpus is all there is."""
-        return None
-
-    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` fresh real works [num, ...], where works are drawn from a known distribution.
 
         They are distributed as those of ``corpus`` and independent of every split: training on them cannot

@@ -1,0 +1,156 @@
+"""Sequences of a synthetic oracle: the one domain in which the true likelihood of every work is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .corpora.oracle import Oracle, load_sequences
+from .media.tokens import Tokens
+from .task import Array, Bools, Ints, Split, State, Task
+
+LIMITS = {"vocabulary": (2, 30_000), "length": (1, 1_000), "oracle_seed": (0, 2**31 - 1)}
+
+
+@dataclasses.dataclass
+class Line(State):
+    """B sequences being written.
+
+    Attributes:
+        sheet: int16 [B, L + 1], what is observed: 1 + token for each choice made (0 for those to come), and the
+            number of choices made.
+    """
+
+    sheet: NDArray[np.int16]
+
+
+class OracleTask(Task[Line]):
+    """Sequences of a random LSTM, after the synthetic experiment of SeqGAN (Yu et al. 2017).
+
+    ### Description
+    Twenty tokens are written one by one. Real works are samples of an LSTM with random weights, which can then say
+    how likely a written sequence is: see ``docs/oracle.md`` and ``musegym.benchmarks.oracle``.
+
+    ### Action Space
+    ``Discrete(5000)``: the next token. All are legal, always.
+
+    ### Observation Space
+    ``MultiDiscrete``, 21 numbers: 1 + token for each of 20 choices (0 for those to come), and the number of choices
+    made.
+
+    ### Rewards
+    0 until the sequence is finished, then what the discriminator thinks of it. No rule reward.
+
+    ### Starting State
+    An empty sequence.
+
+    ### Episode End
+    After 20 choices.
+
+    ### Arguments
+    ``vocabulary``: number of tokens, 5000; ``vocabulary=50`` is the *small oracle*. ``length``: tokens of a sequence,
+    20. ``oracle_seed``: which oracle, 2017; figures of one do not carry over to another.
+
+    ### Version History
+    v0: initial version.
+    """
+
+    medium: Tokens
+
+    def __init__(self, vocabulary: int = 5000, length: int = 20, oracle_seed: int = 2017) -> None:
+        self._kwargs = {"vocabulary": vocabulary, "length": length, "oracle_seed": oracle_seed}
+        for name, value in self._kwargs.items():
+            low, high = LIMITS[name]
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
+        self.vocabulary, self.oracle_seed = vocabulary, oracle_seed
+        self.horizon, self.num_actions = length, vocabulary
+        self.clock_sizes = (length + 1,)
+        # A header of zeros, for those who read contents take the first row for one.
+        self.content_space = gym.spaces.MultiDiscrete(np.array([1] + length * [1 + vocabulary]), dtype=np.int16)
+        self.observation_space = gym.spaces.MultiDiscrete(
+            np.array(length * [1 + vocabulary] + [1 + length]), dtype=np.int16
+        )
+        self.medium = Tokens(vocabulary)
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task."""
+        return dict(self._kwargs)
+
+    @functools.cached_property
+    def oracle(self) -> Oracle:
+        """The LSTM that the real works were drawn from."""
+        return Oracle(self.vocabulary, self.oracle_seed)
+
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Line:
+        """Returns empty sequences; there is nothing to draw."""
+        return Line(np.zeros((len(draws), self.horizon + 1), np.int16))
+
+    def step(self, state: Line, actions: Ints) -> tuple[Line, Bools]:
+        """Appends a token to every unfinished sequence."""
+        sheet, step = state.sheet, state.sheet[:, self.horizon]
+        live = step < self.horizon
+        sheet[np.arange(len(sheet)), step] += ((actions + 1) * live).astype(np.int16)  # 0 in finished rows: they stay
+        step += live
+        return state, step == self.horizon
+
+    def action_mask(self, state: Line) -> Bools:
+        """Returns the legal actions, bool [B, A]: all."""
+        return np.ones((len(state), self.num_actions), np.bool_)
+
+    def legalise(self, state: Line, actions: Ints) -> Ints:
+        """Returns the actions: none is illegal."""
+        return np.array(actions)
+
+    def observe(self, state: Line) -> NDArray[np.int16]:
+        """Returns int16 [B, L + 1]."""
+        return state.sheet.copy()
+
+    def restore(self, observations: Array) -> Line:
+        """Inverts ``observe``."""
+        return Line(np.array(observations, np.int16))
+
+    def clock(self, state: Line) -> Ints:
+        """Returns int16 [B, 1]: the number of choices made."""
+        return state.sheet[:, self.horizon :].copy()
+
+    def content(self, state: Line) -> NDArray[np.int16]:
+        """Returns int16 [B, 1 + L]: a header 0, then 1 + token, 0 where there is none yet."""
+        content = np.zeros_like(state.sheet)
+        content[:, 1:] = state.sheet[:, : self.horizon]
+        return content
+
+    def condition(self, contents: Array) -> Ints:
+        """Returns int16 [N, 0]: there are no conditions."""
+        return np.zeros((len(contents), 0), np.int16)
+
+    def demonstrations(self, contents: Array) -> Ints:
+        """Returns the choices int16 [N, T] that write the sequences: their tokens."""
+        contents = np.asarray(contents)
+        if contents.shape[1:] != (1 + self.horizon,):
+            raise ValueError(f"sequences are [N, {1 + self.horizon}], not {list(contents.shape)}")
+        tokens = contents[:, 1:]
+        wrong = (contents[:, 0] != 0) | ((tokens < 1) | (tokens > self.vocabulary)).any(1)
+        if wrong.any():
+            raise ValueError(
+                f"{wrong.sum()} of {len(contents)} sequences cannot be written (first: row {wrong.argmax()})"
+            )
+        return (tokens - 1).astype(np.int16)
+
+    def contents(self, actions: Ints) -> NDArray[np.int16]:
+        """Returns the sequences int16 [N, 1 + L] that choices int [N, L] write; inverts ``demonstrations``."""
+        return np.pad(actions.astype(np.int16) + np.int16(1), ((0, 0), (1, 0)))
+
+    def corpus(self, split: Split) -> NDArray[np.int16]:
+        """Returns the works of a split, int16 [N, 1 + L]."""
+        return self.contents(load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split))
+
+    def tokens(self, contents: Array) -> Ints:
+        """Returns int [N, L], 1 + token, 0 for none: what copies are counted in."""
+        return self.medium.read(contents)
