@@ -14,7 +14,10 @@ import gymnasium as gym
 
 from .task import Task
 
-BUILT_IN: tuple[tuple[str, str], ...] = (("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),)
+BUILT_IN: tuple[tuple[str, str], ...] = (
+    ("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),
+    ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
+)
 """Rows (id, entry point of the task)."""
 
 SCALAR = "musegym.envs.scalar:TaskEnv"
