@@ -178,7 +178,8 @@ def _cut(strain: Strain) -> list[NDArray[np.int16]]:
         return []
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
-    length, sheets = STEPS * TICKS, []
+    length = STEPS * TICKS
+    sheets = []
     # Where the upbeat of the repeat would complete the last bar, its last note is held instead.
     for begin in range(strain.upbeat, int(ends[-1]) + strain.upbeat - length + 1, length):
         inside = (ends > begin) & (starts < begin + length)
