@@ -19,6 +19,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Digit-v0", "musegym.envs.digit:DigitTask"),
     ("musegym/Density-v0", "musegym.envs.density:DensityTask"),
     ("musegym/Oracle-v0", "musegym.envs.oracle:OracleTask"),
+    ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
 )
 """Rows (id, entry point of the task)."""
 

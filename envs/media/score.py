@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,116 @@ from .pictures import save_gif, save_png, tile
 CHOICES = 2  # per note: pitch, then duration
 
 
-class Score(Medium):
+class Melodic(Medium):
+    """What all encodings of melodies share; an encoding says how its contents are read, shown growing and heard.
+
+    Args:
+        lowest: MIDI pitch of the lowest lane of the piano roll.
+        highest: of the highest.
+        reference: returns the real melodies that histograms are compared with; called when first needed.
+    """
+
+    kind: Literal["sequence", "grid", "image"] = "sequence"
+
+    def __init__(self, lowest: int, highest: int, reference: Callable[[], Array] | None = None) -> None:
+        self._lowest, self._highest, self._reference = lowest, highest, reference
+
+    @abc.abstractmethod
+    def phrase(self, content: Array, upto: int | None = None) -> Phrase:
+        """Reads a content, or only what its first ``upto`` decisions wrote.
+
+        Raises:
+            ValueError: it is no content of this encoding.
+        """
+
+    @abc.abstractmethod
+    def melodies(self, contents: Array) -> Melodies:
+        """Reads a population of contents [N, ...].
+
+        Raises:
+            ValueError: there are none, or they are no contents of this encoding.
+        """
+
+    @abc.abstractmethod
+    def moments(self, content: Array) -> Iterator[tuple[int, float]]:
+        """Yields how many decisions to show, and for how many seconds, to watch a content being written."""
+
+    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+        """Draws a piano roll, uint8 [H, W, 3]; while it is being written, the last note is marked."""
+        from . import pianoroll
+
+        phrase = self.phrase(content, upto)
+        writing = upto is not None or phrase.written < phrase.length
+        return pianoroll.draw(phrase, self._lowest, self._highest, highlight=writing)
+
+    def grid(self, contents: Array, columns: int = 2) -> NDArray[np.uint8]:
+        """Draws several melodies side by side, uint8 [H, W, 3]."""
+        from .pianoroll import BACKGROUND
+
+        return tile([self.render(content) for content in contents], columns, BACKGROUND)
+
+    def describe(self, content: Array) -> str:
+        """Writes the melody as an ABC tune, header included."""
+        return to_abc(self.phrase(content))
+
+    def export(self, content: Array, path: Path) -> list[Path]:
+        """Writes .mid, .wav, .png and .abc.
+
+        A quarter note lasts 0.5 s, 0.4 s in compound metres; the WAV rings on for another second.
+        """
+        phrase = self.phrase(content)
+        targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
+        midi, wav, png, text = targets
+        midi.parent.mkdir(parents=True, exist_ok=True)
+        to_midi(phrase).write(str(midi))
+        save_wav(synthesise(phrase), wav)
+        save_png(self.render(content), png)
+        text.write_text(self.describe(content), encoding="utf-8")
+        return targets
+
+    def save_gif(self, contents: Array, path: Path, width: int = 640) -> Path:
+        """Writes an animated GIF of melodies being written, in their own rhythm.
+
+        Args:
+            contents: one melody [L, C] or several [N, L, C], shown one after the other.
+            path: where to; the suffix becomes .gif.
+            width: pixels.
+        """
+        from .pianoroll import palette
+
+        contents = np.asarray(contents)
+        pictures, seconds = list[NDArray[np.uint8]](), list[float]()
+        for content in contents[None] if contents.ndim == 2 else contents:
+            for upto, lasting in self.moments(content):
+                pictures.append(self.render(content, upto))
+                seconds.append(lasting)
+            pictures.append(self.render(content))
+            seconds.append(2.0)
+        path = Path(path).with_suffix(".gif")
+        save_gif(pictures, seconds, path, width, palette())
+        return path
+
+    def metrics(self, contents: Array) -> dict[str, float]:
+        """Measures a population [N, ...]; see ``measures`` for every key and its source.
+
+        Shares of nothing (of leaps, where there is no leap) are 0, distances to nothing 1.
+
+        Raises:
+            ValueError: there are no melodies, or they have another shape.
+        """
+        melodies = self.melodies(contents)
+        result = measure(melodies)
+        if self._reference is not None:
+            result |= distances(melodies, self._real)
+        return result
+
+    @functools.cached_property
+    def _real(self) -> Melodies:
+        assert self._reference is not None
+        return self.melodies(self._reference())
+
+
+class Score(Melodic):
     """Melodies as arrays int [1 + L, 4] of table indices.
 
     Row 0 is the header (metre, mode, upbeat, 1 for a phrase that closes its strain); every further
@@ -36,10 +146,8 @@ class Score(Medium):
         upbeats: ticks before the first bar line, of each upbeat index.
         bars: length of a finished phrase, upbeat included.
         tonics: pitch class of the tonic in each mode; C where not given.
-        reference: returns the real melodies that histograms are compared with; called when first needed.
+        reference: as in `Melodic`.
     """
-
-    kind: Literal["sequence", "grid", "image"] = "sequence"
 
     def __init__(
         self,
@@ -64,7 +172,7 @@ class Score(Medium):
         )
         self._keys = tuple(Key(tonic, mode) for tonic, mode in zip(tonics or [0] * len(modes), modes, strict=True))
         self._bars = bars
-        self._reference = reference
+        super().__init__(min(pitches), max(pitches), reference)
 
     def phrase(self, content: Array, upto: int | None = None) -> Phrase:
         """Reads a content, or only what its first ``upto`` decisions wrote.
@@ -100,24 +208,6 @@ class Score(Medium):
         except IndexError:
             raise ValueError("this melody has indices outside the tables of its score") from None
 
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
-        """Draws a piano roll, uint8 [H, W, 3]; while it is being written, the last note is marked."""
-        from . import pianoroll
-
-        phrase = self.phrase(content, upto)
-        writing = upto is not None or phrase.written < phrase.length
-        return pianoroll.draw(phrase, min(self._pitches), max(self._pitches), highlight=writing)
-
-    def grid(self, contents: Array, columns: int = 2) -> NDArray[np.uint8]:
-        """Draws several melodies side by side, uint8 [H, W, 3]."""
-        from .pianoroll import BACKGROUND
-
-        return tile([self.render(content) for content in contents], columns, BACKGROUND)
-
-    def describe(self, content: Array) -> str:
-        """Writes the melody as an ABC tune, header included."""
-        return to_abc(self.phrase(content))
-
     def caption(self, content: Array) -> str:
         """Names what the last decision wrote: a pitch ("E5", "rest") or a length ("1/8")."""
         phrase = self.phrase(content)
@@ -134,65 +224,16 @@ class Score(Medium):
         first = min(since // CHOICES, len(phrase.notes))
         return synthesise(phrase._replace(notes=phrase.notes[first:]))
 
-    def export(self, content: Array, path: Path) -> list[Path]:
-        """Writes .mid, .wav, .png and .abc.
-
-        A quarter note lasts 0.5 s, 0.4 s in compound metres; the WAV rings on for another second.
-        """
+    def moments(self, content: Array) -> Iterator[tuple[int, float]]:
+        """Yields two pictures a note: its pitch, shortly, and its length, until the next one begins."""
         phrase = self.phrase(content)
-        targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
-        midi, wav, png, abc = targets
-        midi.parent.mkdir(parents=True, exist_ok=True)
-        to_midi(phrase).write(str(midi))
-        save_wav(synthesise(phrase), wav)
-        save_png(self.render(content), png)
-        abc.write_text(self.describe(content), encoding="utf-8")
-        return targets
+        for index, note in enumerate(phrase.notes, 1):
+            lasting = phrase.seconds(note.ticks)
+            yield CHOICES * index - 1, min(0.08, lasting / 2)
+            yield CHOICES * index, max(lasting - 0.08, lasting / 2)
 
-    def save_gif(self, contents: Array, path: Path, width: int = 640) -> Path:
-        """Writes an animated GIF of melodies being written, in their own rhythm.
-
-        Args:
-            contents: one melody [1 + L, 4] or several [N, 1 + L, 4], shown one after the other.
-            path: where to; the suffix becomes .gif.
-            width: pixels.
-        """
-        from .pianoroll import palette
-
-        contents = np.asarray(contents)
-        pictures, seconds = list[NDArray[np.uint8]](), list[float]()
-        for content in contents[None] if contents.ndim == 2 else contents:
-            phrase = self.phrase(content)
-            for index, note in enumerate(phrase.notes, 1):
-                lasting = phrase.seconds(note.ticks)
-                pictures += [self.render(content, CHOICES * index - 1), self.render(content, CHOICES * index)]
-                seconds += [min(0.08, lasting / 2), max(lasting - 0.08, lasting / 2)]
-            pictures.append(self.render(content))
-            seconds.append(2.0)
-        path = Path(path).with_suffix(".gif")
-        save_gif(pictures, seconds, path, width, palette())
-        return path
-
-    def metrics(self, contents: Array) -> dict[str, float]:
-        """Measures a population [N, 1 + L, 4]; see ``measures`` for every key and its source.
-
-        Shares of nothing (of leaps, where there is no leap) are 0, distances to nothing 1.
-
-        Raises:
-            ValueError: there are no melodies, or they have another shape.
-        """
-        melodies = self._read(contents)
-        result = measure(melodies)
-        if self._reference is not None:
-            result |= distances(melodies, self._real)
-        return result
-
-    @functools.cached_property
-    def _real(self) -> Melodies:
-        assert self._reference is not None
-        return self._read(self._reference())
-
-    def _read(self, contents: Array) -> Melodies:
+    def melodies(self, contents: Array) -> Melodies:
+        """Reads a population [N, 1 + L, 4]."""
         contents = np.asarray(contents)
         if contents.ndim != 3 or contents.shape[2] != 4 or not len(contents):
             raise ValueError(f"melodies are a non-empty array of shape (N, 1 + notes, 4), not {contents.shape}")

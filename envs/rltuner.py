@@ -1,0 +1,223 @@
+"""Writing a melody sixteenth by sixteenth, under the music-theory rules of RL Tuner."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .corpora.tunes import Strain, load_strains
+from .media import rules
+from .media.rules import FIRST_NOTE, LOWEST, NO_EVENT, NOTE_OFF, NUM_EVENTS, STEPS
+from .media.steps import TICKS, StepScore, sounding
+from .task import Array, Bools, Floats, Ints, Split, State, Task
+
+METRES = ((4, 4), (2, 2), (2, 4))  # two bars, or four of 2/4: in both 32 sixteenths begin at a bar line
+MODE = "major"  # the rules know C major alone
+HIGHEST = LOWEST + NUM_EVENTS - FIRST_NOTE - 1  # MIDI
+FEWEST = 2  # notes of a melody
+GROUP = 8  # steps in half a bar
+ECHOES = (8, 16)  # steps back
+
+
+@dataclasses.dataclass
+class Draft(State):
+    """B melodies being written.
+
+    Attributes:
+        sheet: int16 [B, 33], what is observed: 1 + event of each step (0 for those to come), the number of steps.
+    """
+
+    sheet: NDArray[np.int16]
+
+
+class RLTunerTask(Task[Draft]):
+    """Two bars of melody under rules.
+
+    ### Description
+    The task of RL Tuner (Jaques et al. 2017, arXiv 1611.02796, section 5): 32 sixteenths, in each of which a note
+    begins, or what sounds goes on, or falls silent. The reward is what the discriminator thinks of the finished
+    melody, and, weighted by ``rule_weight``, how well it keeps that paper's rules of music theory. Real works are
+    two bars (four of 2/4) of folk tunes in major keys, transposed to C: see ``docs/rl_tuner.md``.
+
+    ### Action Space
+    ``Discrete(38)``: 0 note-off, 1 no-event, 2-37 a note from C3 (MIDI 48) to B5. All are legal at every step.
+
+    ### Observation Space
+    ``MultiDiscrete``, 33 numbers: 1 + action for each of the 32 steps (0 for those to come), and the number of steps
+    taken.
+
+    ### Rewards
+    0 until the melody is finished, then what the discriminator thinks of it plus ``rule_weight`` times ``rules``: the
+    sum of the music-theory rewards that the paper gives step by step. The paper's c = 0.5 is ``rule_weight=2``.
+
+    ### Starting State
+    An empty melody; nothing sounds. There is no condition.
+
+    ### Episode End
+    After 32 steps.
+
+    ### Arguments
+    ``corpus``: a folder of your own ABC or MIDI files.
+
+    ### Version History
+    v0: initial version.
+    """
+
+    horizon = STEPS
+    num_actions = NUM_EVENTS
+    clock_sizes = (STEPS + 1, GROUP, NUM_EVENTS, *(1 + NUM_EVENTS for _ in ECHOES))
+    data_hint = 'pip install "music21==10.5.1"'
+
+    def __init__(self, corpus: str | None = None) -> None:
+        self._corpus = corpus
+        self.content_space = gym.spaces.MultiDiscrete(
+            np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]), dtype=np.int16
+        )
+        self.observation_space = gym.spaces.MultiDiscrete(
+            np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]), dtype=np.int16
+        )
+        self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.corpus("train"))
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task."""
+        return {"corpus": self._corpus}
+
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
+        """Returns empty melodies."""
+        return Draft(np.zeros((len(draws), STEPS + 1), np.int16))
+
+    def step(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+        """Writes one step of every unfinished melody."""
+        sheet = state.sheet
+        step = sheet[:, STEPS]
+        live = step < STEPS
+        sheet[np.arange(len(sheet)), step] += np.where(live, 1 + actions, 0).astype(np.int16)  # finished rows: + 0
+        step += live
+        return state, step == STEPS
+
+    def action_mask(self, state: Draft) -> Bools:
+        """Returns the legal actions, bool [B, 38]: all."""
+        return np.ones((len(state), NUM_EVENTS), np.bool_)
+
+    def legalise(self, state: Draft, actions: Ints) -> Ints:
+        """Returns the actions as they are."""
+        return actions
+
+    def observe(self, state: Draft) -> NDArray[np.int16]:
+        """Returns int16 [B, 33]."""
+        return state.sheet.copy()
+
+    def restore(self, observations: Array) -> Draft:
+        """Inverts ``observe``."""
+        return Draft(np.array(observations, np.int16))
+
+    def clock(self, state: Draft) -> Ints:
+        """Returns int [B, 5]: the step, its place in the half bar, what sounds, and 1 + the events 8 and 16 steps ago.
+
+        What sounds is as in contents, 0 at the start; events before the start are 0. The last two are what the rule
+        of repeated motifs compares.
+        """
+        step, rows = state.sheet[:, STEPS].astype(np.int64), np.arange(len(state))
+        heard = sounding(state.sheet[:, :STEPS])[rows, np.maximum(step - 1, 0)]
+        echoes = [np.where(step >= back, state.sheet[rows, np.maximum(step - back, 0)], 0) for back in ECHOES]
+        return np.stack([step, step % GROUP, heard, *echoes], 1)
+
+    def content(self, state: Draft) -> NDArray[np.int16]:
+        """Returns int16 [B, 33, 2]: a header of zeros, then 1 + the event of each step and what is heard in it."""
+        events = state.sheet[:, :STEPS]
+        works = np.zeros((len(events), 1 + STEPS, 2), np.int16)
+        works[:, 1:, 0], works[:, 1:, 1] = events, sounding(events) * (events > 0)
+        return works
+
+    def condition(self, contents: Array) -> Ints:
+        """Returns conditions without columns, [N, 0]."""
+        return np.zeros((len(contents), 0), np.int16)
+
+    def demonstrations(self, contents: Array) -> Ints:
+        """Returns the events int16 [N, 32] of melodies."""
+        contents = np.asarray(contents)
+        written = np.concatenate([contents[:, 1:, 0], np.full((len(contents), 1), STEPS)], 1)
+        wrong = (contents[:, 1:, 0] < 1).any(1) | (contents[:, 1:, 0] > NUM_EVENTS).any(1)
+        wrong[~wrong] = (self.content(self.restore(written[~wrong])) != contents[~wrong]).any((1, 2))
+        if wrong.any():
+            raise ValueError(
+                f"{wrong.sum()} of {len(contents)} melodies cannot be written (first: row {wrong.argmax()})"
+            )
+        return (contents[:, 1:, 0] - 1).astype(np.int16)
+
+    def corpus(self, split: Split) -> NDArray[np.int16]:
+        """Returns the melodies of a split, int16 [N, 33, 2]."""
+        return self.content(self.restore(_melodies(self._corpus)[split][0]))
+
+    def groups(self, split: Split) -> Ints:
+        """Returns the tune of each melody, int [N]."""
+        return _melodies(self._corpus)[split][1]
+
+    def rules(self, contents: Array) -> Floats:
+        """Returns the sum of the 32 music-theory rewards of RL Tuner, float32 [N]."""
+        return rules.step_rewards(self.reading(contents)).sum(1).astype(np.float32)
+
+    def reading(self, contents: Array) -> rules.Reading:
+        """Returns what the rules see in finished melodies [N, 33, 2]."""
+        return rules.read(np.asarray(contents)[:, 1:, 0] - 1)
+
+
+def _cut(strain: Strain) -> list[NDArray[np.int16]]:
+    """Cuts a strain at its bar lines into sheets of 32 steps; leaves out what events cannot say."""
+    if strain.metre not in METRES or strain.mode != MODE:
+        return []
+    pitches = strain.notes[:, 0] + (6 - strain.tonic) % 12 - 6  # tonic C, the shorter way
+    to_range = _octave(pitches[strain.notes[:, 0] >= 0])
+    if to_range is None:
+        return []
+    ends = np.cumsum(strain.notes[:, 1])
+    starts = ends - strain.notes[:, 1]
+    length = STEPS * TICKS
+    sheets = []
+    # Where the upbeat of the repeat would complete the last bar, its last note is held instead.
+    for begin in range(strain.upbeat, int(ends[-1]) + strain.upbeat - length + 1, length):
+        inside = (ends > begin) & (starts < begin + length)
+        sounds, onsets = strain.notes[inside, 0] >= 0, starts[inside] - begin
+        if sounds.sum() < FEWEST or (onsets[sounds] < 0).any() or (onsets[onsets > 0] % TICKS).any():
+            continue
+        sheet = np.full(STEPS + 1, 1 + NO_EVENT, np.int16)
+        at = np.maximum(onsets, 0) // TICKS
+        events = np.where(sounds, pitches[inside] + to_range - LOWEST + FIRST_NOTE, NOTE_OFF)
+        events[~sounds & (at == 0)] = NO_EVENT  # nothing sounds that could be turned off
+        sheet[at], sheet[STEPS] = 1 + events, STEPS
+        sheets.append(sheet)
+    return sheets
+
+
+def _octave(pitches: Ints) -> int | None:
+    """Returns the semitones, in octaves, by which all pitches come into range, their mean as near its middle as can be.
+
+    None where there is no such octave. Notes are never moved one by one.
+    """
+    lowest, mean, highest = pitches.min(), pitches.mean(), pitches.max()
+    shifts = [shift for shift in range(-60, 61, 12) if lowest + shift >= LOWEST and highest + shift <= HIGHEST]
+    return min(shifts, key=lambda shift: abs(mean + shift - (LOWEST + HIGHEST) / 2), default=None)
+
+
+@functools.cache
+def _melodies(corpus: str | None) -> dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]]:
+    """Returns sheets and tune numbers by split; a melody that a tune repeats to the letter counts once."""
+    strains = load_strains(corpus)
+    found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {"train": {}, "validation": {}, "test": {}}
+    for strain, label in zip(strains, strains.labels, strict=True):
+        for sheet in _cut(strain):
+            found[label].setdefault((strain.tune, sheet.tobytes()), sheet)
+    empty = [split for split, sheets in found.items() if not sheets]
+    if empty:
+        where = corpus or "the corpus"
+        raise ValueError(f"no {empty[0]} melodies of two bars of 4/4 in major in {where}: more tunes are needed")
+    return {
+        split: (np.stack(list(sheets.values())), np.array([tune for tune, _ in sheets], np.int64))
+        for split, sheets in found.items()
+    }
