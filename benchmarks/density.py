@@ -31,7 +31,7 @@ from ..runs import UsageError, write_atomically
 from .stats import Interval
 from .suite import AgentSampler, Sampler
 from .suite import nll as mean_nll
-from .taught import shown, writable
+from .files import shown, writable
 from .work import provenance
 
 ENV_ID = "musegym/Density-v0"

@@ -34,7 +34,7 @@ from .bleu import self_bleu
 from .curves import verdict
 from .suite import AgentSampler
 from .suite import nll as nll_per_content
-from .taught import models_of, shown, writable
+from .files import models_of, shown, writable
 from .work import provenance
 
 SAMPLES = 10_000

@@ -44,7 +44,7 @@ from .baselines import RandomPolicy
 from .metrics import unique
 from .suite import AgentSampler, Sampler
 from .tables import MLE
-from .taught import shown, writable
+from .files import shown, writable
 from .work import provenance
 
 ENV_ID = "musegym/RLTuner-v0"

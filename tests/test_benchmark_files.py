@@ -1,0 +1,49 @@
+"""What commands that measure runs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import toys
+
+from musegym.agents import AdversarialDQN, make_sb3_env
+from musegym.benchmarks import files
+from musegym.runs import Run, Settings, UsageError
+
+toys.register()
+
+
+def make_run(folder: Path, id: str, seed: int) -> None:
+    """Writes what there is of a run once its training has ended."""
+    run = Run(folder)
+    run.create(Settings(id=id, seconds=None, steps=1, seed=seed, num_envs=1, env_kwargs={}, params={}))
+    env = make_sb3_env(id, 1, seed=0, discriminator="none")
+    model = AdversarialDQN("auto", env, policy_kwargs={"hidden": 8, "embedding": 4}, seed=seed)
+    run.save_model(lambda path: model.save(path, training=False))
+
+
+def test_models_of_one_task_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, id, seed in (("a", "toy/Word-v0", 0), ("b", "toy/Word-v0", 1), ("bits", "toy/Bits-v0", 0)):
+        make_run(tmp_path / name, id, seed)
+    assert [model.seed for model in files.models_of([Path("a"), Path("b")], "validation")] == [0, 1]
+    with pytest.raises(UsageError, match="bits has other validation works than a"):
+        files.models_of([Path("a"), Path("bits")], "validation")
+    with pytest.raises(UsageError, match="no-such does not exist"):
+        files.models_of([Path("a"), Path("no-such")], "validation")
+
+
+def test_files_that_cannot_be_written_are_told_of_first(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for wrong in (tmp_path / "file" / "x.json", tmp_path):
+        with pytest.raises(UsageError, match="cannot write"):
+            files.writable(wrong)
+    files.writable(tmp_path / "new" / "x.json")
+    assert (tmp_path / "new").is_dir()
+
+
+def test_paths_are_published_without_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files.shown(tmp_path / "runs" / "x") == files.shown(Path("runs") / "x") == "runs/x"
+    assert files.shown(tmp_path.parent / "x") == files.shown(Path("..") / "x") == "x"
