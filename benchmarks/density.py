@@ -28,10 +28,10 @@ from ..envs.registry import make_task
 from ..envs.task import Array, Task
 from ..options import load_model
 from ..runs import UsageError, write_atomically
+from .files import shown, writable
 from .stats import Interval
 from .suite import AgentSampler, Sampler
 from .suite import nll as mean_nll
-from .files import shown, writable
 from .work import provenance
 
 ENV_ID = "musegym/Density-v0"

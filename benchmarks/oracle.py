@@ -32,9 +32,9 @@ from ..envs.task import Array, Floats, Split
 from ..runs import UsageError, write_atomically
 from .bleu import self_bleu
 from .curves import verdict
+from .files import models_of, shown, writable
 from .suite import AgentSampler
 from .suite import nll as nll_per_content
-from .files import models_of, shown, writable
 from .work import provenance
 
 SAMPLES = 10_000

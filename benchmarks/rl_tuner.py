@@ -41,10 +41,10 @@ from ..envs.task import Array
 from ..options import load_model, read_corpus
 from ..runs import UsageError, write_atomically
 from .baselines import RandomPolicy
+from .files import shown, writable
 from .metrics import unique
 from .suite import AgentSampler, Sampler
 from .tables import MLE
-from .files import shown, writable
 from .work import provenance
 
 ENV_ID = "musegym/RLTuner-v0"
