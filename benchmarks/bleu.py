@@ -41,10 +41,9 @@ def self_bleu(
     if len(tokens) < 2:
         raise ValueError("self-BLEU compares at least two sequences")
     tokens = np.asarray(tokens)[np.random.default_rng(seed).permutation(len(tokens))[:sample]]
-    N, lengths = len(tokens), (tokens > 0).sum(1)
-    logs, result = np.zeros(N), {}
-    brevity = _brevity(lengths)
-    any_match = np.zeros(N, np.bool_)
+    brevity = _brevity((tokens > 0).sum(1))
+    logs, any_match = np.zeros(len(tokens)), np.zeros(len(tokens), np.bool_)
+    result: dict[str, float] = {}
     for n, (grams, there) in zip(range(1, max(orders) + 1), _grams(tokens), strict=False):
         matches = _matches(grams, there)
         any_match |= (n == 1) & (matches > 0)

@@ -145,7 +145,7 @@ class OracleTask(Task[Line]):
 
     def contents(self, actions: Ints) -> NDArray[np.int16]:
         """Returns the sequences int16 [N, 1 + L] that choices int [N, L] write; inverts ``demonstrations``."""
-        return np.pad(actions.astype(np.int16) + np.int16(1), ((0, 0), (1, 0)))
+        return np.pad(actions.astype(np.int16) + 1, ((0, 0), (1, 0)))
 
     def corpus(self, split: Split) -> NDArray[np.int16]:
         """Returns the works of a split, int16 [N, 1 + L]."""

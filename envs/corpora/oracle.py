@@ -96,11 +96,12 @@ class Oracle:
                 nats[first : first + ROWS, t] = chosen - np.log(np.exp(logits, out=logits).sum(1))
         return nats
 
-    def log_policy(self, tokens: Ints) -> NDArray[np.float64]:
+    def log_policy(self, tokens: Ints) -> Floats:
         """Returns log p of every possible token at every place of tokens int [N, L], float64 [N, L, vocabulary]."""
         logits = np.stack(list(self._logits(np.asarray(tokens))), 1)
         logits -= logits.max(2, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(2, keepdims=True))
+        nats: Floats = logits - np.log(np.exp(logits).sum(2, keepdims=True))
+        return nats
 
     def _logits(self, tokens: Ints) -> Iterator[Floats]:
         """Yields the logits [N, vocabulary] of each next token, given the columns of tokens [N, L] before it."""
