@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .envs.media.audio import Sound
 from .envs.registry import make_task
@@ -34,6 +35,14 @@ class Captioned(Protocol):
 
     def caption(self, content: Array) -> str:
         """Returns a word for the last decision that wrote a content."""
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A task that can name its decisions."""
+
+    def action_name(self, action: int) -> str:
+        """Returns a word or two for a decision."""
 
 
 def play(
@@ -131,8 +140,16 @@ class Desk:
         """The work as it would stand after the marked choice."""
         return self.content if self.done else np.asarray(self._previews[self.chosen])
 
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        """What the task shows of the work as it would stand after the marked choice."""
+        state, row = (self._state, 0) if self.done else (self._after, self.chosen)
+        return self.task.render(state.take(np.array([row])))[0]
+
     def caption(self, index: int) -> str:
         """Names a legal choice."""
+        if isinstance(self.task, Naming):
+            return self.task.action_name(int(self.legal[index]))
         if isinstance(self.task.medium, Captioned):
             return self.task.medium.caption(self._previews[index])
         return str(self.legal[index])
@@ -174,7 +191,8 @@ class Desk:
         """Finds the legal choices, what each would give, and marks the last one taken that is legal again."""
         self.legal = np.flatnonzero(self.task.action_mask(self._state)[0])
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
-        self._previews = self.task.content(self.task.step(copies, self.legal)[0])
+        self._after = self.task.step(copies, self.legal)[0]
+        self._previews = self.task.content(self._after)
         again = (
             int(np.flatnonzero(self.legal == action)[0]) for _, action in reversed(self._past) if action in self.legal
         )
@@ -188,8 +206,9 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
             head = "finished" if desk.done else f"choice {desk.count + 1} of at most {task.horizon}"
             head += f"   ·   {said}" if said else ""
             chips = [] if desk.done else [desk.caption(index) for index in desk.shown]
-            picture = task.medium.render(desk.preview)
-            stage.show(picture, (head, HELP_DONE if desk.done else HELP_BUILD), chips, desk.chosen - desk.shown.start)
+            stage.show(
+                desk.picture, (head, HELP_DONE if desk.done else HELP_BUILD), chips, desk.chosen - desk.shown.start
+            )
         changed = False
         for key in stage.wait(FRAME_SECONDS):
             was_done, count, said = desk.done, desk.count, ""
@@ -259,7 +278,9 @@ def _sound(stage: Stage, task: Task[Any], content: Array, since: int = 0) -> flo
 
 
 def _decisions(task: Task[Any], content: Array) -> int:
-    """The number of decisions that build a work."""
+    """The number of decisions that build a work; 0, so that it is shown at once, where nobody knows them."""
+    if not task.has_demonstrations:
+        return 0
     actions = task.demonstrations(content[None])
     condition = None if task.condition_space is None else task.condition(content[None])
     state = task.initial(np.zeros(1, np.uint64), condition)

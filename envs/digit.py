@@ -243,6 +243,11 @@ class DigitTask(Task[Sheet]):
             for content, pen, done in zip(self.content(state), pens, state.step == self.horizon, strict=True)
         ]
 
+    def action_name(self, action: int) -> str:
+        """Returns "draw 2,5" or "move 2,5": to row and column of the grid, counted from 0."""
+        row, column = divmod(action % self._points, self.paper.points)
+        return f"{'draw' if action < self._points else 'move'} {row},{column}"
+
     def paths(self, actions: Ints) -> list[list[Polyline]]:
         """Returns the strokes that actions int [N, T] draw: for each row the corners of its lines, float [K, 2]."""
         drawings = list[list[Polyline]]()

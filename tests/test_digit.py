@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.pictures import SOURCES, load_digits
@@ -148,6 +149,25 @@ class TestContract:
         assert terminated
         assert info["content"].shape == (14, 14)
 
+    @pytest.mark.parametrize("classes", [False, True])
+    def test_discriminators_learn_from_pictures_alone(self, classes, packages):
+        env = gym.make_vec("musegym/Digit-v0", 8, strokes=2, classes=classes, autoreset_mode="Disabled")
+        task = env.unwrapped.task
+        trainer = DiscriminatorTrainer(make_discriminator(task, hidden=16), task, batch_size=8, validate_every=2)
+        env.unwrapped.set_discriminator(trainer.discriminator)
+        env.reset(seed=0)
+        env.step(np.arange(8))
+        _, rewards, done, _, info = env.step(np.arange(8, 16))
+        assert done.all()
+        contents = info["content"]
+        architecture = trainer.discriminator.architecture
+        assert (architecture.kind, architecture.conditions_in_header) == ("image", classes)
+        assert rewards == pytest.approx(trainer.discriminator.logits(contents, task.condition(contents)), abs=1e-5)
+        for _ in range(2):
+            stats = trainer.observe(contents)
+        assert np.isfinite(list(stats.values())).all()
+        assert {"r1", "train_minus_validation"} <= stats.keys()
+
     def test_what_is_seen(self):
         task = DigitTask(strokes=4)
         state, _ = build(task, [[at(0, 0)], [POINTS + at(6, 3)]])
@@ -172,6 +192,21 @@ class TestPictures:
             expected = np.rint(expected * 255 / 16)
         assert (np.sort(everything.sum(1)) == np.sort(expected.sum(1))).all()
         assert everything.max() == 255
+
+    @pytest.mark.parametrize(("data", "pictures"), [("mnist", 5000), ("sklearn", 1797)])
+    def test_the_packages_themselves(self, data, pictures):
+        try:
+            parts = load_digits(data)
+        except CorpusMissingError as error:
+            pytest.skip(str(error))  # says what to install
+        sizes = [len(parts[split].images) for split in SPLITS]
+        assert pictures - 5 <= sum(sizes) <= pictures
+        assert [round(size / pictures, 2) for size in sizes] == [0.8, 0.1, 0.1]
+        train = parts["train"]
+        assert np.bincount(train.labels).min() > 0.07 * len(train.labels)
+        ones, zeros = train.images[train.labels == 1], train.images[train.labels == 0]
+        middle = slice(SOURCES[data].side // 2 - 1, SOURCES[data].side // 2 + 1)
+        assert ones[:, middle, middle].mean() > 2 * zeros[:, middle, middle].mean(), "a zero is empty in its middle"
 
     def test_parts_do_not_depend_on_the_order_of_the_file(self, tmp_path, packages, monkeypatch):
         before = load_digits("mnist")["test"]
@@ -340,6 +375,11 @@ class TestMedium:
 
     def test_strokes(self):
         task = DigitTask()
+        assert [task.action_name(action) for action in (0, at(2, 5), POINTS + at(6, 1))] == [
+            "draw 0,0",
+            "draw 2,5",
+            "move 6,1",
+        ]
         actions = [at(3, 5), at(0, 5), POINTS + at(0, 0), POINTS + at(6, 0), at(6, 0), at(6, 6), POINTS]
         first, second = task.paths(np.array([actions]))[0]
         assert first.tolist() == [[6.5, 6.5], [6.5, 10.5], [0.5, 10.5]]

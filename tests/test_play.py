@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from toys import BitsTask, WordTask
 
+from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.play import Desk, play
 from musegym.runs import RunError
@@ -91,6 +92,16 @@ def test_enter_takes_what_was_previewed():
     assert one.press("return")
     assert (one.content == expected).all()
     assert one.count == 1
+
+
+def test_the_pen_is_shown_where_the_marked_choice_takes_it():
+    one = desk(DigitTask(strokes=2))
+    assert labels(one)[0].startswith("draw")
+    first = one.picture
+    one.press("up")
+    assert (one.picture != first).any()
+    finish(one)
+    assert (one.picture == one.task.medium.render(one.content)).all()
 
 
 def test_the_last_pitch_is_marked_again():
