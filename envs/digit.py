@@ -17,7 +17,7 @@ from .media.strokes import Polyline, to_svg
 from .task import Array, Bools, Ints, Split, State, Task
 
 CLASSES = 10
-GAIN = 1.3  # halving a picture thins its strokes: this makes the brightest pixels bright again
+GAIN = 1.3  # halving a picture dims its thin strokes: this makes up for it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Paper:
         return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
 
 
-# About 1/8 of the side is the width of a pen on all of them, which is that of the pens of MNIST.
+# The pen is about an eighth of the side wide on all of them.
 PAPERS = {8: Paper(8, 5, 1.5, 1.0), 14: Paper(14, 7, 2.0, 1.35), 28: Paper(28, 9, 3.0, 2.2)}
 SIDES = {"mnist": (14, 28), "sklearn": (8,)}
 """By data; the first is the default."""
@@ -195,8 +195,8 @@ class DigitTask(Task[Sheet]):
     def observe(self, state: Sheet) -> NDArray[np.float32]:
         """Returns float32 [B, pixels + 4], or + 14 with classes."""
         n = self.paper.points
-        seen = np.zeros((len(state), *self.observation_space.shape), np.float32)
         pixels = state.canvas.shape[1]
+        seen = np.zeros((len(state), pixels + 4 + CLASSES * self._classes), np.float32)
         np.divide(state.canvas, np.float32(255), out=seen[:, :pixels])
         seen[:, pixels : pixels + 2] = np.stack(np.divmod(state.pen, n), 1) / (n - 1)
         seen[:, pixels + 2] = state.down
@@ -217,7 +217,7 @@ class DigitTask(Task[Sheet]):
     def clock(self, state: Sheet) -> Ints:
         """Returns int [B, 4]: decisions made, row and column of the pen, whether it came there drawing."""
         row, column = np.divmod(state.pen, self.paper.points)
-        return np.stack([state.step, row, column, state.down], 1)
+        return np.stack([state.step, row, column, state.down.astype(np.int64)], 1)
 
     def content(self, state: Sheet) -> NDArray[np.uint8]:
         """Returns uint8 [B, side, side]; with classes [B, 1 + side, side], the class first in a row of zeros."""
@@ -277,7 +277,7 @@ class DigitTask(Task[Sheet]):
 
     def _headed(self, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Returns a copy of pictures [N, side, side], with their classes above where there are any."""
-        contents = np.zeros((len(pictures), *self.content_space.shape), np.uint8)
+        contents = np.zeros((len(pictures), int(self._classes) + self.paper.side, self.paper.side), np.uint8)
         contents[:, int(self._classes) :] = pictures
         if self._classes:
             contents[:, 0, 0] = labels
