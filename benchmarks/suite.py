@@ -107,7 +107,11 @@ def measure(
     known = tokens(task, train)
     result["longest_copy"] = float(metrics.longest_runs(tokens(task, population), known).mean())
     result["longest_copy_real"] = float(metrics.longest_runs(tokens(task, real), known).mean())
-    result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, real)
+    result["validity"] = result["validity_real"] = None
+    if task.has_demonstrations:
+        result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, real)
+    else:
+        notes.append("validity: works are known as they look, not as they are built")
     result["metrics"], result["metrics_real"] = task.medium.metrics(population), task.medium.metrics(real)
     clean: dict[str, Any] = _clean(result, "", notes)
     clean["notes"] = notes
@@ -136,8 +140,9 @@ def likelihoods(
 ) -> dict[str, float | None]:
     """Mean negative log-likelihoods in nats per content; a bound on the test ones where building orders differ."""
     name = "nll_test" if task.one_to_one else "nll_test_bound"
-    if not hasattr(model, "log_prob"):
-        notes.append(f"{name}, nll_train: this model has no log-probabilities")
+    if not (task.has_demonstrations and hasattr(model, "log_prob")):
+        which = "this model has no log-probabilities" if task.has_demonstrations else "no work's decisions are known"
+        notes.append(f"{name}, nll_train: {which}")
         return {name: None, "nll_train": None}
     rows = np.random.default_rng(seed).permutation(len(train))[:MAX_NLL_TRAIN]
     return {name: nll(model, real), "nll_train": nll(model, train[rows])}
