@@ -62,7 +62,7 @@ def mmd(x: Array, y: Array, bandwidth: float = BANDWIDTH, block: int = 1000) -> 
             raise ValueError(f"a discrepancy needs two works on either side; got {len(x)} and {len(y)}")
     n, m = len(signs[0]), len(signs[1])
     same = [(_kernel_sum(z, z, bandwidth, block) - len(z)) / (len(z) * (len(z) - 1)) for z in signs]
-    return same[0] + same[1] - 2 * _kernel_sum(*signs, bandwidth, block) / (n * m)
+    return same[0] + same[1] - 2 * _kernel_sum(signs[0], signs[1], bandwidth, block) / (n * m)
 
 
 def _kernel_sum(x: Array, y: Array, bandwidth: float, block: int) -> float:

@@ -138,7 +138,7 @@ class DensityTask(Task[Bits]):
 
     def content(self, state: Bits) -> NDArray[np.int8]:
         """Returns int8 [B, 2, 16]: the bits of x and of y; -1 for those not chosen yet."""
-        return state.sheet[:, :HORIZON].reshape(-1, 2, BITS) - np.int8(1)
+        return (state.sheet[:, :HORIZON] - 1).astype(np.int8).reshape(-1, 2, BITS)
 
     def condition(self, contents: Array) -> Ints:
         """Returns int [N, 0]: there are no conditions."""
@@ -162,7 +162,8 @@ class DensityTask(Task[Bits]):
 
 def _narrow(cell: Ints, bits: Ints) -> Ints:
     """Appends a bit each: Gray-coded ones are relative to the one before, but for the sign and the first of them."""
-    return 2 * cell + (bits ^ (cell & (cell >= 4)))
+    narrowed: Ints = 2 * cell + (bits ^ (cell & (cell >= 4)))
+    return narrowed
 
 
 def _generator(density: str, sample: int) -> np.random.Generator:

@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..task import Floats
 
@@ -38,23 +37,25 @@ class Density:
         """Quantisation steps per unit of length where magnitudes have 15 bits: 2^15 / (reach + 2), as in EB-GFN."""
         return 2**15 / (self.reach + 2)
 
-    def sample(self, num: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def sample(self, num: int, rng: np.random.Generator) -> Floats:
         """Draws points, float64 [num, 2]."""
-        points: NDArray[np.float64] = self.shape(rng.random((num, self.uniforms)))
+        points = self.shape(rng.random((num, self.uniforms)))
         if self.noise:
             points = points + self.noise * rng.standard_normal(points.shape)
         return points
 
 
 def _polar(radius: Floats, angle: Floats) -> Floats:
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    points: Floats = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1)
+    return points
 
 
 def _two_spirals(u: Floats) -> Floats:
     """One and a half turns, points shifted within a square of side 1/2; half of them mirrored in the origin."""
     turn = 3 * np.pi * np.sqrt(u[:, 0])
     arm = _polar(turn, np.pi - turn) + 0.5 * u[:, 1:3]
-    return np.where(u[:, 3:] < 0.5, arm, -arm) / 3
+    points: Floats = np.where(u[:, 3:] < 0.5, arm, -arm) / 3
+    return points
 
 
 def _eight_gaussians(u: Floats) -> Floats:
@@ -69,7 +70,8 @@ def _circles(u: Floats) -> Floats:
 def _moons(u: Floats) -> Floats:
     """``sklearn.datasets.make_moons``, times 2, moved by (-1, -0.2)."""
     moon = _polar(np.ones(len(u)), np.pi * u[:, 0])
-    return 2 * np.where(u[:, 1:2] < 0.5, moon, (1, 0.5) - moon) - (1, 0.2)
+    points: Floats = 2 * np.where(u[:, 1:2] < 0.5, moon, np.array([1, 0.5]) - moon) - np.array([1, 0.2])
+    return points
 
 
 def _pinwheel(u: Floats) -> Floats:
@@ -78,19 +80,22 @@ def _pinwheel(u: Floats) -> Floats:
     normal = _polar(np.sqrt(-2 * np.log1p(-u[:, 0])), 2 * np.pi * u[:, 1])
     along, across = 1 + 0.3 * normal[:, 0], 0.1 * normal[:, 1]
     angle = np.floor(5 * u[:, 2]) * 2 * np.pi / 5 + 0.25 * np.exp(along)
-    return 2 * (_polar(along, -angle) + _polar(across, np.pi / 2 - angle))
+    points: Floats = 2 * (_polar(along, -angle) + _polar(across, np.pi / 2 - angle))
+    return points
 
 
 def _swissroll(u: Floats) -> Floats:
     """First and last coordinate of ``sklearn.datasets.make_swiss_roll``, over 5."""
     turn = 1.5 * np.pi * (1 + 2 * u[:, 0])
-    return _polar(turn, turn) / 5
+    points: Floats = _polar(turn, turn) / 5
+    return points
 
 
 def _checkerboard(u: Floats) -> Floats:
     x = 4 * u[:, 0] - 2
     y = u[:, 1] - 2 * (u[:, 2] < 0.5) + np.floor(x) % 2
-    return 2 * np.stack([x, y], -1)
+    points: Floats = 2 * np.stack([x, y], -1)
+    return points
 
 
 DENSITIES: dict[str, Density] = {

@@ -104,10 +104,12 @@ class Plot:
 
     def _across(self, x: Array) -> Floats:
         """Returns where x lies, pixels."""
-        return LEFT + (x / self._limit + 1) * (SIDE / 2)
+        across: Floats = LEFT + (x / self._limit + 1) * (SIDE / 2)
+        return across
 
     def _down(self, y: Array) -> Floats:
-        return TOP + (1 - y / self._limit) * (SIDE / 2)
+        down: Floats = TOP + (1 - y / self._limit) * (SIDE / 2)
+        return down
 
     def _write(self, canvas: Image.Image, text: str, bits: Array) -> None:
         from PIL import ImageDraw
