@@ -1,0 +1,305 @@
+"""Tasks small enough to list all that can be built, and what the agent must come to on them, computed exactly."""
+
+import copy
+import dataclasses
+from collections.abc import Iterable
+
+import gymnasium as gym
+import numpy as np
+import torch
+from toys import BitsMedium, BitsTask
+
+from musegym.agents import AdversarialDQN
+from musegym.agents.episodes import Recorder
+from musegym.envs import State, Task
+
+CPU = torch.device("cpu")
+CELLS = STOP = 4
+LIMITS = (2, 3)
+"""Most cells that may be painted, for conditions 0 and 1."""
+
+
+class EveryBitsTask(BitsTask):
+    """Four bits, of which every one of the sixteen works is a training work: uniform demonstrations."""
+
+    def corpus(self, split):
+        return np.array(list(np.ndindex(2, 2, 2, 2)), np.int8)
+
+
+@dataclasses.dataclass
+class CellsState(State):
+    content: np.ndarray  # int8 [B, 1 + CELLS]: condition, then which cells are painted
+    done: np.ndarray  # bool [B]
+
+
+class CellsMedium(BitsMedium):
+    def render(self, content, upto=None):
+        cells = content[1:]
+        return super().render(cells if upto is None else np.where(cells.cumsum() <= upto, cells, 0))
+
+
+class CellsTask(Task[CellsState]):
+    """Sets of painted cells, ended by STOP or by the limit of the condition; an illegal action is replaced by STOP.
+
+    In any order, k painted cells are built by k! sequences; ``ordered``, from the first cell to the last, by one.
+    """
+
+    horizon = max(LIMITS)
+    num_actions = CELLS + 1
+    clock_sizes = (horizon + 1,)
+
+    def __init__(self, ordered: bool = True):
+        self.ordered = self.one_to_one = ordered
+        self.condition_space = gym.spaces.MultiDiscrete([len(LIMITS)])
+        self.content_space = gym.spaces.MultiDiscrete([2] * (1 + CELLS), dtype=np.int8)
+        self.observation_space = gym.spaces.Box(0, 1, (2 + CELLS,), np.int8)
+        self.medium = CellsMedium()
+
+    def initial(self, draws, condition=None):
+        content = np.zeros((len(draws), 1 + CELLS), np.int8)
+        content[:, 0] = draws % np.uint64(len(LIMITS)) if condition is None else condition[:, 0]
+        return CellsState(content, np.zeros(len(draws), bool))
+
+    def step(self, state, actions):
+        actions = self.legalise(state, actions)
+        paints = np.flatnonzero((actions != STOP) & ~state.done)
+        state.content[paints, 1 + actions[paints]] = 1
+        state.done |= (actions == STOP) | (self._left(state) == 0)
+        return state, state.done
+
+    def _left(self, state):
+        return np.array(LIMITS)[state.content[:, 0]] - state.content[:, 1:].sum(1)
+
+    def action_mask(self, state):
+        painted = state.content[:, 1:].astype(bool)
+        if self.ordered:  # neither a painted cell nor one before it
+            painted = np.logical_or.accumulate(painted[:, ::-1], 1)[:, ::-1]
+        return np.concatenate([~painted, np.ones((len(state), 1), bool)], 1)
+
+    def legalise(self, state, actions):
+        return np.where(self.action_mask(state)[np.arange(len(actions)), actions], actions, STOP)
+
+    def observe(self, state):
+        return np.concatenate([state.content, state.done[:, None]], 1, dtype=np.int8)
+
+    def restore(self, observations):
+        return CellsState(observations[:, :-1].copy(), observations[:, -1] > 0)
+
+    def clock(self, state):
+        return state.content[:, 1:].sum(1, keepdims=True, dtype=np.int64)
+
+    def content(self, state):
+        return state.content.copy()
+
+    def condition(self, contents):
+        return contents[:, :1].astype(np.int64)
+
+    def demonstrations(self, contents):
+        actions = np.zeros((len(contents), self.horizon), np.int64)
+        for row, (condition, *cells) in enumerate(contents):
+            painted = np.flatnonzero(cells)
+            if len(painted) > LIMITS[condition]:
+                raise ValueError(f"{len(painted)} cells cannot be painted under condition {condition}")
+            actions[row, : len(painted)] = painted
+            if len(painted) < LIMITS[condition]:
+                actions[row, len(painted)] = STOP
+        return actions
+
+    def corpus(self, split):
+        every = np.array(list(np.ndindex(*[2] * (1 + CELLS))), np.int8)
+        return every[every[:, 1:].sum(1) <= np.array(LIMITS)[every[:, 0]]]
+
+    def kwargs(self):
+        return {"ordered": self.ordered}
+
+
+def numbered(rows: Iterable[np.ndarray]) -> np.ndarray:
+    """Returns int64 [N], equal for equal rows, counted from 0."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
+
+
+def log_sums(log_weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Returns log sum exp of float [N] over each of G groups, float64 [G]."""
+    sums = np.full(groups.max() + 1, -np.inf)
+    np.logaddexp.at(sums, groups, log_weights)
+    return sums
+
+
+class Enumeration:
+    """Every way of building every content of a task, and what is exact for it.
+
+    Attributes:
+        paths: N episodes, one for every sequence of legal decisions under every condition.
+        contents: [M, ...], all that can be built; it is ``contents[builds[n]]`` that path n builds.
+        orders: float [M], how many paths build a content.
+    """
+
+    def __init__(self, task: Task) -> None:
+        space = task.condition_space
+        conditions = np.array(list(np.ndindex(*(() if space is None else space.nvec))), np.int64)
+        state = task.initial(np.zeros(len(conditions), np.uint64), conditions)
+        done, actions = np.zeros(len(conditions), bool), np.zeros((len(conditions), 0), np.int64)
+        for _ in range(task.horizon):
+            going = task.action_mask(state)
+            going[done] = np.arange(task.num_actions) == 0  # padding
+            rows, taken = np.nonzero(going)
+            state, done = task.step(state.take(rows), taken)
+            actions, conditions = np.concatenate([actions[rows], taken[:, None]], 1), conditions[rows]
+        recorder = Recorder(task, task.initial(np.zeros(len(conditions), np.uint64), conditions))
+        while not recorder.done.all():
+            recorder.look()
+            recorder.act(actions[:, recorder.t])
+        self.paths = recorder.episodes()
+        self.live = np.arange(task.horizon) < self.paths.lengths[:, None]  # [N, T]
+        self.builds = numbered(self.paths.contents)  # [N]
+        self.orders = np.bincount(self.builds).astype(float)
+        firsts = np.unique(self.builds, return_index=True)[1]
+        self.contents = self.paths.contents[firsts]
+        self.groups = numbered(self.paths.conditions)[firsts]  # [M], equal under equal conditions
+        self._places = {content.tobytes(): place for place, content in enumerate(self.contents)}
+
+    def index(self, contents: np.ndarray) -> np.ndarray:
+        """Returns which of ``contents`` the given ones are, int64 [B]."""
+        return np.array([self._places[content.tobytes()] for content in contents])
+
+    def normalised(self, log_weights: np.ndarray) -> np.ndarray:
+        """Returns log probabilities [M] that sum to one under every condition."""
+        return log_weights - log_sums(log_weights, self.groups)[self.groups]
+
+    @torch.no_grad()
+    def evaluate(self, model: AdversarialDQN) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the agent's V(s_t) and log pi(a_t|s_t) on all paths, float64 [N, T], V in units of tau."""
+        model.q_net.eval()
+        steps, taken, _ = self.paths.evaluate(model.q_net, model.device)
+        return steps.values.double().numpy(), taken.double().numpy()
+
+    def log_prob(self, model: AdversarialDQN) -> np.ndarray:
+        """Returns log pi(x|c) of all contents, float64 [M]: summed over all paths that build one."""
+        return log_sums(self.evaluate(model)[1].sum(1), self.builds)
+
+    def distance(self, log_p: np.ndarray, log_q: np.ndarray) -> float:
+        """Returns the total variation between distributions over contents, of the condition where it is largest."""
+        return float(max(np.bincount(self.groups, np.abs(np.exp(log_p) - np.exp(log_q)))) / 2)
+
+    def states(self, t: int) -> np.ndarray:
+        """Returns int64 [N]: which state every path is in after t decisions; the past is the state."""
+        return numbered(np.concatenate([self.paths.conditions, self.paths.actions[:, :t]], 1))
+
+    def ahead(self, rewards: np.ndarray, values: np.ndarray, t: int) -> np.ndarray:
+        """Returns what decision t of every path leads to, float64 [N]: its reward, or the next state's value."""
+        ends = self.paths.lengths <= t + 1
+        return np.where(ends, rewards[self.builds], values[:, min(t + 1, values.shape[1] - 1)])
+
+    def soft_values(self, rewards: np.ndarray, temperature: float) -> np.ndarray:
+        """Returns the soft value U(s_t) on all paths, float64 [N, T], by backward induction over their states.
+
+        U(s) = temperature log sum_a exp(q(s, a) / temperature), where q(s, a) is the reward if a ends the episode,
+        else the value of where it leads (Haarnoja et al. 2017, theorems 1 and 2); temperature 0 takes the largest.
+
+        Args:
+            rewards: of contents, paid at the end, float [M].
+            temperature: weight of the policy's entropy.
+        """
+        values = np.zeros(self.live.shape)
+        for t in reversed(range(values.shape[1])):
+            states = self.states(t)
+            # A decision counts once, however many paths take it.
+            one_each = np.unique(self.states(t + 1), return_index=True)[1]
+            q, of = self.ahead(rewards, values, t)[one_each], states[one_each]
+            best = np.full(states.max() + 1, -np.inf)
+            np.maximum.at(best, of, q)
+            values[:, t] = (temperature * log_sums(q / temperature, of) if temperature else best)[states]
+        return values * self.live
+
+
+def munchausen_values(
+    every: Enumeration, rewards: np.ndarray, alpha: float, temperature: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the agent's V and Q at its fixed point under fixed rewards, float64 [N, T], in units of the reward.
+
+    Where every error of ``losses.q_errors`` is zero and the target network up to date, for n = 1
+
+        V(s) + log pi(a|s) = V(s') + r / tau + alpha log pi(a|s),
+
+    and adding the equations of n decisions that follow one another gives those for any n: the fixed point does not
+    depend on n. With U = tau V and lambda = (1 - alpha) tau this reads lambda log pi(a|s) = r + U(s') - U(s). Since pi
+    sums to one,
+
+        U(s) = lambda log sum_a exp(q'(s, a) / lambda),   q'(s, a) = r + U(s'),   pi = softmax(q' / lambda):
+
+    the soft Bellman equation, at lambda instead of tau. What the network calls Q is then
+
+        Q(s, a) = tau (V(s) + log pi(a|s)) = q'(s, a) + alpha tau log pi(a|s) = U(s) + (q'(s, a) - U(s)) / (1 - alpha).
+
+    That is theorem 1 of Vieillard et al. 2020: q' = q - alpha tau log pi is regularised by a KL divergence of weight
+    alpha tau to the last policy, which vanishes where the policy stays, and by an entropy of weight (1 - alpha) tau.
+    """
+    values = every.soft_values(rewards, (1 - alpha) * temperature)
+    decisions = np.stack([every.ahead(rewards, values, t) for t in range(values.shape[1])], 1)
+    return values, (values + (decisions - values) / (1 - alpha)) * every.live
+
+
+def settled(every: Enumeration, log_data: np.ndarray, alpha: float, temperature: float) -> np.ndarray:
+    """Returns log P(x|c) of the policy that an exact discriminator leaves as it is, float64 [M].
+
+    By ``munchausen_values`` all paths to x satisfy V(s_0) + (1 - alpha) log pi(path) = r(x) / tau. So they are equally
+    probable, P(x) = m(x) pi(path) where m of them build x, and r(x) = log p_data(x) - log P(x) gives
+
+        P(x)  proportional to  [ p_data(x) m(x)^b ]^(1 / (1 + b)),   b = (1 - alpha) tau.
+
+    With one path to each content it is p_data^(1 / (1 + tau (1 - alpha))). For alpha = 1 it is p_data whatever m is;
+    how a content's probability is shared by its paths is then undetermined.
+    """
+    b = (1 - alpha) * temperature
+    return every.normalised((log_data + b * np.log(every.orders)) / (1 + b))
+
+
+def q_learning(every: Enumeration, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns Q(s_t, a_t) and max_a Q(s_t, a) on all paths, float64 [N, T], of tabular Q-learning.
+
+    Q(s, a) <- r + max_a' Q(s', a') (Watkins 1989) with step size 1, exact where nothing is random, along every path in
+    turn until nothing changes.
+    """
+    paths = [
+        (tuple(conditions), actions[:length])
+        for conditions, actions, length in zip(
+            every.paths.conditions.tolist(), every.paths.actions.tolist(), every.paths.lengths, strict=True
+        )
+    ]
+    table: dict[tuple[int, ...], dict[int, float]] = {}
+    before = None
+    while table != before:
+        before = copy.deepcopy(table)
+        for (past, actions), reward in zip(paths, rewards[every.builds], strict=True):
+            for t, action in enumerate(actions):
+                state = (*past, *actions[:t])
+                after = table.get((*state, action), {}).values()
+                table.setdefault(state, {})[action] = reward if t + 1 == len(actions) else max(after, default=0.0)
+    q, best = np.zeros(every.live.shape), np.zeros(every.live.shape)
+    for path, (past, actions) in enumerate(paths):
+        for t, action in enumerate(actions):
+            row = table[(*past, *actions[:t])]
+            q[path, t], best[path, t] = row[action], max(row.values())
+    return q, best
+
+
+class Exact:
+    """The best discriminator of the agent as it is now: logits log p_data(x|c) - log p_pi(x|c)."""
+
+    def __init__(self, every: Enumeration, log_data: np.ndarray, model: AdversarialDQN) -> None:
+        self.every, self.log_data, self.model = every, log_data, model
+
+    def logits(self, contents, conditions=None):
+        ratios = self.log_data - self.every.log_prob(self.model)
+        return ratios[self.every.index(contents)].astype(np.float32)
+
+
+class Fixed:
+    """A discriminator that has made up its mind: logits of all contents, float [M]."""
+
+    def __init__(self, every: Enumeration, rewards: np.ndarray) -> None:
+        self.every, self.rewards = every, rewards
+
+    def logits(self, contents, conditions=None):
+        return self.rewards[self.every.index(contents)].astype(np.float32)
