@@ -32,8 +32,8 @@ COLUMNS = (
     "novel",
     "longest_copy",
 )
-JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "C2ST", "taught": "taught C2ST"}
-"""Keys of results that hold judgements, and what they are called."""
+JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "c2st", "taught": "c2st_taught"}
+"""Keys of results that hold judgements, and the columns that they decide."""
 DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds": 0, "precision": 2, "recall": 2}
 Result = dict[str, Any]
 PAGE = """<!DOCTYPE html>
@@ -154,7 +154,7 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
     if unknown:
         raise ValueError(f"no result says {unknown[0]!r}; there are: {', '.join(sorted(figures_of(results[0])))}")
     compared = [key for key in JUDGES if against and all(found.get(key) for found in results)]
-    head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}'s" for key in compared)]
+    head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}" for key in compared)]
     lines = [head]
     for name, group in rows.items():
         line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
