@@ -153,7 +153,7 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
     unknown = [name for name in columns if name not in names and name not in COLUMNS]
     if unknown:
         raise ValueError(f"no result says {unknown[0]!r}; there are: {', '.join(sorted(figures_of(results[0])))}")
-    compared = [key for key in JUDGES if against and all(found.get(key) for found in results)]
+    compared = [key for key in JUDGES if against and all(found.get(key) for found in rows[against])]
     head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}" for key in compared)]
     lines = [head]
     for name, group in rows.items():
@@ -161,7 +161,9 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
         line[0] += " (partial)" if any(found["partial"] for found in group) else ""
         line += [_cell([figures_of(found).get(key) for found in group], DIGITS.get(key, 3)) for key in names]
         if against is not None:
-            line += ["" if name == against else str(difference(group, rows[against], key)) for key in compared]
+            known = [name != against and all(found.get(key) for found in group) for key in compared]
+            pairs = zip(compared, known, strict=True)
+            line += [str(difference(group, rows[against], key)) if there else "" for key, there in pairs]
         lines.append(line)
     real = figures_of_real(results[0])
     lines.append(["real works", "", "", *(_cell([real.get(key)], DIGITS.get(key, 3)) for key in names)])
