@@ -440,9 +440,7 @@ def test_trained_row_ends_in_a_result_file(quick: None, tmp_path: Path, monkeypa
     assert len(unpacked(found["judged"]["fake"], figures["judged"])) == figures["judged"]
     text = markdown([found, {**found, "row": "other"}], against="other")
     assert text.count("0.000 [0.000, 0.000]") == 2
-    assert {"c2st minus other", "c2st_taught minus other"} <= {
-        cell.strip() for cell in text.splitlines()[0].split("|")
-    }
+    assert {"c2st minus other", "c2st_taught minus other"} <= {cell.strip() for cell in text.splitlines()[0].split("|")}
 
 
 def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
