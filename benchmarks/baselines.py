@@ -21,7 +21,7 @@ from ..envs.task import Array, Bools, Floats, Ints, State, Task
 
 REPORT_EVERY = 10.0
 """Seconds between lines of ``metrics.jsonl``."""
-SB3_STEPS = 5_000_000
+SB3_STEPS = 1_000_000_000
 """Never reached: the clock ends a run. SB3's schedules are shares of it."""
 
 
@@ -96,18 +96,19 @@ class _Clock(BaseCallback):
         super().__init__()
         self.begun, self.seconds, self.file = begun, seconds, file
         self.reported = begun
+        self.over = False
 
     def _on_step(self) -> bool:
         now = time.monotonic()
-        over = now - self.begun >= self.seconds
-        if over or now - self.reported >= REPORT_EVERY:
+        self.over = now - self.begun >= self.seconds
+        if self.over or now - self.reported >= REPORT_EVERY:
             self.reported = now
             rewards = [episode["r"] for episode in self.model.ep_info_buffer or ()]
             line = {"seconds": round(now - self.begun, 3), "steps": self.num_timesteps}
             line |= {"rollout/ep_rew_mean": float(np.mean(rewards))} if rewards else {}
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-        return not over
+        return not self.over
 
 
 def train_sb3(
@@ -149,6 +150,8 @@ def train_sb3(
         lines.unlink(missing_ok=True)
         clock = _Clock(begun, seconds, lines)
         model.learn(SB3_STEPS, callback=[DiscriminatorCallback(), clock])
+        if not clock.over:
+            raise RuntimeError(f"{algorithm} took {SB3_STEPS:,} steps before its time was up: SB3_STEPS must be larger")
         rate = model.exploration_rate if isinstance(model, DQN) else 0.0
         torch.save({"policy": model.policy.state_dict(), "exploration_rate": rate}, out / "policy.pt.partial")
         (out / "policy.pt.partial").replace(weights)

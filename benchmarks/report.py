@@ -32,9 +32,9 @@ COLUMNS = (
     "novel",
     "longest_copy",
 )
-JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "C2ST", "taught": "taught C2ST"}
-"""Keys of results that hold judgements, and what they are called."""
-DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2}
+JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "c2st", "taught": "c2st_taught"}
+"""Keys of results that hold judgements, and the columns that they decide."""
+DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds": 0, "precision": 2, "recall": 2}
 Result = dict[str, Any]
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -50,7 +50,7 @@ th:first-child, td:first-child {{ text-align: left; }}
 <table>
 {rows}
 </table>
-<p>Means over seeds, the range in brackets. {floors}</p>
+<p>Means over seeds, the range in brackets.</p>
 </html>
 """
 
@@ -88,9 +88,18 @@ def folder_of(name: str) -> Path:
 
 
 def figures_of(found: Result) -> Mapping[str, Any]:
-    """Returns what a result says under the names of ``COLUMNS``."""
+    """Returns what a result says under the names of ``COLUMNS`` and of the medium's metrics."""
     figures: dict[str, Any] = found["evaluation"]
-    return figures | {"c2st_taught": found["taught"]["accuracy"] if "taught" in found else None}
+    taught = found["taught"]["accuracy"] if "taught" in found else None
+    return {**figures.get("metrics", {}), **figures, "c2st_taught": taught, "cpu_seconds": found.get("cpu_seconds")}
+
+
+def figures_of_real(found: Result) -> Mapping[str, Any]:
+    """Returns what real held-out works have under the same names; a perfect model, where works cannot have it."""
+    figures: dict[str, Any] = found["evaluation"]
+    known = {name.removesuffix("_real"): value for name, value in figures.items() if name.endswith("_real")}
+    known |= known.pop("metrics", {})
+    return known | {"c2st": 0.5, "c2st_taught": 0.5, "frechet": figures.get("frechet_floor")}
 
 
 def difference(
@@ -125,46 +134,55 @@ def difference(
     return paired_difference(judged(ours), judged(theirs), groups, np.random.default_rng(0))
 
 
-def cells(results: Sequence[Result], against: str | None = None) -> list[list[str]]:
-    """Returns a head and a line per row: means over seeds, the range in brackets where there are several.
+def cells(results: Sequence[Result], against: str | None = None, columns: Sequence[str] = COLUMNS) -> list[list[str]]:
+    """Returns a head, a line per row (means over seeds, the range in brackets) and one of real works, the floor.
 
     Args:
-        results: as ``load`` reads them.
+        results: as ``load`` reads them; rows come in the order of their table.
+        columns: what is shown, where it was measured.
         against: a row; last columns then hold the differences of both C2STs from it with 95% intervals.
     """
+    table = TABLES.get(str(results[0].get("table")))
+    order = [row.name for row in table.rows] if table else []
     rows: dict[str, list[Result]] = {}
-    for found in results:
+    for found in sorted(results, key=lambda found: order.index(found["row"]) if found["row"] in order else len(order)):
         rows.setdefault(found["row"], []).append(found)
     if against is not None and against not in rows:
         raise ValueError(f"there is no row {against!r}; there are: {', '.join(rows)}")
-    names = [name for name in COLUMNS if any(figures_of(found).get(name) is not None for found in results)]
-    compared = [key for key in JUDGES if against and all(found.get(key) for found in results)]
-    head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}'s" for key in compared)]
+    names = [name for name in columns if any(figures_of(found).get(name) is not None for found in results)]
+    unknown = [name for name in columns if name not in names and name not in COLUMNS]
+    if unknown:
+        raise ValueError(f"no result says {unknown[0]!r}; there are: {', '.join(sorted(figures_of(results[0])))}")
+    compared = [key for key in JUDGES if against and all(found.get(key) for found in rows[against])]
+    head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}" for key in compared)]
     lines = [head]
     for name, group in rows.items():
         line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
         line[0] += " (partial)" if any(found["partial"] for found in group) else ""
         line += [_cell([figures_of(found).get(key) for found in group], DIGITS.get(key, 3)) for key in names]
         if against is not None:
-            line += ["" if name == against else str(difference(group, rows[against], key)) for key in compared]
+            known = [name != against and all(found.get(key) for found in group) for key in compared]
+            pairs = zip(compared, known, strict=True)
+            line += [str(difference(group, rows[against], key)) if there else "" for key, there in pairs]
         lines.append(line)
+    real = figures_of_real(results[0])
+    lines.append(["real works", "", "", *(_cell([real.get(key)], DIGITS.get(key, 3)) for key in names)])
+    lines[-1] += [""] * len(compared)
     return lines
 
 
-def markdown(results: Sequence[Result], against: str | None = None) -> str:
+def markdown(results: Sequence[Result], against: str | None = None, columns: Sequence[str] = COLUMNS) -> str:
     """Returns ``cells`` as a Markdown table."""
-    head, *lines = cells(results, against)
-    text = "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
-    floors = _floors(results[0]["evaluation"])
-    return f"{text}\n{floors}\n" if floors else text
+    head, *lines = cells(results, against, columns)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
 
 
-def page(results: Sequence[Result], against: str | None = None) -> str:
+def page(results: Sequence[Result], against: str | None = None, columns: Sequence[str] = COLUMNS) -> str:
     """Returns ``cells`` as a page of HTML that needs no other file."""
-    head, *lines = cells(results, against)
+    head, *lines = cells(results, against, columns)
     rows = [_row("th", head), *(_row("td", line) for line in lines)]
     title = html.escape(f"{results[0]['table']}: {results[0]['env_id']}")
-    return PAGE.format(title=title, rows="\n".join(rows), floors=_floors(results[0]["evaluation"]))
+    return PAGE.format(title=title, rows="\n".join(rows))
 
 
 def _row(tag: str, line: Sequence[str]) -> str:
@@ -175,14 +193,8 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    text = f"{np.mean(known):.{digits}f}"
-    return text if len(known) == 1 else f"{text} [{min(known):.{digits}f}, {max(known):.{digits}f}]"
-
-
-def _floors(figures: Mapping[str, Any]) -> str:
-    known = {"Frechet floor": "frechet_floor", "longest copy of real test works": "longest_copy_real"}
-    said = [f"{name} {figures[key]:.2f}" for name, key in known.items() if figures.get(key) is not None]
-    return f"{'; '.join(said)}." if said else ""
+    low, mean, high = (f"{value:.{digits}f}" for value in (min(known), np.mean(known), max(known)))
+    return mean if low == high else f"{mean} [{low}, {high}]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -190,11 +202,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="musegym report", description="Shows what benchmark runs have found.")
     parser.add_argument("table", help=f"a table's name ({', '.join(TABLES)}), or a folder of result files")
     parser.add_argument("--against", metavar="ROW", help="adds the C2ST difference from this row, with an interval")
+    parser.add_argument("--columns", metavar="NAMES", default=",".join(COLUMNS), help="what to show, between commas")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of printing Markdown")
     given = parser.parse_args(arguments)
     try:
         results = load(folder_of(given.table))
-        text = (markdown if given.html is None else page)(results, given.against)
+        text = (markdown if given.html is None else page)(results, given.against, given.columns.split(","))
     except (OSError, ValueError) as error:
         print(f"musegym report: {error}", file=sys.stderr)
         return 2

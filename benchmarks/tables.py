@@ -78,9 +78,10 @@ MELODY = Table(
             says="SB3's DQN with DiscriminatorCallback",
             method="sb3",
             algorithm="DQN",
-            params={"exploration_fraction": 0.02},
+            params={"exploration_fraction": 1e-4},  # of a billion steps: a hundred thousand
+            taught=False,
         ),
-        Row(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO"),
+        Row(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO", taught=False),
     ),
 )
 

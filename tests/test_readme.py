@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from musegym.benchmarks import report
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
@@ -30,8 +32,13 @@ def test_python(block, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_results_are_filled_in():
-    assert not re.search(r"^RESULTS$", README, re.MULTILINE)
+def test_table_is_what_the_results_say(capsys, monkeypatch):
+    # The results of this working tree, also where an installed copy of musegym is tested.
+    monkeypatch.setattr(report, "RESULTS", ROOT / "benchmarks" / "results")
+    found = re.search(r"<!-- report -->\n```sh\nmusegym report (.*)\n```\n\n(.*?\n)\n", README, re.DOTALL)
+    assert found, "the table of the README and the command that prints it"
+    assert report.main(found[1].split()) == 0
+    assert capsys.readouterr().out == found[2]
 
 
 def test_commands_of_the_table_exist():

@@ -350,13 +350,18 @@ def test_report_prints_or_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"{file}\n"
     text = file.read_text()
     assert "<tr><td>ours</td><td>1</td><td>600</td><td>0.580</td></tr>" in text
-    assert "Frechet floor 1.50." in text
+    assert "<tr><td>real works</td><td></td><td></td><td>0.500</td></tr>" in text
     assert "&lt;Word&gt;" in text
     (tmp_path / "empty").mkdir()
-    for wrong in (["no-such"], [str(tmp_path / "empty")], [str(tmp_path), "--against", "theirs"]):
+    for wrong in (
+        ["no-such"],
+        [str(tmp_path / "empty")],
+        [str(tmp_path), "--against", "theirs"],
+        [str(tmp_path), "--columns", "c2st,beauty"],
+    ):
         assert report(wrong) == 2
     assert report([str(tmp_path), "--html", str(tmp_path / "no" / "page.html")]) == 2
-    assert capsys.readouterr().err.count("\n") == 4
+    assert capsys.readouterr().err.count("\n") == 5
 
 
 def test_report_knows_tables_before_folders(
@@ -435,9 +440,7 @@ def test_trained_row_ends_in_a_result_file(quick: None, tmp_path: Path, monkeypa
     assert len(unpacked(found["judged"]["fake"], figures["judged"])) == figures["judged"]
     text = markdown([found, {**found, "row": "other"}], against="other")
     assert text.count("0.000 [0.000, 0.000]") == 2
-    assert {"C2ST minus other's", "taught C2ST minus other's"} <= {
-        cell.strip() for cell in text.splitlines()[0].split("|")
-    }
+    assert {"c2st minus other", "c2st_taught minus other"} <= {cell.strip() for cell in text.splitlines()[0].split("|")}
 
 
 def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):

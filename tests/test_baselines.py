@@ -1,0 +1,41 @@
+"""Algorithms of Stable-Baselines3 as rows of a table: for so many seconds, and then loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import toys
+
+from musegym.benchmarks import baselines
+
+toys.register()
+PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
+    "PPO": {"n_steps": 4, "batch_size": 16, "policy_kwargs": {"net_arch": [8]}},
+    "DQN": {"learning_starts": 8, "buffer_size": 100, "policy_kwargs": {"net_arch": [8]}},
+}
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
+def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQN", "PPO"], tmp_path: Path) -> None:
+    def trained() -> baselines.SB3Sampler:
+        how = {"num_envs": 4, "params": PARAMS[algorithm]}
+        return baselines.train_sb3(algorithm, "toy/Word-v0", 0.5, 0, tmp_path / "run", **how)
+
+    first = trained().sample(None, 20, 0)
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert line["seconds"] >= 0.5
+    assert line["steps"] > 0
+    weights = (tmp_path / "run" / "policy.pt").read_bytes()
+    assert np.array_equal(trained().sample(None, 20, 0), first)
+    assert (tmp_path / "run" / "policy.pt").read_bytes() == weights
+
+
+def test_a_run_that_ends_before_its_time_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "SB3_STEPS", 32)
+    with pytest.raises(RuntimeError, match="32 steps before its time was up"):
+        baselines.train_sb3("PPO", "toy/Word-v0", 600.0, 0, tmp_path / "run", num_envs=4, params=PARAMS["PPO"])
+    assert not (tmp_path / "run" / "policy.pt").exists()
