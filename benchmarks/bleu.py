@@ -65,7 +65,7 @@ def _brevity(lengths: Ints) -> Floats:
 def _grams(tokens: Ints) -> Iterator[tuple[Ints, Bools]]:
     """Yields for n = 1, 2, ...: numbers of the n-grams that begin at each place, and where there are any, [N, L]."""
     here = tokens > 0
-    codes = np.unique(tokens, return_inverse=True)[1].reshape(tokens.shape)
+    codes: Ints = np.unique(tokens, return_inverse=True)[1].reshape(tokens.shape)
     grams, there = codes, here
     while True:
         yield grams, there

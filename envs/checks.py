@@ -211,7 +211,7 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
         contents[split] = works[rng.permutation(len(works))[:ITEMS]]
     seed = int(rng.integers(2**32))
     fresh, again = (task.stream(ITEMS, np.random.default_rng(seed)) for _ in range(2))
-    if fresh is not None:
+    if fresh is not None and again is not None:
         _require(len(fresh) == ITEMS, "stream returns as many works as were asked for")
         _require(np.array_equal(fresh, again), "stream draws from the generator it is given, and from no other")
         contents["fresh"] = fresh

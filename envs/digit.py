@@ -237,7 +237,8 @@ class DigitTask(Task[Sheet]):
 
     def render(self, state: Sheet) -> list[NDArray[np.uint8]]:
         """Draws the canvases with the pen at work; finished ones without it."""
-        pens = [Pen(*place, bool(down)) for place, down in zip(self.paper.places[state.pen], state.down, strict=True)]
+        places = self.paper.places[state.pen].tolist()
+        pens = [Pen(row, column, bool(down)) for (row, column), down in zip(places, state.down, strict=True)]
         return [
             self.medium.render(content) if done else self.medium.render_at_work(content, pen)
             for content, pen, done in zip(self.content(state), pens, state.step == self.horizon, strict=True)
@@ -288,4 +289,5 @@ def halved(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns pictures [N, H, W] at half their size: means of 2 x 2 pixels, times ``GAIN``, clipped."""
     n, height, width = images.shape
     means = images.reshape(n, height // 2, 2, width // 2, 2).mean((2, 4), dtype=np.float32)
-    return np.rint(np.minimum(GAIN * means, 255)).astype(np.uint8)
+    pictures: NDArray[np.uint8] = np.rint(np.minimum(GAIN * means, 255)).astype(np.uint8)
+    return pictures

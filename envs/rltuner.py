@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .corpora.tunes import Strain, load_strains
-from .media import rules
-from .media.rules import FIRST_NOTE, LOWEST, NO_EVENT, NOTE_OFF, NUM_EVENTS, STEPS
+from .media.rules import FIRST_NOTE, LOWEST, NO_EVENT, NOTE_OFF, NUM_EVENTS, STEPS, Reading, read, step_rewards
 from .media.steps import TICKS, StepScore, sounding
 from .task import Array, Bools, Floats, Ints, Split, State, Task
 
@@ -144,6 +143,7 @@ class RLTunerTask(Task[Draft]):
         contents = np.asarray(contents)
         written = np.concatenate([contents[:, 1:, 0], np.full((len(contents), 1), STEPS)], 1)
         wrong = (contents[:, 1:, 0] < 1).any(1) | (contents[:, 1:, 0] > NUM_EVENTS).any(1)
+        wrong = np.asarray(wrong)
         wrong[~wrong] = (self.content(self.restore(written[~wrong])) != contents[~wrong]).any((1, 2))
         if wrong.any():
             raise ValueError(
@@ -161,11 +161,12 @@ class RLTunerTask(Task[Draft]):
 
     def rules(self, contents: Array) -> Floats:
         """Returns the sum of the 32 music-theory rewards of RL Tuner, float32 [N]."""
-        return rules.step_rewards(self.reading(contents)).sum(1).astype(np.float32)
+        total: Floats = step_rewards(self.reading(contents)).sum(1).astype(np.float32)
+        return total
 
-    def reading(self, contents: Array) -> rules.Reading:
+    def reading(self, contents: Array) -> Reading:
         """Returns what the rules see in finished melodies [N, 33, 2]."""
-        return rules.read(np.asarray(contents)[:, 1:, 0] - 1)
+        return read(np.asarray(contents)[:, 1:, 0] - 1)
 
 
 def _cut(strain: Strain) -> list[NDArray[np.int16]]:

@@ -81,8 +81,8 @@ class Drawing(Medium):
         frame = self._enlarge(self.picture(content))
         factor = (frame.shape[0] - 2 * MARGIN) // (len(content) - self._top)
         radius = max(4.0, 0.3 * factor)
-        for place in self._points:
-            _blend(frame, *(MARGIN + (place + 0.5) * factor), 0.0, 1.2, PEN, 0.45)
+        for x, y in (MARGIN + (self._points + 0.5) * factor).tolist():
+            _blend(frame, x, y, 0.0, 1.2, PEN, 0.45)
         inner = 0.0 if pen.down else radius - 2.5
         row, column = (MARGIN + (place + 0.5) * factor for place in pen[:2])
         _blend(frame, row, column, inner, radius, PEN, 1.0)
@@ -175,7 +175,7 @@ def _blend(
     patch += (opacity * cover[..., None]).astype(np.float32) * (colour - patch)
 
 
-def _mean_distance(points: NDArray[np.float32]) -> float:
+def _mean_distance(points: NDArray[np.floating[Any]]) -> float:
     """Returns the mean distance of two different points of [N, D]; 0 for one."""
     n = len(points)
     squares = np.square(points).sum(1, dtype=np.float64)

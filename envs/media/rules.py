@@ -98,7 +98,7 @@ def read(events: Ints) -> Reading:
         again=again,
         before=before,
         leap=_leaps(events, before),
-        unique=((events[:, :, None] == ends[:, None]).sum(1) == 1) & notes.any(1)[:, None],
+        unique=((events[:, :, None] == ends[:, None]).sum(1) == 1) & notes.any(1, keepdims=True),
     )
 
 

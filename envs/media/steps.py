@@ -53,7 +53,7 @@ class StepScore(Melodic):
         pitch, ticks = _notes(events)
         notes = [
             Note(TICKS * step, int(ticks[0, step]), None if pitch[0, step] < 0 else int(pitch[0, step]))
-            for step in np.flatnonzero(ticks[0])
+            for step in np.flatnonzero(ticks[0]).tolist()
         ]
         return Phrase(tuple(notes), (4, 4), KEY, 0, TICKS * events.shape[1])
 
