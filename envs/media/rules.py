@@ -182,7 +182,7 @@ def kept(reading: Reading) -> dict[str, tuple[Bools, Bools]]:
     }
     for i, lag in enumerate(LAGS):
         rules[f"autocorrelation_{lag}"] = (np.isfinite(whole[:, i]), np.abs(np.nan_to_num(whole[:, i])) <= CORRELATED)
-    return rules
+    return {name: (np.asarray(applies), np.asarray(holds)) for name, (applies, holds) in rules.items()}
 
 
 @functools.cache
