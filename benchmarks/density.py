@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,12 +26,11 @@ from ..envs.corpora.densities import DENSITIES, Density
 from ..envs.registry import make_task
 from ..envs.task import Array, Task
 from ..options import load_model
-from ..runs import UsageError, write_atomically
-from .files import shown, writable
+from ..runs import UsageError
+from .files import answer, shown, writable, write_result
 from .stats import Interval
 from .suite import AgentSampler, Sampler
 from .suite import nll as mean_nll
-from .work import provenance
 
 ENV_ID = "musegym/Density-v0"
 UNIFORM = 32 * math.log(2)
@@ -185,27 +183,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path, nargs="*", help="folders of finished runs of musegym/Density-v0")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
-    given = parser.parse_args(arguments)
-    try:
-        models = [load_model(run, None) for run in given.runs]
-        for run, model in zip(given.runs, models, strict=True):
-            if model.task.kwargs().get("density") not in DENSITIES:
-                raise UsageError(f"{run} is no run of {ENV_ID}")
-        if given.json is not None:
-            writable(given.json)
-    except UsageError as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    return answer(parser, arguments, _main)
+
+
+def _main(given: argparse.Namespace) -> None:
+    models = [load_model(run, None) for run in given.runs]
+    for run, model in zip(given.runs, models, strict=True):
+        if model.task.kwargs().get("density") not in DENSITIES:
+            raise UsageError(f"{run} is no run of {ENV_ID}")
+    writable(given.json)
     rows: list[dict[str, Any]] = []
     for row in figures(given.runs, models, given.seed):
         rows.append(row)
         print(json.dumps(row), flush=True)
-    if given.json is not None:
-        command = ["python", "-m", "musegym.benchmarks.density", *map(shown, given.runs)]
-        command += ["--seed", str(given.seed), "--json", shown(given.json)]
-        result = {"command": shlex.join(command), "seed": given.seed, "rows": rows, **provenance()}
-        write_atomically(given.json, json.dumps(result, indent=1, allow_nan=False) + "\n")
-    return 0
+    said = [*map(shown, given.runs), "--seed", given.seed]
+    write_result(given.json, "density", said, {"seed": given.seed, "rows": rows})
 
 
 if __name__ == "__main__":

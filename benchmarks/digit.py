@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,12 +28,12 @@ from torch.nn import functional as F
 from ..envs.digit import CLASSES, DigitTask
 from ..envs.registry import make_task
 from ..envs.task import Array, Floats, Ints, Split
-from ..runs import UsageError, write_atomically
+from ..options import read_corpus
+from ..runs import UsageError
 from .baselines import RandomPolicy
 from .features import frechet
-from .files import models_of, shown, writable
+from .files import answer, models_of, shown, writable, write_result
 from .suite import AgentSampler, Sampler
-from .work import provenance
 
 ENV_ID = "musegym/Digit-v0"
 SURE = 0.9
@@ -156,21 +155,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--num", type=int, default=NUM, help="drawings of each run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
-    given = parser.parse_args(arguments)
+    return answer(parser, arguments, _main)
+
+
+def _main(given: argparse.Namespace) -> None:
     split = cast("Split", given.split)
-    try:
-        if given.num < 2 or given.seed < 0:
-            raise UsageError("--num must be at least 2 and --seed at least 0")
-        models = models_of(given.runs, split)
-        wrong = [run for run, model in zip(given.runs, models, strict=True) if not isinstance(model.task, DigitTask)]
-        if wrong:
-            raise UsageError(f"{wrong[0]} is no run of {ENV_ID}")
-        if given.json is not None:
-            writable(given.json)
-    except UsageError as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    if given.num < 2 or given.seed < 0:
+        raise UsageError("--num must be at least 2 and --seed at least 0")
+    models = models_of(given.runs, split)
+    wrong = [run for run, model in zip(given.runs, models, strict=True) if not isinstance(model.task, DigitTask)]
+    if wrong:
+        raise UsageError(f"{wrong[0]} is no run of {ENV_ID}")
+    writable(given.json)
     task = cast("DigitTask", models[0].task if models else make_task(ENV_ID))
+    read_corpus(task)
     found: dict[str, Any] = {
         "task": dict(task.kwargs()),
         "split": split,
@@ -181,12 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for run, model in zip(given.runs, models, strict=True):
         found["runs"].append({"run": shown(run), **judge(AgentSampler(model), split, given.num, given.seed)})
         print(json.dumps(found["runs"][-1]), flush=True)
-    if given.json is not None:
-        command = ["python", "-m", "musegym.benchmarks.digit", *map(shown, given.runs), "--split", split]
-        command += ["--num", str(given.num), "--seed", str(given.seed), "--json", shown(given.json)]
-        found |= {"command": shlex.join(command), **provenance()}
-        write_atomically(given.json, json.dumps(found, indent=1, allow_nan=False) + "\n")
-    return 0
+    said = [*map(shown, given.runs), "--split", split, "--num", given.num, "--seed", given.seed]
+    write_result(given.json, "digit", said, found)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,45 @@
-"""What commands that measure runs share: which models they read, and where figures go."""
+"""What commands that measure runs share: how they answer mistakes, which models they read, where figures go."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import shlex
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..agents import AdversarialDQN
 from ..envs.task import Split
 from ..options import load_model, read_corpus
-from ..runs import UsageError
+from ..runs import UsageError, write_atomically
+from .work import provenance
+
+
+def answer(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, measure: Callable[[argparse.Namespace], None]
+) -> int:
+    """Runs a command.
+
+    Args:
+        parser: of its arguments.
+        arguments: those of the command line where None.
+        measure: does what they say.
+
+    Returns:
+        The exit code: 0, or 2 after a ``UsageError``, which is printed as one line.
+    """
+    try:
+        measure(parser.parse_args(arguments))
+    except UsageError as error:
+        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def models_of(runs: Sequence[Path], split: Split) -> list[AdversarialDQN]:
@@ -29,8 +56,10 @@ def models_of(runs: Sequence[Path], split: Split) -> list[AdversarialDQN]:
     return models
 
 
-def writable(file: Path) -> None:
-    """Makes the folder of a file, and raises ``UsageError`` where the file could not be written."""
+def writable(file: Path | None) -> None:
+    """Makes the folder of a file, and raises ``UsageError`` where the file could not be written; None is no file."""
+    if file is None:
+        return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=file.parent):
@@ -39,6 +68,22 @@ def writable(file: Path) -> None:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
     if file.is_dir():
         raise UsageError(f"cannot write {file}: it is a folder")
+
+
+def write_result(file: Path | None, module: str, said: Sequence[object], found: Mapping[str, Any]) -> None:
+    """Writes figures with the command that makes them again and where they were made, if a file was named.
+
+    Args:
+        file: where they go, JSON.
+        module: of ``musegym.benchmarks``, whose command it was.
+        said: its arguments, all but ``--json``.
+        found: the figures, plain data.
+    """
+    if file is None:
+        return
+    command = shlex.join(["python", "-m", f"musegym.benchmarks.{module}", *map(str, said), "--json", shown(file)])
+    result = {"command": command, **found, **provenance()}
+    write_atomically(file, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 
 def shown(path: Path) -> str:

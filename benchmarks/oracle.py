@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,13 +28,12 @@ from ..agents import AdversarialDQN
 from ..agents.episodes import trace
 from ..envs.oracle import OracleTask
 from ..envs.task import Array, Floats, Split
-from ..runs import UsageError, write_atomically
+from ..runs import UsageError
 from .bleu import self_bleu
 from .curves import verdict
-from .files import models_of, shown, writable
+from .files import answer, models_of, shown, writable, write_result
 from .suite import AgentSampler
 from .suite import nll as nll_per_content
-from .work import provenance
 
 SAMPLES = 10_000
 """Sequences that NLL_oracle is a mean over, as published: its standard error is then about 0.005 nats."""
@@ -186,11 +184,13 @@ def subjects(given: argparse.Namespace, split: Split) -> tuple[OracleTask, list[
     """Returns the task and what is to be swept, with names: the runs, or the oracle itself where there are none.
 
     Raises:
-        UsageError: a run cannot be loaded, or is of another task than the first.
-        ValueError: there is no such oracle.
+        UsageError: a run cannot be loaded, or is of another task than the first, or there is no such oracle.
     """
     if not given.runs:
-        task = OracleTask(vocabulary=given.vocabulary, oracle_seed=given.oracle_seed)
+        try:
+            task = OracleTask(vocabulary=given.vocabulary, oracle_seed=given.oracle_seed)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         return task, [("the oracle itself", Truth(task))]
     models = models_of(given.runs, split)
     first = models[0].task
@@ -212,17 +212,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--num", type=int, default=SAMPLES, help="samples at each temperature")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
-    given = parser.parse_args(arguments)
+    return answer(parser, arguments, _main)
+
+
+def _main(given: argparse.Namespace) -> None:
     split, how = cast("Split", given.split), {"num": given.num, "seed": given.seed}
-    try:
-        if given.num < 2 or not min(given.temperatures) > 0 or given.seed < 0:
-            raise UsageError("--num must be at least 2, --temperatures above 0 and --seed at least 0")
-        task, swept = subjects(given, split)
-        if given.json is not None:
-            writable(given.json)
-    except (UsageError, ValueError) as error:
-        print(f"{parser.prog}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    if given.num < 2 or not min(given.temperatures) > 0 or given.seed < 0:
+        raise UsageError("--num must be at least 2, --temperatures above 0 and --seed at least 0")
+    task, swept = subjects(given, split)
+    writable(given.json)
     found: dict[str, Any] = {**task.kwargs(), "split": split, "references": references(task, split=split, **how)}
     print(json.dumps(found), flush=True)
     rows: list[dict[str, Any]] = []
@@ -233,14 +231,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         curve = curve or [point.axes for point in points]
         rows.append({"run": name, "curve": [dataclasses.asdict(point) for point in points], "against_first": against})
         print(json.dumps(rows[-1]), flush=True)
-    if given.json is not None:
-        oracle = ["--vocabulary", task.vocabulary, "--oracle-seed", task.oracle_seed]
-        said = [*(map(shown, given.runs) if given.runs else oracle), "--split", split]
-        said += ["--temperatures", *given.temperatures, "--num", given.num, "--seed", given.seed]
-        command = ["python", "-m", "musegym.benchmarks.oracle", *said, "--json", shown(given.json)]
-        result = {"command": shlex.join(map(str, command)), **found, "rows": rows, **provenance()}
-        write_atomically(given.json, json.dumps(result, indent=1, allow_nan=False) + "\n")
-    return 0
+    oracle = ["--vocabulary", task.vocabulary, "--oracle-seed", task.oracle_seed]
+    said = [*(map(shown, given.runs) if given.runs else oracle), "--split", split]
+    said += ["--temperatures", *given.temperatures, "--num", given.num, "--seed", given.seed]
+    write_result(given.json, "oracle", said, {**found, "rows": rows})
 
 
 if __name__ == "__main__":
