@@ -88,6 +88,10 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
     """Returns the first ``keep`` decisions of a work that ``musegym generate`` wrote, and its condition int [C]."""
     from .agents.episodes import trace
 
+    if not task.has_demonstrations:
+        raise UsageError(
+            "works of this task do not tell how they were built, so that none can be continued: no --prefix"
+        )
     try:
         with file.open("rb") as stream:
             content = read_array(stream, allow_pickle=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import toys
+from test_benchmark_files import make_run
 
 import musegym
 from musegym import cli, options
@@ -219,6 +220,16 @@ def test_generate_continues_a_work(call, trained, tmp_path):
         refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
     odd.write_bytes(given.read_bytes()[:-1])
     refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
+
+
+def test_works_that_do_not_tell_how_they_were_built_cannot_be_continued(call, tmp_path):
+    musegym.register("toy/Blind-v0", "toys:BlindTask")
+    make_run(tmp_path / "run", "toy/Blind-v0", seed=0)
+    assert call("generate", tmp_path / "run", "--num", 1, "--out", tmp_path / "a")[0] == 0
+    (work,) = (tmp_path / "a").glob("*.npy")
+    result = call("generate", tmp_path / "run", "--prefix", work, "--keep", 2, "--out", tmp_path / "b")
+    refused(result, "do not tell how they were built", "no --prefix")
+    assert not (tmp_path / "b").exists()
 
 
 def test_evaluate(call, trained, tmp_path, monkeypatch):
