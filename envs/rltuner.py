@@ -169,13 +169,12 @@ class RLTunerTask(Task[Draft]):
         return read(np.asarray(contents)[:, 1:, 0] - 1)
 
 
-def _cut(strain: Strain) -> list[NDArray[np.int16]]:
+def cut(strain: Strain) -> list[NDArray[np.int16]]:
     """Cuts a strain at its bar lines into sheets of 32 steps; leaves out what events cannot say."""
     if strain.metre not in METRES or strain.mode != MODE:
         return []
-    pitches = strain.notes[:, 0] + (6 - strain.tonic) % 12 - 6  # tonic C, the shorter way
-    to_range = _octave(pitches[strain.notes[:, 0] >= 0])
-    if to_range is None:
+    pitches = in_c(strain)
+    if pitches is None:
         return []
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
@@ -189,21 +188,25 @@ def _cut(strain: Strain) -> list[NDArray[np.int16]]:
             continue
         sheet = np.full(STEPS + 1, 1 + NO_EVENT, np.int16)
         at = np.maximum(onsets, 0) // TICKS
-        events = np.where(sounds, pitches[inside] + to_range - LOWEST + FIRST_NOTE, NOTE_OFF)
+        events = np.where(sounds, pitches[inside] - LOWEST + FIRST_NOTE, NOTE_OFF)
         events[~sounds & (at == 0)] = NO_EVENT  # nothing sounds that could be turned off
         sheet[at], sheet[STEPS] = 1 + events, STEPS
         sheets.append(sheet)
     return sheets
 
 
-def _octave(pitches: Ints) -> int | None:
-    """Returns the semitones, in octaves, by which all pitches come into range, their mean as near its middle as can be.
+def in_c(strain: Strain) -> Ints | None:
+    """Returns a strain's pitches (MIDI; of its rests anything) with C for the tonic, in the octave that fits best.
 
-    None where there is no such octave. Notes are never moved one by one.
+    There all notes are in range, their mean as near its middle as can be. None where there is no such octave: notes
+    are never moved one by one.
     """
-    lowest, mean, highest = pitches.min(), pitches.mean(), pitches.max()
+    pitches = strain.notes[:, 0] + (6 - strain.tonic) % 12 - 6  # the shorter way
+    notes = pitches[strain.notes[:, 0] >= 0]
+    lowest, mean, highest = notes.min(), notes.mean(), notes.max()
     shifts = [shift for shift in range(-60, 61, 12) if lowest + shift >= LOWEST and highest + shift <= HIGHEST]
-    return min(shifts, key=lambda shift: abs(mean + shift - (LOWEST + HIGHEST) / 2), default=None)
+    best = min(shifts, key=lambda shift: abs(mean + shift - (LOWEST + HIGHEST) / 2), default=None)
+    return None if best is None else pitches + best
 
 
 @functools.cache
@@ -212,7 +215,7 @@ def _melodies(corpus: str | None) -> dict[str, tuple[NDArray[np.int16], NDArray[
     strains = load_strains(corpus)
     found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {"train": {}, "validation": {}, "test": {}}
     for strain, label in zip(strains, strains.labels, strict=True):
-        for sheet in _cut(strain):
+        for sheet in cut(strain):
             found[label].setdefault((strain.tune, sheet.tobytes()), sheet)
     empty = [split for split, sheets in found.items() if not sheets]
     if empty:

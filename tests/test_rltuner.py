@@ -1,24 +1,28 @@
 """RLTuner-v0: every rule by hand and against a slow reading, the encoding, the corpus, the medium, the benchmark."""
 
-import inspect
 import json
 import math
+import re
 from itertools import combinations
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pretty_midi
 import pytest
 
-from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks import rl_tuner
 from musegym.benchmarks.baselines import RandomPolicy
 from musegym.envs import make_task
 from musegym.envs.corpora.strains import Strain
 from musegym.envs.media import rules
 from musegym.envs.media.steps import StepScore, sounding
-from musegym.envs.rltuner import HIGHEST, _cut
+from musegym.envs.rltuner import HIGHEST
+from musegym.envs.rltuner import cut as cut_strain
 
 ENV_ID = "musegym/RLTuner-v0"
+ROOT = Path(__file__).parents[1]
+RULES = ("key", "tonic", "repeats", "autocorrelation", "motif", "repeated_motif", "intervals", "leaps", "extremes")
 CLASSES = {"C": 0, "C#": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "G": 7, "G#": 8, "A": 9, "Bb": 10, "B": 11}
 
 
@@ -319,7 +323,7 @@ def strain(notes, upbeat=0, metre=(4, 4), mode="major", tonic=0):
 
 
 def cut(*args, **kwargs):
-    return [sheet[:32].tolist() for sheet in _cut(strain(*args, **kwargs))]
+    return [sheet[:32].tolist() for sheet in cut_strain(strain(*args, **kwargs))]
 
 
 def test_how_strains_are_cut():
@@ -492,6 +496,8 @@ def test_a_random_policy_has_the_table_that_arithmetic_expects(task):
     assert table["diversity"] == pytest.approx(37 / 38, abs=0.002)
     assert table["unique"] == 1
     assert 0.3 < table["rules_kept"] < 0.5
+    assert table["rule_reward_key"] == pytest.approx(-32 * 15 / 38, abs=0.3)
+    assert sum(table[f"rule_reward_{name}"] for name in RULES) == pytest.approx(table["rule_reward"])
 
 
 def test_rules_kept_and_diversity_of_a_few():
@@ -510,14 +516,24 @@ def test_published_columns_have_the_rows_we_measure():
     assert rl_tuner.PUBLISHED["q"]["leaps_resolved"] == 0.911
 
 
-def test_the_variants_are_settings_of_our_agent():
-    known, env = inspect.signature(AdversarialDQN).parameters, make_sb3_env(ENV_ID, num_envs=2, discriminator="none")
-    assert list(rl_tuner.SETTINGS) == ["note_rnn", "q", "psi", "g", "ours"]
-    for name, variant in rl_tuner.SETTINGS.items():
-        assert variant.agent.keys() <= known.keys()
-        assert bool(variant.lacks) == (variant.prior_weight > 0)
-        agent = AdversarialDQN("auto", env, seed=0, policy_kwargs={"hidden": 8}, **variant.agent)
-        assert (agent.n_steps, agent.alpha) == ((1, 0) if name in {"q", "psi", "g"} else (32, 1))
+def test_the_census_by_hand(monkeypatch):
+    quarters = [(60 + i % 5, 24) for i in range(8)]
+    strains = [
+        strain(2 * quarters),  # two windows ...
+        strain([(60, 8)] * 3 + quarters[1:] + quarters[:1]),  # ... and one that triplets are in
+        strain([(67, 12), *quarters, (67, 12)], upbeat=12),
+        strain(quarters, mode="dorian"),
+        strain([(48, 96), (84, 96)]),
+        strain(quarters, metre=(3, 4)),
+        strain(quarters[:-1]),
+    ]
+    monkeypatch.setattr(rl_tuner, "load_strains", lambda corpus: strains if corpus == "mine" else [])
+    works = {"train": range(3), "validation": range(1), "test": range(2)}
+    task = SimpleNamespace(kwargs=lambda: {"corpus": "mine"}, corpus=works.get)
+    assert rl_tuner.census(task) == {
+        "strains": 6, "in_other_modes": 1, "out_of_range": 1, "windows": 4, "windows_said": 3,
+        "train": 3, "validation": 1, "test": 2,
+    }  # fmt: skip
 
 
 def test_the_command_prints_and_writes(capsys, tmp_path):
@@ -531,6 +547,8 @@ def test_the_command_prints_and_writes(capsys, tmp_path):
     result = json.loads(file.read_text())
     assert result["columns"].keys() == {"real", "random"}
     assert (result["num"], result["split"]) == (20, "validation")
+    assert result["command"].startswith("python -m musegym.benchmarks.rl_tuner --num 20 --split validation --seed 0 ")
+    assert result["corpus"].keys() > {"strains", "windows", "train"}
     for arguments in (["/no/such/run"], ["--num", "0"]):
         assert rl_tuner.main(arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
