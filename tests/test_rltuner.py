@@ -552,3 +552,17 @@ def test_the_command_prints_and_writes(capsys, tmp_path):
     for arguments in (["/no/such/run"], ["--num", "0"]):
         assert rl_tuner.main(arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_docs_say_what_the_result_file_says():
+    result = json.loads((ROOT / "benchmarks" / "results" / "rl_tuner.json").read_text())
+    text = (ROOT / "docs" / "rl_tuner.md").read_text(encoding="utf-8")
+    assert result["split"] == "train"
+    for row, name in (("real (train)", "real"), ("random", "random")):
+        column = result["columns"][name]
+        rewards = [column[f"rule_reward_{rule}"] for rule in RULES]
+        cells = [f"{reward:.1f}" for reward in rewards] + [f"**{column['rule_reward']:.1f}**"]
+        assert f"| {row} | {' | '.join(cells)} |" in text
+        assert f"{name} {column['rules_kept']:.2f}" in text
+    for name, count in result["corpus"].items():
+        assert re.search(rf"\b{count:,}\b", text), name
