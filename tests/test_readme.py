@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from musegym.benchmarks import report
+from musegym.envs import make_task
+from musegym.envs.registry import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +49,16 @@ def test_commands_of_the_table_exist():
     documented = set(re.findall(r"^\| `musegym (\w+)", README, re.MULTILINE))
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert documented == commands
+
+
+def test_environments_are_those_that_there_are():
+    rows = dict(re.findall(r"^\| `(musegym/[^`]+)` \|.*\| ([\w ]+ of [\d,]+) \|", README, re.MULTILINE))
+    assert list(rows) == [env_id for env_id, _ in BUILT_IN]
+    for env_id, decisions in rows.items():
+        task = make_task(env_id)
+        assert decisions.removeprefix("up to ") == f"{task.horizon} of {task.num_actions:,}"
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / path).exists(), path
 
 
 def test_make_targets_exist():
