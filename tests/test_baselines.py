@@ -23,11 +23,11 @@ PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
 def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQN", "PPO"], tmp_path: Path) -> None:
     def trained() -> baselines.SB3Sampler:
         how = {"num_envs": 4, "params": PARAMS[algorithm]}
-        return baselines.train_sb3(algorithm, "toy/Word-v0", 0.5, 0, tmp_path / "run", **how)
+        return baselines.train_sb3(algorithm, "toy/Word-v0", 0.2, 0, tmp_path / "run", **how)
 
     first = trained().sample(None, 20, 0)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
-    assert line["seconds"] >= 0.5
+    assert line["seconds"] >= 0.2
     assert line["steps"] > 0
     weights = (tmp_path / "run" / "policy.pt").read_bytes()
     assert np.array_equal(trained().sample(None, 20, 0), first)

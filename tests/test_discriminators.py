@@ -208,7 +208,7 @@ class TestUpdate:
 
         settings = Settings(learning_rate=5e-3, r1=0.0)
         d = make(settings, shape=(8,), sizes=(5,), embedding=16, attention_layers=layers)
-        for _ in range(150):
+        for _ in range(80):
             d.update(real(64), fake(64))
         right = np.concatenate((d.logits(real(500)) > 0, d.logits(fake(500)) < 0)).mean()
         assert right > 0.9

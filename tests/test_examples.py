@@ -19,7 +19,10 @@ def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(TINY)
 
 
-@pytest.mark.parametrize("name", TINY)
+# Those with arguments train a discriminator of full size, which takes several seconds.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if arguments else []) for name, arguments in TINY.items()]
+)
 def test_runs(name, tmp_path):
     command = [sys.executable, "-W", "error", str(EXAMPLES / name), *TINY[name]]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

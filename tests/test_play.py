@@ -310,7 +310,7 @@ def test_a_real_window_takes_real_keys(tmp_path):
         game = subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, text=True)
         pressed = [*["space"] * 72, "s", "q"]
         assert game.stdout.readline() == "shown\n"
-        subprocess.run(["xdotool", "key", "--delay", "20", *pressed], env=env, check=True, timeout=30)
+        subprocess.run(["xdotool", "key", "--delay", "10", *pressed], env=env, check=True, timeout=30)
         output, _ = game.communicate(timeout=30)
     finally:
         game.kill()

@@ -122,7 +122,13 @@ def test_runs_whose_names_differ_after_a_dot_have_files_of_their_own(tmp_path: P
 
 def test_queue_that_is_stopped_stops_its_workers_and_goes_on_later(tmp_path: Path) -> None:
     mine = queue(tmp_path, "a", seconds=30)
-    threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+
+    def terminate_this_process_once_a_worker_runs() -> None:
+        while mine.jobs[0].state != "running":
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate_this_process_once_a_worker_runs, daemon=True).start()
     assert mine.work(1) == -signal.SIGTERM
     assert states(mine) == {"a-s0": "stopped", "a-s1": "waiting"}
     assert not any(job.result.exists() for job in mine.jobs)
@@ -132,7 +138,7 @@ def test_queue_that_is_stopped_stops_its_workers_and_goes_on_later(tmp_path: Pat
 
 
 def test_worker_killed_without_warning_goes_on_where_it_was(tmp_path: Path) -> None:
-    mine = queue(tmp_path, "b", "a", seconds=10)
+    mine = queue(tmp_path, "b", "a", seconds=5)
     mine._advance(1)
     job = mine.jobs[0]
     progress = tmp_path / "runs" / "toy" / "a-s0.progress"
