@@ -337,29 +337,28 @@ class AdversarialDQN(SavedAlgorithm):
         """
         del batch_size
         for _ in range(gradient_steps):
-            real = [self.real.sample(self.demonstrations, self.rng)] if self.demonstrations else []
             past = [self.episodes.sample(self.replayed, self.rng)] if self.replayed else []
-            batch = Episodes.join([self.fresh, *past, *real])
-            rewards = self.rewards(batch.contents, batch.conditions)
-            # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
+            own = Episodes.join([self.fresh, *past])
+            real = self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None
+            both = own if real is None else Episodes.join([own, real])
+            rewards = self.rewards(both.contents, both.conditions)
             self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
+            # Dropout is for likelihood, which alone is measured on works that were seen before.
             self.q_net.dropout.eval()
-            with torch.no_grad():
-                target, target_taken, _ = batch.evaluate(self.policy.q_net_target, self.device)
-            steps, taken, live = batch.evaluate(self.q_net, self.device)
-            # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
-            fitted = torch.arange(len(batch), device=self.device) < len(batch) - self.demonstrations
-            fitted |= self.n_steps < self.task.horizon  # there, targets end in it, on real episodes too
-            values = torch.where(fitted[:, None], steps.values, steps.values.detach())
-            scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
-            errors = q_errors(taken, target_taken, values, target.values, scaled, live, self.n_steps, self.alpha)
-            dqn_loss = errors.square().sum() / live.sum()
+            errors, taken, values, decisions = self._errors(own, rewards[: len(own)], fitted=True)
+            squares = errors.square().sum()
+            if real is not None:
+                self.q_net.dropout.train(self.cross_entropy > 0)
+                # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them
+                # apart. With targets that end in V it is fitted to all.
+                fitted = self.n_steps < self.task.horizon
+                errors, imitated, _, length = self._errors(real, rewards[len(own) :], fitted)
+                squares, decisions = squares + errors.square().sum(), decisions + length
+            dqn_loss = squares / decisions
             loss = self.consistency * dqn_loss
-            if self.cross_entropy and real:
-                self.q_net.train()
-                _, imitated, decisions = real[0].evaluate(self.q_net, self.device)
-                loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
-                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / self.demonstrations)
+            if self.cross_entropy and real is not None:
+                loss = loss - self.cross_entropy * imitated.sum() / length
+                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
             left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
             ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
@@ -376,9 +375,31 @@ class AdversarialDQN(SavedAlgorithm):
                 "gan_loss": gan_loss,
                 "joint_objective": dqn_loss.item() + gan_loss,
                 "entropy": -taken[:fresh].sum(1).mean().item(),
-                "value": steps.values[:, 0].mean().item() * self.temperature,
+                "value": values[:fresh, 0].mean().item() * self.temperature,
             }.items():
                 self.logger.record_mean(f"train/{name}", value)
+
+    def _errors(
+        self, episodes: Episodes, rewards: NDArray[np.float32], fitted: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
+        """Returns ``q_errors`` of episodes, log pi of their decisions and V, float [N, L], and how many decisions.
+
+        Args:
+            episodes: N of them.
+            rewards: float [N].
+            fitted: whether V follows the errors.
+        """
+        steps, taken, live = episodes.evaluate(self.q_net, self.device)
+        values = steps.values if fitted else steps.values.detach()
+        if self.target_update_interval == 1:  # the target network is the network: nothing to pass twice
+            target_taken, target_values = taken.detach(), steps.values.detach()
+        else:
+            with torch.no_grad():
+                target, target_taken, _ = episodes.evaluate(self.policy.q_net_target, self.device)
+                target_values = target.values
+        scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
+        errors = q_errors(taken, target_taken, values, target_values, scaled, live, self.n_steps, self.alpha)
+        return errors, taken, values, int(live.sum())
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns what contents [N, ...] are worth now: the clipped logit of D and weighted rules, float32 [N]."""

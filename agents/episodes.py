@@ -197,7 +197,7 @@ def play(
     memory: Memory | None = None
     while not recorder.done.all():
         mask, clock = recorder.look()
-        steps, memory = network(
+        log_policy, memory = network.decide(
             last,
             torch.from_numpy(clock.astype(np.int64)).to(device)[:, None],
             conditions,
@@ -207,7 +207,7 @@ def play(
         if prefix is not None and recorder.t < len(prefix):
             chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[recorder.t]))
         else:
-            chosen = draw(steps.log_policy[:, 0], temperature, generator).cpu().numpy()
+            chosen = draw(log_policy[:, 0], temperature, generator).cpu().numpy()
         live = int((~recorder.done).sum())
         recorder.act(chosen)
         last = torch.from_numpy(chosen.astype(np.int64)).to(device)[:, None]

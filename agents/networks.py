@@ -114,8 +114,20 @@ class RecurrentQ(nn.Module):
         Returns:
             The steps, and the memory to go on with.
         """
+        log_policy, h, memory = self._read(last, clock, condition, mask, memory)
+        return Steps(log_policy, self.value(h.detach())[..., 0]), memory
+
+    def decide(
+        self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None = None
+    ) -> tuple[Tensor, Memory]:
+        """Returns log pi [B, T, A] alone, and the memory to go on with; arguments as of ``forward``."""
+        log_policy, _, memory = self._read(last, clock, condition, mask, memory)
+        return log_policy, memory
+
+    def _read(
+        self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None
+    ) -> tuple[Tensor, Tensor, Memory]:
         x = self.embed(last, clock, condition)
         h, memory = self.rnn(self.dropout(x), memory)
         h = torch.cat([self.dropout(h), x], -1)
-        log_policy = F.log_softmax(self.advantages(h).masked_fill(~mask, FORBIDDEN), -1)
-        return Steps(log_policy, self.value(h.detach())[..., 0]), memory
+        return F.log_softmax(self.advantages(h).masked_fill(~mask, FORBIDDEN), -1), h, memory
