@@ -19,7 +19,7 @@ from ..discriminators.objectives import log_ratio_generator_loss, reward
 from ..envs.task import Array, Ints
 from .demonstrations import Demonstrations
 from .episodes import EpisodeBuffer, Episodes, play, trace
-from .losses import q_errors
+from .losses import q_errors, squared_errors
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .saving import SAVED, SavedAlgorithm
@@ -345,19 +345,23 @@ class AdversarialDQN(SavedAlgorithm):
             self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
             # Dropout is for likelihood, which alone is measured on works that were seen before.
             self.q_net.dropout.eval()
-            errors, taken, values, decisions = self._errors(own, rewards[: len(own)], fitted=True)
-            squares = errors.square().sum()
+            errors, taken, values, live = self._errors(own, rewards[: len(own)])
+            decisions = live.sum()
+            # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
+            common = errors.sum() / decisions
+            squares = squared_errors(errors, taken, values, live, common)
             if real is not None:
                 self.q_net.dropout.train(self.cross_entropy > 0)
                 # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them
                 # apart. With targets that end in V it is fitted to all.
                 fitted = self.n_steps < self.task.horizon
-                errors, imitated, _, length = self._errors(real, rewards[len(own) :], fitted)
-                squares, decisions = squares + errors.square().sum(), decisions + length
+                errors, imitated, followed, live = self._errors(real, rewards[len(own) :])
+                squares = squares + squared_errors(errors, imitated, followed if fitted else None, live, common)
+                decisions = decisions + live.sum()
             dqn_loss = squares / decisions
             loss = self.consistency * dqn_loss
             if self.cross_entropy and real is not None:
-                loss = loss - self.cross_entropy * imitated.sum() / length
+                loss = loss - self.cross_entropy * imitated.sum() / live.sum()
                 self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
             left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
             ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
@@ -380,26 +384,20 @@ class AdversarialDQN(SavedAlgorithm):
                 self.logger.record_mean(f"train/{name}", value)
 
     def _errors(
-        self, episodes: Episodes, rewards: NDArray[np.float32], fitted: bool
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
-        """Returns ``q_errors`` of episodes, log pi of their decisions and V, float [N, L], and how many decisions.
-
-        Args:
-            episodes: N of them.
-            rewards: float [N].
-            fitted: whether V follows the errors.
-        """
+        self, episodes: Episodes, rewards: NDArray[np.float32]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns ``q_errors`` of N episodes, log pi of their decisions, V, all [N, L], and which are no padding."""
         steps, taken, live = episodes.evaluate(self.q_net, self.device)
-        values = steps.values if fitted else steps.values.detach()
+        now, values = taken.detach(), steps.values.detach()
         if self.target_update_interval == 1:  # the target network is the network: nothing to pass twice
-            target_taken, target_values = taken.detach(), steps.values.detach()
+            target_taken, target_values = now, values
         else:
             with torch.no_grad():
                 target, target_taken, _ = episodes.evaluate(self.policy.q_net_target, self.device)
                 target_values = target.values
         scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
-        errors = q_errors(taken, target_taken, values, target_values, scaled, live, self.n_steps, self.alpha)
-        return errors, taken, values, int(live.sum())
+        errors = q_errors(now, target_taken, values, target_values, scaled, live, self.n_steps, self.alpha)
+        return errors, taken, steps.values, live
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns what contents [N, ...] are worth now: the clipped logit of D and weighted rules, float32 [N]."""

@@ -1,4 +1,4 @@
-"""The agent's objective: errors of a soft, Munchausen Q-function against its n-step targets."""
+"""The agent's objective: a soft, Munchausen Q-function is to agree with its n-step targets."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ def q_errors(
 
     The target looks n steps ahead, with the values V' and the policy pi' of the target network:
 
-        V'(s_j) + sum_{i <= t < j} r_t + alpha log pi'(a_i|s_i) + sum_{i < t < j} (alpha - 1) log pi'(a_t|s_t),
+        V'(s_j) + sum_{i <= t < j} [r_t + alpha log pi'(a_t|s_t)] - sum_{i < t < j} log pi(a_t|s_t),
         j = min(i + n, T),  V'(end) = 0.
 
     The errors are zero on any path of any behaviour once pi = pi' is optimal, since V is then consistent along paths
     (Nachum et al. 2017, equation 12; Munchausen term: Vieillard et al. 2020, equation 1). Here r is 0 but at the end.
     n = 1 is Munchausen DQN, n = T takes the finished work's reward at every step. As in any DQN the gradient reaches
     the prediction alone: for alpha = 1, n = T and an up-to-date target network it is a policy gradient with baseline V.
+    What later decisions of the path have gained on pi' already is subtracted, so that an old target network bounds the
+    step: for alpha = 1 the whole path is to gain r - V(s_0), and not every decision of it.
 
     Args:
         taken: log pi(a_t|s_t), float [B, T], 0 after the end.
@@ -42,10 +44,31 @@ def q_errors(
         float [B, T]; 0 after the end.
     """
     T = taken.shape[1]
-    later = torch.cat([torch.zeros_like(taken[:, :1]), (target_taken * live).cumsum(1)], 1)  # [B, T + 1]
+    # Of the later decisions on the path: what the Munchausen term adds less what the entropy takes.
+    kept = ((alpha * target_taken - taken) * live).cumsum(1)
+    later = torch.cat([torch.zeros_like(taken[:, :1]), kept], 1)  # [B, T + 1]
     lengths = live.sum(1, keepdim=True)
     ends = torch.minimum(torch.arange(T, device=taken.device)[None] + n_steps, lengths)  # [B, T]
     ahead = torch.cat([target_values * live, torch.zeros_like(values[:, :1])], 1).gather(1, ends)
     arrived = (ends == lengths) * rewards[:, None]
-    between = (alpha - 1) * (later.gather(1, ends) - later[:, 1:])
+    between = later.gather(1, ends) - later[:, 1:]
     return (ahead + arrived + alpha * target_taken + between - values - taken) * live
+
+
+def squared_errors(errors: Tensor, taken: Tensor, values: Tensor | None, live: Tensor, common: Tensor) -> Tensor:
+    """Returns a sum over decisions whose gradient is that of the squared errors, at ``taken`` and at ``values`` apart.
+
+    What all errors have in common is taken from those that move the policy: it says that V lags, and whatever it is,
+    E[grad log pi] = 0 (Williams 1992, a baseline). V itself follows whole errors.
+
+    Args:
+        errors: of ``q_errors``, float [B, T], constants.
+        taken: log pi(a_t|s_t), float [B, T].
+        values: V(s_t), float [B, T]; None where it is not to follow.
+        live: which steps are no padding, bool [B, T].
+        common: mean error of the agent's own decisions.
+    """
+    total = ((errors - common) * live - (taken - taken.detach())).square().sum()
+    if values is not None:
+        total = total + (errors - (values - values.detach()) * live).square().sum()
+    return total

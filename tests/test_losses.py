@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from musegym.agents.losses import q_errors
+from musegym.agents.losses import q_errors, squared_errors
 
 # Two episodes, of 3 decisions and of 1; what padding holds must not matter, so it is made conspicuous.
 LIVE = torch.tensor([[True, True, True], [True, False, False]])
@@ -25,11 +25,11 @@ def errors(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
         (1, 0.0, [[22 + 1 - 10, 33 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
         (1, 1.0, [[22 - 1.5 + 1 - 10, 33 - 1 + 2 - 20, 5 - 4 + 3 - 30], [-7 - 0.25 + 0.5 - 40, 0, 0]]),
         # Two steps: only the last two of the first episode reach its end.
-        (2, 0.0, [[33 + 1 + 1 - 10, 5 + 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
-        (2, 0.5, [[33 - 0.75 + 0.5 + 1 - 10, 5 - 0.5 + 2 + 2 - 20, 5 - 2 + 3 - 30], [-7 - 0.125 + 0.5 - 40, 0, 0]]),
-        # To the end from everywhere: the target's later decisions count, and no value of its.
-        (3, 0.0, [[5 + 5 + 1 - 10, 5 + 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
-        (3, 1.0, [[5 - 1.5 + 1 - 10, 5 - 1 + 2 - 20, 5 - 4 + 3 - 30], [-7 - 0.25 + 0.5 - 40, 0, 0]]),
+        (2, 0.0, [[33 + 2 + 1 - 10, 5 + 3 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (2, 0.5, [[33 - 0.75 + 1.5 + 1 - 10, 5 - 0.5 + 1 + 2 - 20, 5 - 2 + 3 - 30], [-7 - 0.125 + 0.5 - 40, 0, 0]]),
+        # To the end from everywhere: both policies' later decisions count, and no value of the target's.
+        (3, 0.0, [[5 + 5 + 1 - 10, 5 + 3 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (3, 1.0, [[5 - 1.5 + 0 + 1 - 10, 5 - 1 - 1 + 2 - 20, 5 - 4 + 3 - 30], [-7 - 0.25 + 0.5 - 40, 0, 0]]),
     ],
 )
 def test_by_hand(n_steps, alpha, expected):
@@ -56,10 +56,14 @@ def test_vanish_at_the_soft_optimum():
                 torch.testing.assert_close(left, torch.zeros(1, 2, dtype=torch.float64))
 
 
+def half_squares(taken, values, left, common=0.0):
+    return 0.5 * squared_errors(left, taken, values, LIVE, torch.tensor(common))
+
+
 def test_gradient_raises_what_was_better_than_expected():
     taken, values = TAKEN.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
-    left = errors(3, 1.0, taken=taken, values=values, rewards=torch.tensor([50.0, -50.0]))
-    (0.5 * left.square().sum()).backward()
+    left = errors(3, 1.0, values=values.detach(), rewards=torch.tensor([50.0, -50.0]))
+    half_squares(taken, values, left).backward()
     # Descent moves against the gradient: actions and values of the good episode go up, of the bad one down.
     assert (taken.grad[0] < 0).all()
     assert (values.grad[0] < 0).all()
@@ -72,6 +76,14 @@ def test_gradient_raises_what_was_better_than_expected():
 def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
     # Where the policy is the target's, d(1/2 error^2)/d log pi(a_t|s_t) = -(reward - V(s_t)).
     taken = TARGET_TAKEN.clone().requires_grad_()
-    left = errors(3, 1.0, taken=taken)
-    (0.5 * left.square().sum()).backward()
+    left = errors(3, 1.0, taken=TARGET_TAKEN)
+    half_squares(taken, None, left).backward()
     torch.testing.assert_close(taken.grad, (VALUES - REWARDS[:, None]) * LIVE)
+
+
+def test_what_errors_share_moves_the_values_alone():
+    taken, values = TAKEN.clone().requires_grad_(), VALUES.clone().requires_grad_()
+    left = errors(3, 1.0)
+    half_squares(taken, values, left, common=2.0).backward()
+    torch.testing.assert_close(taken.grad, -(left - 2) * LIVE)
+    torch.testing.assert_close(values.grad, -left)
