@@ -111,7 +111,7 @@ def measure(task: DigitTask, contents: Array, asked: Ints | None = None, split: 
         asked: int [N], the digits that were asked for.
         split: of the held-out pictures.
     """
-    judge = classifier(tuple(sorted(task.kwargs().items())))
+    judge = classifier(tuple(sorted({**task.kwargs(), "classes": True}.items())))  # one for both kinds of contents
     features, p = judge(pictures_of(task, contents))
     real, _ = judge(pictures_of(task, task.corpus(split)))
     n = min(len(features), len(real))

@@ -20,6 +20,15 @@ from .stats import Interval, paired_difference, unpacked
 from .tables import TABLES
 
 COLUMNS = (
+    "nll",
+    "mmd",
+    "nll_oracle",
+    "self_bleu_4",
+    "sure",
+    "as_asked",
+    "rarest_class",
+    "rules_kept",
+    "rule_reward",
     "c2st",
     "c2st_taught",
     "frechet",
@@ -32,9 +41,10 @@ COLUMNS = (
     "novel",
     "longest_copy",
 )
+"""What is shown where nothing is said, if it was measured; the first of them are environments' own measures."""
 JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "c2st", "taught": "c2st_taught"}
 """Keys of results that hold judgements, and the columns that they decide."""
-DIGITS = {"frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds": 0, "precision": 2, "recall": 2}
+DIGITS = {"mmd": 5, "frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds": 0, "precision": 2, "recall": 2}
 Result = dict[str, Any]
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -88,10 +98,25 @@ def folder_of(name: str) -> Path:
 
 
 def figures_of(found: Result) -> Mapping[str, Any]:
-    """Returns what a result says under the names of ``COLUMNS`` and of the medium's metrics."""
-    figures: dict[str, Any] = found["evaluation"]
-    taught = found["taught"]["accuracy"] if "taught" in found else None
-    return {**figures.get("metrics", {}), **figures, "c2st_taught": taught, "cpu_seconds": found.get("cpu_seconds")}
+    """Returns the numbers that a result holds, by name: those of ``COLUMNS``, and the medium's metrics.
+
+    Where the environment's own measure and the general suite have a name in common, it is the former's; the latter's
+    is then called ``evaluation.NAME``.
+    """
+    own, taught = found.get("own", {}), found.get("taught", {})
+    metrics = {**found["evaluation"].get("metrics", {}), **own.get("metrics", {})}
+    other = {"c2st_taught": taught.get("accuracy"), "cpu_seconds": found.get("cpu_seconds")}
+    return _numbers({**metrics, **_apart(found["evaluation"], own), **own, **other})
+
+
+def _apart(general: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Renames figures of the general suite whose names the environment's own measure has too."""
+    return {f"evaluation.{name}" if name in own else name: value for name, value in general.items()}
+
+
+def _numbers(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Keeps what is a number, or could have been one."""
+    return {name: value for name, value in figures.items() if value is None or isinstance(value, int | float)}
 
 
 def figures_of_real(found: Result) -> Mapping[str, Any]:
@@ -99,7 +124,15 @@ def figures_of_real(found: Result) -> Mapping[str, Any]:
     figures: dict[str, Any] = found["evaluation"]
     known = {name.removesuffix("_real"): value for name, value in figures.items() if name.endswith("_real")}
     known |= known.pop("metrics", {})
-    return known | {"c2st": 0.5, "c2st_taught": 0.5, "frechet": figures.get("frechet_floor")}
+    known |= {"c2st": 0.5, "c2st_taught": 0.5, "frechet": figures.get("frechet_floor")}
+    own = found.get("own", {})
+    return _numbers({**_apart(known, own), **own.get("real", {})})
+
+
+def place(found: Result) -> tuple[str, ...]:
+    """Returns what a result was measured against: environment, its arguments, split of the held-out works."""
+    env = (f"{name}={value}" for name, value in found.get("env", {}).items())
+    return (str(found.get("env_id")), *env, str(found["evaluation"].get("split")))
 
 
 def difference(
@@ -130,12 +163,14 @@ def difference(
         return mean
 
     first = ours[0]
-    groups = make_task(first["env_id"]).groups(first["evaluation"]["split"])
+    groups = make_task(first["env_id"], **first.get("env", {})).groups(first["evaluation"]["split"])
     return paired_difference(judged(ours), judged(theirs), groups, np.random.default_rng(0))
 
 
 def cells(results: Sequence[Result], against: str | None = None, columns: Sequence[str] = COLUMNS) -> list[list[str]]:
     """Returns a head, a line per row (means over seeds, the range in brackets) and one of real works, the floor.
+
+    Where rows were measured against different works there is a line for each of them.
 
     Args:
         results: as ``load`` reads them; rows come in the order of their table.
@@ -152,7 +187,8 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
     names = [name for name in columns if any(figures_of(found).get(name) is not None for found in results)]
     unknown = [name for name in columns if name not in names and name not in COLUMNS]
     if unknown:
-        raise ValueError(f"no result says {unknown[0]!r}; there are: {', '.join(sorted(figures_of(results[0])))}")
+        there = sorted({name for found in results for name in figures_of(found)})
+        raise ValueError(f"no result says {unknown[0]!r}; there are: {', '.join(there)}")
     compared = [key for key in JUDGES if against and all(found.get(key) for found in rows[against])]
     head = ["method", "seeds", "seconds", *names, *(f"{JUDGES[key]} minus {against}" for key in compared)]
     lines = [head]
@@ -161,14 +197,23 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
         line[0] += " (partial)" if any(found["partial"] for found in group) else ""
         line += [_cell([figures_of(found).get(key) for found in group], DIGITS.get(key, 3)) for key in names]
         if against is not None:
-            known = [name != against and all(found.get(key) for found in group) for key in compared]
-            pairs = zip(compared, known, strict=True)
-            line += [str(difference(group, rows[against], key)) if there else "" for key, there in pairs]
+            same = name != against and place(group[0]) == place(rows[against][0])
+            judged = [key for key in compared if same and all(found.get(key) for found in group)]
+            line += [str(difference(group, rows[against], key)) if key in judged else "" for key in compared]
         lines.append(line)
-    real = figures_of_real(results[0])
-    lines.append(["real works", "", "", *(_cell([real.get(key)], DIGITS.get(key, 3)) for key in names)])
-    lines[-1] += [""] * len(compared)
-    return lines
+    real = _real_lines([found for group in rows.values() for found in group], names)
+    return lines + [[*line, *[""] * len(compared)] for line in real]
+
+
+def _real_lines(results: Sequence[Result], names: Sequence[str]) -> list[list[str]]:
+    """Returns a line of real works for each place whose works differ in what is shown."""
+    places = {place(found): found for found in reversed(results)}
+    lines: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for at, found in reversed(places.items()):
+        real = figures_of_real(found)
+        lines.setdefault(tuple(_cell([real.get(key)], DIGITS.get(key, 3)) for key in names), at)
+    plain = len(lines) == 1
+    return [["real works" if plain else f"real works: {' '.join(at)}", "", "", *line] for line, at in lines.items()]
 
 
 def markdown(results: Sequence[Result], against: str | None = None, columns: Sequence[str] = COLUMNS) -> str:
@@ -181,7 +226,8 @@ def page(results: Sequence[Result], against: str | None = None, columns: Sequenc
     """Returns ``cells`` as a page of HTML that needs no other file."""
     head, *lines = cells(results, against, columns)
     rows = [_row("th", head), *(_row("td", line) for line in lines)]
-    title = html.escape(f"{results[0]['table']}: {results[0]['env_id']}")
+    places = ", ".join(dict.fromkeys(found["env_id"] for found in results))
+    title = html.escape(f"{results[0]['table']}: {places}")
     return PAGE.format(title=title, rows="\n".join(rows))
 
 
@@ -202,12 +248,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="musegym report", description="Shows what benchmark runs have found.")
     parser.add_argument("table", help=f"a table's name ({', '.join(TABLES)}), or a folder of result files")
     parser.add_argument("--against", metavar="ROW", help="adds the C2ST difference from this row, with an interval")
-    parser.add_argument("--columns", metavar="NAMES", default=",".join(COLUMNS), help="what to show, between commas")
+    parser.add_argument(
+        "--columns", metavar="NAME", nargs="+", default=COLUMNS, help="what to show; commas separate too"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of printing Markdown")
     given = parser.parse_args(arguments)
+    columns = [name for names in given.columns for name in names.split(",") if name]
     try:
         results = load(folder_of(given.table))
-        text = (markdown if given.html is None else page)(results, given.against, given.columns.split(","))
+        text = (markdown if given.html is None else page)(results, given.against, columns)
     except (OSError, ValueError) as error:
         print(f"musegym report: {error}", file=sys.stderr)
         return 2

@@ -27,7 +27,9 @@ from rich.live import Live
 from rich.table import Table as RichTable
 
 from . import RESULTS
-from .tables import TABLES, Row, Table
+from .own import measure_of
+from .rows import Row, Table
+from .tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
@@ -49,6 +51,8 @@ class Job:
     run: Path
     seconds: float
     """Of training asked for."""
+    own: bool = False
+    """Whether the environment's own measures belong to the result."""
     state: str = "waiting"
     note: str = ""
     process: subprocess.Popen[bytes] | None = None
@@ -62,7 +66,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        return finished(self.result, self.seconds, self.row.taught)
+        return finished(self.result, self.seconds, self.row.taught, self.own)
 
     @property
     def log(self) -> Path:
@@ -86,22 +90,30 @@ def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, second
     for _, seed, row in order:
         name = f"{row.name}-s{seed}"
         asked = row.seconds if seconds is None else seconds
-        jobs.append(Job(row, seed, results / table.name / f"{name}.json", runs / table.name / name, asked))
+        result, run = results / table.name / f"{name}.json", runs / table.name / name
+        jobs.append(Job(row, seed, result, run, asked, has_own(table, row)))
     return jobs
 
 
-def finished(path: Path, seconds: float | None = None, taught: bool = False) -> bool:
+def has_own(table: Table, row: Row) -> bool:
+    """Whether a row is measured by its environment's own measures too."""
+    return table.own and measure_of(table.env_id_of(row)) is not None
+
+
+def finished(path: Path, seconds: float | None = None, taught: bool = False, own: bool = False) -> bool:
     """Whether a result file is there and whole; files are replaced atomically, so a damaged one is somebody's edit.
 
     Args:
         path: the file.
         seconds: of training asked for; a partial result of less is not finished.
         taught: whether one that taught judges have not seen is unfinished.
+        own: whether one without the environment's own measures is.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         enough = seconds is None or not found.get("partial") or not short(found, seconds)
-        return "evaluation" in found and enough and ("taught" in found or not taught)
+        needed = ["evaluation", *(["taught"] if taught else []), *(["own"] if own else [])]
+        return enough and all(key in found for key in needed)
     except FileNotFoundError:
         return False
     except (ValueError, TypeError) as error:
@@ -229,8 +241,8 @@ class Queue:
         table = RichTable("run", "state", "seconds", "C2ST", "Frechet", "NLL", "", title=f"{self.table.name}")
         for job in self.jobs:
             found = json.loads(job.result.read_text(encoding="utf-8")) if job.state == "done" else {}
-            figures = found.get("evaluation", {})
-            nll = figures.get("nll_test", figures.get("nll_test_bound"))
+            figures = found.get("evaluation", {}) | found.get("own", {})
+            nll = next((figures[key] for key in ("nll", "nll_test", "nll_test_bound") if key in figures), None)
             seconds = found.get("seconds", time.monotonic() - job.begun if job.state == "running" else None)
             numbers = [_figure(value, digits) for value, digits in ((seconds, 0), (figures.get("c2st"), 3))]
             numbers += [_figure(figures.get("frechet"), 2), _figure(nll, 2)]

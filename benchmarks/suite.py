@@ -113,9 +113,9 @@ def measure(
     else:
         notes.append("validity: works are known as they look, not as they are built")
     result["metrics"], result["metrics_real"] = task.medium.metrics(population), task.medium.metrics(real)
-    clean: dict[str, Any] = _clean(result, "", notes)
-    clean["notes"] = notes
-    return clean, found
+    result = clean(result, notes)
+    result["notes"] = notes
+    return result, found
 
 
 def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:
@@ -239,12 +239,12 @@ def sweep_temperature(
     return min(tried, key=lambda row: (row["c2st"], row["frechet"]))["temperature"], tried
 
 
-def _clean(value: Any, where: str, notes: list[str]) -> Any:
-    """Makes a result plain and finite: numbers that are not become None, with a note."""
+def clean(value: Any, notes: list[str], where: str = "") -> Any:
+    """Returns a result plain and finite, as JSON can hold it: numbers that are not become None, with a note."""
     if isinstance(value, dict):
-        return {str(key): _clean(item, f"{where}.{key}" if where else str(key), notes) for key, item in value.items()}
+        return {str(key): clean(item, notes, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item, where, notes) for item in value]
+        return [clean(item, notes, where) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

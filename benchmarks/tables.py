@@ -1,91 +1,79 @@
-"""What the benchmark runs, as data: one ``Table`` per environment, one ``Row`` per method.
+"""What the benchmark runs, as data: one ``Table`` per question, one ``Row`` per method.
 
 A row is measured with every seed of its table. Nothing here is code, so that a row can be read, compared and changed
-without looking at how it is run.
+without looking at how it is run. What rows share stands in ``rows``; what takes the agent apart in ``ablations``.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-SEEDS = (0, 1, 2)
-TEMPERATURES = (0.8, 0.9, 1.0)
+from ..envs.corpora.densities import DENSITIES
+from .ablations import ABLATIONS
+from .rows import (
+    DECAYS,
+    DENSITY,
+    DENSITY_MLE,
+    DIGIT,
+    DROPOUTS,
+    FIVE,
+    MELODY,
+    MELODY_MLE,
+    MLE,
+    ORACLE,
+    ORACLE_MLE,
+    RL_TUNER,
+    TEMPERATURES,
+    Plain,
+    Row,
+    Table,
+)
 
+__all__ = ["TABLES", "Row", "Table"]
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """One method, to be run with several seeds."""
+SB3_DQN = {"exploration_fraction": 1e-4}
+"""Of a billion steps: a hundred thousand."""
 
-    name: str
-    says: str
-    """What the row shows, for the table's reader."""
-    method: Literal["train", "random", "sb3"] = "train"
-    """``musegym train``; a random policy; an algorithm of Stable-Baselines3 with ``DiscriminatorCallback``."""
-    algorithm: Literal["", "DQN", "PPO"] = ""
-    """Of Stable-Baselines3."""
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
-    env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Arguments of the environment: ``--set``."""
-    num_envs: int = 128
-    seconds: float = 600.0
-    """Wall clock of training on one core, everything included."""
-    seeds: tuple[int, ...] = SEEDS
-    sweep: tuple[float, ...] = ()
-    """Sampling temperatures of which the validation split chooses one; temperature 1 where empty."""
-    split: Literal["validation", "test"] = "test"
-    """What the final figures are of: "validation" for rows that choose a setting."""
-    judge_seeds: int = 5
-    taught: bool = True
-    """Whether judges taught by the train split are asked too, for a minute or two: ``taught.judge``."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Table:
-    """Rows over one environment."""
-
-    name: str
-    env_id: str
-    rows: tuple[Row, ...]
-
-
-MLE = {"schedule": [0.99, 0.01]}
-"""The warm start for the whole time: maximum likelihood with the same network; D is trained beside it at the end."""
-
-MELODY = Table(
+MELODY_TABLE = Table(
     name="melody",
     env_id="musegym/Melody-v0",
     rows=(
-        Row(name="ours", says="the recipe as it ships"),
+        Row(name="ours", says="the recipe as it ships", params=MELODY),
         Row(
             name="mle",
             says="maximum likelihood alone; dropout and weight decay (table melody-mle), temperature by validation",
-            params={**MLE, "weight_decay": 0.3},
+            params=MELODY_MLE,
             sweep=TEMPERATURES,
         ),
         Row(
             name="frozen",
             says="ours, but D learns no more after 450 updates, shortly before the policy begins to move",
-            params={"discriminator.max_updates": 450},
+            params={**MELODY, "discriminator.max_updates": 450},
         ),
-        Row(name="cross-entropy", says="ours, but without L_DQN: the cross-entropy alone", params={"consistency": 0.0}),
-        Row(name="scratch", says="ours from scratch: no warm start", params={"schedule": [0.0, 0.05]}),
+        Row(
+            name="cross-entropy",
+            says="ours, but without L_DQN: the cross-entropy alone",
+            params={**MELODY, "consistency": 0.0},
+        ),
+        Row(
+            name="scratch",
+            says="ours from scratch: no warm start",
+            params={**MELODY, "schedule": [0.0, 0.05]},
+        ),
         Row(name="random", says="uniform among the legal decisions", method="random", seconds=0.0),
         Row(
             name="sb3-dqn",
             says="SB3's DQN with DiscriminatorCallback",
             method="sb3",
             algorithm="DQN",
-            params={"exploration_fraction": 1e-4},  # of a billion steps: a hundred thousand
+            params=SB3_DQN,
             taught=False,
         ),
         Row(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO", taught=False),
     ),
 )
 
-MELODY_MLE = Table(
+MELODY_MLE_TABLE = Table(
     name="melody-mle",
     env_id="musegym/Melody-v0",
     rows=tuple(
@@ -98,9 +86,130 @@ MELODY_MLE = Table(
             judge_seeds=1,
             taught=False,
         )
-        for dropout in (0.2, 0.3)
-        for decay in (0.01, 0.1, 0.3)
+        for dropout in DROPOUTS
+        for decay in DECAYS
     ),
 )
 
-TABLES = {table.name: table for table in (MELODY, MELODY_MLE)}
+DENSITY_TABLE = Table(
+    name="density",
+    env_id="musegym/Density-v0",
+    rows=(
+        *(
+            Plain(name=f"ours-{density}", says="ours from scratch", params=DENSITY, env={"density": density})
+            for density in DENSITIES
+        ),
+        *(
+            Plain(
+                name=f"mle-{density}",
+                says="maximum likelihood alone",
+                params=DENSITY_MLE,
+                env={"density": density},
+            )
+            for density in DENSITIES
+        ),
+        Plain(
+            name="minute-8gaussians",
+            says="ours from scratch, in a minute",
+            params=DENSITY,
+            env={"density": "8gaussians"},
+            seconds=60.0,
+        ),
+    ),
+)
+
+DIGIT_TABLE = Table(
+    name="digit",
+    env_id="musegym/Digit-v0",
+    rows=(
+        Plain(name="ours", says="ours", params=DIGIT),
+        Plain(name="ours-30", says="ours, for half an hour", params=DIGIT, seconds=1800.0),
+        Plain(
+            name="classes",
+            says="ours for half an hour, with the digit to draw as a condition",
+            params=DIGIT,
+            env={"classes": True},
+            seconds=1800.0,
+        ),
+        Plain(name="random", says="uniform among the strokes", method="random", seconds=0.0),
+        Plain(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO"),
+        Plain(
+            name="sb3-dqn",
+            says="SB3's DQN with DiscriminatorCallback",
+            method="sb3",
+            algorithm="DQN",
+            params={**SB3_DQN, "buffer_size": 200_000},  # a million canvases would take 1.6 GB
+        ),
+    ),
+)
+
+DIGIT_28 = Table(
+    name="digit-28",
+    env_id="musegym/Digit-v0",
+    rows=(
+        Plain(
+            name="ours",
+            says="ours for an hour, at the full size of MNIST",
+            params=DIGIT,
+            env={"side": 28},
+            seconds=3600.0,
+            seeds=(0,),
+        ),
+    ),
+)
+
+
+def oracle(name: str, env: dict[str, Any]) -> Table:
+    """Returns the table of one oracle."""
+    choices = (
+        Plain(
+            name=f"mle-dropout{dropout}-decay{decay}",
+            says="chooses dropout and weight decay of the row mle by validation NLL",
+            params={**MLE, "policy_kwargs": {"dropout": dropout}, "weight_decay": decay},
+            env=env,
+            seeds=(0,),
+            split="validation",
+        )
+        for dropout in DROPOUTS
+        for decay in DECAYS
+    )
+    rows = (
+        Plain(name="mle", says="maximum likelihood alone", params=ORACLE_MLE, env=env, seeds=FIVE),
+        Plain(name="ours", says="ours", params=ORACLE, env=env, seeds=FIVE),
+        Plain(name="random", says="uniform among the tokens", method="random", env=env, seconds=0.0),
+        *choices,
+    )
+    return Table(name=name, env_id="musegym/Oracle-v0", rows=rows)
+
+
+RL_TUNER_TABLE = Table(
+    name="rl-tuner",
+    env_id="musegym/RLTuner-v0",
+    rows=(
+        Row(
+            name="ours",
+            says="discriminator and rules, weighted as in the published training script",
+            params=RL_TUNER,
+            env={"rule_weight": 0.1},
+            taught=False,
+        ),
+        Row(name="no-rules", says="the discriminator alone", params=RL_TUNER, taught=False),
+        Row(name="mle", says="maximum likelihood alone: the Note RNN", params=MLE, taught=False),
+        Row(name="random", says="uniform among the events", method="random", seconds=0.0, taught=False),
+    ),
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        MELODY_TABLE,
+        MELODY_MLE_TABLE,
+        DENSITY_TABLE,
+        DIGIT_TABLE,
+        DIGIT_28,
+        oracle("oracle-small", {"vocabulary": 50}),
+        oracle("oracle", {}),
+        RL_TUNER_TABLE,
+        *ABLATIONS,
+    )
+}

@@ -20,8 +20,10 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from ..runs import write_atomically
-from .run import ELSEWHERE, ROOT, beside, finished, locked, short
-from .tables import TABLES, Row, Table
+from .own import measure_of
+from .rows import Row, Table
+from .run import ELSEWHERE, ROOT, beside, finished, has_own, locked, short
+from .tables import TABLES
 
 if TYPE_CHECKING:
     from .suite import Sampler
@@ -32,7 +34,8 @@ POINTS = 200
 
 def train_command(table: Table, row: Row, seed: int, seconds: float, run: Path) -> list[str]:
     """Returns the command line that trains a row from the start."""
-    command = ["musegym", "train", table.env_id, "--seconds", f"{seconds:g}", "--seed", str(seed), "--out", str(run)]
+    env_id = table.env_id_of(row)
+    command = ["musegym", "train", env_id, "--seconds", f"{seconds:g}", "--seed", str(seed), "--out", str(run)]
     command += ["--num-envs", str(row.num_envs)]
     for flag, pairs in (("--param", row.params), ("--set", row.env)):
         for name, value in pairs.items():
@@ -146,14 +149,17 @@ def _cpu() -> str:
 def work(
     table: Table, row: Row, seed: int, result: Path, run: Path, seconds: float, lock: IO[str] | None = None
 ) -> None:
-    """Does one run from wherever it stands, and writes its result: first what is measured, then what taught judges say.
+    """Does one run from wherever it stands, and writes its result.
+
+    First the general suite, then the environment's own measures, then what taught judges say: each is kept once it
+    is there.
 
     Raises:
         RuntimeError: training failed, or was stopped.
     """
     from . import taught
     from .stats import packed
-    from .suite import AgentSampler, measure, sweep_temperature
+    from .suite import AgentSampler, clean, measure, sweep_temperature
 
     kept = finished(result, seconds) and (row.method == "random" or run.exists())  # else it is of a model that is gone
     sampler, command = trained(table, row, seed, run, seconds, lock)
@@ -164,7 +170,8 @@ def work(
             "table": table.name,
             "row": row.name,
             "says": row.says,
-            "env_id": table.env_id,
+            "env_id": table.env_id_of(row),
+            "env": dict(row.env),
             "method": row.algorithm or row.method,
             "command": [part.replace(str(run), f"runs/{table.name}/{run.name}") for part in command],
             "seed": seed,
@@ -176,7 +183,8 @@ def work(
             found["temperature"], found["sweep_on_validation"] = sweep_temperature(sampler.model, row.sweep, seed=seed)
         sampler.temperature = found["temperature"]
     if "evaluation" not in found:
-        evaluation, judged = measure(sampler, split=row.split, seeds=row.judge_seeds, seed=seed)
+        judge = row.judge_seeds > 0
+        evaluation, judged = measure(sampler, split=row.split, seeds=row.judge_seeds, seed=seed, judge=judge)
         lines = history(run)
         found |= {
             "seconds": seconds_trained(run, lines),
@@ -188,6 +196,12 @@ def work(
             "history": thinned(lines),
         }
         found["partial"] = row.method != "random" and short(found, row.seconds)
+        _write(result, found)
+    own = measure_of(table.env_id_of(row)) if table.own else None
+    if own is not None and "own" not in found:
+        notes: list[str] = []
+        figures = clean(own(sampler, row.split, seed), notes)
+        found["own"] = figures | {"notes": notes, "commit": provenance()["commit"]}
         _write(result, found)
     if row.taught and "taught" not in found:
         found["taught"] = taught.judge(sampler, row.split, seed) | {"commit": provenance()["commit"]}
@@ -207,6 +221,7 @@ def trained(
     from .baselines import RandomPolicy, train_sb3
     from .suite import AgentSampler
 
+    env_id = table.env_id_of(row)
     before = spent(run)
     before["cpu_seconds"] -= _cpu_seconds()  # what this process used until now was for something else
     command = ["python", "-m", "musegym.benchmarks.run", table.name, "--only", row.name]
@@ -218,10 +233,10 @@ def trained(
             _note(run, before)
         return AgentSampler(AdversarialDQN.load(str(run / "model.zip"))), command
     if row.method == "random":
-        return RandomPolicy(make_task(table.env_id, **row.env)), command
+        return RandomPolicy(make_task(env_id, **row.env)), command
     assert row.algorithm
     learned = train_sb3(
-        row.algorithm, table.env_id, seconds, seed, run, num_envs=row.num_envs, params=row.params, env=row.env
+        row.algorithm, env_id, seconds, seed, run, num_envs=row.num_envs, params=row.params, env=row.env
     )
     _note(run, before)
     return learned, command
@@ -262,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with locked(run) as lock:
         if lock is None:
             return ELSEWHERE
-        if not finished(result, seconds, row.taught):
+        if not finished(result, seconds, row.taught, has_own(table, row)):
             try:
                 work(table, row, given.seed, result, run, seconds, lock)
             except (RuntimeError, ValueError, OSError) as error:

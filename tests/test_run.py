@@ -18,9 +18,9 @@ import pytest
 import toys
 from rich.console import Console
 
-from musegym.benchmarks import RESULTS, features, judges, run, work
+from musegym.benchmarks import RESULTS, features, judges, own, run, work
 from musegym.benchmarks.baselines import RandomPolicy
-from musegym.benchmarks.report import folder_of, markdown
+from musegym.benchmarks.report import figures_of, folder_of, markdown
 from musegym.benchmarks.report import main as report
 from musegym.benchmarks.stats import unpacked
 from musegym.benchmarks.suite import evaluate, matched_rows
@@ -80,13 +80,6 @@ def test_first_seeds_of_all_rows_come_first(tmp_path: Path) -> None:
     assert [job.name for job in jobs(tmp_path, "b")] == ["b-s0"]
     with pytest.raises(ValueError, match="no row 'c'; it has: a, b"):
         jobs(tmp_path, "c")
-
-
-def test_tables_are_well_formed() -> None:
-    for table in TABLES.values():
-        names = [row.name for row in table.rows]
-        assert len(set(names)) == len(names)
-        assert all(row.algorithm for row in table.rows if row.method == "sb3")
 
 
 def test_queue_runs_skips_and_names_what_failed(tmp_path: Path) -> None:
@@ -269,6 +262,68 @@ def test_random_row_ends_in_a_result_file(quick: None, tmp_path: Path) -> None:
     assert f"{again['taught']['accuracy']:.3f}" in markdown([again])
 
 
+def test_own_measures_stand_beside_the_evaluation(quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def measure(sampler: Any, split: Any, seed: int) -> dict[str, Any]:
+        asked.append((dict(sampler.task.kwargs()), split, seed))
+        return {"sure": 0.25, "frechet": 7.0, "lost": np.inf, "classes": [0.5, 0.5], "real": {"sure": 0.75}}
+
+    monkeypatch.setitem(own.MEASURES, "toy/Word-v0", measure)
+    row = Row(
+        name="random", says="", method="random", seconds=0.0, env_id="toy/Word-v0", env={"double": True},
+        split="validation", judge_seeds=0, taught=False,
+    )  # fmt: skip
+    table = Table(name="toy", env_id="musegym/Melody-v0", rows=(row,))
+    result, folder = tmp_path / "results" / "random-s3.json", tmp_path / "runs" / "random-s3"
+    folder.parent.mkdir()
+    work.work(table, row, 3, result, folder, 0.0)
+    found = json.loads(result.read_text())
+    assert asked == [({"double": True}, "validation", 3)]
+    assert (found["env_id"], found["env"]) == ("toy/Word-v0", {"double": True})
+    assert found["own"]["sure"] == 0.25
+    assert found["own"]["lost"] is None
+    assert found["own"]["notes"] == ["lost: not a finite number (inf)"]
+    assert found["judged"] is None
+    assert found["evaluation"]["c2st"] is None
+    assert found["evaluation"]["frechet_floor"] > 0
+    figures = figures_of(found)
+    assert figures["frechet"] == 7
+    assert figures["evaluation.frechet"] == found["evaluation"]["frechet"]
+    assert "classes" not in figures
+    # A result without them is kept, and they are added.
+    assert run.finished(result, own=True)
+    first = found.pop("own")
+    result.write_text(json.dumps(found))
+    assert run.finished(result)
+    assert not run.finished(result, own=True)
+    assert all(job.own for job in run.jobs_of(table, (), tmp_path, tmp_path))
+    work.work(table, row, 3, result, folder, 0.0)
+    again = json.loads(result.read_text())
+    assert again["own"] == first
+    assert again["time"] == found["time"]
+    work.work(table, row, 3, result, folder, 0.0)
+    assert len(asked) == 2
+    # A table may do without.
+    del again["own"]
+    result.write_text(json.dumps(again))
+    work.work(Table(name="toy", rows=(row,), own=False), row, 3, result, folder, 0.0)
+    assert len(asked) == 2
+
+
+def test_rows_of_sb3_are_trained_in_their_own_environment(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row(
+        name="ppo", says="", method="sb3", algorithm="PPO", env_id="toy/Word-v0", env={"double": True}, num_envs=4,
+        params={"n_steps": 4, "batch_size": 16, "policy_kwargs": {"net_arch": [8]}},
+    )  # fmt: skip
+    table = Table(name="toy", env_id="musegym/Melody-v0", rows=(row,))
+    sampler, _ = work.trained(table, row, 0, tmp_path / "ppo-s0", 0.1)
+    assert sampler.task.kwargs() == {"double": True}
+    assert (tmp_path / "ppo-s0" / "policy.pt").exists()
+
+
 def test_evaluation_has_the_promised_keys_and_honest_gaps(quick: None) -> None:
     task = make_task("toy/Word-v0")
 
@@ -368,6 +423,50 @@ def test_report_prints_or_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFi
         assert report(wrong) == 2
     assert report([str(tmp_path), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 5
+
+
+def test_report_shows_own_measures_and_the_works_they_are_read_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def result(row: str, seed: int, density: str, nll: float, floor: float) -> None:
+        found = {
+            "table": "toy", "env_id": "musegym/Density-v0", "env": {"density": density}, "row": row, "seed": seed,
+            "seconds": 600.0, "partial": False, "evaluation": {"split": "test", "density": 0.5},
+            "own": {"nll": nll, "mmd": 0.00012, "metrics": {"spread": 2.0}, "real": {"nll": floor, "mmd": 0.0}},
+        }  # fmt: skip
+        (tmp_path / f"{row}-s{seed}.json").write_text(json.dumps(found))
+
+    result("moons", 0, "moons", 20.25, 19.7)
+    result("moons", 1, "moons", 20.75, 19.7)
+    result("circles", 0, "circles", 21.0, 20.5)
+    assert report([str(tmp_path), "--columns", "nll", "mmd,spread"]) == 0
+    head, _, circles, moons, *real = capsys.readouterr().out.splitlines()
+    assert head == "| method | seeds | seconds | nll | mmd | spread |"
+    assert circles == "| circles | 1 | 600 | 21.000 | 0.00012 | 2.000 |"
+    assert moons == "| moons | 2 | 600 | 20.500 [20.250, 20.750] | 0.00012 | 2.000 |"
+    assert real == [
+        "| real works: musegym/Density-v0 density=circles test |  |  | 20.500 | 0.00000 |  |",
+        "| real works: musegym/Density-v0 density=moons test |  |  | 19.700 | 0.00000 |  |",
+    ]
+    # Where all are read beside the same figures, one line says so.
+    assert report([str(tmp_path), "--columns", "mmd"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "| real works |  |  | 0.00000 |"
+
+
+def test_rows_of_other_works_are_not_compared() -> None:
+    def row(name: str, env: dict[str, Any]) -> dict[str, Any]:
+        judged = {"real": "ff" * 2, "fake": "f0" * 2}
+        return {
+            "row": name, "seed": 0, "seconds": 1.0, "partial": False, "env_id": "toy/Word-v0", "env": env,
+            "evaluation": {"split": "test", "c2st": 0.5, "judged": 12}, "judged": judged,
+        }  # fmt: skip
+
+    toys.register()
+    found = [row("a", {}), row("b", {}), row("c", {"double": True})]
+    found[1]["judged"] = {"real": "0000", "fake": "f0f0"}
+    _, _, *lines = (line.split("|") for line in markdown(found, against="b").splitlines())
+    assert lines[0][-2].strip() == "0.500 [0.500, 0.500]"
+    assert lines[1][-2].strip() == lines[2][-2].strip() == ""
 
 
 def test_report_knows_tables_before_folders(

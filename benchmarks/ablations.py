@@ -1,0 +1,172 @@
+"""Tables that take our agent apart: what each piece is worth, what keeps D in check, how often a run collapses."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from ..envs.corpora.densities import DENSITIES
+from .rows import (
+    COLLAPSE,
+    DENSITY,
+    DIGIT,
+    FROZEN_DENSITY,
+    FROZEN_DIGIT,
+    FROZEN_MELODY,
+    MELODY,
+    TEN,
+    Plain,
+    Table,
+)
+
+DEFAULTS: Mapping[str, Any] = {
+    "cross_entropy": 1.0,
+    "replayed": 0,
+    "schedule": [0.4, 0.05],
+    "discriminator.r1": 0.0,
+    "discriminator.dropout": 0.2,
+    "discriminator.learning_rate": 1e-3,
+    "discriminator.updates_per_observe": 1.0,
+}
+"""Of ``musegym train``, as far as ablations depart from them; a test compares."""
+REPLAYED = 128
+"""Past episodes in a batch where the settings have none and a row needs some."""
+Cheap = functools.partial(Plain, split="validation")
+"""A row that chooses a setting by what is measured without judges."""
+Variation = tuple[str, str, dict[str, Any]]
+"""Name, meaning, hyperparameters."""
+
+
+def ablations(base: Mapping[str, Any], frozen: int, demonstrations: bool = True) -> list[Variation]:
+    """Returns ``base`` and its variations, each of which changes one thing.
+
+    What changes nothing is left out: R1 penalty, dropout, replay and cross-entropy are varied both ways, and ``base``
+    is one of them.
+
+    Args:
+        base: hyperparameters that differ from the defaults.
+        frozen: updates after which D is frozen in one of the rows.
+        demonstrations: whether the task has any.
+    """
+    now = {**DEFAULTS, **base}
+    rate, updates = now["discriminator.learning_rate"], now["discriminator.updates_per_observe"]
+    replayed = now["replayed"] or REPLAYED
+    changes: list[Variation] = [
+        ("alpha0", "no Munchausen term", {"alpha": 0.0}),
+        ("alpha0.9", "a little entropy left in the objective", {"alpha": 0.9}),
+        ("temperature0.3", "a lower temperature of policy and reward", {"temperature": 0.3}),
+        ("temperature3", "a higher temperature of policy and reward", {"temperature": 3.0}),
+        ("n-steps1", "targets one decision ahead: a soft DQN", {"n_steps": 1}),
+        ("n-steps8", "targets eight decisions ahead", {"n_steps": 8}),
+        ("replayed0", "no past episodes", {"replayed": 0}),
+        (f"replayed{replayed}", "past episodes in each batch", {"replayed": replayed}),
+        (
+            "stale",
+            f"{replayed} past episodes, which keep the reward that they once had",
+            {"replayed": replayed, "relabel": False},
+        ),
+        ("gail", "the reward -log(1 - D), as in GAIL", {"reward_form": "gail"}),
+        ("bounded", "a bounded reward", {"reward_form": "bounded"}),
+        ("r1-0", "no gradient penalty of D", {"discriminator.r1": 0.0}),
+        ("r1-1", "a gradient penalty of D", {"discriminator.r1": 1.0}),
+        ("spectral-norm", "spectral normalisation of D", {"discriminator.spectral_norm": True}),
+        ("dropout0", "no dropout in D", {"discriminator.dropout": 0.0}),
+        ("dropout0.2", "dropout in D", {"discriminator.dropout": 0.2}),
+        ("no-past", "D sees no past fakes", {"discriminator.past_share": 0.0}),
+        ("d-rate-low", "a tenth of D's learning rate", {"discriminator.learning_rate": rate / 10}),
+        ("d-rate-high", "ten times D's learning rate", {"discriminator.learning_rate": rate * 10}),
+        ("d-updates", "twice as many updates of D", {"discriminator.updates_per_observe": updates * 2}),
+        ("no-lead", "D learns no earlier than the policy", {"schedule": [now["schedule"][0], 0.0]}),
+        ("frozen", "D learns no more after its lead", {"discriminator.max_updates": frozen}),
+        ("uncontrolled", "nothing balances D against the policy", {"controller": False}),
+    ]
+    if demonstrations:
+        changes += [
+            ("no-demonstrations", "no real episodes in the batch", {"demonstrations": 0}),
+            ("cross-entropy0", "no cross-entropy of the real episodes", {"cross_entropy": 0.0}),
+            ("cross-entropy1", "the cross-entropy of the real episodes beside L_DQN", {"cross_entropy": 1.0}),
+        ]
+    rows = [("ours", "what the other rows depart from", dict(base))]
+    for name, says, change in changes:
+        if any(key not in now or now[key] != value for key, value in change.items()):
+            rows.append((name, says, {**base, **change}))
+    return rows
+
+
+DENSITY_ABLATIONS = Table(
+    name="density-ablations",
+    env_id="musegym/Density-v0",
+    rows=tuple(
+        Cheap(name=name, says=says, params=params, env={"density": "2spirals"}, seconds=180.0)
+        for name, says, params in ablations(DENSITY, FROZEN_DENSITY)
+    ),
+)
+
+DIGIT_ABLATIONS = Table(
+    name="digit-ablations",
+    env_id="musegym/Digit-v0",
+    rows=tuple(
+        Cheap(name=name, says=says, params=params, seconds=300.0)
+        for name, says, params in ablations(DIGIT, FROZEN_DIGIT, demonstrations=False)
+    ),
+)
+
+MELODY_ABLATIONS = Table(
+    name="melody-ablations",
+    env_id="musegym/Melody-v0",
+    rows=tuple(
+        Cheap(name=name, says=says, params=params, seconds=300.0, judge_seeds=2)
+        for name, says, params in ablations(MELODY, FROZEN_MELODY)
+    ),
+)
+
+Place = tuple[str, str, dict[str, Any], Mapping[str, Any], float]
+"""Name, environment, its arguments, our settings there, seconds."""
+PLACES: tuple[Place, ...] = (
+    ("density", "musegym/Density-v0", {"density": "8gaussians"}, DENSITY, 180.0),
+    ("digit", "musegym/Digit-v0", {}, DIGIT, 300.0),
+    ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),
+)
+
+CONTROLLER = Table(
+    name="controller",
+    rows=tuple(
+        Cheap(
+            name=f"{place}-{speed}-{'controlled' if controller else 'free'}",
+            says=f"{times:g} times D's learning rate, {'with' if controller else 'without'} what balances it",
+            env_id=env_id,
+            env=env,
+            params={
+                **base,
+                "discriminator.learning_rate": {**DEFAULTS, **base}["discriminator.learning_rate"] * times,
+                "controller": controller,
+            },
+            seconds=seconds,
+        )
+        for place, env_id, env, base, seconds in PLACES
+        for speed, times in (("fast", 10), ("slow", 0.1))
+        for controller in (True, False)
+    ),
+)
+
+COLLAPSES = Table(
+    name="collapse",
+    rows=tuple(
+        Cheap(
+            name=name,
+            says="whether ten seeds of ten hold",
+            env_id=env_id,
+            env=env,
+            params=COLLAPSE,
+            seconds=120.0,
+            seeds=TEN,
+        )
+        for name, env_id, env in (
+            *((f"density-{density}", "musegym/Density-v0", {"density": density}) for density in DENSITIES),
+            *((place, env_id, dict[str, Any]()) for place, env_id, *_ in PLACES[1:]),
+        )
+    ),
+)
+
+ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, CONTROLLER, COLLAPSES)

@@ -1,0 +1,101 @@
+"""What environments measure beside the general suite: ``MEASURES``, by id.
+
+Such a measure returns figures that JSON can hold; those of real works, or of a perfect model, stand under the same
+names in its ``real``. The modules behind them are imported when they are needed, so that the queue and the report stay
+light.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from ..envs.registry import make_task
+from ..envs.task import Split
+
+if TYPE_CHECKING:
+    from ..envs.digit import DigitTask
+    from ..envs.oracle import OracleTask
+    from .suite import Sampler
+
+Measure = Callable[["Sampler", Split, int], dict[str, Any]]
+"""From a sampler, the split of held-out works and a seed to figures."""
+SWEPT = 2000
+"""Sequences of the oracle's task at each temperature, as in ``oracle-truth.json``: their NLL is right to 0.012."""
+
+
+def of_density(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
+    """Returns ``density.measure``; real works are fresh ones, of no split."""
+    from . import density
+
+    del split
+    found = density.measure(sampler, seed)
+    perfect = found["perfect"]
+    return {**found, "real": {"nll": perfect["nll"], "mmd": perfect["mmd_real"][0]}}
+
+
+def of_digit(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
+    """Returns ``digit.judge``, ``rarest_class`` (the least of ``classes``: 0.1 where all are drawn alike), references.
+
+    ``frechet`` of real works is the floor: that of as many training pictures.
+    """
+    from . import digit
+
+    found = digit.judge(sampler, split, seed=seed)
+    beside = digit_references(tuple(sorted(sampler.task.kwargs().items())), split)
+    real = {**beside["real"], "frechet": beside["floor"]["frechet"]}
+    for figures in (found, real):
+        figures["rarest_class"] = min(figures["classes"])
+    chance = {"frechet_random": beside["random"]["frechet"], "sure_random": beside["random"]["sure"]}
+    return {**found, **chance, "references": beside, "real": real}
+
+
+@functools.cache
+def digit_references(task_kwargs: tuple[tuple[str, Any], ...], split: Split) -> dict[str, Any]:
+    """Returns ``digit.references`` of a task."""
+    from . import digit
+
+    return digit.references(cast("DigitTask", make_task(digit.ENV_ID, **dict(task_kwargs))), split)
+
+
+def of_oracle(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
+    """Returns NLL both ways, self-BLEU and, of an agent, its ``sweep`` over temperatures; nats per token."""
+    from . import oracle
+    from .bleu import self_bleu
+    from .suite import AgentSampler
+
+    task = cast("OracleTask", sampler.task)
+    contents = sampler.sample(None, oracle.SAMPLES, seed)
+    found = {"nll_oracle": oracle.nll_oracle(task, contents), **self_bleu(task.tokens(contents))}
+    if hasattr(sampler, "log_prob"):
+        found["nll_test"] = oracle.nll_test(sampler, task, split)
+    real = dict(oracle.references(task, num=SWEPT, seed=seed, split=split)["real"])
+    bleu = real.pop("self_bleu")
+    result: dict[str, Any] = {**found, "real": {**real, **bleu}}
+    if isinstance(sampler, AgentSampler):
+        points = oracle.sweep(oracle.Agent(sampler.model), task, num=SWEPT, seed=seed, split=split)
+        result["sweep"] = [dataclasses.asdict(point) for point in points]
+    return result
+
+
+def of_rl_tuner(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
+    """Returns ``rl_tuner.table_one``."""
+    from . import rl_tuner
+
+    found: dict[str, Any] = dict(rl_tuner.table_one(sampler.sample(None, rl_tuner.NUM, seed)))
+    return {**found, "real": rl_tuner.table_one(sampler.task.corpus(split))}
+
+
+MEASURES: dict[str, Measure] = {
+    "musegym/Density-v0": of_density,
+    "musegym/Digit-v0": of_digit,
+    "musegym/Oracle-v0": of_oracle,
+    "musegym/RLTuner-v0": of_rl_tuner,
+}
+
+
+def measure_of(env_id: str) -> Measure | None:
+    """Returns the own measure of an environment, None where it has none; ``MODULE:ID`` is the same as ``ID``."""
+    return MEASURES.get(env_id.rpartition(":")[2])

@@ -1,0 +1,100 @@
+"""What environments measure beside the general suite, from their samplers to figures and those of real works."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import digits_package
+import numpy as np
+import pytest
+
+from musegym.agents import AdversarialDQN, make_sb3_env
+from musegym.benchmarks import density, digit, oracle, own, rl_tuner
+from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.suite import AgentSampler
+from musegym.envs.registry import make_task
+
+
+def plain(found: dict[str, Any]) -> dict[str, Any]:
+    """As a result file has it."""
+    read: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    return read
+
+
+def test_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("POINTS", 200), ("DRAWS", 2), ("BATCHES", 2), ("BATCH", 50)):
+        monkeypatch.setattr(density, name, value)
+    monkeypatch.setattr(density, "entropy", lambda of: of.reach)
+    monkeypatch.setattr(density, "mmd_interval", lambda task, seed: density.Interval(0.125, -1.0, 1.0 + seed))
+    policy = RandomPolicy(make_task("musegym/Density-v0", density="moons"))
+    found = plain(own.of_density(policy, "test", 4))
+    assert found["nll"] == pytest.approx(density.UNIFORM)
+    assert found["mmd"] > 0.01
+    assert found["perfect"]["mmd_real"] == [0.125, -1, 5]
+    assert found["real"] == {"nll": found["perfect"]["nll"], "mmd": 0.125}
+
+
+@pytest.fixture
+def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A stand-in for MNIST, and a classifier of a moment; returns how many pictures each classifier learned from."""
+    digits_package.write(tmp_path, "mnist")
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(tmp_path)
+    made: list[int] = []
+
+    def trained(pictures: np.ndarray, labels: np.ndarray) -> digit.Classifier:
+        made.append(len(pictures))
+        return taught(pictures, labels, updates=3)
+
+    taught = digit.Classifier
+    monkeypatch.setattr(digit, "Classifier", trained)
+    monkeypatch.setattr(digit, "classifier", functools.cache(digit.classifier.__wrapped__))
+    monkeypatch.setattr(own, "digit_references", functools.cache(own.digit_references.__wrapped__))
+    return made
+
+
+def test_digit(digits: list[int]) -> None:
+    for classes in (False, True):
+        found = plain(own.of_digit(RandomPolicy(make_task("musegym/Digit-v0", classes=classes)), "validation", 0))
+        beside = found["references"]
+        assert found["frechet"] > found["real"]["frechet"] == beside["floor"]["frechet"]
+        assert found["frechet_random"] == beside["random"]["frechet"]
+        assert found["rarest_class"] == min(found["classes"])
+        assert found["real"]["rarest_class"] == min(beside["real"]["classes"])
+        assert ("as_asked" in found) == classes
+        assert "as_asked" in found["real"]
+    assert len(digits) == 1, "one classifier judges drawings with and without classes"
+
+
+TINY = {"vocabulary": 4, "length": 3, "oracle_seed": 1}
+
+
+def test_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    env_id = "musegym/Oracle-v0"
+    monkeypatch.setattr(oracle, "SAMPLES", 300)
+    monkeypatch.setattr(own, "SWEPT", 100)
+    task = make_task(env_id, **TINY)
+    chance = plain(own.of_oracle(RandomPolicy(task), "test", 0))
+    assert chance["nll_test"] == pytest.approx(np.log(4))
+    assert chance["nll_oracle"] > chance["real"]["nll_oracle"] == chance["real"]["nll_test"]
+    assert chance["real"].keys() == chance.keys() - {"real"}
+    assert "sweep" not in chance
+    env = make_sb3_env(env_id, num_envs=2, discriminator="none", **TINY)
+    sampler = AgentSampler(AdversarialDQN("auto", env, policy_kwargs={"hidden": 8, "embedding": 4}, seed=0))
+    found = plain(own.of_oracle(sampler, "test", 0))
+    at_one = next(point for point in found["sweep"] if point["temperature"] == 1)
+    assert at_one["nll_test"] == pytest.approx(found["nll_test"], abs=1e-4)
+    assert [point["temperature"] for point in found["sweep"]] == list(oracle.TEMPERATURES)
+
+
+def test_rl_tuner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rl_tuner, "NUM", 40)
+    task = make_task("musegym/RLTuner-v0")
+    found = plain(own.of_rl_tuner(RandomPolicy(task), "validation", 0))
+    real = found["real"]
+    assert real == plain(dict(rl_tuner.table_one(task.corpus("validation"))))
+    assert found.keys() == real.keys() | {"real"}
+    assert found["notes_not_in_key"] > 10 * real["notes_not_in_key"]

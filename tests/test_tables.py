@@ -1,0 +1,128 @@
+"""Tables as data: every row can be run, names what exists, and differs from the others."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stable_baselines3 import DQN, PPO
+
+from musegym.benchmarks import ablations, rows, work
+from musegym.benchmarks.own import MEASURES, measure_of
+from musegym.benchmarks.run import has_own
+from musegym.benchmarks.tables import TABLES, Row, Table
+from musegym.envs.registry import ids, make_task
+from musegym.options import pairs
+from musegym.parameters import WARM_START_SECONDS, check, defaults
+
+ROWS = [
+    pytest.param(table, row, id=f"{table.name}-{row.name}")
+    for table in TABLES.values()
+    for row in table.rows
+    if row.method == "train"
+]
+
+
+def listed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON has them: lists for tuples."""
+    found: dict[str, Any] = json.loads(json.dumps(dict(params)))
+    return found
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_hyperparameters_are_those_of_the_command_line(table: Table, row: Row) -> None:
+    command = work.train_command(table, row, 0, row.seconds, Path("run"))
+    given = [command[i + 1] for i, part in enumerate(command) if part == "--param"]
+    assert listed(check(pairs(given, "--param"))) == listed(row.params)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_rows_have_names_seeds_and_environments(table: Table) -> None:
+    names = [row.name for row in table.rows]
+    assert len(set(names)) == len(names)
+    for row in table.rows:
+        assert table.env_id_of(row) in ids()
+        assert row.says
+        assert len(set(row.seeds)) == len(row.seeds) > 0
+        assert 0 <= row.judge_seeds <= 5
+        assert (row.seconds > 0) == (row.method != "random")
+        if row.method == "sb3":
+            known = inspect.signature({"DQN": DQN, "PPO": PPO}[row.algorithm or "none"]).parameters
+            assert set(row.params) <= set(known)
+        else:
+            assert not row.algorithm
+
+
+def test_arguments_of_environments_exist() -> None:
+    asked = {
+        (table.env_id_of(row), json.dumps(dict(row.env), sort_keys=True))
+        for table in TABLES.values()
+        for row in table.rows
+    }
+    assert ("musegym/Digit-v0", '{"side": 28}') in asked
+    for env_id, env in sorted(asked):
+        given = json.loads(env)
+        built = make_task(env_id, **given).kwargs()
+        assert {name: built[name] for name in given if name != "rule_weight"} == {
+            name: value for name, value in given.items() if name != "rule_weight"
+        }
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_no_two_rows_are_the_same(table: Table) -> None:
+    shipped = {**defaults(), **WARM_START_SECONDS}
+    seen: dict[str, str] = {}
+    for row in table.rows:
+        params = {**(shipped if row.method == "train" else {}), **row.params}
+        what = [table.env_id_of(row), dict(row.env), row.method, row.algorithm, row.num_envs, row.seconds, row.split]
+        key = json.dumps([*what, listed(params)], sort_keys=True)
+        assert key not in seen, f"{row.name} is {seen[key]} again"
+        seen[key] = row.name
+
+
+def test_ablations_know_the_defaults() -> None:
+    shipped = {**defaults(), **WARM_START_SECONDS}
+    assert listed(ablations.DEFAULTS) == listed({name: shipped[name] for name in ablations.DEFAULTS})
+
+
+def test_ablations_change_one_thing_and_leave_out_what_changes_nothing() -> None:
+    base = {"schedule": [0.2, 0.1], "discriminator.r1": 2.0, "discriminator.learning_rate": 0.002}
+    found = {name: params for name, _, params in ablations.ablations(base, 77)}
+    assert found["ours"] == base
+    assert found["r1-0"] == {**base, "discriminator.r1": 0.0}
+    assert found["no-lead"] == {**base, "schedule": [0.2, 0.0]}
+    assert found["d-rate-high"]["discriminator.learning_rate"] == pytest.approx(0.02)
+    assert found["frozen"]["discriminator.max_updates"] == 77
+    assert found["stale"] == {**base, "replayed": ablations.REPLAYED, "relabel": False}
+    assert {"dropout0", "cross-entropy0", "replayed128"} <= found.keys()
+    assert not {"dropout0.2", "cross-entropy1", "replayed0"} & found.keys()
+    without = {name for name, *_ in ablations.ablations(base, 77, demonstrations=False)}
+    assert found.keys() - without == {"no-demonstrations", "cross-entropy0"}
+    replays = {name: params for name, _, params in ablations.ablations({"replayed": 32}, 77)}
+    assert replays["stale"] == {"replayed": 32, "relabel": False}
+    assert "replayed0" in replays
+    assert "replayed32" not in replays
+
+
+def test_settings_are_shared() -> None:
+    """Rows that are ours take their hyperparameters from one place."""
+    for name, settings in (("density", rows.DENSITY), ("digit", rows.DIGIT), ("melody", rows.MELODY)):
+        for table in (name, f"{name}-ablations"):
+            ours = [row for row in TABLES[table].rows if row.name.startswith(("ours", "minute"))]
+            assert ours
+            assert all(row.params == settings for row in ours)
+
+
+def test_own_measures_are_of_environments_that_exist_and_tables_can_leave_them_out() -> None:
+    assert set(MEASURES) <= set(ids())
+    assert measure_of("some_module:musegym/Digit-v0") is MEASURES["musegym/Digit-v0"]
+    row = Row(name="x", says="")
+    assert has_own(Table(name="t", env_id="musegym/Digit-v0", rows=(row,)), row)
+    assert not has_own(Table(name="t", env_id="musegym/Melody-v0", rows=(row,)), row)
+    assert not has_own(Table(name="t", env_id="musegym/Digit-v0", rows=(row,), own=False), row)
+    elsewhere = Row(name="x", says="", env_id="musegym/Digit-v0")
+    assert has_own(Table(name="t", env_id="musegym/Melody-v0", rows=(elsewhere,)), elsewhere)
