@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Rollout
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
-from ..discriminators.objectives import log_ratio_generator_loss, reward
+from ..discriminators.objectives import REWARD_FORMS, generator_loss, reward
 from ..envs.task import Array, Ints
 from .demonstrations import Demonstrations
 from .episodes import EpisodeBuffer, Episodes, play, trace
@@ -69,6 +69,8 @@ class AdversarialDQN(SavedAlgorithm):
         n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
         demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
         replayed: past episodes in a batch.
+        relabel: past episodes are scored by D as it is now; False keeps the rewards that they were given at first.
+        reward_form: "log_ratio", "gail" or "bounded": see ``objectives.REWARD_FORMS``.
         consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
@@ -107,6 +109,8 @@ class AdversarialDQN(SavedAlgorithm):
         n_steps: int | None = None,
         demonstrations: int = 64,
         replayed: int = 0,
+        relabel: bool = True,
+        reward_form: str = "log_ratio",
         consistency: float = 1.0,
         cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
@@ -134,6 +138,8 @@ class AdversarialDQN(SavedAlgorithm):
                 raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
         if not temperature > 0 or not 0 <= alpha <= 1:
             raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {temperature} and {alpha}")
+        if reward_form not in REWARD_FORMS:
+            raise ValueError(f"reward_form must be one of {', '.join(REWARD_FORMS)}, not {reward_form!r}")
         if not 0 <= sum(schedule) <= 1 or min(schedule) < 0:
             raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
         super().__init__(
@@ -162,6 +168,7 @@ class AdversarialDQN(SavedAlgorithm):
         self.n_steps = self.task.horizon if n_steps is None else n_steps
         self.real = Demonstrations(self.task)
         self.demonstrations, self.replayed = demonstrations if self.real else 0, replayed
+        self.relabel, self.reward_form = relabel, reward_form
         self.consistency, self.cross_entropy = consistency, cross_entropy
         self.target_update_interval = target_update_interval
         self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
@@ -319,6 +326,8 @@ class AdversarialDQN(SavedAlgorithm):
 
         starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
         self.fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_step)
+        if not self.relabel:
+            self.fresh.rewards[:] = self.rewards(self.fresh.contents, self.fresh.conditions)
         self.episodes.add(self.fresh)
         self._episode_num += len(self.fresh)
         self.logger.record("rollout/ep_len_mean", float(self.fresh.lengths.mean()))
@@ -342,6 +351,8 @@ class AdversarialDQN(SavedAlgorithm):
             real = self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None
             both = own if real is None else Episodes.join([own, real])
             rewards = self.rewards(both.contents, both.conditions)
+            if not self.relabel:
+                rewards[: len(own)] = own.rewards
             self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
             # Dropout is for likelihood, which alone is measured on works that were seen before.
             self.q_net.dropout.eval()
@@ -373,7 +384,7 @@ class AdversarialDQN(SavedAlgorithm):
             worth = rewards[:fresh]
             if self.rule_weight:
                 worth = worth - self.rule_weight * self.task.rules(self.fresh.contents).astype(np.float32)
-            gan_loss = log_ratio_generator_loss(worth)
+            gan_loss = generator_loss(worth)
             for name, value in {
                 "dqn_loss": dqn_loss.item(),
                 "gan_loss": gan_loss,
@@ -402,7 +413,7 @@ class AdversarialDQN(SavedAlgorithm):
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns what contents [N, ...] are worth now: the clipped logit of D and weighted rules, float32 [N]."""
         assert self.discriminator is not None
-        worth = reward(self.discriminator.logits(contents, conditions))
+        worth = reward(self.discriminator.logits(contents, conditions), form=self.reward_form)
         if self.rule_weight:
             worth += self.rule_weight * self.task.rules(contents).astype(np.float32)
         return worth

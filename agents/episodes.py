@@ -29,6 +29,7 @@ class Episodes:
         clocks: int16 [N, T, K], see ``Task.clock``.
         conditions: int16 [N, C].
         contents: [N, ...], finished.
+        rewards: float32 [N], what they were worth when they were built; 0 where nobody asked.
     """
 
     actions: NDArray[np.int16]
@@ -37,6 +38,7 @@ class Episodes:
     clocks: NDArray[np.int16]
     conditions: NDArray[np.int16]
     contents: Array
+    rewards: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -147,7 +149,8 @@ class Recorder:
         """Returns what was taken down."""
         self._gather()
         content = self.task.content(self._whole)
-        return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content)
+        worth = np.zeros(len(content), np.float32)
+        return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content, worth)
 
 
 def trace(task: Task[Any], contents: Array) -> Episodes:

@@ -13,7 +13,7 @@ import torch
 
 from ..discriminators import files
 
-FORMAT = "musegym agent 2"
+FORMAT = "musegym agent 3"
 LIMIT = 4 << 30  # bytes: what a member may unpack to
 # The environment is made from its id, which may be unknown here, or of a package that is not installed.
 UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)

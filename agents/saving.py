@@ -20,7 +20,8 @@ from .policies import BoltzmannPolicy
 from .sb3 import TaskVecEnv, make_sb3_env
 
 SAVED = (
-    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "consistency", "cross_entropy", "buffer_size"),
+    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "relabel", "reward_form", "consistency"),
+    *("cross_entropy", "buffer_size"),
     *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
     *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
 )

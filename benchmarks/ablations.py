@@ -79,7 +79,6 @@ def ablations(base: Mapping[str, Any], frozen: int, demonstrations: bool = True)
         ("d-updates", "twice as many updates of D", {"discriminator.updates_per_observe": updates * 2}),
         ("no-lead", "D learns no earlier than the policy", {"schedule": [now["schedule"][0], 0.0]}),
         ("frozen", "D learns no more after its lead", {"discriminator.max_updates": frozen}),
-        ("uncontrolled", "nothing balances D against the policy", {"controller": False}),
     ]
     if demonstrations:
         changes += [
@@ -129,27 +128,6 @@ PLACES: tuple[Place, ...] = (
     ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),
 )
 
-CONTROLLER = Table(
-    name="controller",
-    rows=tuple(
-        Cheap(
-            name=f"{place}-{speed}-{'controlled' if controller else 'free'}",
-            says=f"{times:g} times D's learning rate, {'with' if controller else 'without'} what balances it",
-            env_id=env_id,
-            env=env,
-            params={
-                **base,
-                "discriminator.learning_rate": {**DEFAULTS, **base}["discriminator.learning_rate"] * times,
-                "controller": controller,
-            },
-            seconds=seconds,
-        )
-        for place, env_id, env, base, seconds in PLACES
-        for speed, times in (("fast", 10), ("slow", 0.1))
-        for controller in (True, False)
-    ),
-)
-
 COLLAPSES = Table(
     name="collapse",
     rows=tuple(
@@ -169,4 +147,4 @@ COLLAPSES = Table(
     ),
 )
 
-ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, CONTROLLER, COLLAPSES)
+ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, COLLAPSES)

@@ -14,8 +14,22 @@ TEMPERATURES = (0.8, 0.9, 1.0)
 
 MELODY: Mapping[str, Any] = {}
 """Hyperparameters of our rows of each environment; what is not said is as it ships."""
-DENSITY: Mapping[str, Any] = {"schedule": [0.0, 0.02], "cross_entropy": 0.0}
-DIGIT: Mapping[str, Any] = {"schedule": [0.0, 0.05]}
+DENSITY: Mapping[str, Any] = {
+    "schedule": [0.0, 0.02],
+    "cross_entropy": 0.0,
+    "learning_rate": 1e-3,
+    "target_update_interval": 1,
+    "discriminator.hidden": 256,
+    "discriminator.batch_size": 256,
+    "discriminator.updates_per_observe": 2.0,
+}
+DIGIT: Mapping[str, Any] = {
+    "schedule": [0.0, 0.05],
+    "learning_rate": 5e-3,
+    "temperature": 0.1,
+    "target_update_interval": 10,
+    "replayed": 256,
+}
 ORACLE: Mapping[str, Any] = {}
 RL_TUNER: Mapping[str, Any] = {}
 COLLAPSE: Mapping[str, Any] = {}
@@ -28,7 +42,8 @@ DROPOUTS, DECAYS = (0.2, 0.3), (0.01, 0.1, 0.3)
 MELODY_MLE: Mapping[str, Any] = {**MLE, "weight_decay": 0.3}
 """Maximum likelihood as it was chosen."""
 ORACLE_MLE: Mapping[str, Any] = {**MLE, "weight_decay": 0.3}
-DENSITY_MLE: Mapping[str, Any] = MLE
+DENSITY_MLE: Mapping[str, Any] = {**MLE, "policy_kwargs": {"dropout": 0.0}}
+"""Fresh points need no dropout."""
 
 FROZEN_DENSITY, FROZEN_DIGIT, FROZEN_MELODY = 200, 400, 225
 """D's updates of the lead, after which it is frozen in a row of the ablations: it hangs on the seconds of those."""

@@ -6,6 +6,7 @@ Everywhere ``logits`` are high for real contents, D = sigmoid(logit), and losses
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -87,19 +88,24 @@ def nonsaturating_generator_loss(fake_logits: NDArray[np.floating]) -> float:
     return float(np.logaddexp(0.0, -fake_logits.astype(np.float64)).mean())
 
 
-def log_ratio_generator_loss(fake_logits: NDArray[np.floating]) -> float:
-    """Returns ``-E_fake[log D - log(1 - D)]``, an estimate of KL(fake || data) at the optimal D; 0 at chance.
+def generator_loss(fake_rewards: NDArray[np.floating]) -> float:
+    """Returns ``-E_fake[r]``, minus the mean of the rewards below: the part of the agent's objective that D provides.
 
-    It is minus the mean reward below: the part of the agent's objective that D provides.
+    For ``r = log D - log(1 - D)`` it estimates KL(fake || data) at the optimal D; 0 at chance.
     """
-    return -float(fake_logits.astype(np.float64).mean())
+    return -float(fake_rewards.astype(np.float64).mean())
 
 
-def reward(logits: NDArray[np.floating], limit: float = REWARD_LIMIT) -> NDArray[np.float32]:
-    """Returns ``clip(log D - log(1 - D), -limit, limit)``, the clipped logit, float32 [B].
+REWARD_FORMS: dict[str, Callable[[NDArray[np.floating]], NDArray[np.floating]]] = {
+    "log_ratio": lambda logits: logits,
+    "gail": lambda logits: np.logaddexp(0.0, logits),
+    "bounded": lambda logits: np.tanh(logits / 2),
+}
+"""What contents of given logits are worth: ``log D - log(1 - D)``, at D's optimum the log density ratio, as in Fu et al.
+2018 (AIRL); ``-log(1 - D)``, always positive, so that it rewards long episodes (as much code of Ho & Ermon 2016); and
+``2 D - 1``, which no content can move far."""
 
-    At D's optimum it is the log density ratio. ``-log(1 - D)``, which much imitation code uses instead, is
-    always positive and so rewards long episodes.
-    """
-    clipped: NDArray[np.float32] = np.clip(logits, -limit, limit).astype(np.float32)
-    return clipped
+
+def reward(logits: NDArray[np.floating], limit: float = REWARD_LIMIT, form: str = "log_ratio") -> NDArray[np.float32]:
+    """Returns rewards float32 [B] of logits clipped to +-limit, in a form of ``REWARD_FORMS``."""
+    return REWARD_FORMS[form](np.clip(logits, -limit, limit)).astype(np.float32)

@@ -14,7 +14,7 @@ from musegym.discriminators import Architecture, Discriminator, Settings, make_d
 from musegym.discriminators.networks import Dropout, self_likeness
 from musegym.discriminators.objectives import (
     discriminator_loss,
-    log_ratio_generator_loss,
+    generator_loss,
     nonsaturating_generator_loss,
     r1_penalty,
     reward,
@@ -66,7 +66,7 @@ class TestObjectives:
     def test_generator_losses(self):
         logits = np.array([0.0, 2.0], np.float32)
         assert nonsaturating_generator_loss(logits) == pytest.approx((math.log(2) + math.log1p(math.exp(-2))) / 2)
-        assert log_ratio_generator_loss(logits) == -1
+        assert generator_loss(logits) == -1
 
     def test_reward_is_clipped(self):
         assert reward(np.array([-50.0, 3.0, 50.0])).tolist() == [-10, 3, 10]

@@ -197,6 +197,40 @@ class TestLearn:
         model.learn(10**6, callback=[callback(), Stopper(1)])
         assert reached == [True, fitted]
 
+    @pytest.mark.parametrize(
+        ("form", "expected"),
+        [
+            ("log_ratio", lambda d: np.log(d) - np.log(1 - d)),
+            ("gail", lambda d: -np.log(1 - d)),
+            ("bounded", lambda d: 2 * d - 1),
+        ],
+    )
+    def test_forms_of_the_reward(self, form, expected):
+        model = frozen(reward_form=form)
+        works = model.task.corpus("train")
+        conditions = model.task.condition(works)
+        d = 1 / (1 + np.exp(-model.discriminator.logits(works, conditions).astype(float)))
+        assert np.ptp(d) > 1e-3
+        np.testing.assert_allclose(model.rewards(works, conditions), expected(d), rtol=1e-3, atol=1e-5)
+
+    @pytest.mark.parametrize("relabel", [True, False])
+    def test_past_episodes_are_scored_anew_unless_rewards_are_kept(self, relabel, monkeypatch):
+        model = agent(relabel=relabel, demonstrations=0, replayed=8)
+        model.learn(10**6, callback=[callback(learning_rate=0.1), Stopper(3)])
+        scored = []
+        errors = model._errors
+
+        def spy(episodes, rewards):
+            scored.append((episodes, rewards))
+            return errors(episodes, rewards)
+
+        monkeypatch.setattr(model, "_errors", spy)
+        model.train(1)
+        ((episodes, rewards),) = scored
+        now = model.rewards(episodes.contents, episodes.conditions)
+        assert np.array_equal(rewards, now) == relabel
+        assert np.array_equal(rewards, episodes.rewards) == (not relabel)
+
     def test_values_have_a_rate_and_a_norm_of_their_own(self, monkeypatch):
         clipped = []
         model = agent()
@@ -272,7 +306,7 @@ class TestLearn:
         "options",
         [
             {"temperature": 0}, {"temperature": float("nan")}, {"alpha": 1.5}, {"alpha": -0.1}, {"n_steps": 0},
-            {"buffer_size": 0}, {"demonstrations": -1}, {"replayed": -1}, {"target_update_interval": 0},
+            {"buffer_size": 0}, {"demonstrations": -1}, {"reward_form": "wgan"}, {"replayed": -1}, {"target_update_interval": 0},
             {"batch_size": 0}, {"warm_start": -1}, {"lead": -1}, {"schedule": (0.8, 0.3)}, {"schedule": (-0.1, 0.3)},
             {"gradient_steps": 0}, {"cross_entropy": -1.0},
         ],
