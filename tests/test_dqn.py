@@ -306,9 +306,9 @@ class TestLearn:
         "options",
         [
             {"temperature": 0}, {"temperature": float("nan")}, {"alpha": 1.5}, {"alpha": -0.1}, {"n_steps": 0},
-            {"buffer_size": 0}, {"demonstrations": -1}, {"reward_form": "wgan"}, {"replayed": -1}, {"target_update_interval": 0},
+            {"buffer_size": 0}, {"demonstrations": -1}, {"replayed": -1}, {"target_update_interval": 0},
             {"batch_size": 0}, {"warm_start": -1}, {"lead": -1}, {"schedule": (0.8, 0.3)}, {"schedule": (-0.1, 0.3)},
-            {"gradient_steps": 0}, {"cross_entropy": -1.0},
+            {"gradient_steps": 0}, {"cross_entropy": -1.0}, {"reward_form": "wgan"},
         ],
     )  # fmt: skip
     def test_impossible_hyperparameters(self, options):
