@@ -101,9 +101,11 @@ REWARD_FORMS: dict[str, Callable[[NDArray[np.floating]], NDArray[np.floating]]] 
     "gail": lambda logits: np.logaddexp(0.0, logits),
     "bounded": lambda logits: np.tanh(logits / 2),
 }
-"""What contents of given logits are worth: ``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et
-al. 2018); ``-log(1 - D)``, always positive, so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016);
-and ``2 D - 1``, which no content can move far."""
+"""What contents of given logits are worth.
+
+``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et al. 2018); ``-log(1 - D)``, always positive,
+so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016); ``2 D - 1``, which no content can move far.
+"""
 
 
 def reward(logits: NDArray[np.floating], limit: float = REWARD_LIMIT, form: str = "log_ratio") -> NDArray[np.float32]:
