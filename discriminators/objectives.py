@@ -103,8 +103,9 @@ REWARD_FORMS: dict[str, Callable[[NDArray[np.floating]], NDArray[np.floating]]] 
 }
 """What contents of given logits are worth.
 
-``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et al. 2018); ``-log(1 - D)``, always positive,
-so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016); ``2 D - 1``, which no content can move far.
+``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et al. 2018); ``-log(1 - D)``, always
+positive, so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016); ``2 D - 1``, which no content can
+move far.
 """
 
 
