@@ -45,6 +45,8 @@ COLUMNS = (
 JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "c2st", "taught": "c2st_taught"}
 """Keys of results that hold judgements, and the columns that they decide."""
 DIGITS = {"mmd": 5, "frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds": 0, "precision": 2, "recall": 2}
+OWN_DIGITS = {"nll_test": 3}
+"""Of environments' own measures that have other units than the general suite: nats per token."""
 Result = dict[str, Any]
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -195,7 +197,7 @@ def cells(results: Sequence[Result], against: str | None = None, columns: Sequen
     for name, group in rows.items():
         line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
         line[0] += " (partial)" if any(found["partial"] for found in group) else ""
-        line += [_cell([figures_of(found).get(key) for found in group], DIGITS.get(key, 3)) for key in names]
+        line += [_cell([figures_of(found).get(key) for found in group], _digits(key, results)) for key in names]
         if against is not None:
             same = name != against and place(group[0]) == place(rows[against][0])
             judged = [key for key in compared if same and all(found.get(key) for found in group)]
@@ -211,7 +213,7 @@ def _real_lines(results: Sequence[Result], names: Sequence[str]) -> list[list[st
     lines: dict[tuple[str, ...], tuple[str, ...]] = {}
     for at, found in reversed(places.items()):
         real = figures_of_real(found)
-        lines.setdefault(tuple(_cell([real.get(key)], DIGITS.get(key, 3)) for key in names), at)
+        lines.setdefault(tuple(_cell([real.get(key)], _digits(key, results)) for key in names), at)
     plain = len(lines) == 1
     return [["real works" if plain else f"real works: {' '.join(at)}", "", "", *line] for line, at in lines.items()]
 
@@ -233,6 +235,11 @@ def page(results: Sequence[Result], against: str | None = None, columns: Sequenc
 
 def _row(tag: str, line: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in line) + "</tr>"
+
+
+def _digits(name: str, results: Sequence[Result]) -> int:
+    own = any(name in found.get("own", {}) for found in results)
+    return (DIGITS | OWN_DIGITS if own else DIGITS).get(name, 3)
 
 
 def _cell(values: Sequence[float | None], digits: int) -> str:

@@ -431,8 +431,11 @@ def test_report_shows_own_measures_and_the_works_they_are_read_beside(
     def result(row: str, seed: int, density: str, nll: float, floor: float) -> None:
         found = {
             "table": "toy", "env_id": "musegym/Density-v0", "env": {"density": density}, "row": row, "seed": seed,
-            "seconds": 600.0, "partial": False, "evaluation": {"split": "test", "density": 0.5},
-            "own": {"nll": nll, "mmd": 0.00012, "metrics": {"spread": 2.0}, "real": {"nll": floor, "mmd": 0.0}},
+            "seconds": 600.0, "partial": False, "evaluation": {"split": "test", "density": 0.5, "nll_test": 20.0},
+            "own": {
+                "nll": nll, "mmd": 0.00012, "nll_test": 0.6, "metrics": {"spread": 2.0},
+                "real": {"nll": floor, "mmd": 0.0},
+            },
         }  # fmt: skip
         (tmp_path / f"{row}-s{seed}.json").write_text(json.dumps(found))
 
@@ -451,6 +454,9 @@ def test_report_shows_own_measures_and_the_works_they_are_read_beside(
     # Where all are read beside the same figures, one line says so.
     assert report([str(tmp_path), "--columns", "mmd"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "| real works |  |  | 0.00000 |"
+    # The environment's own figure goes by the name that both have, in its own units.
+    assert report([str(tmp_path), "--columns", "nll_test,evaluation.nll_test"]) == 0
+    assert capsys.readouterr().out.splitlines()[3] == "| moons | 2 | 600 | 0.600 | 20.000 |"
 
 
 def test_rows_of_other_works_are_not_compared() -> None:
