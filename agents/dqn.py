@@ -114,7 +114,7 @@ class AdversarialDQN(SavedAlgorithm):
         consistency: float = 1.0,
         cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
-        target_update_interval: int = 1,
+        target_update_interval: int = 5,
         warm_start: int = 0,
         warm_start_learning_rate: float = 5e-3,
         lead: int = 0,

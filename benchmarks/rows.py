@@ -18,6 +18,7 @@ DENSITY: Mapping[str, Any] = {
     "schedule": [0.0, 0.02],
     "cross_entropy": 0.0,
     "learning_rate": 1e-3,
+    "target_update_interval": 1,
     "discriminator.hidden": 256,
     "discriminator.batch_size": 256,
     "discriminator.updates_per_observe": 2.0,

@@ -119,7 +119,7 @@ class TestConditionsAndOrders:
         twins = every.index(every.contents[few] | np.eye(5, dtype=np.int8)[0])
         apart = 0.5 * np.abs(np.exp(log_data[few]) - np.exp(log_data[twins])).sum()
         assert apart > 0.3, "the conditions differ in what they want"
-        model = matching(every, log_data, 300, CELLS, alpha=alpha, n_steps=n_steps)
+        model = matching(every, log_data, 400, CELLS, alpha=alpha, n_steps=n_steps)
         assert every.distance(every.log_prob(model), settled(every, log_data, alpha, 1.0)) < 0.03
 
     @pytest.mark.parametrize("alpha", [1.0, 0.0])
