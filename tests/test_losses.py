@@ -60,7 +60,8 @@ def test_rewards_of_every_decision_and_a_discount(n_steps, alpha, gamma, expecte
 
 
 def test_a_discount_of_almost_one_is_almost_none():
-    torch.testing.assert_close(errors(2, 0.5, rewards=DENSE, gamma=1 - 1e-6), errors(2, 0.5, rewards=DENSE))
+    almost = errors(2, 0.5, rewards=DENSE, gamma=1 - 1e-6)
+    torch.testing.assert_close(almost, errors(2, 0.5, rewards=DENSE), rtol=1e-5, atol=1e-3)
 
 
 def test_long_paths_are_discounted_without_loss():
