@@ -50,9 +50,7 @@ class Rewards:
             return np.zeros(len(contents), np.float32)
         return self.rule_weight * self.task.rules(contents).astype(np.float32)
 
-    def at_end(
-        self, discriminator: Discriminator | None, contents: Array, conditions: Ints
-    ) -> NDArray[np.float32]:
+    def at_end(self, discriminator: Discriminator | None, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns what finished contents [N, ...] get at the end: D's weighted reward and rules, float32 [N]."""
         worth = self.rules_at_end(contents)
         if self.discriminator_weight:
