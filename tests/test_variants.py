@@ -143,7 +143,8 @@ class TestHardTargets:
 
 
 def test_target_moves_by_its_share():
-    model = agent(target_update_interval=1, target_share=0.25, gradient_steps=1, discriminator_weight=0.0, rows=4)
+    options = {**PSI, "gradient_steps": 1, "discriminator_weight": 0.0}
+    model = agent(target_update_interval=1, target_share=0.25, rows=4, **options)
     learn(model, 1)
     before = {name: value.clone() for name, value in model.policy.q_net_target.named_parameters()}
     model._current_progress_remaining = 1.0  # rates are zero at the end
