@@ -126,7 +126,7 @@ class AdversarialDQN(PhasedAlgorithm):
         consistency: float = 1.0,
         cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
-        target_update_interval: int = 5,
+        target_update_interval: int = 1,
         target_share: float = 1.0,
         warm_start: int = 0,
         warm_start_learning_rate: float = 5e-3,
@@ -347,26 +347,22 @@ class AdversarialDQN(PhasedAlgorithm):
             if not self.relabel:
                 rewards[: len(own)] = own.rewards
             self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
-            # Dropout is for likelihood, which alone is measured on works that were seen before.
+            # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
             self.q_net.dropout.eval()
-            errors, taken, values, live = self._errors(own, rewards[: len(own)])
-            decisions = live.sum()
+            errors, taken, values, live = self._errors(both, rewards)
+            # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
+            fitted = torch.arange(len(both), device=self.device) < len(own)
+            fitted |= self.n_steps < self.task.horizon  # there, targets end in it, on real episodes too
+            values = torch.where(fitted[:, None], values, values.detach())
             # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
-            common = errors.sum() / decisions
-            squares = squared_errors(errors, taken, values, live, common)
-            if real is not None:
-                self.q_net.dropout.train(self.cross_entropy > 0)
-                # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them
-                # apart. With targets that end in V it is fitted to all.
-                fitted = self.n_steps < self.task.horizon
-                errors, imitated, followed, live = self._errors(real, rewards[len(own) :])
-                squares = squares + squared_errors(errors, imitated, followed if fitted else None, live, common)
-                decisions = decisions + live.sum()
-            dqn_loss = squares / decisions
-            loss = self.consistency * dqn_loss
+            common = errors[: len(own)].sum() / live[: len(own)].sum()
+            loss = self.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
             if self.cross_entropy and real is not None:
-                loss = loss - self.cross_entropy * imitated.sum() / live.sum()
+                self.q_net.dropout.train()
+                _, imitated, decisions = real.evaluate(self.q_net, self.device)
+                loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
                 self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
+            dqn_loss = float(errors.square().sum() / live.sum())
             left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
             ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
@@ -376,9 +372,9 @@ class AdversarialDQN(PhasedAlgorithm):
             fresh = len(self.fresh)
             gan_loss = generator_loss(rewards[:fresh] - self.worth.rules_at_end(self.fresh.contents))
             for name, value in {
-                "dqn_loss": dqn_loss.item(),
+                "dqn_loss": dqn_loss,
                 "gan_loss": gan_loss,
-                "joint_objective": dqn_loss.item() + gan_loss,
+                "joint_objective": dqn_loss + gan_loss,
                 "entropy": -taken[:fresh].sum(1).mean().item(),
                 "value": values[:fresh, 0].mean().item() * self.temperature,
             }.items():

@@ -76,7 +76,7 @@ def sums_ahead(x: Tensor, ends: Tensor, gamma: float, skipped: int = 0) -> Tenso
     return (x[:, None] * weights * (steps < ends[..., None])).sum(-1)
 
 
-def squared_errors(errors: Tensor, taken: Tensor, values: Tensor | None, live: Tensor, common: Tensor) -> Tensor:
+def squared_errors(errors: Tensor, taken: Tensor, values: Tensor, live: Tensor, common: Tensor) -> Tensor:
     """Returns a sum over decisions whose gradient is that of the squared errors, at ``taken`` and at ``values`` apart.
 
     What all errors have in common is taken from those that move the policy: it says that V lags, and whatever it is,
@@ -85,11 +85,9 @@ def squared_errors(errors: Tensor, taken: Tensor, values: Tensor | None, live: T
     Args:
         errors: of ``q_errors``, float [B, T], constants.
         taken: log pi(a_t|s_t), float [B, T].
-        values: V(s_t), float [B, T]; None where it is not to follow.
+        values: V(s_t), float [B, T].
         live: which steps are no padding, bool [B, T].
         common: mean error of the agent's own decisions.
     """
-    total = ((errors - common) * live - (taken - taken.detach())).square().sum()
-    if values is not None:
-        total = total + (errors - (values - values.detach()) * live).square().sum()
-    return total
+    policy = ((errors - common) * live - (taken - taken.detach())).square().sum()
+    return policy + (errors - (values - values.detach()) * live).square().sum()

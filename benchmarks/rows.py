@@ -18,7 +18,6 @@ DENSITY: Mapping[str, Any] = {
     "schedule": [0.0, 0.02],
     "cross_entropy": 0.0,
     "learning_rate": 1e-3,
-    "target_update_interval": 1,
     "discriminator.hidden": 256,
     "discriminator.batch_size": 256,
     "discriminator.updates_per_observe": 2.0,
@@ -43,7 +42,6 @@ RL_TUNER_PSI: Mapping[str, Any] = {
     "demonstrations": 0,
     "cross_entropy": 0.0,
     "replayed": 128,
-    "target_update_interval": 1,
     "target_share": 0.01,
 }
 RL_TUNER_VARIANTS: Mapping[str, Mapping[str, Any]] = {

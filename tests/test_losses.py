@@ -112,7 +112,7 @@ def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
     # Where the policy is the target's, d(1/2 error^2)/d log pi(a_t|s_t) = -(reward - V(s_t)).
     taken = TARGET_TAKEN.clone().requires_grad_()
     left = errors(3, 1.0, taken=TARGET_TAKEN)
-    half_squares(taken, None, left).backward()
+    half_squares(taken, VALUES, left).backward()
     torch.testing.assert_close(taken.grad, (VALUES - REWARDS.sum(1, keepdim=True)) * LIVE)
 
 
