@@ -79,7 +79,7 @@ class DiscriminatorCallback(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        if isinstance(self.model, AdversarialDQN):
+        if isinstance(self.model, AdversarialDQN) and self.model.worth.discriminator_weight:
             for _ in range(self.lead if self.model.leading else 1):
                 self._observe(self.locals["contents"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -15,25 +14,25 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Rollout
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
-from ..discriminators.objectives import REWARD_FORMS, generator_loss, reward
+from ..discriminators.objectives import generator_loss
 from ..envs.task import Array, Ints
 from .demonstrations import Demonstrations
 from .episodes import EpisodeBuffer, Episodes, play, trace
 from .losses import q_errors, squared_errors
 from .networks import RecurrentQ
+from .phases import RAMP, PhasedAlgorithm
 from .policies import BoltzmannPolicy
-from .saving import SAVED, SavedAlgorithm
+from .rewards import Rewards
+from .saving import SAVED
 from .sb3 import DecisionBar, make_sb3_env, task_of
 
-RAMP = 50
-"""Updates over which a learning rate rises."""
 COOLING = 0.3
 """Last part of the rounds, in which the learning rate falls to zero."""
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
-    **dict.fromkeys(("consistency", "max_grad_norm"), 0),
+    **dict.fromkeys(("consistency", "max_grad_norm", "discriminator_weight", "prior_weight"), 0),
     **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps"), 1),
 }
 """Smallest values of constructor arguments."""
@@ -41,7 +40,7 @@ EVALUATED = 512
 """Episodes passed through the network at a time where no gradient is wanted."""
 
 
-class AdversarialDQN(SavedAlgorithm):
+class AdversarialDQN(PhasedAlgorithm):
     """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
 
     The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
@@ -67,14 +66,21 @@ class AdversarialDQN(SavedAlgorithm):
         temperature: tau; the reward is divided by it.
         alpha: Munchausen weight.
         n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
+        gamma: discount of rewards and values.
+        hard: targets hold the largest Q-value instead of the soft one: Q-learning, for ``n_steps=1`` and ``alpha=0``.
         demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
         replayed: past episodes in a batch.
         relabel: past episodes are scored by D as it is now; False keeps the rewards that they were given at first.
         reward_form: "log_ratio", "gail" or "bounded": see ``objectives.REWARD_FORMS``.
+        discriminator_weight: of D's reward; at 0 the agent learns without a discriminator.
+        dense_rules: the task's rules are paid when they fall due (``Task.step_rules``), and not in sum at the end.
+        prior_weight: of log p(a|s) in every decision's reward, where p is the policy at the end of the warm start.
+        relative_to_prior: what is learned after the warm start is added to the log of p.
         consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
-        target_update_interval: updates between copies to the target network.
+        target_update_interval: updates between those of the target network.
+        target_share: share by which it then moves towards the network (Polyak averaging); 1 copies.
         warm_start: updates by maximum likelihood before the first round.
         warm_start_learning_rate: their first rate; it falls to zero linearly.
         lead: rounds in which only D learns, before the policy moves.
@@ -107,14 +113,21 @@ class AdversarialDQN(SavedAlgorithm):
         temperature: float = 1.0,
         alpha: float = 1.0,
         n_steps: int | None = None,
+        gamma: float = 1.0,
+        hard: bool = False,
         demonstrations: int = 64,
         replayed: int = 0,
         relabel: bool = True,
         reward_form: str = "log_ratio",
+        discriminator_weight: float = 1.0,
+        dense_rules: bool = False,
+        prior_weight: float = 0.0,
+        relative_to_prior: bool = False,
         consistency: float = 1.0,
         cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
         target_update_interval: int = 5,
+        target_share: float = 1.0,
         warm_start: int = 0,
         warm_start_learning_rate: float = 5e-3,
         lead: int = 0,
@@ -138,8 +151,10 @@ class AdversarialDQN(SavedAlgorithm):
                 raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
         if not temperature > 0 or not 0 <= alpha <= 1:
             raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {temperature} and {alpha}")
-        if reward_form not in REWARD_FORMS:
-            raise ValueError(f"reward_form must be one of {', '.join(REWARD_FORMS)}, not {reward_form!r}")
+        if not 0 <= gamma <= 1 or not 0 < target_share <= 1:
+            raise ValueError(f"gamma must be in 0..1 and target_share above 0, at most 1, not {gamma}, {target_share}")
+        if hard and (n_steps != 1 or alpha):
+            raise ValueError(f"hard targets are of Q-learning: set n_steps=1 and alpha=0, not {n_steps} and {alpha}")
         if not 0 <= sum(schedule) <= 1 or min(schedule) < 0:
             raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
         super().__init__(
@@ -149,7 +164,7 @@ class AdversarialDQN(SavedAlgorithm):
             buffer_size=buffer_size,
             learning_starts=0,
             batch_size=batch_size,
-            gamma=1.0,
+            gamma=gamma,
             gradient_steps=gradient_steps,
             policy_kwargs=dict(policy_kwargs or {}),
             stats_window_size=stats_window_size,
@@ -168,17 +183,17 @@ class AdversarialDQN(SavedAlgorithm):
         self.n_steps = self.task.horizon if n_steps is None else n_steps
         self.real = Demonstrations(self.task)
         self.demonstrations, self.replayed = demonstrations if self.real else 0, replayed
-        self.relabel, self.reward_form = relabel, reward_form
+        self.hard, self.relabel = hard, relabel
+        self.prior_weight, self.relative_to_prior = prior_weight, relative_to_prior
         self.consistency, self.cross_entropy = consistency, cross_entropy
-        self.target_update_interval = target_update_interval
+        self.target_update_interval, self.target_share = target_update_interval, target_share
         self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
         self.lead, self.schedule = lead, schedule
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.discriminator = discriminator
         if self.warm_start and not self.real:
             raise ValueError(f"{type(self.task).__name__} has no demonstrations to imitate: leave warm_start at 0")
-        self.budget: Callable[[], float] | None = None
-        """Returns the share of the budget spent, 0..1, where time and not steps ends the run."""
+        self.budget = None
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
@@ -210,6 +225,10 @@ class AdversarialDQN(SavedAlgorithm):
         self.episodes = EpisodeBuffer(self.buffer_size)
         # Past SB3's Monitor, which has "rewards" of its own.
         self.rule_weight = float(self.env.get_attr("unwrapped")[0].rewards.rule_weight)
+        given = self.arguments
+        self.worth = Rewards(
+            self.task, self.rule_weight, given["dense_rules"], given["discriminator_weight"], given["reward_form"]
+        )
 
     @property
     def q_net(self) -> RecurrentQ:
@@ -244,10 +263,10 @@ class AdversarialDQN(SavedAlgorithm):
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         callback.on_training_start(locals(), globals())
-        if self.discriminator is None:
+        if self.discriminator is None and self.worth.discriminator_weight:
             raise ValueError(
                 "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
-                "or AdversarialDQN(discriminator=...) for a frozen one"
+                "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
             )
         going = True
         while going and self.num_timesteps < total_timesteps:
@@ -260,6 +279,8 @@ class AdversarialDQN(SavedAlgorithm):
                 callback.update_locals(locals())
                 going = callback.on_step()
             else:
+                if self.policy.prior is None and (self.prior_weight or self.relative_to_prior):
+                    self.policy.freeze_prior(self.relative_to_prior)
                 rollout = self.collect_rollouts(self.env, callback)
                 going = rollout.continue_training
                 callback.update_locals(locals() | {"contents": self.fresh.contents})
@@ -283,34 +304,6 @@ class AdversarialDQN(SavedAlgorithm):
         both = CallbackList([made, bar])
         both.model = self
         return both
-
-    @property
-    def shares(self) -> tuple[float, float]:
-        """Shares of the budget for warm start and lead: ``schedule``, but no warm start without demonstrations."""
-        return self.schedule if self.real else (0.0, self.schedule[1])
-
-    def _warming_up(self) -> bool:
-        if self.budget is not None:
-            return self.budget() < self.shares[0]
-        return self.warm_updates < self.warm_start
-
-    @property
-    def leading(self) -> bool:
-        """Whether only D learns for now."""
-        if self.budget is not None:
-            return self.budget() < sum(self.shares)
-        return self.lead_rounds < self.lead
-
-    def _imitate(self) -> None:
-        """Takes a step of maximum likelihood."""
-        spent = self.budget() / self.shares[0] if self.budget is not None else self.warm_updates / self.warm_start
-        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
-        batch = self.real.like_lengths(self.batch_size, self.rng)
-        self.q_net.train()
-        _, taken, live = batch.evaluate(self.q_net, self.device)
-        self._step(self.imitator, -taken.sum() / live.sum(), rate)
-        self.warm_updates += 1
-        self.logger.record_mean("train/cross_entropy", -taken.sum().item() / len(batch))
 
     def collect_rollouts(  # type: ignore[override]  # whole episodes of all rows: no train_freq, no action noise
         self, env: VecEnv, callback: BaseCallback, **_: Any
@@ -375,12 +368,9 @@ class AdversarialDQN(SavedAlgorithm):
             self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
             self._n_updates += 1
             if self._n_updates % self.target_update_interval == 0:
-                self._update_target()
+                self._update_target(self.target_share)
             fresh = len(self.fresh)
-            worth = rewards[:fresh]
-            if self.rule_weight:
-                worth = worth - self.rule_weight * self.task.rules(self.fresh.contents).astype(np.float32)
-            gan_loss = generator_loss(worth)
+            gan_loss = generator_loss(rewards[:fresh] - self.worth.rules_at_end(self.fresh.contents))
             for name, value in {
                 "dqn_loss": dqn_loss,
                 "gan_loss": gan_loss,
@@ -396,38 +386,28 @@ class AdversarialDQN(SavedAlgorithm):
         """Returns ``q_errors`` of N episodes, log pi of their decisions, V, all [N, L], and which are no padding."""
         steps, taken, live = episodes.evaluate(self.q_net, self.device)
         now, values = taken.detach(), steps.values.detach()
-        if self.target_update_interval == 1:  # the target network is the network: nothing to pass twice
-            target_taken, target_values = now, values
-        else:
+        target, target_taken = steps, now
+        if self.target_update_interval > 1 or self.target_share < 1:  # else the target network is the network
             with torch.no_grad():
                 target, target_taken, _ = episodes.evaluate(self.policy.q_net_target, self.device)
-                target_values = target.values
-        scaled = torch.from_numpy(rewards).to(self.device) / self.temperature
-        errors = q_errors(now, target_taken, values, target_values, scaled, live, self.n_steps, self.alpha)
+        target_values = (target.best if self.hard else target.values).detach()
+        worth = torch.from_numpy(self.worth.by_decision(episodes, rewards)).to(self.device)
+        if self.prior_weight:
+            assert self.policy.prior is not None
+            with torch.no_grad():
+                worth += self.prior_weight * episodes.evaluate(self.policy.prior, self.device)[1]
+        worth /= self.temperature
+        errors = q_errors(now, target_taken, values, target_values, worth, live, self.n_steps, self.alpha, self.gamma)
         return errors, taken, steps.values, live
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
-        """Returns what contents [N, ...] are worth now: the clipped logit of D and weighted rules, float32 [N]."""
-        assert self.discriminator is not None
-        worth = reward(self.discriminator.logits(contents, conditions), form=self.reward_form)
-        if self.rule_weight:
-            worth += self.rule_weight * self.task.rules(contents).astype(np.float32)
-        return worth
+        """Returns what contents [N, ...] are worth now, at their end: see ``Rewards.at_end``."""
+        return self.worth.at_end(self.discriminator, contents, conditions)
 
-    def _step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the agent's loss is {loss.item()}: lower its learning_rate, or raise temperature"
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group.get("times", 1)
-            torch.nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
-        optimizer.step()
-
-    def _update_target(self) -> None:
-        self.policy.q_net_target.load_state_dict(self.q_net.state_dict())
+    @torch.no_grad()
+    def _update_target(self, share: float = 1.0) -> None:
+        for target, own in zip(self.policy.q_net_target.parameters(), self.q_net.parameters(), strict=True):
+            target.lerp_(own, share)  # by 1 exactly a copy
 
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""

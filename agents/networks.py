@@ -28,6 +28,11 @@ class Steps(NamedTuple):
         """Q(s, a)/tau = V(s) + log pi(a|s), [B, T, A]."""
         return self.values[..., None] + self.log_policy
 
+    @property
+    def best(self) -> Tensor:
+        """max_a Q(s, a)/tau, [B, T]."""
+        return self.values + self.log_policy.amax(-1)
+
 
 class Dropout(nn.Module):
     """Dropout that draws from a generator of the agent's, never from torch's global one.
@@ -60,6 +65,8 @@ class RecurrentQ(nn.Module):
     policy's layers make of the past and does not shape them. Q is kept in units of the temperature tau:
     the reward is divided by it, and nothing else needs to know it.
 
+    After ``add_to(prior)`` the policy is pi(a|s) proportional to prior(a|s) exp(advantages(a)).
+
     Args:
         num_actions: A.
         clock_sizes: upper bounds of the clock columns, see ``Task.clock``.
@@ -91,6 +98,18 @@ class RecurrentQ(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.value = nn.Sequential(nn.Linear(hidden + embedding, hidden), nn.ReLU(), last)
+        self.prior: RecurrentQ | None = None
+
+    def add_to(self, prior: RecurrentQ) -> None:
+        """Makes the advantages additions to the log policy of a frozen network; they begin at zero."""
+        self.prior = prior
+        nn.init.zeros_(self.advantages.weight)
+        nn.init.zeros_(self.advantages.bias)
+
+    @property
+    def memory_size(self) -> int:
+        """Width of each part of the memory."""
+        return int(self.rnn.hidden_size) * (1 if self.prior is None else 2)
 
     def embed(self, last: Tensor, clock: Tensor, condition: Tensor) -> Tensor:
         """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C]."""
@@ -127,7 +146,17 @@ class RecurrentQ(nn.Module):
     def _read(
         self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None
     ) -> tuple[Tensor, Tensor, Memory]:
+        own, priors = memory, None
+        if memory is not None and self.prior is not None:
+            (h, h_prior), (c, c_prior) = (part.chunk(2, -1) for part in memory)
+            own, priors = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
         x = self.embed(last, clock, condition)
-        h, memory = self.rnn(self.dropout(x), memory)
+        h, memory = self.rnn(self.dropout(x), own)
         h = torch.cat([self.dropout(h), x], -1)
-        return F.log_softmax(self.advantages(h).masked_fill(~mask, FORBIDDEN), -1), h, memory
+        logits = self.advantages(h)
+        if self.prior is not None:
+            with torch.no_grad():
+                log_prior, priors = self.prior.decide(last, clock, condition, mask, priors)
+            logits = logits + log_prior
+            memory = (torch.cat([memory[0], priors[0]], -1), torch.cat([memory[1], priors[1]], -1))
+        return F.log_softmax(logits.masked_fill(~mask, FORBIDDEN), -1), h, memory

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from ..envs.task import Array, Task
 from .episodes import draw
-from .networks import RecurrentQ
+from .networks import Dropout, RecurrentQ
 
 Remembered = tuple[NDArray[Any], ...]
 
@@ -50,7 +50,18 @@ class BoltzmannPolicy(BasePolicy):
         self.network_kwargs = network
         self.q_net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, **network)
         self.q_net_target = copy.deepcopy(self.q_net).eval().requires_grad_(False)
+        self.prior: RecurrentQ | None = None
+        """The policy as it stood when the warm start ended, where learning needs it."""
         self.generator = torch.Generator().manual_seed(seed)
+
+    def freeze_prior(self, relative: bool) -> None:
+        """Keeps the policy as it is now; ``relative``: what is learned from now on is added to its logits."""
+        self.q_net_target.load_state_dict(self.q_net.state_dict())
+        self.prior = copy.deepcopy(self.q_net_target)
+        self.prior.dropout = Dropout(0.0)  # it may become a part of a network in training
+        if relative:
+            self.q_net.add_to(self.prior)
+            self.q_net_target.add_to(self.prior)
 
     def predict(
         self,
@@ -76,7 +87,7 @@ class BoltzmannPolicy(BasePolicy):
         single = observations.ndim == len(self.observation_space.shape or ())
         if single:
             observations = observations[None]
-        n, hidden = len(observations), self.q_net.rnn.hidden_size
+        n, hidden = len(observations), self.q_net.memory_size
         if state is None:
             state = (*(np.zeros((n, hidden), np.float32) for _ in range(2)), np.full((n, 1), self.q_net.num_actions))
         h, c, last = (array.copy() for array in state)

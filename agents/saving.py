@@ -20,9 +20,10 @@ from .policies import BoltzmannPolicy
 from .sb3 import TaskVecEnv, make_sb3_env
 
 SAVED = (
-    *("temperature", "alpha", "n_steps", "demonstrations", "replayed", "relabel", "reward_form", "consistency"),
-    *("cross_entropy", "buffer_size"),
-    *("target_update_interval", "warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
+    *("temperature", "alpha", "n_steps", "gamma", "hard", "demonstrations", "replayed", "relabel", "reward_form"),
+    *("discriminator_weight", "dense_rules", "prior_weight", "relative_to_prior", "consistency", "cross_entropy"),
+    *("buffer_size", "target_update_interval", "target_share"),
+    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
     *("weight_decay", "max_grad_norm", "gradient_steps", "policy_kwargs", "stats_window_size", "seed"),
 )
 """Constructor arguments that a file keeps beside the learning rate."""
@@ -102,6 +103,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             weights = {name: value.float() for name, value in tensors["policy"].items()}
             if not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its weights are not finite")
+            if model.arguments["relative_to_prior"] and any(name.startswith("prior.") for name in weights):
+                model.policy.freeze_prior(relative=True)
             model.policy.q_net.load_state_dict(weights)
             model.policy.q_net_target.load_state_dict(weights)
             if "trainer" in tensors:
@@ -114,7 +117,9 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         return model
 
     def _training_state(self) -> dict[str, Any]:
-        return {
+        prior = self.policy.prior
+        kept = {} if prior is None or self.policy.q_net.prior is prior else {"prior": prior.state_dict()}
+        return kept | {
             "target": self.policy.q_net_target.state_dict(),
             "optimizer": self.policy.optimizer.state_dict(),
             "imitator": self.imitator.state_dict(),
@@ -127,6 +132,10 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         }
 
     def _load_training_state(self, state: dict[str, Any]) -> None:
+        if "prior" in state:
+            self.policy.freeze_prior(relative=False)
+            assert self.policy.prior is not None
+            self.policy.prior.load_state_dict(state["prior"])
         self.policy.q_net_target.load_state_dict(state["target"])
         self.policy.optimizer.load_state_dict(state["optimizer"])
         self.imitator.load_state_dict(state["imitator"])

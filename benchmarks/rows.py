@@ -32,6 +32,26 @@ DIGIT: Mapping[str, Any] = {
 }
 ORACLE: Mapping[str, Any] = {}
 RL_TUNER: Mapping[str, Any] = {}
+RL_TUNER_PSI: Mapping[str, Any] = {
+    "schedule": [0.4, 0.0],
+    "discriminator_weight": 0.0,
+    "prior_weight": 1.0,
+    "dense_rules": True,
+    "gamma": 0.5,
+    "alpha": 0.0,
+    "n_steps": 1,
+    "demonstrations": 0,
+    "cross_entropy": 0.0,
+    "replayed": 128,
+    "target_share": 0.01,
+}
+RL_TUNER_VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "q": {**RL_TUNER_PSI, "hard": True},
+    "psi": RL_TUNER_PSI,
+    "g": {**RL_TUNER_PSI, "relative_to_prior": True},
+}
+"""The published methods as settings of our agent: ``docs/rl_tuner.md``."""
+RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
 COLLAPSE: Mapping[str, Any] = {}
 """Likewise of the table ``collapse``."""
 

@@ -23,6 +23,8 @@ from .rows import (
     ORACLE,
     ORACLE_MLE,
     RL_TUNER,
+    RL_TUNER_VARIANTS,
+    RULE_WEIGHTS,
     TEMPERATURES,
     Plain,
     Row,
@@ -186,16 +188,24 @@ RL_TUNER_TABLE = Table(
     name="rl-tuner",
     env_id="musegym/RLTuner-v0",
     rows=(
-        Row(
-            name="ours",
-            says="discriminator and rules, weighted as in the published training script",
-            params=RL_TUNER,
-            env={"rule_weight": 0.1},
-            taught=False,
+        Plain(name="note-rnn", says="maximum likelihood alone: the Note RNN", params=MLE),
+        *(
+            Plain(
+                name=f"{name}-w{weight}",
+                says=f"{says}, rules weighted by {weight}",
+                params=params,
+                env={"rule_weight": weight},
+            )
+            for name, says, params in (
+                ("q", "RL Tuner by Q-learning", RL_TUNER_VARIANTS["q"]),
+                ("psi", "RL Tuner by Psi-learning", RL_TUNER_VARIANTS["psi"]),
+                ("g", "RL Tuner by G-learning", RL_TUNER_VARIANTS["g"]),
+                ("ours", "ours: the discriminator in place of the prior", RL_TUNER),
+            )
+            for weight in RULE_WEIGHTS
         ),
-        Row(name="no-rules", says="the discriminator alone", params=RL_TUNER, taught=False),
-        Row(name="mle", says="maximum likelihood alone: the Note RNN", params=MLE, taught=False),
-        Row(name="random", says="uniform among the events", method="random", seconds=0.0, taught=False),
+        Plain(name="no-rules", says="ours without rules", params=RL_TUNER),
+        Plain(name="random", says="uniform among the events", method="random", seconds=0.0),
     ),
 )
 

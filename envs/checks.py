@@ -132,6 +132,12 @@ def _check_episodes(task: Task[Any], rng: np.random.Generator) -> None:
             _require(fresh, f"{name} returns arrays that later steps leave alone")
         rules = task.rules(told["content"][-1])
         _require(rules.shape == (ROWS,) and np.isfinite(rules).all(), "rules are finite, float [B]")
+        due = task.step_rules(told["content"][-1])
+        if due is not None:
+            _require(due.shape == (ROWS, task.horizon), "step_rules has shape [B, T]")
+            _require(np.allclose(due.sum(1), rules, rtol=1e-4, atol=1e-4), "step_rules add up to rules")
+            late = np.arange(task.horizon) >= (~done[:-1]).sum(0)[:, None]
+            _require(not due[late].any(), "step_rules are 0 after the end")
 
 
 def _check_determinism(task: Task[Any], rng: np.random.Generator) -> None:

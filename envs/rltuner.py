@@ -161,8 +161,12 @@ class RLTunerTask(Task[Draft]):
 
     def rules(self, contents: Array) -> Floats:
         """Returns the sum of the 32 music-theory rewards of RL Tuner, float32 [N]."""
-        total: Floats = step_rewards(self.reading(contents)).sum(1).astype(np.float32)
+        total: Floats = self.step_rules(contents).sum(1).astype(np.float32)
         return total
+
+    def step_rules(self, contents: Array) -> Floats:
+        """Returns the music-theory reward of every step, float64 [N, 32]."""
+        return step_rewards(self.reading(contents))
 
     def reading(self, contents: Array) -> Reading:
         """Returns what the rules see in finished melodies [N, 33, 2]."""

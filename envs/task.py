@@ -175,6 +175,13 @@ class Task(abc.ABC, Generic[S]):
         """Returns the rule reward float [N] of finished works; 0 where the domain has no rules."""
         return np.zeros(len(contents), np.float32)
 
+    def step_rules(self, contents: Array) -> Floats | None:
+        """Returns which decision the rule reward of finished works is due to, float [N, T]; in sum it is ``rules``.
+
+        Zeros follow the end. None, the default, where rules are of whole works.
+        """
+        return None
+
     def render(self, state: S) -> list[NDArray[np.uint8]]:
         """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.
 

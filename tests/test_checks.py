@@ -82,6 +82,11 @@ class TakesSomethingElse(toys.WordTask):
         return super().step(state, np.where(illegal & ~state.done, highest, actions))
 
 
+class PaysTwice(toys.WordTask):
+    def step_rules(self, contents):
+        return 2.0 * (contents[:, 1:] == 1)
+
+
 class SmallClock(toys.WordTask):
     clock_sizes = (3,)
 
@@ -184,6 +189,7 @@ def with_medium(medium):
         (LegalisesElsewhere(), "legalise returns legal actions|legalise leaves legal actions alone"),
         (TakesSomethingElse(), "step takes what legalise returns"),
         (SmallClock(), "clock stays below clock_sizes"),
+        (PaysTwice(), "step_rules add up to rules"),
         (WrongSpace(), "observation_space contains"),
         (WrongContentSpace(), "content_space contains"),
         (DemonstratesBackwards(), "demonstrations"),

@@ -11,11 +11,11 @@ TAKEN = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, 0.0, 0.0]])
 TARGET_TAKEN = torch.tensor([[-1.5, -1.0, -4.0], [-0.25, 0.0, 0.0]])
 VALUES = torch.tensor([[10.0, 20.0, 30.0], [40.0, 99.0, 99.0]])
 TARGET_VALUES = torch.tensor([[11.0, 22.0, 33.0], [44.0, 77.0, 77.0]])
-REWARDS = torch.tensor([5.0, -7.0])
+REWARDS = torch.tensor([[0.0, 0.0, 5.0], [-7.0, 0.0, 0.0]])
 
 
-def errors(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS):
-    return q_errors(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha)
+def errors(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS, gamma=1.0):
+    return q_errors(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha, gamma)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,41 @@ def test_by_hand(n_steps, alpha, expected):
     torch.testing.assert_close(errors(n_steps, alpha), torch.tensor(expected, dtype=torch.float32))
 
 
+DENSE = torch.tensor([[3.0, -4.0, 5.0], [-7.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "alpha", "gamma", "expected"),
+    [
+        (1, 0.0, 1.0, [[22 + 3 + 1 - 10, 33 - 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (2, 0.0, 1.0, [[33 + 3 - 4 + 2 + 1 - 10, -4 + 5 + 3 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        # Half a step ahead counts half: rewards, values and what the policy says of later decisions.
+        (1, 0.0, 0.5, [[11 + 3 + 1 - 10, 16.5 - 4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (2, 0.0, 0.5, [[8.25 + 3 - 2 + 1 + 1 - 10, -4 + 2.5 + 1.5 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+        (9, 0.0, 0.5, [[3 - 2 + 1.25 + 1 + 0.75 + 1 - 10, -4 + 2.5 + 1.5 + 2 - 20, 5 + 3 - 30], [-46.5, 0, 0]]),
+        (2, 1.0, 0.5, [[8.25 - 1.5 + 3 - 2 - 0.5 + 1 + 1 - 10, -4 - 1 + 2.5 - 2 + 1.5 + 2 - 20, 5 - 4 + 3 - 30],
+                       [-7 - 0.25 + 0.5 - 40, 0, 0]]),
+        # Nothing but the reward of the decision.
+        (9, 0.0, 0.0, [[3 + 1 - 10, -4 + 2 - 20, 5 + 3 - 30], [-7 + 0.5 - 40, 0, 0]]),
+    ],
+)  # fmt: skip
+def test_rewards_of_every_decision_and_a_discount(n_steps, alpha, gamma, expected):
+    found = errors(n_steps, alpha, rewards=DENSE, gamma=gamma)
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float32))
+
+
+def test_a_discount_of_almost_one_is_almost_none():
+    almost = errors(2, 0.5, rewards=DENSE, gamma=1 - 1e-6)
+    torch.testing.assert_close(almost, errors(2, 0.5, rewards=DENSE), rtol=1e-5, atol=1e-3)
+
+
+def test_long_paths_are_discounted_without_loss():
+    T = 300
+    live, x = torch.ones(1, T, dtype=torch.bool), torch.zeros(1, T)
+    found = q_errors(x, x, x, x, torch.ones(1, T), live, T, 0.0, 0.5)
+    torch.testing.assert_close(found, 2 - 0.5 ** torch.arange(T - 1, -1, -1.0)[None], rtol=1e-6, atol=0)
+
+
 def test_more_steps_than_there_are_mean_to_the_end():
     assert torch.equal(errors(3, 0.7), errors(1000, 0.7))
 
@@ -50,7 +85,7 @@ def test_vanish_at_the_soft_optimum():
             taken = torch.tensor([[after[first] - start, rewards[first, second] - after[first]]])
             values = torch.stack([start, after[first]])[None]
             live = torch.ones(1, 2, dtype=torch.bool)
-            reward = rewards[first, second][None]
+            reward = torch.stack([torch.zeros((), dtype=torch.float64), rewards[first, second]])[None]
             for n in (1, 2):
                 left = q_errors(taken, taken, values, values, reward, live, n, 0.0)
                 torch.testing.assert_close(left, torch.zeros(1, 2, dtype=torch.float64))
@@ -62,7 +97,7 @@ def half_squares(taken, values, left, common=0.0):
 
 def test_gradient_raises_what_was_better_than_expected():
     taken, values = TAKEN.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
-    left = errors(3, 1.0, values=values.detach(), rewards=torch.tensor([50.0, -50.0]))
+    left = errors(3, 1.0, values=values.detach(), rewards=10 * REWARDS)
     half_squares(taken, values, left).backward()
     # Descent moves against the gradient: actions and values of the good episode go up, of the bad one down.
     assert (taken.grad[0] < 0).all()
@@ -78,7 +113,7 @@ def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
     taken = TARGET_TAKEN.clone().requires_grad_()
     left = errors(3, 1.0, taken=TARGET_TAKEN)
     half_squares(taken, VALUES, left).backward()
-    torch.testing.assert_close(taken.grad, (VALUES - REWARDS[:, None]) * LIVE)
+    torch.testing.assert_close(taken.grad, (VALUES - REWARDS.sum(1, keepdim=True)) * LIVE)
 
 
 def test_what_errors_share_moves_the_values_alone():

@@ -409,6 +409,8 @@ def test_the_rule_reward_is_the_sum_of_the_steps(task):
     expected = [sum(slowly((work[1:, 0] - 1).tolist())[0]) for work in works]
     np.testing.assert_allclose(task.rules(works), expected, rtol=1e-5)
     assert np.ptp(expected) > 100
+    due = [slowly((work[1:, 0] - 1).tolist())[0] for work in works]
+    np.testing.assert_allclose(task.step_rules(works), due, atol=1e-9)
 
 
 # --- the medium --------------------------------------------------------------------------------------------------

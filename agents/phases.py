@@ -1,0 +1,67 @@
+"""What of the agent moves when: first the policy by maximum likelihood, then D alone, then both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from .saving import SavedAlgorithm
+
+RAMP = 50
+"""Updates over which a learning rate rises."""
+
+
+class PhasedAlgorithm(SavedAlgorithm):
+    """The part of ``AdversarialDQN`` that knows its phases and takes its gradient steps."""
+
+    warm_start: int
+    warm_start_learning_rate: float
+    lead: int
+    schedule: tuple[float, float]
+    max_grad_norm: float
+    warm_updates: int
+    lead_rounds: int
+    budget: Callable[[], float] | None
+    """Returns the share of the budget spent, 0..1, where time and not steps ends the run."""
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shares of the budget for warm start and lead: ``schedule``, but no warm start without demonstrations."""
+        return self.schedule if self.real else (0.0, self.schedule[1])
+
+    def _warming_up(self) -> bool:
+        if self.budget is not None:
+            return self.budget() < self.shares[0]
+        return self.warm_updates < self.warm_start
+
+    @property
+    def leading(self) -> bool:
+        """Whether only D learns for now."""
+        if self.budget is not None:
+            return self.budget() < sum(self.shares)
+        return self.lead_rounds < self.lead
+
+    def _imitate(self) -> None:
+        """Takes a step of maximum likelihood."""
+        spent = self.budget() / self.shares[0] if self.budget is not None else self.warm_updates / self.warm_start
+        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
+        batch = self.real.like_lengths(self.batch_size, self.rng)
+        q_net = self.policy.q_net
+        q_net.train()
+        _, taken, live = batch.evaluate(q_net, self.device)
+        self._step(self.imitator, -taken.sum() / live.sum(), rate)
+        self.warm_updates += 1
+        self.logger.record_mean("train/cross_entropy", -taken.sum().item() / len(batch))
+
+    def _step(self, optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the agent's loss is {loss.item()}: lower its learning_rate, or raise temperature"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("times", 1)
+            torch.nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
+        optimizer.step()
