@@ -20,7 +20,7 @@ PARTS, LEAST_ROWS = 4, 32
 
 @dataclasses.dataclass
 class Episodes:
-    """N episodes from an empty to a finished content; all that learning needs, and observations only where they are seen.
+    """N episodes from an empty to a finished content; all that learning needs, observations only where they are seen.
 
     Attributes:
         actions: int16 [N, T], padded with 0.
@@ -121,7 +121,7 @@ class Recorder:
         self._seen = np.zeros((n, task.horizon, width_seen(task)), np.float16)
 
     def look(self) -> tuple[Bools, Ints, NDArray[np.float16]]:
-        """Returns what the next decision depends on beside the past: mask [rows, A], clock [rows, K], seen [rows, O]."""
+        """Returns what the next decision depends on beside the past: mask [n, A], clock [n, K], what is seen [n, O]."""
         mask, clock = self.task.action_mask(self.state), self.task.clock(self.state)
         self._masks[self.rows, self.t] = np.packbits(mask, axis=-1)
         self._clocks[self.rows, self.t] = clock
