@@ -90,7 +90,7 @@ class AdversarialDQN(PhasedAlgorithm):
         max_grad_norm: largest norm of the policy's gradient, and of that of the values.
         gradient_steps: policy updates per round.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
-        policy_kwargs: ``hidden``, ``embedding`` and ``dropout`` of the network.
+        policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
         stats_window_size: episodes over which statistics are taken.
         tensorboard_log: folder for TensorBoard.
         verbose: 0, 1 or 2, as in SB3.

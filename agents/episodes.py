@@ -20,7 +20,7 @@ PARTS, LEAST_ROWS = 4, 32
 
 @dataclasses.dataclass
 class Episodes:
-    """N episodes from an empty to a finished content; all that learning needs, and no observation.
+    """N episodes from an empty to a finished content; all that learning needs, observations only where they are seen.
 
     Attributes:
         actions: int16 [N, T], padded with 0.
@@ -30,6 +30,7 @@ class Episodes:
         conditions: int16 [N, C].
         contents: [N, ...], finished.
         rewards: float32 [N], what they were worth when they were built; 0 where nobody asked.
+        seen: float16 [N, T, O], observations before each decision; O = 0 where policies see none.
     """
 
     actions: NDArray[np.int16]
@@ -39,6 +40,7 @@ class Episodes:
     conditions: NDArray[np.int16]
     contents: Array
     rewards: NDArray[np.float32]
+    seen: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -89,6 +91,7 @@ class Episodes:
             torch.from_numpy(self.clocks[:, :T].astype(np.int64)).to(device),
             torch.from_numpy(self.conditions.astype(np.int64)).to(device),
             torch.from_numpy(masks).to(device),
+            seen=_floats(self.seen[:, :T], device),
         )
         missing = length - T
         return Steps(F.pad(steps.log_policy, (0, 0, 0, missing)), F.pad(steps.values, (0, missing)))
@@ -115,13 +118,16 @@ class Recorder:
         self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
         self._clocks = np.zeros((n, task.horizon, len(task.clock_sizes)), np.int16)
         self._conditions = task.condition(task.content(state)).astype(np.int16)
+        self._seen = np.zeros((n, task.horizon, width_seen(task)), np.float16)
 
-    def look(self) -> tuple[Bools, Ints]:
-        """Returns what the next decision depends on beside the past: mask [rows, A] and clock [rows, K]."""
+    def look(self) -> tuple[Bools, Ints, NDArray[np.float16]]:
+        """Returns what the next decision depends on beside the past: mask [n, A], clock [n, K], what is seen [n, O]."""
         mask, clock = self.task.action_mask(self.state), self.task.clock(self.state)
         self._masks[self.rows, self.t] = np.packbits(mask, axis=-1)
         self._clocks[self.rows, self.t] = clock
-        return mask, clock
+        if self._seen.shape[2]:
+            self._seen[self.rows, self.t] = see(self.task.observe(self.state))
+        return mask, clock, self._seen[self.rows, self.t]
 
     def act(self, actions: Ints) -> None:
         """Takes a decision in every unfinished row."""
@@ -150,7 +156,23 @@ class Recorder:
         self._gather()
         content = self.task.content(self._whole)
         worth = np.zeros(len(content), np.float32)
-        return Episodes(self._actions, self._lengths, self._masks, self._clocks, self._conditions, content, worth)
+        return Episodes(
+            self._actions, self._lengths, self._masks, self._clocks, self._conditions, content, worth, self._seen
+        )
+
+
+def width_seen(task: Task[Any]) -> int:
+    """Returns how many numbers of an observation policies see: O."""
+    return int(np.prod(task.observation_space.shape or ())) if task.sighted else 0
+
+
+def see(observations: Array) -> NDArray[np.float16]:
+    """Returns observations [B, ...] as policies see them, [B, O]: coarser, since many are kept."""
+    return observations.reshape(len(observations), -1).astype(np.float16)
+
+
+def _floats(seen: NDArray[np.float16], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(seen.astype(np.float32)).to(device)
 
 
 def trace(task: Task[Any], contents: Array) -> Episodes:
@@ -199,13 +221,14 @@ def play(
     last = torch.full((len(state), 1), network.num_actions, device=device)
     memory: Memory | None = None
     while not recorder.done.all():
-        mask, clock = recorder.look()
+        mask, clock, seen = recorder.look()
         log_policy, memory = network.decide(
             last,
             torch.from_numpy(clock.astype(np.int64)).to(device)[:, None],
             conditions,
             torch.from_numpy(mask).to(device)[:, None],
             memory,
+            _floats(seen[:, None], device),
         )
         if prefix is not None and recorder.t < len(prefix):
             chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[recorder.t]))

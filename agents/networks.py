@@ -74,6 +74,8 @@ class RecurrentQ(nn.Module):
         hidden: units of the LSTM.
         embedding: width of the input.
         dropout: applied to inputs and outputs of the LSTM while training.
+        observed: numbers in an observation; 0 where none is seen (``Task.sighted``).
+        sight: hidden units of the layers that read observations.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class RecurrentQ(nn.Module):
         hidden: int = 128,
         embedding: int = 64,
         dropout: float = 0.3,
+        observed: int = 0,
+        sight: int = 256,
     ) -> None:
         super().__init__()
         self.num_actions = num_actions
@@ -92,6 +96,9 @@ class RecurrentQ(nn.Module):
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         self.table = nn.Parameter(0.3 * torch.randn(sum(sizes), embedding))
         self.rnn = nn.LSTM(embedding, hidden, batch_first=True)
+        self.sight: nn.Module | None = None
+        if observed:
+            self.sight = nn.Sequential(nn.Linear(observed, sight), nn.ReLU(), nn.Linear(sight, embedding))
         self.dropout = Dropout(dropout)
         self.advantages = nn.Linear(hidden + embedding, num_actions)
         last = nn.Linear(hidden, 1)
@@ -111,15 +118,25 @@ class RecurrentQ(nn.Module):
         """Width of each part of the memory."""
         return int(self.rnn.hidden_size) * (1 if self.prior is None else 2)
 
-    def embed(self, last: Tensor, clock: Tensor, condition: Tensor) -> Tensor:
-        """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C]."""
+    def embed(self, last: Tensor, clock: Tensor, condition: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C].
+
+        Where the network sees observations, ``seen`` [B, T, O] is added to them.
+        """
         B, T = last.shape
         now = torch.cat([last[..., None], clock], -1)
         entries = torch.cat([now, condition[:, None].expand(-1, T, -1)], -1) + self.starts
-        return F.embedding_bag(entries.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
+        x = F.embedding_bag(entries.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
+        return x if self.sight is None else x + self.sight(seen)
 
     def forward(
-        self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None = None
+        self,
+        last: Tensor,
+        clock: Tensor,
+        condition: Tensor,
+        mask: Tensor,
+        memory: Memory | None = None,
+        seen: Tensor | None = None,
     ) -> tuple[Steps, Memory]:
         """Evaluates steps of B episodes.
 
@@ -129,34 +146,47 @@ class RecurrentQ(nn.Module):
             condition: int64 [B, C].
             mask: bool [B, T, A], legal actions.
             memory: of the steps before; None at the start of the episodes.
+            seen: float [B, T, O], observations; None where the network sees none.
 
         Returns:
             The steps, and the memory to go on with.
         """
-        log_policy, h, memory = self._read(last, clock, condition, mask, memory)
+        log_policy, h, memory = self._read(last, clock, condition, mask, memory, seen)
         return Steps(log_policy, self.value(h.detach())[..., 0]), memory
 
     def decide(
-        self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None = None
+        self,
+        last: Tensor,
+        clock: Tensor,
+        condition: Tensor,
+        mask: Tensor,
+        memory: Memory | None = None,
+        seen: Tensor | None = None,
     ) -> tuple[Tensor, Memory]:
         """Returns log pi [B, T, A] alone, and the memory to go on with; arguments as of ``forward``."""
-        log_policy, _, memory = self._read(last, clock, condition, mask, memory)
+        log_policy, _, memory = self._read(last, clock, condition, mask, memory, seen)
         return log_policy, memory
 
     def _read(
-        self, last: Tensor, clock: Tensor, condition: Tensor, mask: Tensor, memory: Memory | None
+        self,
+        last: Tensor,
+        clock: Tensor,
+        condition: Tensor,
+        mask: Tensor,
+        memory: Memory | None,
+        seen: Tensor | None,
     ) -> tuple[Tensor, Tensor, Memory]:
         own, priors = memory, None
         if memory is not None and self.prior is not None:
             (h, h_prior), (c, c_prior) = (part.chunk(2, -1) for part in memory)
             own, priors = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
-        x = self.embed(last, clock, condition)
+        x = self.embed(last, clock, condition, seen)
         h, memory = self.rnn(self.dropout(x), own)
         h = torch.cat([self.dropout(h), x], -1)
         logits = self.advantages(h)
         if self.prior is not None:
             with torch.no_grad():
-                log_prior, priors = self.prior.decide(last, clock, condition, mask, priors)
+                log_prior, priors = self.prior.decide(last, clock, condition, mask, priors, seen)
             logits = logits + log_prior
             memory = (torch.cat([memory[0], priors[0]], -1), torch.cat([memory[1], priors[1]], -1))
         return F.log_softmax(logits.masked_fill(~mask, FORBIDDEN), -1), h, memory

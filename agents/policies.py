@@ -13,7 +13,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from ..envs.task import Array, Task
-from .episodes import draw
+from .episodes import draw, see, width_seen
 from .networks import Dropout, RecurrentQ
 
 Remembered = tuple[NDArray[Any], ...]
@@ -30,7 +30,7 @@ class BoltzmannPolicy(BasePolicy):
         lr_schedule: unused; the algorithm owns the optimiser. Part of SB3's signature.
         task: the domain, which restores its states from observations.
         seed: of the draws of ``predict``.
-        **network: arguments of ``RecurrentQ``: hidden, embedding, dropout.
+        **network: arguments of ``RecurrentQ``: hidden, embedding, dropout, sight.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class BoltzmannPolicy(BasePolicy):
         conditions = () if space is None else tuple(int(n) for n in space.nvec)
         self.task = task
         self.network_kwargs = network
-        self.q_net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, **network)
+        self.q_net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, observed=width_seen(task), **network)
         self.q_net_target = copy.deepcopy(self.q_net).eval().requires_grad_(False)
         self.prior: RecurrentQ | None = None
         """The policy as it stood when the warm start ended, where learning needs it."""
@@ -109,6 +109,7 @@ class BoltzmannPolicy(BasePolicy):
                 torch.from_numpy(conditions).to(device),
                 torch.from_numpy(masks).to(device)[:, None],
                 tuple(torch.from_numpy(array).to(device)[None] for array in (h, c)),
+                torch.from_numpy(see(observations).astype(np.float32)).to(device)[:, None],
             )
         self.q_net.train(training)
         temperature = 0.0 if deterministic else 1.0

@@ -39,16 +39,17 @@ def of_density(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
 def of_digit(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
     """Returns ``digit.judge``, ``rarest_class`` (the least of ``classes``: 0.1 where all are drawn alike), references.
 
-    ``frechet`` of real works is the floor: that of as many training pictures.
+    Frechet distances of real works are the floors: those of as many training pictures.
     """
     from . import digit
 
     found = digit.judge(sampler, split, seed=seed)
     beside = digit_references(tuple(sorted(sampler.task.kwargs().items())), split)
-    real = {**beside["real"], "frechet": beside["floor"]["frechet"]}
+    distances = ("frechet", "frechet_dense")
+    real = {**beside["real"], **{name: beside["floor"][name] for name in distances}}
     for figures in (found, real):
         figures["rarest_class"] = min(figures["classes"])
-    chance = {"frechet_random": beside["random"]["frechet"], "sure_random": beside["random"]["sure"]}
+    chance = {f"{name}_random": beside["random"][name] for name in (*distances, "sure")}
     return {**found, **chance, "references": beside, "real": real}
 
 

@@ -127,6 +127,7 @@ class DigitTask(Task[Sheet]):
 
     one_to_one = False
     has_demonstrations = False
+    sighted = True
 
     def __init__(self, side: int | None = None, strokes: int = 12, data: str = "mnist", classes: bool = False) -> None:
         if data not in SIDES:

@@ -9,7 +9,9 @@ import digits_package
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.packages import CorpusMissingError
@@ -387,3 +389,48 @@ class TestMedium:
         assert task.paths(np.array([[POINTS, POINTS]])) == [[]]
         assert 'points="7,7 11,7 11,1"' in task.svg(np.array(actions))
         assert to_svg([], (14, 10), 1.0).count('viewBox="0 0 10 14"') == 1
+
+
+class TestAgent:
+    """The canvas is seen by policies that remember their decisions."""
+
+    def agent(self, **options):
+        kwargs = {"data": "sklearn", "strokes": 3, "classes": True}
+        env = make_sb3_env("musegym/Digit-v0", 4, 0, discriminator="none", **kwargs)
+        small = {"policy_kwargs": {"hidden": 8, "embedding": 4, "sight": 8}, "replayed": 4, **options}
+        return AdversarialDQN("auto", env, seed=0, learning_rate=1e-2, **small)
+
+    def test_what_it_decides_hangs_on_the_canvas(self, packages):
+        model = self.agent()
+        for parameter in model.q_net.parameters():
+            parameter.data *= 4
+        observation = model.env.reset()[:1]
+        blank, inked = observation.copy(), observation.copy()
+        blank[:, :64], inked[:, :64] = 0, 1
+        _, memory = model.predict(blank)
+        assert not np.array_equal(model.predict(inked)[1][0], memory[0])
+
+    def test_predict_goes_the_way_of_generate(self, packages):
+        model = self.agent()
+        for parameter in model.q_net.parameters():
+            parameter.data *= 4
+        observations, state, start = model.env.reset(), None, np.ones(4, bool)
+        contents = []
+        for _ in range(9):
+            actions, state = model.predict(observations, state, start, deterministic=True)
+            observations, _, start, infos = model.env.step(actions)
+            contents += [info["content"] for info in infos if "content" in info]
+        asked = model.task.condition(np.array(contents))
+        assert len(contents) == 12
+        np.testing.assert_array_equal(generate(model, 12, temperature=0, condition=asked), contents)
+
+    def test_goes_on_as_if_nothing_had_happened(self, packages, tmp_path):
+        whole, path = self.agent(), tmp_path / "agent.zip"
+        whole.learn(36, callback=DiscriminatorCallback(hidden=8))
+        whole.save(path)
+        again = AdversarialDQN.load(path)
+        for model in (whole, again):
+            model.learn(24, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        assert whole._n_updates == again._n_updates > 3
+        for name, value in whole.q_net.state_dict().items():
+            assert torch.equal(value, again.q_net.state_dict()[name]), name

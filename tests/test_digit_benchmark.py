@@ -57,10 +57,11 @@ def blocks(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return pictures.astype(np.uint8), labels
 
 
-def test_a_classifier_learns_what_can_be_told_apart_and_repeats() -> None:
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_classifier_learns_what_can_be_told_apart_and_repeats(dense: bool) -> None:
     pictures, labels = blocks(200, 0)
     state = torch.get_rng_state()
-    trained = digit.Classifier(pictures, labels, updates=60)
+    trained = digit.Classifier(pictures, labels, updates=60, dense=dense)
     assert torch.equal(torch.get_rng_state(), state), "the global generator is put back"
     held_out, truth = blocks(100, 1)
     features, p = trained(held_out)
@@ -91,7 +92,7 @@ def said(named: list[int], sure: list[int], task: DigitTask) -> np.ndarray:
 
 
 def test_shares_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digit, "classifier", lambda kwargs: Says())
+    monkeypatch.setattr(digit, "classifier", lambda kwargs, dense=False: Says())
     task = task_of()
     found = digit.measure(task, said([7, 7, 7, 2, 0], [89, 90, 100, 95, 50], task))
     assert found["sure"] == 3 / 5
@@ -103,7 +104,7 @@ def test_shares_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_as_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digit, "classifier", lambda kwargs: Says())
+    monkeypatch.setattr(digit, "classifier", lambda kwargs, dense=False: Says())
     task = task_of(classes=True)
     named = [3, 1, 4, 1]
     drawings = said(named, [99] * 4, task)
@@ -124,8 +125,10 @@ def test_equal_pictures_have_no_distance_and_others_have() -> None:
     task = task_of()
     works = task.corpus("test")
     same, blank = digit.measure(task, works), digit.measure(task, np.zeros_like(works))
-    assert same["frechet"] == pytest.approx(0, abs=1e-6)
-    assert blank["frechet"] > 100 * abs(same["frechet"])
+    for name in ("frechet", "frechet_dense"):
+        assert same[name] == pytest.approx(0, abs=1e-6)
+        assert blank[name] > 100 * abs(same[name])
+    assert blank["frechet_dense"] != blank["frechet"], "two classifiers"
     assert sum(same["classes"]) == pytest.approx(1)
     assert max(blank["classes"]) == 1, "all of them are one picture"
 

@@ -87,6 +87,22 @@ def test_one_step_at_a_time_is_the_same_as_all_at_once(cut):
     torch.testing.assert_close(torch.cat([p.values for p in parts], 1), whole.values, atol=1e-5, rtol=1e-5)
 
 
+def test_what_is_seen_reaches_policy_and_values_of_now_and_later():
+    seen = torch.randn(B, T, 5, generator=torch.Generator().manual_seed(1))
+    net = network(observed=5).eval()
+    before, _ = net(*inputs(), seen=seen)
+    assert torch.equal(network().eval()(*inputs())[0].values, network().eval()(*inputs(), seen=seen)[0].values)
+    other = seen.clone()
+    other[:, 4] += 1
+    after, _ = net(*inputs(), seen=other)
+    for a, b in ((after.values, before.values), (after.log_policy, before.log_policy)):
+        assert torch.equal(a[:, :4], b[:, :4]), "the past does not see the future"
+        assert all((a[:, t] != b[:, t]).any() for t in (4, 5))
+    last, clock, condition, mask = inputs()
+    decided, _ = net.decide(last[:, :3], clock[:, :3], condition, mask[:, :3], seen=seen[:, :3])
+    torch.testing.assert_close(decided, before.log_policy[:, :3], atol=1e-5, rtol=1e-5)
+
+
 def test_rows_do_not_depend_on_their_neighbours():
     given = inputs()
     net = network().eval()

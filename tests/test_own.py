@@ -45,9 +45,9 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.syspath_prepend(tmp_path)
     made: list[int] = []
 
-    def trained(pictures: np.ndarray, labels: np.ndarray) -> digit.Classifier:
+    def trained(pictures: np.ndarray, labels: np.ndarray, dense: bool) -> digit.Classifier:
         made.append(len(pictures))
-        return taught(pictures, labels, updates=3)
+        return taught(pictures, labels, updates=3, dense=dense)
 
     taught = digit.Classifier
     monkeypatch.setattr(digit, "Classifier", trained)
@@ -60,13 +60,14 @@ def test_digit(digits: list[int]) -> None:
     for classes in (False, True):
         found = plain(own.of_digit(RandomPolicy(make_task("musegym/Digit-v0", classes=classes)), "validation", 0))
         beside = found["references"]
-        assert found["frechet"] > found["real"]["frechet"] == beside["floor"]["frechet"]
-        assert found["frechet_random"] == beside["random"]["frechet"]
+        for name in ("frechet", "frechet_dense"):
+            assert found[name] > found["real"][name] == beside["floor"][name]
+            assert found[f"{name}_random"] == beside["random"][name]
         assert found["rarest_class"] == min(found["classes"])
         assert found["real"]["rarest_class"] == min(beside["real"]["classes"])
         assert ("as_asked" in found) == classes
         assert "as_asked" in found["real"]
-    assert len(digits) == 1, "one classifier judges drawings with and without classes"
+    assert len(digits) == 2, "one classifier of each kind judges drawings with and without classes"
 
 
 TINY = {"vocabulary": 4, "length": 3, "oracle_seed": 1}
