@@ -122,7 +122,7 @@ def train(
         int | None, typer.Option(min=1, help="Budget in environment steps; reproducible to the bit.")
     ] = None,
     seed: Seed = 0,
-    num_envs: Annotated[int, typer.Option(min=1, help="Works built side by side.")] = 128,
+    num_envs: Annotated[int, typer.Option(min=1, help="Works built side by side.")] = 1024,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument.")] = None,
     param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hyperparameter of the agent.")] = None,
     folder: Annotated[

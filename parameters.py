@@ -16,7 +16,7 @@ DISCRIMINATOR = "discriminator."
 """Begins the names that are the discriminator's, or its training's."""
 # `musegym train` begins with maximum likelihood, goes on with D alone, then trains both.
 WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.4, 0.05)}
-WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 40}
+WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 10}
 # Arguments that the command line or the task sets.
 _NOT_OFFERED = {
     "policy",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import signal
 import sys
 import time
@@ -13,12 +12,12 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
+from . import processor
 from .agents import AdversarialDQN, DiscriminatorCallback, generate
 from .parameters import build
 from .runs import Run, RunError, Settings, UsageError, export_all
@@ -230,8 +229,7 @@ def train(
         RunError: losses became nan or infinite.
         UsageError: hyperparameters are impossible, a checkpoint or folder is, or another process trains there.
     """
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # two are slower than one for networks this small
+    processor.settle()
     with Interrupts() as interrupts, contextlib.ExitStack() as lock:
         if resume:
             lock.enter_context(run.locked())

@@ -80,8 +80,10 @@ class DiscriminatorCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         if isinstance(self.model, AdversarialDQN) and self.model.worth.discriminator_weight:
-            for _ in range(self.lead if self.model.leading else 1):
-                self._observe(self.locals["contents"])
+            # As many updates as the policy is about to take, each with contents of its own.
+            for contents in np.array_split(self.locals["contents"], self.model.minibatches):
+                for _ in range(self.lead if self.model.leading else 1):
+                    self._observe(contents)
 
     def _observe(self, contents: Array) -> None:
         stats = self.trainer.observe(contents)

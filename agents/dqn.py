@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import gymnasium as gym
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
@@ -33,7 +34,9 @@ VALUE_RATE = 1.5
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
     **dict.fromkeys(("consistency", "max_grad_norm", "discriminator_weight", "prior_weight"), 0),
-    **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps"), 1),
+    **dict.fromkeys(
+        ("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps", "minibatch"), 1
+    ),
 }
 """Smallest values of constructor arguments."""
 EVALUATED = 512
@@ -79,7 +82,8 @@ class AdversarialDQN(PhasedAlgorithm):
         consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
-        target_update_interval: updates between those of the target network.
+        target_update_interval: updates between those of the target network; None: one when a round begins, so that it is
+            the policy that builds the round's episodes.
         target_share: share by which it then moves towards the network (Polyak averaging); 1 copies.
         warm_start: updates by maximum likelihood before the first round.
         warm_start_learning_rate: their first rate; it falls to zero linearly.
@@ -88,7 +92,8 @@ class AdversarialDQN(PhasedAlgorithm):
         batch_size: real episodes in an update of the warm start.
         weight_decay: decoupled, of AdamW.
         max_grad_norm: largest norm of the policy's gradient, and of that of the values.
-        gradient_steps: policy updates per round.
+        gradient_steps: how often a round goes through its fresh episodes.
+        minibatch: fresh episodes in an update; rounds of more rows take several.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
         policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
         stats_window_size: episodes over which statistics are taken.
@@ -126,7 +131,7 @@ class AdversarialDQN(PhasedAlgorithm):
         consistency: float = 1.0,
         cross_entropy: float = 1.0,
         buffer_size: int = 5_000,
-        target_update_interval: int = 5,
+        target_update_interval: int | None = None,
         target_share: float = 1.0,
         warm_start: int = 0,
         warm_start_learning_rate: float = 5e-3,
@@ -136,6 +141,7 @@ class AdversarialDQN(PhasedAlgorithm):
         weight_decay: float = 0.1,
         max_grad_norm: float = 1.0,
         gradient_steps: int = 1,
+        minibatch: int = 256,
         discriminator: Discriminator | None = None,
         policy_kwargs: dict[str, Any] | None = None,
         stats_window_size: int = 100,
@@ -188,7 +194,7 @@ class AdversarialDQN(PhasedAlgorithm):
         self.consistency, self.cross_entropy = consistency, cross_entropy
         self.target_update_interval, self.target_share = target_update_interval, target_share
         self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
-        self.lead, self.schedule = lead, schedule
+        self.lead, self.schedule, self.minibatch = lead, schedule, minibatch
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.discriminator = discriminator
         if self.warm_start and not self.real:
@@ -338,67 +344,103 @@ class AdversarialDQN(PhasedAlgorithm):
             batch_size: unused; a batch is what every row built, and what the constructor adds.
         """
         del batch_size
+        if self.target_update_interval is None:
+            self._update_target(self.target_share)
+        worth = self.rewards(self.fresh.contents, self.fresh.conditions)
+        scored = worth if self.relabel else self.fresh.rewards
         for _ in range(gradient_steps):
-            past = [self.episodes.sample(self.replayed, self.rng)] if self.replayed else []
-            own = Episodes.join([self.fresh, *past])
-            real = self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None
-            both = own if real is None else Episodes.join([own, real])
-            rewards = self.rewards(both.contents, both.conditions)
-            if not self.relabel:
-                rewards[: len(own)] = own.rewards
-            self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
-            # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
-            self.q_net.dropout.eval()
-            errors, taken, values, live = self._errors(both, rewards)
-            # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
-            fitted = torch.arange(len(both), device=self.device) < len(own)
-            fitted |= self.n_steps < self.task.horizon  # there, targets end in it, on real episodes too
-            values = torch.where(fitted[:, None], values, values.detach())
-            # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
-            common = errors[: len(own)].sum() / live[: len(own)].sum()
-            loss = self.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
-            if self.cross_entropy and real is not None:
-                self.q_net.dropout.train()
-                _, imitated, decisions = real.evaluate(self.q_net, self.device)
-                loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
-                self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
-            dqn_loss = float(errors.square().sum() / live.sum())
-            left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
-            ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
-            self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
-            self._n_updates += 1
-            if self._n_updates % self.target_update_interval == 0:
-                self._update_target(self.target_share)
-            fresh = len(self.fresh)
-            gan_loss = generator_loss(rewards[:fresh] - self.worth.rules_at_end(self.fresh.contents))
-            for name, value in {
-                "dqn_loss": dqn_loss,
-                "gan_loss": gan_loss,
-                "joint_objective": dqn_loss + gan_loss,
-                "entropy": -taken[:fresh].sum(1).mean().item(),
-                "value": values[:fresh, 0].mean().item() * self.temperature,
-            }.items():
-                self.logger.record_mean(f"train/{name}", value)
+            for rows in np.array_split(self.rng.permutation(len(worth)), self.minibatches):
+                self._update(self.fresh.take(rows), scored[rows])
+        gan_loss = generator_loss(worth - self.worth.rules_at_end(self.fresh.contents))
+        self.logger.record_mean("train/gan_loss", gan_loss)
+        self.logger.record("train/joint_objective", gan_loss + self.logger.name_to_value["train/dqn_loss"])
+
+    def _update(self, fresh: Episodes, rewards: NDArray[np.float32]) -> None:
+        """Takes a step on fresh episodes and what they are worth, and on replayed and real ones beside them."""
+        parts, worth = [fresh], [rewards]
+        if self.replayed:
+            parts.append(past := self.episodes.sample(self.replayed, self.rng))
+            worth.append(self.rewards(past.contents, past.conditions) if self.relabel else past.rewards)
+        own, real = sum(map(len, parts)), None
+        if self.demonstrations:
+            parts.append(real := self.real.sample(self.demonstrations, self.rng))
+            worth.append(self.rewards(real.contents, real.conditions))
+        episodes = Episodes.join(parts)
+        self.q_net.train()  # cuDNN's recurrent networks have no gradient in evaluation mode
+        # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
+        self.q_net.dropout.eval()
+        errors, taken, values, live = self._errors(episodes, np.concatenate(worth), len(fresh))
+        # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
+        fitted = torch.arange(len(episodes), device=self.device) < own
+        fitted |= self.bootstraps  # there, targets end in it, on real episodes too
+        values = torch.where(fitted[:, None], values, values.detach())
+        # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
+        common = errors[:own].sum() / live[:own].sum()
+        loss = self.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
+        if self.cross_entropy and real is not None:
+            self.q_net.dropout.train()
+            imitated, _, decisions = real.evaluate(self.q_net, self.device, values=False)
+            loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
+            self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
+        left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
+        ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
+        self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
+        self._n_updates += 1
+        if self.target_update_interval is not None and self._n_updates % self.target_update_interval == 0:
+            self._update_target(self.target_share)
+        self.logger.record_mean("train/dqn_loss", float(errors.square().sum() / live.sum()))
+        self.logger.record_mean("train/entropy", -taken[: len(fresh)].sum(1).mean().item())
+        self.logger.record_mean("train/value", values[: len(fresh), 0].mean().item() * self.temperature)
+
+    @property
+    def minibatches(self) -> int:
+        """How many batches the fresh episodes of a round make."""
+        return max(1, round(self.env.num_envs / self.minibatch))
+
+    @property
+    def bootstraps(self) -> bool:
+        """Whether targets end in a value, and not at the end of the episode."""
+        return self.n_steps < self.task.horizon
 
     def _errors(
-        self, episodes: Episodes, rewards: NDArray[np.float32]
+        self, episodes: Episodes, rewards: NDArray[np.float32], fresh: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Returns ``q_errors`` of N episodes, log pi of their decisions, V, all [N, L], and which are no padding."""
-        steps, taken, live = episodes.evaluate(self.q_net, self.device)
-        now, values = taken.detach(), steps.values.detach()
-        target, target_taken = steps, now
-        if self.target_update_interval > 1 or self.target_share < 1:  # else the target network is the network
-            with torch.no_grad():
-                target, target_taken, _ = episodes.evaluate(self.policy.q_net_target, self.device)
-        target_values = (target.best if self.hard else target.values).detach()
+        """Returns ``q_errors`` of N episodes, log pi of their decisions, V, all [N, L], and which are no padding.
+
+        The first episodes, ``fresh`` in number, are of this round.
+        """
+        taken, values, live = episodes.evaluate(self.q_net, self.device)
+        now, said = taken.detach(), values.detach()
+        target_taken, target_values = self._target(episodes, now, said, fresh)
         worth = torch.from_numpy(self.worth.by_decision(episodes, rewards)).to(self.device)
         if self.prior_weight:
             assert self.policy.prior is not None
             with torch.no_grad():
-                worth += self.prior_weight * episodes.evaluate(self.policy.prior, self.device)[1]
+                worth += self.prior_weight * episodes.evaluate(self.policy.prior, self.device, values=False)[0]
         worth /= self.temperature
-        errors = q_errors(now, target_taken, values, target_values, worth, live, self.n_steps, self.alpha, self.gamma)
-        return errors, taken, steps.values, live
+        errors = q_errors(now, target_taken, said, target_values, worth, live, self.n_steps, self.alpha, self.gamma)
+        return errors, taken, values, live
+
+    @torch.no_grad()
+    def _target(
+        self, episodes: Episodes, taken: torch.Tensor, values: torch.Tensor, fresh: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns what the target network says: log pi' of decisions, and V' where targets end in it, both [N, L].
+
+        What is known is not computed again: where the network has just been copied it says what the network says
+        (``taken``, ``values``), and of fresh episodes it said it when it built them.
+        """
+        network, L = self.policy.q_net_target, taken.shape[1]
+        if self.target_update_interval == 1 and self.target_share == 1 and not self.hard:
+            return taken, values
+        if self.target_update_interval is not None or self.target_share < 1 or self.bootstraps:
+            target_taken, worth, _ = episodes.evaluate(network, self.device, self.bootstraps, self.hard)
+            return target_taken, worth
+        built = torch.from_numpy(episodes.log_probs[:fresh, :L]).to(self.device)
+        if fresh == len(episodes):
+            return built, torch.zeros_like(values)
+        others, _, _ = episodes.take(slice(fresh, None)).evaluate(network, self.device, values=False)
+        return torch.cat([built, F.pad(others, (0, L - others.shape[1]))]), torch.zeros_like(values)
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns what contents [N, ...] are worth now, at their end: see ``Rewards.at_end``."""
@@ -447,6 +489,7 @@ class AdversarialDQN(PhasedAlgorithm):
         self.q_net.eval()
         parts = []
         for start in range(0, len(episodes), EVALUATED):
-            _, taken, _ = episodes.take(slice(start, start + EVALUATED)).evaluate(self.q_net, self.device)
+            part = episodes.take(slice(start, start + EVALUATED))
+            taken, _, _ = part.evaluate(self.q_net, self.device, values=False)
             parts.append(taken.double().sum(1).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0)

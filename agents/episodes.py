@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ..envs.task import Array, Bools, Ints, Task
-from .networks import FORBIDDEN, Memory, RecurrentQ, Steps
+from .networks import FORBIDDEN, RecurrentQ, Stepper
 
-PARTS, LEAST_ROWS = 4, 32
-"""Into how many parts a batch is cut, of at least so many episodes each: smaller ones waste more than padding does."""
+PART_STEPS, LEAST_ROWS = 2400, 16
+"""Steps that pass through a network at a time, of at least so many episodes: more do not fit into a core's cache, and take
+half as long again; fewer rows waste more than padding does."""
 
 
 @dataclasses.dataclass
@@ -30,6 +31,7 @@ class Episodes:
         conditions: int16 [N, C].
         contents: [N, ...], finished.
         rewards: float32 [N], what they were worth when they were built; 0 where nobody asked.
+        log_probs: float32 [N, T], log pi(a_t | s_t) of the policy that built them; 0 where none did, and after the end.
         seen: float16 [N, T, O], observations before each decision; O = 0 where policies see none.
     """
 
@@ -40,6 +42,7 @@ class Episodes:
     conditions: NDArray[np.int16]
     contents: Array
     rewards: NDArray[np.float32]
+    log_probs: NDArray[np.float32]
     seen: NDArray[np.float16]
 
     def __len__(self) -> int:
@@ -63,38 +66,63 @@ class Episodes:
         """Inverts ``state_dict``."""
         return cls(*(state[field.name].numpy() for field in dataclasses.fields(cls)))
 
-    def evaluate(self, network: RecurrentQ, device: torch.device) -> tuple[Steps, torch.Tensor, torch.Tensor]:
+    def evaluate(
+        self, network: RecurrentQ, device: torch.device, values: bool = True, best: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Passes whole episodes through a network at once; in a few parts of like lengths, which spares padding.
 
+        Args:
+            network: what evaluates them.
+            device: where.
+            values: whether values are wanted; they are zeros where not.
+            best: max_a Q(s_t, a)/tau is wanted instead of V(s_t).
+
         Returns:
-            The steps, log pi(a_t | s_t) float [N, L] (0 after the end), and which steps are not padding,
-            bool [N, L]; L is the longest episode's length.
+            log pi(a_t | s_t) float [N, L], V(s_t) in units of tau float [N, L], both 0 after the end, and which steps
+            are not padding, bool [N, L]; L is the longest episode's length.
         """
         T = int(self.lengths.max())
         order = np.argsort(self.lengths, kind="stable")
-        parts = np.array_split(order, max(1, min(PARTS, len(self) // LEAST_ROWS)))
-        steps = [self.take(rows)._pass_through(network, device, T) for rows in parts]
+        parts = np.array_split(order, max(1, len(self) // max(LEAST_ROWS, PART_STEPS // T)))
+        passed = [self._pass_through(rows, network, device, T, values, best) for rows in parts]
         back = torch.from_numpy(np.argsort(order)).to(device)
-        log_policy, values = (torch.cat(tensors)[back] for tensors in zip(*steps, strict=True))
-        actions = torch.from_numpy(self.actions[:, :T].astype(np.int64)).to(device)
+        taken, worth = (torch.cat(tensors)[back] for tensors in zip(*passed, strict=True))
         live = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
-        taken = log_policy.gather(-1, actions[..., None])[..., 0] * live
-        return Steps(log_policy, values), taken, live
+        return taken * live, worth * live, live
 
-    def _pass_through(self, network: RecurrentQ, device: torch.device, length: int) -> Steps:
-        """Evaluates the steps of the longest of these episodes, and fills up to a length with zeros."""
-        T = int(self.lengths.max())
-        actions = torch.from_numpy(self.actions[:, :T].astype(np.int64)).to(device)
-        masks = np.unpackbits(self.masks[:, :T], axis=-1, count=network.num_actions).view(np.bool_)
-        steps, _ = network(
+    def log_policy(self, network: RecurrentQ, device: torch.device) -> torch.Tensor:
+        """Returns log pi of all actions on the way, float [N, L, A]."""
+        arguments = self._inputs(np.arange(len(self)), network, device)
+        return network.decide(*arguments[1:-1], seen=arguments[-1])[0]
+
+    def _pass_through(
+        self, rows: Array, network: RecurrentQ, device: torch.device, length: int, values: bool, best: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Evaluates the steps of some episodes, and fills up to a length with zeros."""
+        actions, *inputs, seen = self._inputs(rows, network, device)
+        missing = length - actions.shape[1]
+        if not values:
+            log_policy, _ = network.decide(*inputs, seen=seen)
+            worth = log_policy.new_zeros(actions.shape)
+        else:
+            steps, _ = network(*inputs, seen=seen)
+            log_policy, worth = steps.log_policy, steps.best if best else steps.values
+        taken = log_policy.gather(-1, actions[..., None])[..., 0]
+        return F.pad(taken, (0, missing)), F.pad(worth, (0, missing))
+
+    def _inputs(self, rows: Array, network: RecurrentQ, device: torch.device) -> list[torch.Tensor]:
+        """Returns the actions [n, T] of some rows, then what ``RecurrentQ.forward`` takes: T is their longest."""
+        T = int(self.lengths[rows].max())
+        actions = torch.from_numpy(self.actions[rows, :T].astype(np.int64)).to(device)
+        masks = np.unpackbits(self.masks[rows, :T], axis=-1, count=network.num_actions).view(np.bool_)
+        return [
+            actions,
             torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1),
-            torch.from_numpy(self.clocks[:, :T].astype(np.int64)).to(device),
-            torch.from_numpy(self.conditions.astype(np.int64)).to(device),
+            torch.from_numpy(self.clocks[rows, :T].astype(np.int64)).to(device),
+            torch.from_numpy(self.conditions[rows].astype(np.int64)).to(device),
             torch.from_numpy(masks).to(device),
-            seen=_floats(self.seen[:, :T], device),
-        )
-        missing = length - T
-        return Steps(F.pad(steps.log_policy, (0, 0, 0, missing)), F.pad(steps.values, (0, missing)))
+            _floats(self.seen[rows, :T], device),
+        ]
 
 
 class Recorder:
@@ -118,6 +146,7 @@ class Recorder:
         self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
         self._clocks = np.zeros((n, task.horizon, len(task.clock_sizes)), np.int16)
         self._conditions = task.condition(task.content(state)).astype(np.int16)
+        self._log_probs = np.zeros((n, task.horizon), np.float32)
         self._seen = np.zeros((n, task.horizon, width_seen(task)), np.float16)
 
     def look(self) -> tuple[Bools, Ints, NDArray[np.float16]]:
@@ -129,9 +158,11 @@ class Recorder:
             self._seen[self.rows, self.t] = see(self.task.observe(self.state))
         return mask, clock, self._seen[self.rows, self.t]
 
-    def act(self, actions: Ints) -> None:
-        """Takes a decision in every unfinished row."""
+    def act(self, actions: Ints, log_probs: NDArray[np.float32] | None = None) -> None:
+        """Takes a decision in every unfinished row, of which a policy says log pi(a|s)."""
         self._actions[self.rows, self.t] = np.where(self.done, 0, actions)
+        if log_probs is not None:
+            self._log_probs[self.rows, self.t] = np.where(self.done, 0, log_probs)
         self._lengths[self.rows] += ~self.done
         self.state, done = self.task.step(self.state, actions)
         self.done = np.array(done)
@@ -156,9 +187,8 @@ class Recorder:
         self._gather()
         content = self.task.content(self._whole)
         worth = np.zeros(len(content), np.float32)
-        return Episodes(
-            self._actions, self._lengths, self._masks, self._clocks, self._conditions, content, worth, self._seen
-        )
+        taken = (self._actions, self._lengths, self._masks, self._clocks, self._conditions)
+        return Episodes(*taken, content, worth, self._log_probs, self._seen)
 
 
 def width_seen(task: Task[Any]) -> int:
@@ -217,43 +247,43 @@ def play(
     network.eval()
     device = next(network.parameters()).device
     recorder = Recorder(task, state)
-    conditions = torch.from_numpy(recorder._conditions.astype(np.int64)).to(device)
-    last = torch.full((len(state), 1), network.num_actions, device=device)
-    memory: Memory | None = None
+    policy = Stepper(network, torch.from_numpy(recorder._conditions.astype(np.int64)).to(device))
+    last = torch.full((len(state),), network.num_actions, device=device)
     while not recorder.done.all():
         mask, clock, seen = recorder.look()
-        log_policy, memory = network.decide(
+        log_policy = policy(
             last,
-            torch.from_numpy(clock.astype(np.int64)).to(device)[:, None],
-            conditions,
-            torch.from_numpy(mask).to(device)[:, None],
-            memory,
-            _floats(seen[:, None], device),
+            torch.from_numpy(clock.astype(np.int64)).to(device),
+            torch.from_numpy(mask).to(device),
+            _floats(seen, device),
         )
         if prefix is not None and recorder.t < len(prefix):
             chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[recorder.t]))
+            last = torch.from_numpy(chosen.astype(np.int64)).to(device)
         else:
-            chosen = draw(log_policy[:, 0], temperature, generator).cpu().numpy()
+            last = draw(log_policy, temperature, generator)
+            chosen = last.cpu().numpy()
         live = int((~recorder.done).sum())
-        recorder.act(chosen)
-        last = torch.from_numpy(chosen.astype(np.int64)).to(device)[:, None]
+        recorder.act(chosen, log_policy.gather(1, last[:, None])[:, 0].cpu().numpy())
         if on_step is not None:
             on_step(live)
         if 0 < (~recorder.done).sum() <= len(recorder.rows) / 2:  # passing finished rows along is waste
             left = torch.from_numpy(recorder.drop()).to(device)
-            conditions, last, memory = conditions[left], last[left], (memory[0][:, left], memory[1][:, left])
+            last = last[left]
+            policy.keep(left)
     network.train(was_training)
     return recorder.episodes()
 
 
 def draw(log_policy: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
-    """Draws int64 [B] from softmax(log_policy [B, A] / temperature) by the Gumbel-max trick; 0: the mode."""
-    if temperature > 0:
-        noise = torch.empty_like(log_policy).exponential_(generator=generator)
-        log_policy = (log_policy / temperature).masked_fill(log_policy < FORBIDDEN / 2, -torch.inf) - noise.clamp_min(
-            1e-30
-        ).log()
-    return log_policy.argmax(-1)
+    """Draws int64 [B] from softmax(log_policy [B, A] / temperature) by inverting its distribution; 0: the mode."""
+    if temperature == 0:
+        return log_policy.argmax(-1)
+    logits = (log_policy / temperature).masked_fill(log_policy < FORBIDDEN / 2, -torch.inf)
+    total = logits.softmax(-1).cumsum(-1, dtype=torch.float64)
+    uniform = total.new_empty(len(total), 1).uniform_(generator=generator)
+    # In (0, 1], so that nothing is drawn whose probability is 0.
+    return (total < (1 - uniform) * total[:, -1:]).sum(-1)
 
 
 class EpisodeBuffer:

@@ -49,7 +49,7 @@ class PhasedAlgorithm(SavedAlgorithm):
         batch = self.real.like_lengths(self.batch_size, self.rng)
         q_net = self.policy.q_net
         q_net.train()
-        _, taken, live = batch.evaluate(q_net, self.device)
+        taken, _, live = batch.evaluate(q_net, self.device, values=False)
         self._step(self.imitator, -taken.sum() / live.sum(), rate)
         self.warm_updates += 1
         self.logger.record_mean("train/cross_entropy", -taken.sum().item() / len(batch))

@@ -68,8 +68,7 @@ class Agent:
     def log_policy(self, contents: Array) -> Floats:
         """Returns log-probabilities float32 [N, T, A]."""
         self.model.q_net.eval()
-        steps, _, _ = trace(self.model.task, contents).evaluate(self.model.q_net, self.model.device)
-        values: Floats = steps.log_policy.cpu().numpy()
+        values: Floats = trace(self.model.task, contents).log_policy(self.model.q_net, self.model.device).cpu().numpy()
         return values
 
 

@@ -208,7 +208,7 @@ class MelodyTask(Task[Draft]):
         length = BAR_TICKS[metre].astype(np.int64)
         now = BARS * length - state.place // DONE
         bar, tick = _position(now, metre, upbeat)
-        pitch, duration, onset = _notes(state)
+        pitch, duration, onset = _notes(state, int(state.sheet[:, HORIZON].max()))
         written = duration > 0
         notes = np.where(written, pitch * len(TICKS) + duration, 0)
         # What began at each tick, behind two bars of nothing; the last column takes what is not written yet.
@@ -221,7 +221,7 @@ class MelodyTask(Task[Draft]):
             back = bars * length[:, None]
             echo = begun[rows, now[:, None] + shift - back][:, 0]
             differs = written & (begun[rows, onset + shift - back] != notes)
-            since = written.sum(1) - (differs * np.arange(1, NOTES + 1)).max(1)
+            since = written.sum(1) - (differs * np.arange(1, differs.shape[1] + 1)).max(1, initial=0)
             sure = np.minimum(since, SURE)
             columns += [echo // len(TICKS) + sure * (1 + NUM_PITCHES), echo % len(TICKS) + sure * len(TICKS)]
             columns.append(np.minimum(since, LONGEST_ECHO))
@@ -275,9 +275,12 @@ class MelodyTask(Task[Draft]):
         return np.where(self._fixed >= 0, self._fixed, self.condition(self.corpus("train")))
 
 
-def _notes(state: Draft) -> tuple[Ints, Ints, Ints]:
-    """Returns pitch, duration (indices, 0 for none) and onset (ticks) of the notes, each [B, 36]."""
-    choices = state.sheet[:, :HORIZON]
+def _notes(state: Draft, steps: int = HORIZON) -> tuple[Ints, Ints, Ints]:
+    """Returns pitch, duration (indices, 0 for none) and onset (ticks) of the notes, each [B, 36].
+
+    Of those whose choices are all among the first ``steps``, each [B, steps // 2].
+    """
+    choices = state.sheet[:, : steps - steps % CHOICES]
     pitch, duration = choices[:, 0::CHOICES], np.maximum(choices[:, 1::CHOICES] - NUM_PITCHES, 0)
     ticks = TICKS[duration]
     return pitch, duration, np.cumsum(ticks, 1, dtype=np.int16) - ticks

@@ -171,8 +171,8 @@ class Enumeration:
     def evaluate(self, model: AdversarialDQN) -> tuple[np.ndarray, np.ndarray]:
         """Returns the agent's V(s_t) and log pi(a_t|s_t) on all paths, float64 [N, T], V in units of tau."""
         model.q_net.eval()
-        steps, taken, _ = self.paths.evaluate(model.q_net, model.device)
-        return steps.values.double().numpy(), taken.double().numpy()
+        taken, values, _ = self.paths.evaluate(model.q_net, model.device)
+        return values.double().numpy(), taken.double().numpy()
 
     def log_prob(self, model: AdversarialDQN) -> np.ndarray:
         """Returns log pi(x|c) of all contents, float64 [M]: summed over all paths that build one."""

@@ -220,16 +220,48 @@ class TestLearn:
         scored = []
         errors = model._errors
 
-        def spy(episodes, rewards):
+        def spy(episodes, rewards, fresh):
             scored.append((episodes, rewards))
-            return errors(episodes, rewards)
+            return errors(episodes, rewards, fresh)
 
         monkeypatch.setattr(model, "_errors", spy)
         model.train(1)
         ((episodes, rewards),) = scored
+        episodes, rewards = episodes.take(slice(6, None)), rewards[6:]  # this round's come first
         now = model.rewards(episodes.contents, episodes.conditions)
         assert np.array_equal(rewards, now) == relabel
         assert np.array_equal(rewards, episodes.rewards) == (not relabel)
+
+    def test_a_round_deals_its_episodes_into_batches(self, monkeypatch):
+        model = agent(num_envs=20, minibatch=6, gradient_steps=2, demonstrations=2, replayed=3)
+        model.learn(10**6, callback=[callback(), Stopper(2)])
+        dealt = []
+        monkeypatch.setattr(model, "_update", lambda fresh, rewards: dealt.append((fresh, rewards)))
+        model.train(2)
+        assert [len(fresh) for fresh, _ in dealt] == 2 * [7, 7, 6], "three batches, twice"
+        for half in (dealt[:3], dealt[3:]):
+            episodes = dqn.Episodes.join([fresh for fresh, _ in half])
+            rows = sorted(map(bytes, episodes.actions))
+            assert rows == sorted(map(bytes, model.fresh.actions)), "every one of them, once"
+            worth = np.concatenate([rewards for _, rewards in half])
+            np.testing.assert_allclose(worth, model.rewards(episodes.contents, episodes.conditions), rtol=1e-5)
+
+    @pytest.mark.parametrize("others", [0, 5])
+    def test_what_the_target_network_said_when_it_built_is_not_computed_again(self, others):
+        model = agent(num_envs=16, minibatch=4, demonstrations=others, replayed=others)
+        model.learn(10**6, callback=[callback(), Stopper(3)])
+        stop = Stopper(1)
+        stop.init_callback(model)
+        model.collect_rollouts(model.env, callback=stop)
+        model._update_target()
+        parts = [model.fresh, *([model.real.sample(others, model.rng)] if others else [])]
+        both = dqn.Episodes.join(parts)
+        with torch.no_grad():
+            taken, values, _ = both.evaluate(model.policy.q_net_target, model.device)
+        for parameter in model.q_net.parameters():
+            parameter.data.add_(0.1)  # it moves on, the target network does not
+        said, _ = model._target(both, torch.zeros_like(taken), torch.zeros_like(values), len(model.fresh))
+        torch.testing.assert_close(said, taken, atol=1e-5, rtol=1e-5)
 
     def test_values_have_a_rate_and_a_norm_of_their_own(self, monkeypatch):
         clipped = []

@@ -103,16 +103,24 @@ class TestPlay:
         # Temperature 0 chooses by the stepwise network; the whole-episode one must find the same modes.
         net = network(task)
         episodes = play(net, task, starts(task), generator(), temperature=0.0)
-        steps, taken, live = episodes.evaluate(net.eval(), CPU)
-        best = steps.log_policy.max(-1).values
+        taken, _, live = episodes.evaluate(net.eval(), CPU)
+        best = episodes.log_policy(net, CPU).max(-1).values
         torch.testing.assert_close(taken, best * live, atol=1e-5, rtol=1e-5)
+
+    def test_what_the_policy_said_is_kept(self, task):
+        net = network(task)
+        episodes = play(net, task, starts(task), generator())
+        taken, _, _ = episodes.evaluate(net.eval(), CPU)
+        kept = torch.from_numpy(episodes.log_probs)
+        torch.testing.assert_close(kept[:, : taken.shape[1]], taken.detach(), atol=1e-5, rtol=1e-5)
+        assert not kept[:, taken.shape[1] :].any()
 
     def test_frequencies_are_the_probabilities(self):
         task = make_task("toy/Bits-v0")
         net = network(task)
         played = play(net, task, starts(task, 8000), generator())
         every = np.array(list(np.ndindex(2, 2, 2, 2)), np.int8)
-        _, taken, _ = trace(task, every).evaluate(net.eval(), CPU)
+        taken, _, _ = trace(task, every).evaluate(net.eval(), CPU)
         expected = taken.sum(1).exp().detach().numpy()
         assert expected.sum() == pytest.approx(1)
         seen = (played.contents[:, None] == every).all(2).mean(0)
@@ -123,7 +131,7 @@ class TestPlay:
     def test_stepwise_probabilities_are_those_of_the_whole_episode(self, task):
         net = network(task).eval()
         episodes = play(net, task, starts(task), generator())
-        _, taken, _ = episodes.evaluate(net, CPU)
+        taken, _, _ = episodes.evaluate(net, CPU)
         state = task.initial(np.zeros(len(episodes), np.uint64), episodes.conditions)
         last = torch.full((len(episodes), 1), task.num_actions)
         conditions = torch.from_numpy(episodes.conditions.astype(np.int64))
@@ -287,11 +295,11 @@ def test_evaluation_ignores_padding():
     task = word()
     net = network(task).eval()
     every = trace(task, task.corpus("train"))
-    _, together, live = every.evaluate(net, CPU)
+    together, _, live = every.evaluate(net, CPU)
     assert np.array_equal(live.sum(1).numpy(), every.lengths)
     assert not together[~live].any()
     for row in range(len(every)):
-        _, alone, _ = every.take(slice(row, row + 1)).evaluate(net, CPU)
+        alone, _, _ = every.take(slice(row, row + 1)).evaluate(net, CPU)
         assert alone.shape[1] == every.lengths[row]
         torch.testing.assert_close(alone.sum(), together[row].sum(), atol=1e-5, rtol=1e-5)
 
@@ -307,12 +315,21 @@ def test_parts_of_like_lengths_change_nothing(monkeypatch):
     batch = trace(task, task.corpus("validation")[:70])
     assert len(np.unique(batch.lengths)) > 10, "otherwise there is nothing to sort"
     net = network(task).eval()
-    (whole, taken, live), parts = batch.evaluate(net, CPU), []
+    (taken, values, live), parts = batch.evaluate(net, CPU), []
     for least in (2, 1000):
         monkeypatch.setattr("musegym.agents.episodes.LEAST_ROWS", least)
+        monkeypatch.setattr("musegym.agents.episodes.PART_STEPS", least)
         parts.append(batch.evaluate(net, CPU))
-    for steps, taken_there, live_there in parts:
+    for taken_there, values_there, live_there in parts:
         assert torch.equal(live_there, live)
         torch.testing.assert_close(taken_there, taken)
-        torch.testing.assert_close(steps.values[live], whole.values[live])
-        torch.testing.assert_close(steps.log_policy[live], whole.log_policy[live])
+        torch.testing.assert_close(values_there, values)
+
+
+def test_values_are_what_is_asked_for(task):
+    net = network(task).eval()
+    episodes = play(net, task, starts(task), generator())
+    soft, best, none = (episodes.evaluate(net, CPU, **asked)[1] for asked in ({}, {"best": True}, {"values": False}))
+    log_policy, live = episodes.log_policy(net, CPU), episodes.evaluate(net, CPU)[2]
+    torch.testing.assert_close((soft + log_policy.max(-1).values) * live, best, atol=1e-5, rtol=1e-5)
+    assert not none.any()

@@ -69,7 +69,7 @@ class TestPrior:
         assert every.distance(every.log_prob(model), expected) < 0.02
         values, _ = every.evaluate(model)
         assert values[0, 0] == pytest.approx(np.log(np.exp(prior + 1.5 * rewards).sum()), abs=0.05)
-        kept = every.paths.evaluate(model.policy.prior, CPU)[1].sum(1)
+        kept = every.paths.evaluate(model.policy.prior, CPU)[0].sum(1)
         np.testing.assert_allclose(kept, prior[every.builds], atol=1e-5, err_msg="the prior stays")
 
     def test_additions_to_the_prior_begin_at_zero(self):

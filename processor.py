@@ -1,0 +1,30 @@
+"""What makes torch fast on a processor: settings of this process, for commands and benchmarks to choose."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+import torch
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+"""Of ``mallopt`` in the GNU C library's malloc.h."""
+_KEPT = 1 << 30
+"""Bytes: of larger blocks alone, or of more free memory than this, something is given back."""
+
+
+def settle() -> None:
+    """Chooses one thread, oneDNN's products of matrices, and memory that is kept for reuse.
+
+    A second thread makes networks as small as these slower. Torch takes MKL's products of float32 matrices by default, which
+    need twice as long as oneDNN's on AMD's processors; "medium" lets it take those, and they were as exact in every shape
+    tried. The C library gives blocks of more than some 100 kB back to the system when they are freed, and each of their
+    pages has to be fetched again: a tenth of the time of an update, and more for long works.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("medium")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _KEPT)
+        mallopt(_TRIM_THRESHOLD, _KEPT)
