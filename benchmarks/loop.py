@@ -123,7 +123,9 @@ def profile(
     }
 
 
-def _rounds(model: AdversarialDQN, callback: DiscriminatorCallback, seconds: float, least: int) -> tuple[int, int, float]:
+def _rounds(
+    model: AdversarialDQN, callback: DiscriminatorCallback, seconds: float, least: int
+) -> tuple[int, int, float]:
     """Learns for at least so many seconds and rounds; returns rounds, decisions and seconds."""
     rounds, decisions, start = 0, 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds or rounds < least:
