@@ -14,16 +14,12 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 from stable_baselines3 import DQN
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from ..agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from ..agents import DiscriminatorCallback, make_sb3_env
 from .speed import place
-
-ROWS = 128
-"""Contents that ``AdversarialDQN`` builds in a round, as in the quality table."""
+from .turns import ROWS, learner, one_thread, turn
 
 
 def learning_speed(
@@ -41,17 +37,12 @@ def learning_speed(
         Steps per second of both, the median of the ratios of neighbouring turns, and where it was measured.
     """
     started = time.perf_counter()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        ours = AdversarialDQN("auto", make_sb3_env(env_id, ROWS, 0, discriminator="none"), seed=0)
+    with one_thread():
         theirs = DQN("MlpPolicy", make_sb3_env(env_id, dqn_rows, 0), seed=0, buffer_size=100_000)
-        contestants = [(ours, DiscriminatorCallback()), (theirs, DiscriminatorCallback())]
+        contestants = [learner(env_id, ROWS), (theirs, DiscriminatorCallback())]
         for model, callback in contestants:
-            _turn(model, callback, seconds / 2)  # fills the replay, warms caches
-        rates = [[_turn(model, callback, seconds) for model, callback in contestants] for _ in range(repeats)]
-    finally:
-        torch.set_num_threads(threads)
+            turn(model, callback, seconds / 2)  # fills the replay, warms caches
+        rates = [[turn(model, callback, seconds).per_second for model, callback in contestants] for _ in range(repeats)]
     return {
         "id": env_id,
         "ours": {"envs": ROWS, "steps_per_second": statistics.median(own for own, _ in rates)},
@@ -62,16 +53,6 @@ def learning_speed(
         "seconds": time.perf_counter() - started,
         **place(),
     }
-
-
-def _turn(model: OffPolicyAlgorithm, callback: DiscriminatorCallback, seconds: float) -> float:
-    """Learns for at least so long; returns steps per second."""
-    steps, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < seconds:
-        before = model.num_timesteps
-        model.learn(500, callback=callback, reset_num_timesteps=False, log_interval=10**9)
-        steps += model.num_timesteps - before
-    return steps / elapsed
 
 
 def main(

@@ -112,22 +112,27 @@ def thinned(lines: list[dict[str, Any]], points: int = POINTS) -> list[dict[str,
     return [lines[round(i * step)] for i in range(points)]
 
 
-def provenance() -> dict[str, Any]:
-    """Returns what a figure hangs on: commit, machine, versions, what else the machine was doing."""
-    import numpy
-    import torch
+def revision(folder: Path) -> dict[str, Any]:
+    """Returns the commit of a checkout, and whether anything but results differs from it; None in no checkout."""
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             return None
         return done.stdout.strip()
 
     changes = git("status", "--porcelain", "--", ".", ":!benchmarks/results")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def provenance() -> dict[str, Any]:
+    """Returns what a figure hangs on: commit, machine, versions, what else the machine was doing."""
+    import numpy
+    import torch
+
     return {
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": None if changes is None else bool(changes),
+        **revision(ROOT),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "cpu": _cpu(),

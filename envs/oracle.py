@@ -15,7 +15,7 @@ from .corpora.oracle import Oracle, load_sequences
 from .media.tokens import Tokens
 from .task import Array, Bools, Ints, Split, State, Task
 
-LIMITS = {"vocabulary": (2, 30_000), "length": (1, 1_000), "oracle_seed": (0, 2**31 - 1)}
+LIMITS = {"vocabulary": (2, 30_000), "length": (1, 1_024), "oracle_seed": (0, 2**31 - 1)}
 
 
 @dataclasses.dataclass

@@ -6,7 +6,7 @@ import pytest
 import toys
 from typer.testing import CliRunner
 
-from musegym.benchmarks import speed
+from musegym.benchmarks import learning_speed, speed
 
 toys.register()
 
@@ -40,6 +40,15 @@ def test_command_line_writes_a_file(tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["toy/Bits-v0", "--out", str(out), "--repeats", "1", "--seconds", "0.01"])
     assert told.exit_code == 0, told.output
     assert json.loads(out.read_text())["id"] == "toy/Bits-v0"
+
+
+def test_learning_beside_sb3():
+    result = learning_speed.learning_speed("toy/Bits-v0", repeats=1, seconds=0.05)
+    assert json.loads(json.dumps(result)) == result
+    assert result["ratio"] == pytest.approx(
+        result["ours"]["steps_per_second"] / result["sb3_dqn"]["steps_per_second"], rel=1e-6
+    )
+    assert result["ratio"] > 1  # a round of 128 rows is cheap
 
 
 @pytest.mark.slow
