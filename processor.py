@@ -16,10 +16,10 @@ _KEPT = 1 << 30
 def settle() -> None:
     """Chooses one thread, oneDNN's products of matrices, and memory that is kept for reuse.
 
-    A second thread makes networks as small as these slower. Torch takes MKL's products of float32 matrices by default, which
-    need twice as long as oneDNN's on AMD's processors; "medium" lets it take those, and they were as exact in every shape
-    tried. The C library gives blocks of more than some 100 kB back to the system when they are freed, and each of their
-    pages has to be fetched again: a tenth of the time of an update, and more for long works.
+    A second thread makes networks as small as these slower. Torch takes MKL's products of float32 matrices by default,
+    which need twice as long as oneDNN's on AMD's processors; "medium" lets it take those, and they were as exact in
+    every shape tried. The C library gives large blocks back to the system when they are freed, and each of their
+    pages has to be fetched again: a twentieth of the time of an update, and more for long works.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

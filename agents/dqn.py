@@ -82,8 +82,7 @@ class AdversarialDQN(PhasedAlgorithm):
         consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
         cross_entropy: weight of the negative log-likelihood of the real episodes.
         buffer_size: past episodes that are kept.
-        target_update_interval: updates between those of the target network; None: one when a round begins, so that it is
-            the policy that builds the round's episodes.
+        target_update_interval: updates between those of the target network; None: it is what builds a round's episodes.
         target_share: share by which it then moves towards the network (Polyak averaging); 1 copies.
         warm_start: updates by maximum likelihood before the first round.
         warm_start_learning_rate: their first rate; it falls to zero linearly.

@@ -15,8 +15,8 @@ from ..envs.task import Array, Bools, Ints, Task
 from .networks import FORBIDDEN, RecurrentQ, Stepper
 
 PART_STEPS, LEAST_ROWS = 2400, 16
-"""Steps that pass through a network at a time, of at least so many episodes: more do not fit into a core's cache, and take
-half as long again; fewer rows waste more than padding does."""
+"""Steps that pass through a network at a time, of at least so many episodes: more do not fit into a core's cache, and
+take half as long again; fewer rows waste more than padding does."""
 
 
 @dataclasses.dataclass

@@ -19,7 +19,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from .. import agents
 from ..agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 
-ROWS = 128
+ROWS = 1024
 """Contents that ``AdversarialDQN`` builds in a round where ``musegym train`` is told nothing else."""
 STEPS = 500
 """Environment steps between two looks at the clock, at least."""
@@ -27,13 +27,18 @@ STEPS = 500
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Lets torch use one thread, as ``musegym train`` does."""
-    threads = torch.get_num_threads()
+    """Lets torch use one thread, and what else ``musegym train`` chooses."""
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    with contextlib.suppress(ImportError):  # the first version left the rest as it is
+        from .. import processor
+
+        processor.settle()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
 
 
 def learner(env_id: str, rows: int, **kwargs: Any) -> tuple[AdversarialDQN, DiscriminatorCallback]:

@@ -24,8 +24,8 @@ Pair = tuple[Tensor, Tensor]
 """Contents, int64 [B, L, C] of sequences and [B, H, W, ...] of planes, and conditions int64 [B, K]."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SCORING_ROWS = 32
-"""Contents scored at a time, which changes no result: so many melodies fit into a core's cache, and more take up to twice
-as long."""
+"""Contents scored at a time, which changes no result: so many melodies fit into a core's cache, and more take up to
+twice as long."""
 
 
 class _Medium(Protocol):
