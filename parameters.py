@@ -8,7 +8,7 @@ from typing import Any
 
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from .agents.sb3 import task_of
-from .discriminators import Architecture, DiscriminatorTrainer, make_discriminator
+from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
 from .discriminators import Settings as Learning
 from .runs import Settings, UsageError
 
@@ -67,7 +67,6 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     theirs = {
         name.removeprefix(DISCRIMINATOR): given.pop(name) for name in list(given) if name.startswith(DISCRIMINATOR)
     }
-    names = _of_trainer()
     try:
         env = make_sb3_env(settings.id, settings.num_envs, settings.seed, discriminator="none", **settings.env_kwargs)
         warm_start = WARM_START_SECONDS if settings.steps is None else WARM_START_STEPS
@@ -75,10 +74,7 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
             warm_start = {name: value for name, value in warm_start.items() if name != "warm_start"}
         given = warm_start | given
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
-        options = {name: value for name, value in theirs.items() if name not in names}
-        discriminator = make_discriminator(model.task, seed=settings.seed, **options)
-        options = {name: value for name, value in theirs.items() if name in names}
-        trainer = DiscriminatorTrainer(discriminator, model.task, seed=settings.seed, **options)
+        trainer = make_trainer(model.task, seed=settings.seed, **theirs)
     except (TypeError, ValueError) as error:
         raise UsageError(f"--param or --set: {error}") from None
     return model, DiscriminatorCallback(trainer)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from ..discriminators import DiscriminatorTrainer, make_discriminator
+from ..discriminators import DiscriminatorTrainer, make_trainer
 from ..envs.task import Array
 from .dqn import AdversarialDQN
 
@@ -62,13 +62,8 @@ class DiscriminatorCallback(BaseCallback):
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
 
     def _make(self) -> DiscriminatorTrainer:
-        task = self.training_env.get_attr("task")[0]
-        names = DiscriminatorTrainer.option_names()
-        for_trainer = {name: value for name, value in self._options.items() if name in names}
-        for_discriminator = {name: value for name, value in self._options.items() if name not in names}
-        seed = self.model.seed or 0
-        discriminator = make_discriminator(task, seed=seed, device=str(self.model.device), **for_discriminator)
-        return DiscriminatorTrainer(discriminator, task, **{"seed": seed, **for_trainer})
+        task, seed, device = self.training_env.get_attr("task")[0], self.model.seed or 0, str(self.model.device)
+        return make_trainer(task, **{"seed": seed, "device": device, **self._options})
 
     def _on_step(self) -> bool:
         if not isinstance(self.model, AdversarialDQN):

@@ -86,7 +86,8 @@ class Row:
     """The environment, where it is not the table's."""
     env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Arguments of the environment: ``--set``."""
-    num_envs: int = 128
+    num_envs: int = 1024
+    """Works that are built side by side."""
     seconds: float = 600.0
     """Wall clock of training on one core, everything included."""
     seeds: tuple[int, ...] = SEEDS

@@ -35,6 +35,8 @@ __all__ = ["TABLES", "Row", "Table"]
 
 SB3_DQN = {"exploration_fraction": 1e-4}
 """Of a billion steps: a hundred thousand."""
+SB3_ROWS = 128
+"""Works that they build side by side."""
 
 MELODY_TABLE = Table(
     name="melody",
@@ -68,10 +70,18 @@ MELODY_TABLE = Table(
             says="SB3's DQN with DiscriminatorCallback",
             method="sb3",
             algorithm="DQN",
+            num_envs=SB3_ROWS,
             params=SB3_DQN,
             taught=False,
         ),
-        Row(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO", taught=False),
+        Row(
+            name="ppo",
+            says="SB3's PPO with DiscriminatorCallback",
+            method="sb3",
+            algorithm="PPO",
+            num_envs=SB3_ROWS,
+            taught=False,
+        ),
     ),
 )
 
@@ -134,12 +144,15 @@ DIGIT_TABLE = Table(
             seconds=1800.0,
         ),
         Plain(name="random", says="uniform among the strokes", method="random", seconds=0.0),
-        Plain(name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO"),
+        Plain(
+            name="ppo", says="SB3's PPO with DiscriminatorCallback", method="sb3", algorithm="PPO", num_envs=SB3_ROWS
+        ),
         Plain(
             name="sb3-dqn",
             says="SB3's DQN with DiscriminatorCallback",
             method="sb3",
             algorithm="DQN",
+            num_envs=SB3_ROWS,
             params={**SB3_DQN, "buffer_size": 200_000},  # a million canvases would take 1.6 GB
         ),
     ),

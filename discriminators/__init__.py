@@ -2,7 +2,7 @@
 
 from .architecture import Architecture
 from .discriminator import Discriminator, TaskLike, pretrained
-from .make import make_discriminator
+from .make import make_discriminator, make_trainer
 from .objectives import Settings
 from .trainer import DiscriminatorTrainer
 from .wrappers import CoTrainedEnv, CoTrainedVectorEnv, co_trained
@@ -17,5 +17,6 @@ __all__ = [
     "TaskLike",
     "co_trained",
     "make_discriminator",
+    "make_trainer",
     "pretrained",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from .discriminator import Array
-from .make import make_discriminator
+from .make import make_trainer
 from .trainer import DiscriminatorTrainer
 
 Env = gym.Env[Any, Any]
@@ -96,14 +96,13 @@ def co_trained(
         env: A musegym environment, scalar or vector, wrapped or not.
         trainer: Brings its discriminator along; a new one, of a new default discriminator, where None.
         every: Finished contents between two calls of ``trainer.observe``; the trainer's batch size where None.
-        **options: Of ``DiscriminatorTrainer``, where it is made here.
+        **options: Of ``make_trainer``, where it is made here.
 
     Returns:
         The wrapped environment, with the attribute ``trainer``.
     """
     if trainer is None:
-        task = _task(env.unwrapped)
-        trainer = DiscriminatorTrainer(make_discriminator(task, seed=options.get("seed", 0)), task, **options)
+        trainer = make_trainer(_task(env.unwrapped), **options)
     elif options:
         raise ValueError(f"give either a trainer or the options {sorted(options)} of a new one")
     if isinstance(env, VectorEnv):
