@@ -1,6 +1,7 @@
 """What looks real: discriminators of contents, and their training beside an agent."""
 
 from .architecture import Architecture
+from .calibration import Reading, read
 from .discriminator import Discriminator, TaskLike, pretrained
 from .make import make_discriminator
 from .objectives import Settings
@@ -13,9 +14,11 @@ __all__ = [
     "CoTrainedVectorEnv",
     "Discriminator",
     "DiscriminatorTrainer",
+    "Reading",
     "Settings",
     "TaskLike",
     "co_trained",
     "make_discriminator",
     "pretrained",
+    "read",
 ]
