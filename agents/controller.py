@@ -20,14 +20,14 @@ READ_EVERY, JUDGE_EVERY = 10, 50
 """Rounds between readings of D and between judgements of the policy, which cost more: together about 2% of the time."""
 READ = 256
 """Contents of the agent that a reading takes."""
-SLOWER, FASTER = 0.7, 1.25
-"""What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 11."""
+SLOWER, FASTER = 0.7, 1.5
+"""What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
 """Bounds of D's rate, of the one it began with. That of the policy only falls."""
 BELIEVED = 0.5
 """Slope below which D's logits say more than twice what they should."""
-SURE = 2.0
-"""Standard errors that count as seen."""
+SURE, KNOWS = 2.0, 4.0
+"""Standard errors that count as seen, and from which D has shown that it can tell the two apart at all."""
 OVERPOWERING, GROWTH = 1.0, 1.5
 """Nats by which D tells the policy apart, and times the smallest gap there was, from which it overpowers it."""
 MEMORY = 0.8
@@ -39,31 +39,46 @@ SHARP = 0.05
 """Share of the held-out negative log-likelihood by which entropy may fall below it."""
 CAUTIONS = (1.0, 8.0)
 """Bounds of what multiplies the temperature of a policy that is too sharp."""
+BEHIND = 0.01
+"""Share of the best likelihood by which a policy is no longer near it: there is something for D to see."""
 WORSE, PATIENCE = 0.03, 2
 """Share of the best likelihood by which a policy may be worse, and judgements in a row after which it is not kept."""
-FURTHER = 0.5
-"""Likewise of the best distance, which is noisier."""
+NOISIER = 15
+"""Times as much where the score is a distance, of samples."""
 
-NUMBERS = ("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "rounds", "worse", "best")
+NUMBERS = (
+    "d_rate",
+    "policy_rate",
+    "caution",
+    "slope",
+    "gap",
+    "smallest_gap",
+    "rounds",
+    "worse",
+    "knows",
+    "behind",
+    "best",
+)
 """What of a controller later rounds depend on, beside the best weights."""
 
 
 class Controller:
     """Adapts D's learning rate, the policy's, and the temperature, by what held-out works say.
 
-    ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules, one a reading:
+    ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
 
-    * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), so that it is the log density
-      ratio whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios.
-    * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where the
-      gap is above 1 and 1.5 times the smallest there was (D runs away from the policy); else it *rises* where the gap is
-      below 2 errors: D sees nothing, or lags behind.
-    * *sharpness*: where entropy is below held-out negative log-likelihood by more than a twentieth, the temperature rises.
-    * *the best policy*: where the score (``score``) is worse than the best twice in a row, the best weights come back and
-      the policy's rate is halved; at the end the best are kept likewise.
+    * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
+      whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios.
+    * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
+      the gap is above 1 and 1.5 times the smallest there was (D runs away from the policy); else it *rises* where the
+      gap is below 2 errors though it never was above 4, or though the policy is not near its best (D sees nothing, or
+      lags behind; where the policy is at its best there is nothing to see).
+    * *sharpness*: the temperature rises where entropy is a twentieth below held-out negative log-likelihood.
+    * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row, the best weights
+      come back and the policy's rate is halved; at the end the best are kept likewise.
 
-    The last two need the data to be what the agent aims at: ``alpha`` 1, no rules, no prior. Nothing is done without a D,
-    before the rounds, nor to the rate of a D that is frozen.
+    The last two need the data to be what the agent aims at: ``alpha`` 1, no rules, no prior. Nothing is done without a
+    D, before the rounds, nor to the rate of a D that is frozen.
 
     Args:
         model: whose ``temperature`` and ``policy_rate`` it sets, and whose trainer's D.
@@ -76,6 +91,7 @@ class Controller:
         self.gap = math.nan
         self.smallest_gap = math.inf
         self.rounds = self.worse = 0
+        self.knows = self.behind = False
         self.best = math.inf
         self.best_weights: dict[str, torch.Tensor] = {}
         self.latest: dict[str, float] = {}
@@ -94,7 +110,7 @@ class Controller:
         self.rounds += 1
         if self.rounds % READ_EVERY == 0:
             self.act(self.reading(), model.trainer.learning)
-        if self.rounds % JUDGE_EVERY == 0 and self.aims_at_data:
+        if self.rounds % JUDGE_EVERY == 1 and self.aims_at_data:
             score, entropy = self.score(), -float(model._log_prob(model.fresh).mean())
             if model.real:
                 self.soften(entropy, score)
@@ -119,12 +135,13 @@ class Controller:
         self.slope += (1 - MEMORY) * (slope - self.slope)
         self.gap = seen.gap if math.isnan(self.gap) else MEMORY * self.gap + (1 - MEMORY) * seen.gap
         self.smallest_gap = min(self.smallest_gap, self.gap)
+        self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
         if learning:
             if seen.slope + SURE * seen.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
             elif self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
-            elif seen.gap < SURE * seen.gap_error:
+            elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
                 self._rate(FASTER, f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
         self.latest |= {
             "gap": seen.gap,
@@ -158,8 +175,8 @@ class Controller:
         assert model.trainer is not None
         return energy_distance(model.trainer.measured[1], model.fresh.contents[:READ])
 
-    def _is_worse(self, score: float) -> bool:
-        return score > self.best + (WORSE if self.model.real else FURTHER) * abs(self.best)
+    def _is_worse(self, score: float, by: float = WORSE) -> bool:
+        return score > self.best + by * (1 if self.model.real else NOISIER) * abs(self.best)
 
     def judge(self, score: float) -> None:
         """Keeps the best policy; goes back to it from one that is worse twice in a row."""
@@ -167,6 +184,7 @@ class Controller:
         if score < self.best:
             self.best, self.worse = score, 0
             self.best_weights = {name: value.detach().clone() for name, value in self.model.q_net.state_dict().items()}
+        self.behind = self._is_worse(score, BEHIND)
         self.worse = self.worse + 1 if self._is_worse(score) else 0
         if self.worse >= PATIENCE:
             self.worse, self.policy_rate = 0, self.policy_rate / 2

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOGIT_RANGE = 10.0
-"""Standard deviation of the prior of the slope, in standard deviations of the logits: finite where classes are apart."""
+"""Standard deviation of the slope's prior, per standard deviation of the logits: finite where classes are apart."""
 NEWTON_STEPS = 25
 
 

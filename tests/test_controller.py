@@ -9,7 +9,7 @@ import torch
 import toys
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, energy_distance
+from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
 from musegym.discriminators import Reading, read
 from musegym.discriminators.calibration import calibrate
 
@@ -31,10 +31,11 @@ def agent(env_id=WORD, **options):
     return AdversarialDQN("auto", env, **{**small, **options})
 
 
-def trained(rounds=1, **options):
+def trained(**options):
     """An agent that has a D, and a controller that has not acted yet."""
     model = agent(**options)
-    model.learn(rounds, callback=DiscriminatorCallback(**D))
+    model.learn(1, callback=DiscriminatorCallback(**D))
+    model.controller = Controller(model)
     return model
 
 
@@ -126,6 +127,15 @@ class TestRules:
         optimizer = controller.model.trainer.discriminator.optimizer
         assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(1e-3 * limit)]
 
+    def test_a_d_that_knew_is_hurried_only_while_the_policy_is_not_at_its_best(self):
+        controller = trained().controller
+        controller.act(change(gap=0.45))
+        for scores, rate in (((10.0, 10.05), 1.0), ((10.2,), 1.5)):
+            for score in scores:
+                controller.judge(score)
+            controller.act(change(gap=0.1))
+            assert controller.d_rate == rate
+
     def test_a_gap_that_grows_is_overpowering_and_one_that_falls_is_not(self):
         controller = trained().controller
         for gap in np.linspace(6, 1.2, 40):
@@ -161,7 +171,7 @@ class TestRules:
         for _ in range(3):
             controller.soften(9.0, 10.0)
         controller.apply()
-        assert controller.model.temperature == pytest.approx(1.25**3)
+        assert controller.model.temperature == pytest.approx(1.5**3)
         for _ in range(9):
             controller.soften(9.9, 10.0)
         assert controller.caution == 1
@@ -202,7 +212,7 @@ class TestRules:
             controller.soften(1.0, 10.0)
         assert [message.split(":")[0] for message in caplog.messages] == [
             "D's rate x1.00 -> x0.70",
-            "temperature x1.25",
+            "temperature x1.50",
         ]
 
 
@@ -213,10 +223,10 @@ class TestWhen:
         return model
 
     def test_reads_and_judges_by_rounds(self):
-        controller = self.learned(JUDGE_EVERY).controller
-        assert controller.rounds == JUDGE_EVERY
+        controller = self.learned(READ_EVERY).controller
+        assert controller.rounds == READ_EVERY
         assert math.isfinite(controller.gap)
-        assert math.isfinite(controller.best)
+        assert math.isfinite(controller.best), "judged before the policy moves"
         assert set(controller.latest) == {"gap", "slope", "held_out_loss", "overfitting", "score"}
         assert math.isnan(self.learned(READ_EVERY - 1).controller.gap)
 
@@ -260,9 +270,11 @@ class TestFiles:
         best = [state.pop("best_weights") for state in states]
         assert states[0] == states[1]
         assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
-        for networks in ("q_net", "trainer.discriminator.network"):
-            first, second = (eval(f"model.{networks}", {"model": model}).state_dict() for model in (halfway, again))
-            assert all(torch.equal(first[name], second[name]) for name in first)
+        for first, second in (
+            (halfway.q_net, again.q_net),
+            (halfway.trainer.discriminator.network, again.trainer.discriminator.network),
+        ):
+            assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
 
     def test_turned_off_stays_off(self, tmp_path):
         agent(controller=False).save(tmp_path / "model.zip")
@@ -279,5 +291,5 @@ class TestFiles:
     )
     def test_doctored_states_are_refused(self, bad):
         model = trained()
-        with pytest.raises(ValueError, match="controller|best weights"):
+        with pytest.raises(ValueError, match=r"controller|best weights"):
             model.controller.load_state_dict(model.controller.state_dict() | bad)
