@@ -132,8 +132,10 @@ class Controller:
     def act(self, seen: Reading, learning: bool = True) -> None:
         """Follows the rules about D."""
         slope = min(max(seen.slope, SLOPES[0]), SLOPES[1])
+        if math.isnan(self.gap):  # the first reading
+            self.slope, self.gap = slope, seen.gap
         self.slope += (1 - MEMORY) * (slope - self.slope)
-        self.gap = seen.gap if math.isnan(self.gap) else MEMORY * self.gap + (1 - MEMORY) * seen.gap
+        self.gap += (1 - MEMORY) * (seen.gap - self.gap)
         self.smallest_gap = min(self.smallest_gap, self.gap)
         self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
         if learning:
@@ -242,11 +244,12 @@ class Controller:
 
 
 def energy_distance(a: Array, b: Array) -> float:
-    """Returns 2 E|X - Y| - E|X - X'| - E|Y - Y'| of contents [N, ...] and [M, ...] of integers, without bias.
+    """Returns 2 E|X - Y| - E|X - X'| - E|Y - Y'| of contents [N, ...] and [M, ...] of integers, never below 0.
 
-    |.| is the Euclidean distance of the contents laid flat, in units of the largest entry.
+    |.| is the Euclidean distance of the contents laid flat, in units of the largest entry. Expectations are over all
+    pairs, of a content with itself too: for one distribution it is then about E|X - X'| (1/N + 1/M) and not 0, and a
+    share of the best distance never less than noise.
     """
     top = max(1, int(max(a.max(), b.max())))
     x, y = (torch.from_numpy(z.reshape(len(z), -1).astype(np.float32) / top) for z in (a, b))
-    within = sum(float(torch.cdist(z, z).sum()) / (len(z) * max(1, len(z) - 1)) for z in (x, y))
-    return 2 * float(torch.cdist(x, y).mean()) - within
+    return float(2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean())

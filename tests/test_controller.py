@@ -91,8 +91,11 @@ class TestReading:
 
     def test_energy_distance(self):
         rng = np.random.default_rng(0)
-        same = [energy_distance(rng.integers(0, 9, (256, 5)), rng.integers(0, 9, (256, 5))) for _ in range(20)]
-        assert abs(np.mean(same)) < 0.002, "unbiased: 0 for one distribution"
+        x = rng.integers(0, 9, (2, 256, 5))
+        apart = np.linalg.norm((x[0][:, None] - x[0]) / 8, axis=-1).mean()
+        assert 0 < energy_distance(*x) < 3 * apart * 2 / 256, "noise, for one distribution"
+        assert energy_distance(x[0], x[1] // 2) > 10 * energy_distance(*x)
+        assert energy_distance(x[0], x[0]) == pytest.approx(0, abs=1e-6)
         assert energy_distance(np.array([[0], [0]]), np.array([[5], [5]])) == pytest.approx(2.0)
 
 
