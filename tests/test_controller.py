@@ -1,5 +1,6 @@
 """The controller: what it reads of D, what it does about it, and that it can be saved and turned off."""
 
+import io
 import logging
 import math
 
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 import toys
+from rich.console import Console
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
 from musegym.discriminators import Reading, read
 from musegym.discriminators.calibration import calibrate
+from musegym.training import Announcer, Watch
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -217,6 +220,15 @@ class TestRules:
             "D's rate x1.00 -> x0.70",
             "temperature x1.50",
         ]
+
+    def test_is_heard_on_the_console_of_a_run(self):
+        controller, told = trained().controller, io.StringIO()
+        with Announcer(Watch(12.3), Console(file=told)):
+            controller.act(change(slope=0.1, slope_error=0.01))
+        controller.act(change(slope=0.1, slope_error=0.01))
+        assert told.getvalue() == (
+            "12 s  controller: D's rate x1.00 -> x0.70: its logits say too much of unseen works (slope 0.10)\n"
+        )
 
 
 class TestWhen:
