@@ -37,6 +37,8 @@ SLOPES = (0.1, 10.0)
 LEAST_TEMPERATURE = 0.1
 SHARP = 0.05
 """Share of the held-out negative log-likelihood by which entropy may fall below it."""
+MEMORISES = 0.1
+"""Share of what D tells apart that is memory, from which it is not hurried."""
 CAUTIONS = (1.0, 8.0)
 """Bounds of what multiplies the temperature of a policy that is too sharp."""
 BEHIND = 0.01
@@ -47,17 +49,8 @@ NOISIER = 15
 """Times as much where the score is a distance, of samples."""
 
 NUMBERS = (
-    "d_rate",
-    "policy_rate",
-    "caution",
-    "slope",
-    "gap",
-    "smallest_gap",
-    "rounds",
-    "worse",
-    "knows",
-    "behind",
-    "best",
+    *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
+    *("rounds", "worse", "best", "knows", "behind", "sharp"),
 )
 """What of a controller later rounds depend on, beside the best weights."""
 
@@ -72,8 +65,9 @@ class Controller:
     * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
       the gap is above 1 and 1.5 times the smallest there was (D runs away from the policy); else it *rises* where the
       gap is below 2 errors though it never was above 4, or though the policy is not near its best (D sees nothing, or
-      lags behind; where the policy is at its best there is nothing to see).
-    * *sharpness*: the temperature rises where entropy is a twentieth below held-out negative log-likelihood.
+      lags behind; where the policy is at its best there is nothing to see), or where the policy is too sharp and D
+      neither sees that nor memorises.
+    * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
     * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row, the best weights
       come back and the policy's rate is halved; at the end the best are kept likewise.
 
@@ -91,7 +85,8 @@ class Controller:
         self.gap = math.nan
         self.smallest_gap = math.inf
         self.rounds = self.worse = 0
-        self.knows = self.behind = False
+        self.knows = self.behind = self.sharp = False
+        self.overfitting = 0.0
         self.best = math.inf
         self.best_weights: dict[str, torch.Tensor] = {}
         self.latest: dict[str, float] = {}
@@ -111,9 +106,9 @@ class Controller:
         if self.rounds % READ_EVERY == 0:
             self.act(self.reading(), model.trainer.learning)
         if self.rounds % JUDGE_EVERY == 1 and self.aims_at_data:
-            score, entropy = self.score(), -float(model._log_prob(model.fresh).mean())
+            score = self.score()
             if model.real:
-                self.soften(entropy, score)
+                self.soften(-model._log_prob(model.fresh), score)
             self.judge(score)
         self.apply()
         now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate, "temperature": model.temperature}
@@ -134,17 +129,21 @@ class Controller:
         slope = min(max(seen.slope, SLOPES[0]), SLOPES[1])
         if math.isnan(self.gap):  # the first reading
             self.slope, self.gap = slope, seen.gap
+        grows = seen.gap > self.gap
         self.slope += (1 - MEMORY) * (slope - self.slope)
         self.gap += (1 - MEMORY) * (seen.gap - self.gap)
+        self.overfitting += (1 - MEMORY) * (seen.overfitting - self.overfitting)
         self.smallest_gap = min(self.smallest_gap, self.gap)
         self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
         if learning:
             if seen.slope + SURE * seen.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
-            elif self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
+            elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
             elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
                 self._rate(FASTER, f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+            elif self.sharp and self.gap < OVERPOWERING and self.overfitting < MEMORISES:
+                self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
         self.latest |= {
             "gap": seen.gap,
             "slope": seen.slope,
@@ -158,11 +157,17 @@ class Controller:
             LOG.info("D's rate x%.2f -> x%.2f: %s", self.d_rate, rate, why)
         self.d_rate = rate
 
-    def soften(self, entropy: float, nll: float) -> None:
-        """Raises the temperature of a policy that is sharper than held-out works warrant; all in nats."""
-        sharp = entropy < nll - SHARP * abs(nll)
-        caution = min(max(self.caution * (FASTER if sharp else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
-        if sharp and caution != self.caution:
+    def soften(self, surprises: Array, nll: float) -> None:
+        """Raises the temperature of a policy that is sharper than held-out works warrant.
+
+        Args:
+            surprises: -log pi of its own episodes [N], whose mean is its entropy.
+            nll: mean -log pi of held-out works.
+        """
+        entropy, error = float(surprises.mean()), float(surprises.std()) / math.sqrt(len(surprises))
+        self.sharp = entropy + SURE * error < (1 - SHARP) * nll
+        caution = min(max(self.caution * (FASTER if self.sharp else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
+        if self.sharp and caution != self.caution:
             LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
         self.caution = caution
 

@@ -142,6 +142,14 @@ class TestRules:
             controller.act(change(gap=0.1))
             assert controller.d_rate == rate
 
+    @pytest.mark.parametrize(("fields", "rate"), [({}, 1.5), ({"overfitting": 0.6}, 1.0), ({"gap": 2.0}, 1.0)])
+    def test_a_d_that_does_not_see_a_sharp_policy_is_hurried_unless_it_memorises(self, fields, rate):
+        controller = trained().controller
+        controller.act(change(**fields))
+        controller.soften(np.full(2, 9.0), 10.0)
+        controller.act(change(**fields))
+        assert controller.d_rate == rate
+
     def test_a_gap_that_grows_is_overpowering_and_one_that_falls_is_not(self):
         controller = trained().controller
         for gap in np.linspace(6, 1.2, 40):
@@ -175,12 +183,14 @@ class TestRules:
     def test_sharp_policies_are_softened_and_let_go(self):
         controller = trained().controller
         for _ in range(3):
-            controller.soften(9.0, 10.0)
+            controller.soften(np.array([8.9, 9.1]), 10.0)
         controller.apply()
         assert controller.model.temperature == pytest.approx(1.5**3)
         for _ in range(9):
-            controller.soften(9.9, 10.0)
+            controller.soften(np.array([9.8, 10.0]), 10.0)
         assert controller.caution == 1
+        controller.soften(np.array([5.0, 13.0]), 10.0)
+        assert controller.caution == 1, "not sure"
 
     def test_goes_back_to_the_best_policy(self):
         model = trained()
@@ -215,7 +225,7 @@ class TestRules:
             controller.act(STEADY)
             assert not caplog.messages
             controller.act(change(slope=0.1, slope_error=0.01))
-            controller.soften(1.0, 10.0)
+            controller.soften(np.ones(2), 10.0)
         assert [message.split(":")[0] for message in caplog.messages] == [
             "D's rate x1.00 -> x0.70",
             "temperature x1.50",
