@@ -158,16 +158,17 @@ class Controller:
         self.d_rate = rate
 
     def soften(self, surprises: Array, nll: float) -> None:
-        """Raises the temperature of a policy that is sharper than held-out works warrant.
+        """Notes whether the policy is too sharp for held-out works; raises the temperature of one that surely is.
 
         Args:
             surprises: -log pi of its own episodes [N], whose mean is its entropy.
             nll: mean -log pi of held-out works.
         """
         entropy, error = float(surprises.mean()), float(surprises.std()) / math.sqrt(len(surprises))
-        self.sharp = entropy + SURE * error < (1 - SHARP) * nll
-        caution = min(max(self.caution * (FASTER if self.sharp else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
-        if self.sharp and caution != self.caution:
+        self.sharp = entropy < (1 - SHARP) * nll
+        surely = entropy + SURE * error < (1 - SHARP) * nll
+        caution = min(max(self.caution * (FASTER if surely else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
+        if surely and caution != self.caution:
             LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
         self.caution = caution
 
