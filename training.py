@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import signal
 import sys
@@ -111,6 +112,35 @@ class Watch:
     def seconds(self) -> float:
         """Returns the training time so far."""
         return time.monotonic() - self._start
+
+
+class Announcer(logging.Handler):
+    """Says on the console, while it is entered, what the agent's controller does.
+
+    Args:
+        watch: the run's clock.
+        console: above whose bar lines go.
+    """
+
+    def __init__(self, watch: Watch, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._watch, self._console = watch, console
+        self._logger = logging.getLogger("musegym.controller")
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a line."""
+        text = f"{self._watch.seconds():.0f} s  controller: {record.getMessage()}"
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 class Keeper(BaseCallback):
@@ -246,7 +276,7 @@ def train(
         watch = Watch(spent)
         lines = Lines(run, watch)
         model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
-        with _bar(console) as progress:
+        with _bar(console) as progress, Announcer(watch, progress.console):
             keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
             model.budget = None if settings.seconds is None else keeper.done
             steps = sys.maxsize if settings.steps is None else settings.steps
@@ -261,6 +291,8 @@ def train(
                 pass
             except FloatingPointError as error:
                 raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
+            if interrupts.received is None and model.controller is not None:
+                model.controller.keep_best()
             keeper.report()
             keeper.save()
             keeper.sample()

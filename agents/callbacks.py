@@ -75,10 +75,16 @@ class DiscriminatorCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         if isinstance(self.model, AdversarialDQN) and self.model.worth.discriminator_weight:
+            if self.model.controller is not None:
+                self.model.controller.before_d()
             # As many updates as the policy is about to take, each with contents of its own.
             for contents in np.array_split(self.locals["contents"], self.model.minibatches):
                 for _ in range(self.lead if self.model.leading else 1):
                     self._observe(contents)
+
+    def _on_training_end(self) -> None:
+        if isinstance(self.model, AdversarialDQN) and self.model.controller is not None:
+            self.model.controller.keep_best()
 
     def _observe(self, contents: Array) -> None:
         stats = self.trainer.observe(contents)

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import generator_loss
 from ..envs.task import Array, Ints
+from .controller import Controller
 from .demonstrations import Demonstrations
 from .episodes import EpisodeBuffer, Episodes, play, trace
 from .losses import q_errors, squared_errors
@@ -93,6 +94,7 @@ class AdversarialDQN(PhasedAlgorithm):
         max_grad_norm: largest norm of the policy's gradient, and of that of the values.
         gradient_steps: how often a round goes through its fresh episodes.
         minibatch: fresh episodes in an update; rounds of more rows take several.
+        controller: whether rates and temperature are adapted beside ``DiscriminatorCallback``: see ``Controller``.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
         policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
         stats_window_size: episodes over which statistics are taken.
@@ -141,6 +143,7 @@ class AdversarialDQN(PhasedAlgorithm):
         max_grad_norm: float = 1.0,
         gradient_steps: int = 1,
         minibatch: int = 256,
+        controller: bool = True,
         discriminator: Discriminator | None = None,
         policy_kwargs: dict[str, Any] | None = None,
         stats_window_size: int = 100,
@@ -199,6 +202,8 @@ class AdversarialDQN(PhasedAlgorithm):
         if self.warm_start and not self.real:
             raise ValueError(f"{type(self.task).__name__} has no demonstrations to imitate: leave warm_start at 0")
         self.budget = None
+        self.policy_rate = 1.0
+        """Multiplies the learning rate of the rounds."""
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
@@ -234,6 +239,7 @@ class AdversarialDQN(PhasedAlgorithm):
         self.worth = Rewards(
             self.task, self.rule_weight, given["dense_rules"], given["discriminator_weight"], given["reward_form"]
         )
+        self.controller = Controller(self) if given["controller"] else None
 
     @property
     def q_net(self) -> RecurrentQ:
@@ -383,7 +389,7 @@ class AdversarialDQN(PhasedAlgorithm):
             self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
         ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
-        self._step(self.policy.optimizer, loss, ramp * self.lr_schedule(left))
+        self._step(self.policy.optimizer, loss, ramp * self.policy_rate * self.lr_schedule(left))
         self._n_updates += 1
         if self.target_update_interval is not None and self._n_updates % self.target_update_interval == 0:
             self._update_target(self.target_share)

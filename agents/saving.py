@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
+from .controller import Controller
 from .demonstrations import Demonstrations
 from .episodes import EpisodeBuffer, Episodes
 from .policies import BoltzmannPolicy
@@ -23,7 +24,7 @@ SAVED = (
     *("temperature", "alpha", "n_steps", "gamma", "hard", "demonstrations", "replayed", "relabel", "reward_form"),
     *("discriminator_weight", "dense_rules", "prior_weight", "relative_to_prior", "consistency", "cross_entropy"),
     *("buffer_size", "target_update_interval", "target_share"),
-    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "batch_size"),
+    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "controller", "batch_size"),
     *("weight_decay", "max_grad_norm", "gradient_steps", "minibatch", "policy_kwargs", "stats_window_size", "seed"),
 )
 """Constructor arguments that a file keeps beside the learning rate."""
@@ -44,6 +45,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     rng: np.random.Generator
     generator: torch.Generator
     trainer: DiscriminatorTrainer | None
+    controller: Controller | None
     discriminator: Discriminator | None
 
     def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
@@ -71,6 +73,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             tensors["training"] = self._training_state()
             if self.trainer is not None:
                 tensors["trainer"] = self.trainer.state_dict()
+            if self.controller is not None:
+                tensors["controller"] = self.controller.state_dict()
         files.write(Path(path), config, tensors)
 
     @classmethod
@@ -112,6 +116,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 model.discriminator = model.trainer.discriminator
             if "training" in tensors:
                 model._load_training_state(tensors["training"])
+            if "controller" in tensors and model.controller is not None:
+                model.controller.load_state_dict(tensors["controller"])
         except files.UNREADABLE as error:
             raise files.unusable(path, error) from error
         return model

@@ -24,12 +24,14 @@ DEFAULTS: Mapping[str, Any] = {
     "cross_entropy": 1.0,
     "replayed": 0,
     "schedule": [0.4, 0.05],
+    "controller": True,
     "discriminator.r1": 0.0,
     "discriminator.dropout": 0.2,
     "discriminator.learning_rate": 1e-3,
     "discriminator.updates_per_observe": 1.0,
 }
 """Of ``musegym train``, as far as ablations depart from them; a test compares."""
+RATE: float = DEFAULTS["discriminator.learning_rate"]
 REPLAYED = 128
 """Past episodes in a batch where the settings have none and a row needs some."""
 Cheap = functools.partial(Plain, split="validation")
@@ -77,6 +79,7 @@ def ablations(base: Mapping[str, Any], frozen: int, demonstrations: bool = True)
         ("d-rate-low", "a tenth of D's learning rate", {"discriminator.learning_rate": rate / 10}),
         ("d-rate-high", "ten times D's learning rate", {"discriminator.learning_rate": rate * 10}),
         ("d-updates", "twice as many updates of D", {"discriminator.updates_per_observe": updates * 2}),
+        ("no-controller", "rates and temperature stay as they were given", {"controller": False}),
         ("no-lead", "D learns no earlier than the policy", {"schedule": [now["schedule"][0], 0.0]}),
         ("frozen", "D learns no more after its lead", {"discriminator.max_updates": frozen}),
     ]
@@ -147,4 +150,25 @@ COLLAPSES = Table(
     ),
 )
 
-ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, COLLAPSES)
+CONTROLLED = Table(
+    name="controller",
+    rows=tuple(
+        Cheap(
+            name=f"{place}-{rate}-{'on' if controller else 'off'}",
+            says=f"{says}, {'with' if controller else 'without'} the controller",
+            env_id=env_id,
+            env=env,
+            params={**base, "controller": controller, "discriminator.learning_rate": times * RATE},
+            seconds=seconds,
+        )
+        for place, env_id, env, base, seconds in PLACES
+        for rate, says, times in (
+            ("d1", "D's learning rate as it ships", 1.0),
+            ("d10", "ten times D's learning rate", 10.0),
+            ("d0.1", "a tenth of D's learning rate", 0.1),
+        )
+        for controller in (True, False)
+    ),
+)
+
+ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, CONTROLLED, COLLAPSES)

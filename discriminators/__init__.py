@@ -1,6 +1,7 @@
 """What looks real: discriminators of contents, and their training beside an agent."""
 
 from .architecture import Architecture
+from .calibration import Reading, read
 from .discriminator import Discriminator, TaskLike, pretrained
 from .make import make_discriminator, make_trainer
 from .objectives import Settings
@@ -13,10 +14,12 @@ __all__ = [
     "CoTrainedVectorEnv",
     "Discriminator",
     "DiscriminatorTrainer",
+    "Reading",
     "Settings",
     "TaskLike",
     "co_trained",
     "make_discriminator",
     "make_trainer",
     "pretrained",
+    "read",
 ]

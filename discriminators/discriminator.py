@@ -110,6 +110,11 @@ class Discriminator:
         """Returns logits clipped to +-limit, float32 [B]: see ``objectives.reward``."""
         return objectives.reward(self.logits(contents, conditions), limit)
 
+    def set_rate(self, times: float) -> None:
+        """Makes the learning rate so many times that of ``settings``, from the next update on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = times * self.settings.learning_rate
+
     def update(
         self,
         real: Array,

@@ -129,6 +129,17 @@ class DiscriminatorTrainer:
             self._remember(contents)
         return dict(self.stats)
 
+    @property
+    def measured(self) -> tuple[Array, Array]:
+        """The train and the validation contents that are measured, always the same."""
+        return self._measured[0], self._measured[1]
+
+    @property
+    def learning(self) -> bool:
+        """Whether ``observe`` still changes the discriminator."""
+        most = self._options["max_updates"]
+        return not self.frozen and (most is None or self.discriminator.updates < most)
+
     def train_minus_validation(self) -> float:
         """Returns the mean logit of train contents minus that of validation contents: above 0 as D memorises."""
         train, validation = (
@@ -141,7 +152,7 @@ class DiscriminatorTrainer:
 
     def _update(self, current: Array) -> None:
         d, task, n = self.discriminator, self.task, self.batch_size
-        if self._options["max_updates"] is not None and d.updates >= self._options["max_updates"]:
+        if not self.learning:
             return
         streamed = task.stream(n, self._rng)
         real = self._real[self._pick(len(self._real), n)] if streamed is None else streamed

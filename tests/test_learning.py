@@ -24,7 +24,7 @@ class KnownTask(BitsTask):
         return EVERY[np.random.default_rng(seed).choice(16, 4000, p=PROBABILITIES)]
 
 
-def learned(frozen: bool, **options) -> np.ndarray:
+def learned(frozen: bool, d: dict | None = None, **options) -> np.ndarray:
     """Returns the probabilities that the agent gives to the sixteen works."""
     musegym.register("toy/Known-v0", "test_learning:KnownTask")
     env = make_sb3_env("toy/Known-v0", ROWS, seed=0, discriminator="none")
@@ -33,9 +33,8 @@ def learned(frozen: bool, **options) -> np.ndarray:
         "policy_kwargs": {"hidden": 24, "embedding": 12, "dropout": 0.0}, **options,
     }  # fmt: skip
     model = AdversarialDQN("auto", env, **settings)
-    callback = DiscriminatorCallback(
-        frozen=frozen, batch_size=ROWS, past=1000, hidden=24, embedding=12, attention_layers=0, learning_rate=3e-3
-    )
+    judge = {"batch_size": ROWS, "past": 1000, "hidden": 24, "embedding": 12, "attention_layers": 0}
+    callback = DiscriminatorCallback(frozen=frozen, **{**judge, "learning_rate": 3e-3, **(d or {})})
     model.learn(4 * ROWS * ROUNDS, callback=callback)
     return np.exp(model.log_prob(EVERY))
 
@@ -53,3 +52,10 @@ def test_reaches_the_distribution_of_the_works_from_scratch():
     print(f"total variation: uniform {uniform:.3f}, co-trained D {reached:.3f}, frozen D {stuck:.3f}")
     assert reached < 0.12, "about what 4,000 works and a D of 24 units leave"
     assert stuck > 0.3
+
+
+def test_the_controller_mends_a_d_that_learns_too_slowly():
+    options = {"d": {"learning_rate": 3e-4}}
+    mended, left = (distance(learned(frozen=False, controller=controller, **options)) for controller in (True, False))
+    print(f"total variation with a tenth of D's rate: controller {mended:.3f}, none {left:.3f}")
+    assert mended < 0.7 * left

@@ -1,0 +1,261 @@
+"""Keeps D and the policy in step: reads both on validation data and adapts rates and temperature."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..discriminators import Reading, read
+from ..envs.task import Array
+
+if TYPE_CHECKING:
+    from .dqn import AdversarialDQN
+
+LOG = logging.getLogger("musegym.controller")
+READ_EVERY, JUDGE_EVERY = 10, 50
+"""Updates between readings of D and between judgements of the policy, which cost more: together 2% of the time."""
+READ = 256
+"""Contents of the agent that a reading takes."""
+SLOWER, FASTER = 0.7, 1.5
+"""What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
+RATES = (1 / 16, 16.0)
+"""Bounds of D's rate, of the one it began with. That of the policy only falls."""
+BELIEVED = 0.5
+"""Slope below which D's logits say more than twice what they should."""
+SURE, KNOWS = 2.0, 4.0
+"""Standard errors that count as seen, and from which D has shown that it can tell the two apart at all."""
+OVERPOWERING, GROWTH = 1.0, 1.5
+"""Nats by which D tells the policy apart, and times the smallest gap there was, from which it overpowers it."""
+MEMORY = 0.8
+"""Share of the last smoothed value in the next one: five readings' worth."""
+SLOPES = (0.1, 10.0)
+"""Beyond them a slope is not believed."""
+LEAST_TEMPERATURE = 0.1
+SHARP = 0.05
+"""Share of the held-out negative log-likelihood by which entropy may fall below it."""
+MEMORISES = 0.1
+"""Share of what D tells apart that is memory, from which it is not hurried."""
+CAUTIONS = (1.0, 8.0)
+"""Bounds of what multiplies the temperature of a policy that is too sharp."""
+BEHIND = 0.01
+"""Share of the best likelihood by which a policy is no longer near it: there is something for D to see."""
+WORSE, PATIENCE = 0.03, 2
+"""Share of the best likelihood by which a policy may be worse, and judgements in a row after which it is not kept."""
+NOISIER = 15
+"""Times as much where the score is a distance, of samples."""
+
+NUMBERS = (
+    *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
+    *("updates", "worse", "best", "knows", "behind", "sharp"),
+)
+"""What of a controller later rounds depend on, beside the best weights."""
+
+
+class Controller:
+    """Adapts D's learning rate, the policy's, and the temperature, by what held-out works say.
+
+    ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
+
+    * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
+      whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios.
+    * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
+      the gap is above 1 and 1.5 times the smallest there was (D runs away from the policy); else it *rises* where the
+      gap is below 2 errors though it never was above 4, or though the policy is not near its best (D sees nothing, or
+      lags behind; where the policy is at its best there is nothing to see), or where the policy is too sharp and D
+      neither sees that nor memorises.
+    * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
+    * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row, the best weights
+      come back and the policy's rate is halved; at the end the best are kept likewise.
+
+    The last two need the data to be what the agent aims at: ``alpha`` 1, no rules, no prior. Nothing is done without a
+    D, before the rounds, nor to the rate of a D that is frozen.
+
+    Args:
+        model: whose ``temperature`` and ``policy_rate`` it sets, and whose trainer's D.
+    """
+
+    def __init__(self, model: AdversarialDQN) -> None:
+        self.model = model
+        self.given_temperature = model.temperature
+        self.d_rate = self.policy_rate = self.caution = self.slope = 1.0
+        self.gap = math.nan
+        self.smallest_gap = math.inf
+        self.updates = self.worse = 0
+        self.knows = self.behind = self.sharp = False
+        self.overfitting = 0.0
+        self.best = math.inf
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.latest: dict[str, float] = {}
+
+    @property
+    def aims_at_data(self) -> bool:
+        """Whether the agent's fixed point is the distribution of the data."""
+        m = self.model
+        return m.alpha == 1 and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
+
+    def before_d(self) -> None:
+        """Reads and acts, when it is time to; to be called before D learns from the round's contents."""
+        model = self.model
+        if model.trainer is None or not model.worth.discriminator_weight or model.leading:
+            return
+        before, self.updates = self.updates, self.updates + model.minibatches
+        if self.updates // READ_EVERY > before // READ_EVERY:
+            self.act(self.reading(), model.trainer.learning)
+        if (not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY) and self.aims_at_data:
+            score = self.score()
+            if model.real:
+                self.soften(-model._log_prob(model.fresh), score)
+            self.judge(score)
+        self.apply()
+        now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate, "temperature": model.temperature}
+        for name, value in (now | self.latest).items():
+            model.logger.record(f"controller/{name}", value)
+
+    def reading(self) -> Reading:
+        """Reads D as it is."""
+        trainer = self.model.trainer
+        assert trainer is not None
+        task, (train, held_out) = self.model.task, trainer.measured
+        fresh = self.model.fresh.contents[:READ]
+        logits = (trainer.discriminator.logits(x, task.condition(x)) for x in (train, held_out, fresh))
+        return read(*logits)
+
+    def act(self, seen: Reading, learning: bool = True) -> None:
+        """Follows the rules about D."""
+        slope = min(max(seen.slope, SLOPES[0]), SLOPES[1])
+        if math.isnan(self.gap):  # the first reading
+            self.slope, self.gap = slope, seen.gap
+        grows = seen.gap > self.gap
+        self.slope += (1 - MEMORY) * (slope - self.slope)
+        self.gap += (1 - MEMORY) * (seen.gap - self.gap)
+        self.overfitting += (1 - MEMORY) * (seen.overfitting - self.overfitting)
+        self.smallest_gap = min(self.smallest_gap, self.gap)
+        self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
+        if learning:
+            if seen.slope + SURE * seen.slope_error < BELIEVED:
+                self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
+            elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
+                self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
+            elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
+                self._rate(FASTER, f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+            elif self.sharp and self.gap < OVERPOWERING and self.overfitting < MEMORISES:
+                self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
+        self.latest |= {
+            "gap": seen.gap,
+            "slope": seen.slope,
+            "held_out_loss": seen.held_out_loss,
+            "overfitting": seen.overfitting,
+        }
+
+    def _rate(self, times: float, why: str) -> None:
+        rate = min(max(self.d_rate * times, RATES[0]), RATES[1])
+        if rate != self.d_rate:
+            LOG.info("D's rate x%.2f -> x%.2f: %s", self.d_rate, rate, why)
+        self.d_rate = rate
+
+    def soften(self, surprises: Array, nll: float) -> None:
+        """Notes whether the policy is too sharp for held-out works; raises the temperature of one that surely is.
+
+        Args:
+            surprises: -log pi of its own episodes [N], whose mean is its entropy.
+            nll: mean -log pi of held-out works.
+        """
+        entropy, error = float(surprises.mean()), float(surprises.std()) / math.sqrt(len(surprises))
+        self.sharp = entropy < (1 - SHARP) * nll
+        surely = entropy + SURE * error < (1 - SHARP) * nll
+        caution = min(max(self.caution * (FASTER if surely else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
+        if surely and caution != self.caution:
+            LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
+        self.caution = caution
+
+    def score(self) -> float:
+        """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
+
+        The distance is the energy distance (Szekely & Rizzo 2013) between the round's contents and held-out ones.
+        """
+        model = self.model
+        if model.real:
+            return -float(model._log_prob(model.real.held_out).mean())
+        assert model.trainer is not None
+        return energy_distance(model.trainer.measured[1], model.fresh.contents[:READ])
+
+    def _is_worse(self, score: float, by: float = WORSE) -> bool:
+        return score > self.best + by * (1 if self.model.real else NOISIER) * abs(self.best)
+
+    def judge(self, score: float) -> None:
+        """Keeps the best policy; goes back to it from one that is worse twice in a row."""
+        self.latest["score"] = score
+        if score < self.best:
+            self.best, self.worse = score, 0
+            self.best_weights = {name: value.detach().clone() for name, value in self.model.q_net.state_dict().items()}
+        self.behind = self._is_worse(score, BEHIND)
+        self.worse = self.worse + 1 if self._is_worse(score) else 0
+        if self.worse >= PATIENCE:
+            self.worse, self.policy_rate = 0, self.policy_rate / 2
+            self._back(score, f"; the policy's rate x{self.policy_rate:.3g}")
+
+    def keep_best(self) -> None:
+        """Leaves the model with its best policy, where training ended with one that is clearly worse."""
+        if self.best_weights and self.aims_at_data:
+            score = self.score()
+            if self._is_worse(score):
+                self._back(score, "")
+
+    def _back(self, score: float, also: str) -> None:
+        LOG.info("back to the best policy: %.4g on validation data, it was %.4g%s", score, self.best, also)
+        for network in (self.model.q_net, self.model.policy.q_net_target):
+            network.load_state_dict(self.best_weights)
+
+    def apply(self) -> None:
+        """Sets what is controlled."""
+        model = self.model
+        if model.worth.form == "log_ratio":
+            least = min(LEAST_TEMPERATURE, self.given_temperature)
+            model.temperature = max(least, self.given_temperature / self.slope) * self.caution
+        model.policy_rate = self.policy_rate
+        assert model.trainer is not None
+        model.trainer.discriminator.set_rate(self.d_rate)
+
+    # What later rounds depend on.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that later calls depend on: plain data and tensors."""
+        numbers = {name: getattr(self, name) for name in NUMBERS}
+        return numbers | {"latest": dict(self.latest), "best_weights": dict(self.best_weights)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict``.
+
+        Raises:
+            ValueError: it is of another policy, or no numbers that a controller comes to.
+        """
+        weights, own = state["best_weights"], self.model.q_net.state_dict()
+        shapes = {name: value.shape for name, value in weights.items()}
+        if shapes and shapes != {name: value.shape for name, value in own.items()}:
+            raise ValueError("its best weights are of another policy")
+        if not all(value.isfinite().all() for value in weights.values()):
+            raise ValueError("its best weights are not finite")
+        for name in NUMBERS:
+            setattr(self, name, type(getattr(self, name))(state[name]))
+        if not all(0 < value < math.inf for value in (self.d_rate, self.policy_rate, self.caution, self.slope)):
+            raise ValueError("its controller's rates are not above 0")
+        self.latest = {name: float(value) for name, value in state["latest"].items()}
+        self.best_weights = {name: value.to(self.model.device) for name, value in weights.items()}
+        if self.model.trainer is not None:
+            self.apply()
+
+
+def energy_distance(a: Array, b: Array) -> float:
+    """Returns 2 E|X - Y| - E|X - X'| - E|Y - Y'| of contents [N, ...] and [M, ...] of integers, never below 0.
+
+    |.| is the Euclidean distance of the contents laid flat, in units of the largest entry. Expectations are over all
+    pairs, of a content with itself too: for one distribution it is then about E|X - X'| (1/N + 1/M) and not 0, and a
+    share of the best distance never less than noise.
+    """
+    top = max(1, int(max(a.max(), b.max())))
+    x, y = (torch.from_numpy(z.reshape(len(z), -1).astype(np.float32) / top) for z in (a, b))
+    return float(2 * torch.cdist(x, y).mean() - torch.cdist(x, x).mean() - torch.cdist(y, y).mean())

@@ -1,0 +1,320 @@
+"""The controller: what it reads of D, what it does about it, and that it can be saved and turned off."""
+
+import io
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+import toys
+from rich.console import Console
+
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
+from musegym.discriminators import Reading, read
+from musegym.discriminators.calibration import calibrate
+from musegym.training import Announcer, Watch
+
+torch.set_num_threads(1)  # a second thread is slower for networks this small
+toys.register()
+WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
+NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.0}
+D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8, "past": 40}
+STEADY = Reading(gap=0.5, gap_error=0.1, spread=0.7, slope=1.0, slope_error=0.1, held_out_loss=1.2, overfitting=0.0)
+
+
+def change(**fields):
+    return Reading(**{**vars(STEADY), **fields})
+
+
+def agent(env_id=WORD, **options):
+    env = make_sb3_env(env_id, 6, seed=0, discriminator="none", **options.pop("env", {}))
+    small = {"policy_kwargs": NETWORK, "demonstrations": 8, "buffer_size": 30, "batch_size": 8, "seed": 0}
+    return AdversarialDQN("auto", env, **{**small, **options})
+
+
+def trained(**options):
+    """An agent that has a D, and a controller that has not acted yet."""
+    model = agent(**options)
+    model.learn(1, callback=DiscriminatorCallback(**D))
+    model.controller = Controller(model)
+    return model
+
+
+def moved(model):
+    """Makes the policy a far too sure one."""
+    with torch.no_grad():
+        for value in model.q_net.parameters():
+            value.mul_(20.0)
+
+
+class TestReading:
+    """Known answers: Gaussian logits of one variance, of which a = gap / variance is the truth."""
+
+    def logits(self, gap, deviation, n=20_000, seed=0):
+        rng = np.random.default_rng(seed)
+        return rng.normal(gap, deviation, n), rng.normal(0, deviation, n)
+
+    @pytest.mark.parametrize(("gap", "deviation"), [(1.0, 1.0), (0.3, 0.1), (0.2, 1.0), (2.0, 1.5)])
+    def test_slope_of_gaussian_logits(self, gap, deviation):
+        real, fake = self.logits(gap, deviation)
+        slope, error = calibrate(real, fake)
+        assert slope == pytest.approx(gap / deviation**2, abs=4 * error)
+        assert error < 0.1 * gap / deviation**2 + 0.02
+
+    def test_the_error_is_that_of_repetitions(self):
+        found = np.array([calibrate(*self.logits(0.5, 0.7, 256, seed)) for seed in range(200)])
+        assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.15)
+
+    def test_slope_ignores_a_shift_and_follows_a_scale(self):
+        real, fake = self.logits(0.5, 0.8, 500)
+        slope = calibrate(real, fake)[0]
+        assert calibrate(real + 3, fake + 3)[0] == pytest.approx(slope, rel=1e-6)
+        assert calibrate(real / 10, fake / 10)[0] == pytest.approx(10 * slope, rel=1e-6)
+
+    def test_unequal_numbers_count_alike(self):
+        real, fake = self.logits(0.5, 0.8)
+        assert calibrate(real, fake[:4000])[0] == pytest.approx(calibrate(real, fake)[0], rel=0.1)
+
+    def test_classes_apart_and_constant_logits_stay_finite(self):
+        apart = calibrate(np.linspace(1, 2, 100), np.linspace(-2, -1, 100))
+        assert np.isfinite(apart).all()
+        assert apart[0] > 5
+        assert np.isfinite(calibrate(np.zeros(9), np.zeros(9))[0])
+        assert calibrate(np.zeros(9), np.zeros(9))[0] == 0
+
+    def test_figures(self):
+        seen = read(np.full(4, 3.0), np.array([0.0, 2.0]), np.array([-1.0, 1.0]))
+        assert (seen.gap, seen.spread) == (1.0, 1.0)
+        assert seen.gap_error == pytest.approx(1.0)
+        expected = np.log1p(np.exp([-0.0, -2.0])).mean() + np.log1p(np.exp([-1.0, 1.0])).mean()
+        assert seen.held_out_loss == pytest.approx(expected)
+        assert seen.overfitting == pytest.approx((3 - 1) / (3 - 0))
+
+    def test_energy_distance(self):
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 9, (2, 256, 5))
+        apart = np.linalg.norm((x[0][:, None] - x[0]) / 8, axis=-1).mean()
+        assert 0 < energy_distance(*x) < 3 * apart * 2 / 256, "noise, for one distribution"
+        assert energy_distance(x[0], x[1] // 2) > 10 * energy_distance(*x)
+        assert energy_distance(x[0], x[0]) == pytest.approx(0, abs=1e-6)
+        assert energy_distance(np.array([[0], [0]]), np.array([[5], [5]])) == pytest.approx(2.0)
+
+
+class TestRules:
+    def test_a_steady_d_is_left_alone(self):
+        controller = trained().controller
+        for _ in range(30):
+            controller.act(STEADY)
+        controller.apply()
+        assert (controller.d_rate, controller.policy_rate, controller.model.temperature) == (1, 1, 1)
+
+    @pytest.mark.parametrize(
+        ("seen", "limit"),
+        [
+            (change(slope=0.1, slope_error=0.1), RATES[0]),
+            (change(slope=0.1, slope_error=0.1, gap=0.0), RATES[0]),
+            (change(slope=0.1, slope_error=0.3), 1.0),
+            (change(gap=0.15), RATES[1]),
+            (change(gap=-0.5), RATES[1]),
+        ],
+        ids=["says too much", "too much comes before nothing", "not sure", "sees nothing", "the wrong way round"],
+    )
+    def test_rate_of_d(self, seen, limit):
+        controller = trained().controller
+        first = None
+        for _ in range(30):
+            controller.act(seen)
+            first = first or controller.d_rate
+        assert controller.d_rate == limit
+        assert np.sign(first - 1) == np.sign(limit - 1)
+        controller.apply()
+        optimizer = controller.model.trainer.discriminator.optimizer
+        assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(1e-3 * limit)]
+
+    def test_a_d_that_knew_is_hurried_only_while_the_policy_is_not_at_its_best(self):
+        controller = trained().controller
+        controller.act(change(gap=0.45))
+        for scores, rate in (((10.0, 10.05), 1.0), ((10.2,), 1.5)):
+            for score in scores:
+                controller.judge(score)
+            controller.act(change(gap=0.1))
+            assert controller.d_rate == rate
+
+    @pytest.mark.parametrize(("fields", "rate"), [({}, 1.5), ({"overfitting": 0.6}, 1.0), ({"gap": 2.0}, 1.0)])
+    def test_a_d_that_does_not_see_a_sharp_policy_is_hurried_unless_it_memorises(self, fields, rate):
+        controller = trained().controller
+        controller.act(change(**fields))
+        controller.soften(np.full(2, 9.0), 10.0)
+        controller.act(change(**fields))
+        assert controller.d_rate == rate
+
+    def test_a_gap_that_grows_is_overpowering_and_one_that_falls_is_not(self):
+        controller = trained().controller
+        for gap in np.linspace(6, 1.2, 40):
+            controller.act(change(gap=gap))
+        assert controller.d_rate == 1
+        for gap in np.linspace(1.2, 3, 40):
+            controller.act(change(gap=gap))
+        assert controller.d_rate < 0.5
+
+    def test_a_frozen_d_keeps_its_rate(self):
+        controller = trained().controller
+        controller.act(change(slope=0.0), learning=False)
+        assert controller.d_rate == 1
+
+    @pytest.mark.parametrize(("slope", "temperature"), [(5.0, 0.2), (50.0, LEAST_TEMPERATURE), (0.25, 4.0)])
+    def test_temperature_undoes_the_slope(self, slope, temperature):
+        controller = trained().controller
+        for _ in range(60):
+            controller.act(change(slope=slope, slope_error=1.0))
+        controller.apply()
+        assert controller.model.temperature == pytest.approx(temperature, rel=1e-3)
+
+    def test_temperature_stays_where_rewards_are_no_log_ratios_or_it_is_low(self):
+        for options, expected in (({"reward_form": "bounded"}, 1.0), ({"temperature": 0.05}, 0.05)):
+            controller = trained(**options).controller
+            for _ in range(60):
+                controller.act(change(slope=8.0))
+            controller.apply()
+            assert controller.model.temperature == pytest.approx(expected, rel=1e-3)
+
+    def test_sharp_policies_are_softened_and_let_go(self):
+        controller = trained().controller
+        for _ in range(3):
+            controller.soften(np.array([8.9, 9.1]), 10.0)
+        controller.apply()
+        assert controller.model.temperature == pytest.approx(1.5**3)
+        for _ in range(9):
+            controller.soften(np.array([9.8, 10.0]), 10.0)
+        assert controller.caution == 1
+        controller.soften(np.array([5.0, 13.0]), 10.0)
+        assert controller.caution == 1, "not sure"
+
+    def test_goes_back_to_the_best_policy(self):
+        model = trained()
+        controller = model.controller
+        controller.judge(10.0)
+        best = {name: value.clone() for name, value in model.q_net.state_dict().items()}
+        moved(model)
+        controller.judge(10.2)  # within the tolerance
+        controller.judge(11.0)
+        controller.judge(10.2)
+        controller.judge(11.0)
+        assert controller.policy_rate == 1, "not twice in a row"
+        controller.judge(11.0)
+        controller.apply()
+        assert model.policy_rate == 0.5
+        for network in (model.q_net, model.policy.q_net_target):
+            assert all(torch.equal(value, best[name]) for name, value in network.state_dict().items())
+
+    def test_keeps_the_best_policy_at_the_end(self):
+        model = trained()
+        model.controller.judge(model.controller.score())
+        before = model.log_prob(model.task.corpus("validation"))
+        model.controller.keep_best()
+        moved(model)
+        assert model.controller.score() > 1.03 * model.controller.best
+        model.controller.keep_best()
+        assert np.array_equal(model.log_prob(model.task.corpus("validation")), before)
+
+    def test_says_what_it_does(self, caplog):
+        controller = trained().controller
+        with caplog.at_level(logging.INFO, "musegym.controller"):
+            controller.act(STEADY)
+            assert not caplog.messages
+            controller.act(change(slope=0.1, slope_error=0.01))
+            controller.soften(np.ones(2), 10.0)
+        assert [message.split(":")[0] for message in caplog.messages] == [
+            "D's rate x1.00 -> x0.70",
+            "temperature x1.50",
+        ]
+
+    def test_is_heard_on_the_console_of_a_run(self):
+        controller, told = trained().controller, io.StringIO()
+        with Announcer(Watch(12.3), Console(file=told)):
+            controller.act(change(slope=0.1, slope_error=0.01))
+        controller.act(change(slope=0.1, slope_error=0.01))
+        assert told.getvalue() == (
+            "12 s  controller: D's rate x1.00 -> x0.70: its logits say too much of unseen works (slope 0.10)\n"
+        )
+
+
+class TestWhen:
+    def learned(self, rounds, **options):
+        model = agent(BITS, **options)
+        model.learn(6 * 4 * rounds, callback=DiscriminatorCallback(**D))
+        return model
+
+    def test_reads_and_judges_by_updates(self):
+        controller = self.learned(READ_EVERY).controller
+        assert controller.updates == READ_EVERY
+        assert math.isfinite(controller.gap)
+        assert math.isfinite(controller.best), "judged before the policy moves"
+        assert set(controller.latest) == {"gap", "slope", "held_out_loss", "overfitting", "score"}
+        assert math.isnan(self.learned(READ_EVERY - 1).controller.gap)
+
+    def test_not_while_d_leads(self):
+        assert self.learned(READ_EVERY, lead=3).controller.updates == READ_EVERY - 3
+
+    def test_off(self):
+        model = self.learned(READ_EVERY, controller=False)
+        assert model.controller is None
+
+    def test_without_d(self):
+        model = self.learned(2 * READ_EVERY, discriminator_weight=0.0)
+        assert model.controller.updates == 0
+
+    @pytest.mark.parametrize("options", [{"alpha": 0.9}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}])
+    def test_no_judgement_of_who_aims_elsewhere(self, options):
+        assert not agent(**options).controller.aims_at_data
+        assert agent().controller.aims_at_data
+
+    def test_off_is_as_without_until_it_acts(self):
+        on, off = self.learned(READ_EVERY - 1), self.learned(READ_EVERY - 1, controller=False)
+        assert all(torch.equal(a, b) for a, b in zip(on.q_net.parameters(), off.q_net.parameters(), strict=True))
+
+
+class TestFiles:
+    def test_goes_on_as_if_nothing_had_happened(self, tmp_path):
+        rounds, rows = JUDGE_EVERY, 6 * 4
+        halfway = agent(BITS)
+        halfway.learn(rows * rounds, callback=DiscriminatorCallback(**D))
+        halfway.controller.d_rate, halfway.controller.policy_rate, halfway.controller.caution = 0.7, 0.5, 1.25
+        halfway.controller.apply()
+        halfway.save(tmp_path / "model.zip")
+        again = AdversarialDQN.load(tmp_path / "model.zip")
+        optimizers = [m.trainer.discriminator.optimizer for m in (halfway, again)]
+        assert [o.param_groups[0]["lr"] for o in optimizers] == [pytest.approx(7e-4)] * 2
+        assert (again.policy_rate, again.temperature) == (0.5, halfway.temperature)
+        for model in (halfway, again):
+            model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
+        assert again.controller.updates >= 2 * rounds
+        states = [model.controller.state_dict() for model in (halfway, again)]
+        best = [state.pop("best_weights") for state in states]
+        assert states[0] == states[1]
+        assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
+        for first, second in (
+            (halfway.q_net, again.q_net),
+            (halfway.trainer.discriminator.network, again.trainer.discriminator.network),
+        ):
+            assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+    def test_turned_off_stays_off(self, tmp_path):
+        agent(controller=False).save(tmp_path / "model.zip")
+        assert AdversarialDQN.load(tmp_path / "model.zip").controller is None
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"d_rate": math.nan},
+            {"policy_rate": 0.0},
+            {"slope": -1.0},
+            {"best_weights": {"x": torch.zeros(3)}},
+        ],
+    )
+    def test_doctored_states_are_refused(self, bad):
+        model = trained()
+        with pytest.raises(ValueError, match=r"controller|best weights"):
+            model.controller.load_state_dict(model.controller.state_dict() | bad)
