@@ -62,11 +62,12 @@ class Controller:
 
     * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
       whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios.
+    * *D's rate rises* where the gap is surely below 0: the policy went where D was wrong, and D lags behind.
     * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
-      the gap is above 1 and 1.5 times the smallest there was (D runs away from the policy); else it *rises* where the
-      gap is below 2 errors though it never was above 4, or though the policy is not near its best (D sees nothing, or
-      lags behind; where the policy is at its best there is nothing to see), or where the policy is too sharp and D
-      neither sees that nor memorises.
+      the gap is above 1, above 1.5 times the smallest there was, and growing (D runs away from the policy).
+    * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
+      near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
+      memorises.
     * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
     * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row, the best weights
       come back and the policy's rate is halved; at the end the best are kept likewise.
@@ -136,7 +137,9 @@ class Controller:
         self.smallest_gap = min(self.smallest_gap, self.gap)
         self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
         if learning:
-            if seen.slope + SURE * seen.slope_error < BELIEVED:
+            if seen.gap < -SURE * seen.gap_error:
+                self._rate(FASTER, f"the policy has outrun it (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+            elif seen.slope + SURE * seen.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")

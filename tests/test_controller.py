@@ -117,7 +117,7 @@ class TestRules:
             (change(slope=0.1, slope_error=0.1, gap=0.0), RATES[0]),
             (change(slope=0.1, slope_error=0.3), 1.0),
             (change(gap=0.15), RATES[1]),
-            (change(gap=-0.5), RATES[1]),
+            (change(gap=-0.5, slope=-2.0), RATES[1]),
         ],
         ids=["says too much", "too much comes before nothing", "not sure", "sees nothing", "the wrong way round"],
     )
