@@ -60,6 +60,7 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
+            agent.teach = self._observe if agent.worth.discriminator_weight else None
 
     def _make(self) -> DiscriminatorTrainer:
         task, seed, device = self.training_env.get_attr("task")[0], self.model.seed or 0, str(self.model.device)
@@ -77,10 +78,10 @@ class DiscriminatorCallback(BaseCallback):
         if isinstance(self.model, AdversarialDQN) and self.model.worth.discriminator_weight:
             if self.model.controller is not None:
                 self.model.controller.before_d()
-            # As many updates as the policy is about to take, each with contents of its own.
-            for contents in np.array_split(self.locals["contents"], self.model.minibatches):
-                for _ in range(self.lead if self.model.leading else 1):
-                    self._observe(contents)
+            if self.model.leading:  # afterwards D learns before each update of the agent
+                for contents in np.array_split(self.locals["contents"], self.model.minibatches):
+                    for _ in range(self.lead):
+                        self._observe(contents)
 
     def _on_training_end(self) -> None:
         if isinstance(self.model, AdversarialDQN) and self.model.controller is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -206,6 +207,8 @@ class AdversarialDQN(PhasedAlgorithm):
         """Multiplies the learning rate of the rounds."""
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
+        self.teach: Callable[[Array], None] | None = None
+        """Lets D learn from contents: set by ``DiscriminatorCallback``."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
         if _init_setup_model:
             self._setup_model()
@@ -342,7 +345,9 @@ class AdversarialDQN(PhasedAlgorithm):
         return RolloutReturn(int(self.fresh.lengths.sum()), len(self.fresh), going)
 
     def train(self, gradient_steps: int, batch_size: int = 0) -> None:
-        """Takes steps on the joint objective over fresh, replayed and real episodes, scored by D as it is now.
+        """Takes steps on the joint objective over fresh, replayed and real episodes.
+
+        Before each, D learns from its fresh contents, and then scores all of them.
 
         Args:
             gradient_steps: how many.
@@ -351,18 +356,17 @@ class AdversarialDQN(PhasedAlgorithm):
         del batch_size
         if self.target_update_interval is None:
             self._update_target(self.target_share)
-        worth = self.rewards(self.fresh.contents, self.fresh.conditions)
-        scored = worth if self.relabel else self.fresh.rewards
         for _ in range(gradient_steps):
-            for rows in np.array_split(self.rng.permutation(len(worth)), self.minibatches):
-                self._update(self.fresh.take(rows), scored[rows])
-        gan_loss = generator_loss(worth - self.worth.rules_at_end(self.fresh.contents))
-        self.logger.record_mean("train/gan_loss", gan_loss)
-        self.logger.record("train/joint_objective", gan_loss + self.logger.name_to_value["train/dqn_loss"])
+            for rows in np.array_split(self.rng.permutation(len(self.fresh)), self.minibatches):
+                fresh = self.fresh.take(rows)
+                if self.teach is not None:
+                    self.teach(fresh.contents)
+                self._update(fresh)
 
-    def _update(self, fresh: Episodes, rewards: NDArray[np.float32]) -> None:
-        """Takes a step on fresh episodes and what they are worth, and on replayed and real ones beside them."""
-        parts, worth = [fresh], [rewards]
+    def _update(self, fresh: Episodes) -> None:
+        """Takes a step on fresh episodes, and on replayed and real ones beside them."""
+        rewards = self.rewards(fresh.contents, fresh.conditions)
+        parts, worth = [fresh], [rewards if self.relabel else fresh.rewards]
         if self.replayed:
             parts.append(past := self.episodes.sample(self.replayed, self.rng))
             worth.append(self.rewards(past.contents, past.conditions) if self.relabel else past.rewards)
@@ -393,9 +397,16 @@ class AdversarialDQN(PhasedAlgorithm):
         self._n_updates += 1
         if self.target_update_interval is not None and self._n_updates % self.target_update_interval == 0:
             self._update_target(self.target_share)
-        self.logger.record_mean("train/dqn_loss", float(errors.square().sum() / live.sum()))
-        self.logger.record_mean("train/entropy", -taken[: len(fresh)].sum(1).mean().item())
-        self.logger.record_mean("train/value", values[: len(fresh), 0].mean().item() * self.temperature)
+        dqn_loss = float(errors.square().sum() / live.sum())
+        gan_loss = generator_loss(rewards - self.worth.rules_at_end(fresh.contents))
+        for name, value in {
+            "dqn_loss": dqn_loss,
+            "gan_loss": gan_loss,
+            "joint_objective": dqn_loss + gan_loss,
+            "entropy": -taken[: len(fresh)].sum(1).mean().item(),
+            "value": values[: len(fresh), 0].mean().item() * self.temperature,
+        }.items():
+            self.logger.record_mean(f"train/{name}", value)
 
     @property
     def minibatches(self) -> int:
