@@ -45,7 +45,7 @@ BEHIND = 0.01
 """Share of the best likelihood by which a policy is no longer near it: there is something for D to see."""
 WORSE, PATIENCE = 0.03, 2
 """Share of the best likelihood by which a policy may be worse, and judgements in a row after which it is not kept."""
-NOISIER = 15
+NOISIER = 33
 """Times as much where the score is a distance, of samples."""
 
 NUMBERS = (

@@ -115,7 +115,7 @@ class AdversarialDQN(PhasedAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 2e-3,
+        learning_rate: float | Schedule = 3e-3,
         *,
         temperature: float = 1.0,
         alpha: float = 1.0,
