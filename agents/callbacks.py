@@ -60,7 +60,7 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
-            agent.teach = self._observe if agent.worth.discriminator_weight else None
+            agent.teach = self._observe if agent.worth.discriminator_weight and agent.co_training else None
 
     def _make(self) -> DiscriminatorTrainer:
         task, seed, device = self.training_env.get_attr("task")[0], self.model.seed or 0, str(self.model.device)

@@ -105,7 +105,7 @@ class Controller:
             return
         before, self.updates = self.updates, self.updates + model.minibatches
         if self.updates // READ_EVERY > before // READ_EVERY:
-            self.act(self.reading(), model.trainer.learning)
+            self.act(self.reading(), model.trainer.learning and model.co_training)
         if (not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY) and self.aims_at_data:
             score = self.score()
             if model.real:

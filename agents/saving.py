@@ -24,7 +24,7 @@ SAVED = (
     *("temperature", "alpha", "n_steps", "gamma", "hard", "demonstrations", "replayed", "relabel", "reward_form"),
     *("discriminator_weight", "dense_rules", "prior_weight", "relative_to_prior", "consistency", "cross_entropy"),
     *("buffer_size", "target_update_interval", "target_share"),
-    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "controller", "batch_size"),
+    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "co_training", "controller", "batch_size"),
     *("weight_decay", "max_grad_norm", "gradient_steps", "minibatch", "policy_kwargs", "stats_window_size", "seed"),
 )
 """Constructor arguments that a file keeps beside the learning rate."""

@@ -30,6 +30,7 @@ RL_TUNER_PSI: Mapping[str, Any] = {
     "demonstrations": 0,
     "cross_entropy": 0.0,
     "replayed": 128,
+    "target_update_interval": 1,
     "target_share": 0.01,
 }
 RL_TUNER_VARIANTS: Mapping[str, Mapping[str, Any]] = {
@@ -51,9 +52,6 @@ MELODY_MLE: Mapping[str, Any] = {**MLE, "weight_decay": 0.3}
 ORACLE_MLE: Mapping[str, Any] = {**MLE, "weight_decay": 0.3}
 DENSITY_MLE: Mapping[str, Any] = {**MLE, "policy_kwargs": {"dropout": 0.0}}
 """Fresh points need no dropout."""
-
-FROZEN_DENSITY, FROZEN_DIGIT, FROZEN_MELODY = 200, 400, 225
-"""D's updates of the lead, after which it is frozen in a row of the ablations: it hangs on the seconds of those."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

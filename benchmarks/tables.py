@@ -51,8 +51,8 @@ MELODY_TABLE = Table(
         ),
         Row(
             name="frozen",
-            says="ours, but D learns no more after 450 updates, shortly before the policy begins to move",
-            params={**MELODY, "discriminator.max_updates": 450},
+            says="ours, but D learns no more once the policy begins to move",
+            params={**MELODY, "co_training": False},
         ),
         Row(
             name="cross-entropy",

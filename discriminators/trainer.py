@@ -34,7 +34,6 @@ class DiscriminatorTrainer:
         past_share: Share of an update's fakes that are past ones, as soon as there are any.
         seed: Of the choice of contents.
         frozen: ``observe`` leaves the discriminator as it is.
-        max_updates: Freezes it after so many updates; None never does.
         validate_every: Updates between measurements of ``train_minus_validation``.
         validation_size: Contents of each split that are measured, always the same.
     """
@@ -50,7 +49,6 @@ class DiscriminatorTrainer:
         past_share: float = 0.5,
         seed: int = 0,
         frozen: bool = False,
-        max_updates: int | None = None,
         validate_every: int = 100,
         validation_size: int = 256,
     ) -> None:
@@ -67,7 +65,6 @@ class DiscriminatorTrainer:
             "past_share": past_share,
             "seed": seed,
             "frozen": frozen,
-            "max_updates": max_updates,
             "validate_every": validate_every,
             "validation_size": validation_size,
         }
@@ -137,8 +134,7 @@ class DiscriminatorTrainer:
     @property
     def learning(self) -> bool:
         """Whether ``observe`` still changes the discriminator."""
-        most = self._options["max_updates"]
-        return not self.frozen and (most is None or self.discriminator.updates < most)
+        return not self.frozen
 
     def train_minus_validation(self) -> float:
         """Returns the mean logit of train contents minus that of validation contents: above 0 as D memorises."""
@@ -152,8 +148,6 @@ class DiscriminatorTrainer:
 
     def _update(self, current: Array) -> None:
         d, task, n = self.discriminator, self.task, self.batch_size
-        if not self.learning:
-            return
         streamed = task.stream(n, self._rng)
         real = self._real[self._pick(len(self._real), n)] if streamed is None else streamed
         kept = min(self._past_seen, len(self._past))

@@ -131,6 +131,20 @@ def test_frozen_stays_as_it_is():
     assert env.venv.discriminator is co.trainer.discriminator
 
 
+@pytest.mark.parametrize("co_training", [True, False])
+def test_d_learns_in_its_lead_and_then_beside_the_agent(co_training):
+    env = environment("native", n=6)
+    model = AdversarialDQN(
+        "auto", env, seed=0, lead=2, minibatch=3, co_training=co_training, policy_kwargs={"hidden": 8, "embedding": 4}
+    )
+    co = callback(lead=4)
+    model.learn(2 * 6 * 6, callback=co)
+    leading = 2 * 2 * 4  # rounds, batches, updates
+    assert model.lead_rounds == 2
+    assert model._n_updates > 0
+    assert co.trainer.discriminator.updates == leading + (model._n_updates if co_training else 0)
+
+
 def test_options_go_where_they_belong():
     env = environment("native")
     co = callback(updates_per_observe=2.0, hidden=12, r1=0.5)

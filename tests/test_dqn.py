@@ -15,7 +15,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, generate, make_sb3_env
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, generate, joint, make_sb3_env
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
@@ -192,8 +192,8 @@ class TestLearn:
             return squared_errors(errors, taken, values, *rest)
 
         model = agent(n_steps=n_steps)
-        squared_errors = dqn.squared_errors
-        monkeypatch.setattr(dqn, "squared_errors", squares)
+        squared_errors = joint.squared_errors
+        monkeypatch.setattr(joint, "squared_errors", squares)
         model.learn(10**6, callback=[callback(), Stopper(1)])
         assert reached == [True, fitted]
 
@@ -236,15 +236,16 @@ class TestLearn:
         model = agent(num_envs=20, minibatch=6, gradient_steps=2, demonstrations=2, replayed=3)
         model.learn(10**6, callback=[callback(), Stopper(2)])
         dealt = []
-        monkeypatch.setattr(model, "_update", lambda fresh, rewards: dealt.append((fresh, rewards)))
+        monkeypatch.setattr(model, "_update", lambda fresh: dealt.append(fresh))
+        monkeypatch.setattr(model, "teach", lambda contents: dealt.append(contents))
         model.train(2)
-        assert [len(fresh) for fresh, _ in dealt] == 2 * [7, 7, 6], "three batches, twice"
-        for half in (dealt[:3], dealt[3:]):
-            episodes = dqn.Episodes.join([fresh for fresh, _ in half])
-            rows = sorted(map(bytes, episodes.actions))
+        taught, learned = dealt[0::2], dealt[1::2]
+        assert [len(fresh) for fresh in learned] == 2 * [7, 7, 6], "three batches, twice"
+        for contents, fresh in zip(taught, learned, strict=True):
+            assert np.array_equal(contents, fresh.contents), "D learns from what the agent learns from next"
+        for half in (learned[:3], learned[3:]):
+            rows = sorted(map(bytes, dqn.Episodes.join(half).actions))
             assert rows == sorted(map(bytes, model.fresh.actions)), "every one of them, once"
-            worth = np.concatenate([rewards for _, rewards in half])
-            np.testing.assert_allclose(worth, model.rewards(episodes.contents, episodes.conditions), rtol=1e-5)
 
     @pytest.mark.parametrize("others", [0, 5])
     def test_what_the_target_network_said_when_it_built_is_not_computed_again(self, others):

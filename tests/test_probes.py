@@ -12,7 +12,7 @@ from probes import CellsTask, Enumeration, EveryBitsTask, Exact, Fixed, munchaus
 from stable_baselines3.common.callbacks import BaseCallback
 
 import musegym
-from musegym.agents import AdversarialDQN, dqn, generate, make_sb3_env
+from musegym.agents import AdversarialDQN, generate, joint, make_sb3_env
 from musegym.discriminators.objectives import REWARD_LIMIT
 from musegym.envs.checks import check_task
 
@@ -174,13 +174,13 @@ class TestRewardThatMoves:
 
         every = everything()
         model = rewarded(every, np.linspace(-2, 2, 16), 10, rows=4, replayed=20, demonstrations=3, temperature=0.5)
-        used, q_errors = [], dqn.q_errors
+        used, q_errors = [], joint.q_errors
 
         def errors(taken, target_taken, values, target_values, rewards, *rest):
             used.append(rewards.sum(1).numpy())
             return q_errors(taken, target_taken, values, target_values, rewards, *rest)
 
-        monkeypatch.setattr(dqn, "q_errors", errors)
+        monkeypatch.setattr(joint, "q_errors", errors)
         second = np.linspace(3, -3, 16) ** 3
         model.discriminator = Noting(every, second)
         model.train(1)

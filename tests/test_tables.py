@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from musegym.benchmarks import ablations, rows, work
 from musegym.benchmarks.own import MEASURES, measure_of
 from musegym.benchmarks.run import has_own
 from musegym.benchmarks.tables import TABLES, Row, Table
+from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
 from musegym.options import pairs
 from musegym.parameters import WARM_START_SECONDS, check, defaults
 
+OF_KIND = {"musegym/Density-v0": ablations.OF_GRIDS, "musegym/Digit-v0": ablations.OF_IMAGES}
 ROWS = [
     pytest.param(table, row, id=f"{table.name}-{row.name}")
     for table in TABLES.values()
@@ -77,7 +80,8 @@ def test_no_two_rows_are_the_same(table: Table) -> None:
     shipped = {**defaults(), **WARM_START_SECONDS}
     seen: dict[str, str] = {}
     for row in table.rows:
-        params = {**(shipped if row.method == "train" else {}), **row.params}
+        of_kind = OF_KIND.get(table.env_id_of(row), {})
+        params = {**({**shipped, **of_kind} if row.method == "train" else {}), **row.params}
         what = [table.env_id_of(row), dict(row.env), row.method, row.algorithm, row.num_envs, row.seconds, row.split]
         key = json.dumps([*what, listed(params)], sort_keys=True)
         assert key not in seen, f"{row.name} is {seen[key]} again"
@@ -89,23 +93,28 @@ def test_ablations_know_the_defaults() -> None:
     assert listed(ablations.DEFAULTS) == listed({name: shipped[name] for name in ablations.DEFAULTS})
 
 
+@pytest.mark.parametrize(("env_id", "of_kind"), OF_KIND.items())
+def test_ablations_know_the_discriminators_of_each_kind(env_id: str, of_kind: dict[str, Any]) -> None:
+    d = make_discriminator(make_task(env_id))
+    made = {**dataclasses.asdict(d.architecture), **dataclasses.asdict(d.settings)}
+    for name, value in {**ablations.DEFAULTS, **of_kind}.items():
+        if name.startswith("discriminator."):
+            assert made[name.removeprefix("discriminator.")] == value, name
+
+
 def test_ablations_change_one_thing_and_leave_out_what_changes_nothing() -> None:
-    base = {"schedule": [0.2, 0.1], "discriminator.r1": 2.0, "discriminator.learning_rate": 0.002}
-    found = {name: params for name, _, params in ablations.ablations(base, 77)}
+    base = {"schedule": [0.2, 0.1], "cross_entropy": 0.0}
+    found = {name: params for name, _, params in ablations.ablations(base, ablations.OF_IMAGES)}
     assert found["ours"] == base
     assert found["r1-0"] == {**base, "discriminator.r1": 0.0}
     assert found["no-lead"] == {**base, "schedule": [0.2, 0.0]}
-    assert found["d-rate-high"]["discriminator.learning_rate"] == pytest.approx(0.02)
-    assert found["frozen"]["discriminator.max_updates"] == 77
+    assert found["frozen"] == {**base, "co_training": False}
     assert found["stale"] == {**base, "replayed": ablations.REPLAYED, "relabel": False}
-    assert {"dropout0", "cross-entropy0", "replayed128"} <= found.keys()
-    assert not {"dropout0.2", "cross-entropy1", "replayed0"} & found.keys()
-    without = {name for name, *_ in ablations.ablations(base, 77, demonstrations=False)}
-    assert found.keys() - without == {"no-demonstrations", "cross-entropy0"}
-    replays = {name: params for name, _, params in ablations.ablations({"replayed": 32}, 77)}
-    assert replays["stale"] == {"replayed": 32, "relabel": False}
-    assert "replayed0" in replays
-    assert "replayed32" not in replays
+    assert {"dropout0", "cross-entropy1", "no-spectral-norm", "r1-1"} <= found.keys()
+    assert not {"dropout0.2", "cross-entropy0", "spectral-norm"} & found.keys()
+    without = {name for name, *_ in ablations.ablations(base, {}, demonstrations=False)}
+    assert found.keys() - without == {"no-demonstrations", "cross-entropy1", "r1-0", "no-spectral-norm"}
+    assert without - found.keys() == {"spectral-norm"}
 
 
 def test_settings_are_shared() -> None:

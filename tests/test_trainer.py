@@ -250,10 +250,3 @@ class TestState:
 
     def test_option_names_are_those_of_the_state(self):
         assert set(DiscriminatorTrainer.option_names()) == set(make().state_dict()["options"])
-
-
-def test_max_updates_freezes():
-    trainer = make(max_updates=3)
-    for turn in range(5):
-        trainer.observe(draw(20, seed=turn))
-    assert trainer.discriminator.updates == 3
