@@ -45,7 +45,7 @@ BEHIND = 0.01
 """Share of the best likelihood by which a policy is no longer near it: there is something for D to see."""
 WORSE, PATIENCE = 0.03, 2
 """Share of the best likelihood by which a policy may be worse, and judgements in a row after which it is not kept."""
-NOISIER = 33
+NOISIER = 66
 """Times as much where the score is a distance, of samples."""
 
 NUMBERS = (
@@ -216,7 +216,8 @@ class Controller:
     def apply(self) -> None:
         """Sets what is controlled."""
         model = self.model
-        if model.worth.form == "log_ratio":
+        # Below alpha = 1 the temperature says how diverse the policy is to be, and is the user's.
+        if model.worth.form == "log_ratio" and model.alpha == 1:
             least = min(LEAST_TEMPERATURE, self.given_temperature)
             model.temperature = max(least, self.given_temperature / self.slope) * self.caution
         model.policy_rate = self.policy_rate
