@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from musegym.agents.networks import Dropout, RecurrentQ
+from musegym.agents.networks import Dropout, RecurrentQ, Stepper, tanh
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 ACTIONS, CLOCKS, CONDITIONS = 5, (4, 3), (2, 6)
@@ -184,3 +184,30 @@ class TestDropout:
         state = net.dropout.generator.get_state()
         net(*inputs())
         assert torch.equal(net.dropout.generator.get_state(), state)
+
+
+@pytest.mark.parametrize("observed", [0, 5])
+@pytest.mark.parametrize("with_prior", [False, True])
+@torch.no_grad()
+def test_stepper_says_what_the_network_says(observed, with_prior):
+    net = network(observed=observed).eval()
+    if with_prior:
+        prior = network(seed=3, observed=observed).eval()
+        net.add_to(prior)
+        torch.nn.init.normal_(net.advantages.weight)
+    last, clock, condition, mask = inputs()
+    seen = torch.randn(B, T, observed, generator=torch.Generator().manual_seed(1))
+    expected, _ = net.decide(last, clock, condition, mask, seen=seen)
+    stepper, rows = Stepper(net, condition), torch.arange(B)
+    for t in range(T):
+        if t == 4:
+            kept = torch.tensor([5, 0, 3])
+            stepper.keep(kept)
+            rows = rows[kept]
+        found = stepper(last[rows, t], clock[rows, t], mask[rows, t], seen[rows, t])
+        torch.testing.assert_close(found, expected[rows, t], atol=1e-5, rtol=1e-5)
+
+
+def test_hyperbolic_tangent():
+    x = torch.linspace(-20, 20, 401)
+    torch.testing.assert_close(tanh(x), x.tanh(), atol=1e-6, rtol=1e-6)
