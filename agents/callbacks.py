@@ -20,7 +20,7 @@ class DiscriminatorCallback(BaseCallback):
 
     Args:
         trainer: does the training; one with a default D is made where None.
-        every: contents that are collected before the trainer sees them; ``AdversarialDQN`` hands over each round's.
+        every: contents that are collected before the trainer sees them; ``AdversarialDQN`` hands over each batch's.
         lead: how many times as many updates D takes while ``AdversarialDQN`` lets it lead.
         verbose: as in SB3.
         **options: of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
@@ -82,10 +82,6 @@ class DiscriminatorCallback(BaseCallback):
                 for contents in np.array_split(self.locals["contents"], self.model.minibatches):
                     for _ in range(self.lead):
                         self._observe(contents)
-
-    def _on_training_end(self) -> None:
-        if isinstance(self.model, AdversarialDQN) and self.model.controller is not None:
-            self.model.controller.keep_best()
 
     def _observe(self, contents: Array) -> None:
         stats = self.trainer.observe(contents)

@@ -11,6 +11,7 @@ import torch
 
 from ..discriminators import Reading, read
 from ..envs.task import Array
+from .episodes import play
 
 if TYPE_CHECKING:
     from .dqn import AdversarialDQN
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("musegym.controller")
 READ_EVERY, JUDGE_EVERY = 10, 50
 """Updates between readings of D and between judgements of the policy, which cost more: together 2% of the time."""
-READ = 256
-"""Contents of the agent that a reading takes."""
+READ, LEAST_HELD_OUT = 256, 2
+"""Contents of the agent that a reading takes, and held-out works without which there is no standard error."""
 SLOWER, FASTER = 0.7, 1.5
 """What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
@@ -61,7 +62,8 @@ class Controller:
     ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
 
     * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
-      whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios.
+      whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios and alpha is 1,
+      so that the fixed point does not hang on it.
     * *D's rate rises* where the gap is surely below 0: the policy went where D was wrong, and D lags behind.
     * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
       the gap is above 1, above 1.5 times the smallest there was, and growing (D runs away from the policy).
@@ -69,11 +71,12 @@ class Controller:
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
       memorises.
     * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
-    * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row, the best weights
-      come back and the policy's rate is halved; at the end the best are kept likewise.
+    * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row (a likelihood by 3%,
+      a distance three times as large), the best weights come back and the policy's rate is halved; at the end the
+      best are kept likewise.
 
-    The last two need the data to be what the agent aims at: ``alpha`` 1, no rules, no prior. Nothing is done without a
-    D, before the rounds, nor to the rate of a D that is frozen.
+    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, log ratios, no rules, no prior.
+    Nothing is done without a D, before the rounds, nor to the rate of a D that is frozen.
 
     Args:
         model: whose ``temperature`` and ``policy_rate`` it sets, and whose trainer's D.
@@ -96,20 +99,23 @@ class Controller:
     def aims_at_data(self) -> bool:
         """Whether the agent's fixed point is the distribution of the data."""
         m = self.model
-        return m.alpha == 1 and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
+        as_they_are = m.alpha == 1 and m.gamma == 1 and m.worth.form == "log_ratio"
+        return as_they_are and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
 
     def before_d(self) -> None:
         """Reads and acts, when it is time to; to be called before D learns from the round's contents."""
         model = self.model
         if model.trainer is None or not model.worth.discriminator_weight or model.leading:
             return
-        before, self.updates = self.updates, self.updates + model.minibatches
+        if len(model.trainer.measured[1]) < LEAST_HELD_OUT:
+            return
+        before, self.updates = self.updates, self.updates + model.minibatches * model.gradient_steps
         if self.updates // READ_EVERY > before // READ_EVERY:
             self.act(self.reading(), model.trainer.learning and model.co_training)
         if (not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY) and self.aims_at_data:
-            score = self.score()
+            score = self.score(model.fresh.contents)
             if model.real:
-                self.soften(-model._log_prob(model.fresh), score)
+                self.soften(-model.fresh.log_probs.sum(1, dtype=np.float64), score)
             self.judge(score)
         self.apply()
         now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate, "temperature": model.temperature}
@@ -152,6 +158,7 @@ class Controller:
             "slope": seen.slope,
             "held_out_loss": seen.held_out_loss,
             "overfitting": seen.overfitting,
+            "spread": seen.spread,
         }
 
     def _rate(self, times: float, why: str) -> None:
@@ -175,16 +182,17 @@ class Controller:
             LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
         self.caution = caution
 
-    def score(self) -> float:
+    def score(self, contents: Array) -> float:
         """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
 
-        The distance is the energy distance (Szekely & Rizzo 2013) between the round's contents and held-out ones.
+        The distance is the energy distance (Szekely & Rizzo 2013) between contents of the policy [N, ...] and held-out
+        ones.
         """
         model = self.model
         if model.real:
             return -float(model._log_prob(model.real.held_out).mean())
         assert model.trainer is not None
-        return energy_distance(model.trainer.measured[1], model.fresh.contents[:READ])
+        return energy_distance(model.trainer.measured[1], contents[:READ])
 
     def _is_worse(self, score: float, by: float = WORSE) -> bool:
         return score > self.best + by * (1 if self.model.real else NOISIER) * abs(self.best)
@@ -202,9 +210,12 @@ class Controller:
             self._back(score, f"; the policy's rate x{self.policy_rate:.3g}")
 
     def keep_best(self) -> None:
-        """Leaves the model with its best policy, where training ended with one that is clearly worse."""
+        """Leaves the model with its best policy, where the one that it has is clearly worse: for the end of a run."""
         if self.best_weights and self.aims_at_data:
-            score = self.score()
+            model = self.model
+            starts = model.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
+            drawn = play(model.q_net, model.task, starts, torch.Generator(model.device).manual_seed(0))
+            score = self.score(drawn.contents)
             if self._is_worse(score):
                 self._back(score, "")
 

@@ -45,8 +45,9 @@ class AdversarialDQN(JointAlgorithm):
     optimum log p_data(x) - log p_pi(x). With the Munchausen term alpha log pi_target(a|s) in the reward, soft
     Q-learning settles at p_data^(1 / (1 + tau (1 - alpha))): at the data for alpha = 1. See ``docs/algorithm.md``.
 
-    A round is: every row builds a content; the callback trains D on it; the policy takes one step on the joint
-    objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the current D:
+    A round is: every row builds a content; these are dealt into batches; for each, the callback trains D on it, and the
+    policy takes one step on the joint objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the
+    current D:
 
     * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``losses.q_errors``), of which the gradient of
       L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
@@ -89,7 +90,8 @@ class AdversarialDQN(JointAlgorithm):
         max_grad_norm: largest norm of the policy's gradient, and of that of the values.
         gradient_steps: how often a round goes through its fresh episodes.
         minibatch: fresh episodes in an update; rounds of more rows take several.
-        controller: whether rates and temperature are adapted beside ``DiscriminatorCallback``: see ``Controller``.
+        controller: whether rates and temperature are adapted beside ``DiscriminatorCallback``: see ``Controller``; its
+            ``keep_best`` ends a run that is not to go on.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
         policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
         stats_window_size: episodes over which statistics are taken.
@@ -264,6 +266,7 @@ class AdversarialDQN(JointAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
+        self.teach = None  # a callback of an earlier call teaches no more
         callback.on_training_start(locals(), globals())
         if self.discriminator is None and self.worth.discriminator_weight:
             raise ValueError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from ..envs.task import Array, Bools, Ints, Task
-from .networks import FORBIDDEN, RecurrentQ, Stepper
+from .networks import FORBIDDEN, Inputs, RecurrentQ, Stepper
 
 PART_STEPS, LEAST_ROWS = 2400, 16
 """Steps that pass through a network at a time, of at least so many episodes: more do not fit into a core's cache, and
@@ -63,7 +63,14 @@ class Episodes:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, torch.Tensor]) -> Self:
-        """Inverts ``state_dict``."""
+        """Inverts ``state_dict``.
+
+        Raises:
+            ValueError: it is of a version whose episodes held less.
+        """
+        missing = [field.name for field in dataclasses.fields(cls) if field.name not in state]
+        if missing:
+            raise ValueError(f"its episodes have no {missing[0]}: another version of musegym wrote them")
         return cls(*(state[field.name].numpy() for field in dataclasses.fields(cls)))
 
     def evaluate(
@@ -83,7 +90,8 @@ class Episodes:
         """
         T = int(self.lengths.max())
         order = np.argsort(self.lengths, kind="stable")
-        parts = np.array_split(order, max(1, len(self) // max(LEAST_ROWS, PART_STEPS // T)))
+        fitting = max(LEAST_ROWS, PART_STEPS // T) if device.type == "cpu" else len(self)
+        parts = np.array_split(order, max(1, len(self) // fitting))
         passed = [self._pass_through(rows, network, device, T, values, best) for rows in parts]
         back = torch.from_numpy(np.argsort(order)).to(device)
         taken, worth = (torch.cat(tensors)[back] for tensors in zip(*passed, strict=True))
@@ -92,37 +100,36 @@ class Episodes:
 
     def log_policy(self, network: RecurrentQ, device: torch.device) -> torch.Tensor:
         """Returns log pi of all actions on the way, float [N, L, A]."""
-        arguments = self._inputs(np.arange(len(self)), network, device)
-        return network.decide(*arguments[1:-1], seen=arguments[-1])[0]
+        _, given = self._inputs(np.arange(len(self)), network, device)
+        return network.decide(given.last, given.clock, given.condition, given.mask, seen=given.seen)[0]
 
     def _pass_through(
         self, rows: Array, network: RecurrentQ, device: torch.device, length: int, values: bool, best: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Evaluates the steps of some episodes, and fills up to a length with zeros."""
-        actions, *inputs, seen = self._inputs(rows, network, device)
+        actions, given = self._inputs(rows, network, device)
         missing = length - actions.shape[1]
         if not values:
-            log_policy, _ = network.decide(*inputs, seen=seen)
+            log_policy, _ = network.decide(given.last, given.clock, given.condition, given.mask, seen=given.seen)
             worth = log_policy.new_zeros(actions.shape)
         else:
-            steps, _ = network(*inputs, seen=seen)
+            steps, _ = network(given.last, given.clock, given.condition, given.mask, seen=given.seen)
             log_policy, worth = steps.log_policy, steps.best if best else steps.values
         taken = log_policy.gather(-1, actions[..., None])[..., 0]
         return F.pad(taken, (0, missing)), F.pad(worth, (0, missing))
 
-    def _inputs(self, rows: Array, network: RecurrentQ, device: torch.device) -> list[torch.Tensor]:
-        """Returns the actions [n, T] of some rows, then what ``RecurrentQ.forward`` takes: T is their longest."""
+    def _inputs(self, rows: Array, network: RecurrentQ, device: torch.device) -> tuple[torch.Tensor, Inputs]:
+        """Returns the actions int64 [n, T] of some rows, and what the network reads: T is their longest."""
         T = int(self.lengths[rows].max())
         actions = torch.from_numpy(self.actions[rows, :T].astype(np.int64)).to(device)
         masks = np.unpackbits(self.masks[rows, :T], axis=-1, count=network.num_actions).view(np.bool_)
-        return [
-            actions,
+        return actions, Inputs(
             torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1),
             torch.from_numpy(self.clocks[rows, :T].astype(np.int64)).to(device),
             torch.from_numpy(self.conditions[rows].astype(np.int64)).to(device),
             torch.from_numpy(masks).to(device),
             _floats(self.seen[rows, :T], device),
-        ]
+        )
 
 
 class Recorder:

@@ -66,8 +66,8 @@ class JointAlgorithm(PhasedAlgorithm):
         Before each, D learns from its fresh contents, and then scores all of them.
 
         Args:
-            gradient_steps: how many.
-            batch_size: unused; a batch is what every row built, and what the constructor adds.
+            gradient_steps: how often the fresh episodes are gone through.
+            batch_size: unused: ``minibatch``, ``replayed`` and ``demonstrations`` make a batch.
         """
         del batch_size
         if self.target_update_interval is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,16 @@ class Steps(NamedTuple):
     def best(self) -> Tensor:
         """max_a Q(s, a)/tau, [B, T]."""
         return self.values + self.log_policy.amax(-1)
+
+
+class Inputs(NamedTuple):
+    """What the network reads of B episodes, as ``RecurrentQ.forward`` documents it."""
+
+    last: Tensor
+    clock: Tensor
+    condition: Tensor
+    mask: Tensor
+    seen: Tensor
 
 
 class Dropout(nn.Module):
@@ -215,14 +225,18 @@ class Stepper:
 
     def __init__(self, network: RecurrentQ, condition: Tensor) -> None:
         self.network = network
-        rnn = network.rnn
-        inward = rnn.weight_ih_l0.t()  # [E, 4 H]
-        self._gates, self._recurrent, self._inward = network.table @ inward, rnn.weight_hh_l0.t(), inward
+        # As torch names and orders them.
+        first, recurrent, *biases = (
+            cast("Tensor", getattr(network.rnn, f"{name}_l0"))
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        self._inward, self._recurrent = first.t(), recurrent.t()  # [E, 4 H], [H, 4 H]
+        self._gates = network.table @ self._inward
         self._given = network.table.new_zeros(len(condition), network.table.shape[1])
         if condition.shape[1]:
             self._given = network._given(condition, network.table)
-        self._given_gates = self._given @ inward + (rnn.bias_ih_l0 + rnn.bias_hh_l0)
-        self._h = self._c = self._given.new_zeros(len(condition), rnn.hidden_size)
+        self._given_gates = self._given @ self._inward + sum(biases)
+        self._h = self._c = self._given.new_zeros(len(condition), network.rnn.hidden_size)
         self._prior = None if network.prior is None else Stepper(network.prior, condition)
 
     def keep(self, rows: Tensor) -> None:
@@ -249,7 +263,7 @@ class Stepper:
             view = network.sight(seen)
             x += view
             gates.addmm_(view, self._inward)
-        i, f, g, o = gates.addmm_(self._h, self._recurrent).chunk(4, 1)  # in torch's order
+        i, f, g, o = gates.addmm_(self._h, self._recurrent).chunk(4, 1)
         self._c = f.sigmoid_() * self._c + i.sigmoid_() * tanh(g)
         self._h = o.sigmoid_() * tanh(self._c)
         logits: Tensor = network.advantages(torch.cat([self._h, x], -1))

@@ -18,6 +18,7 @@ from .rows import (
 )
 
 DEFAULTS: Mapping[str, Any] = {
+    "alpha": 1.0,
     "cross_entropy": 1.0,
     "replayed": 0,
     "schedule": [0.4, 0.05],
@@ -54,6 +55,7 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
     now = {**DEFAULTS, **kind, **base}
     changes: list[Variation] = [
         ("alpha0", "no Munchausen term", {"alpha": 0.0}),
+        ("alpha1", "the whole Munchausen term", {"alpha": 1.0}),
         ("temperature3", "a higher temperature of policy and reward", {"temperature": 3.0}),
         ("n-steps1", "targets one decision ahead: a soft DQN", {"n_steps": 1}),
         ("replayed", "past episodes in each batch", {"replayed": REPLAYED}),
@@ -114,7 +116,8 @@ MELODY_ABLATIONS = Table(
 Place = tuple[str, str, dict[str, Any], Mapping[str, Any], float]
 """Name, environment, its arguments, our settings there, seconds."""
 PLACES: tuple[Place, ...] = (
-    ("density", "musegym/Density-v0", {"density": "8gaussians"}, DENSITY, 180.0),
+    # Below alpha = 1 the controller leaves the temperature alone.
+    ("density", "musegym/Density-v0", {"density": "8gaussians"}, {**DENSITY, "alpha": 1.0}, 180.0),
     ("digit", "musegym/Digit-v0", {}, DIGIT, 300.0),
     ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),
 )

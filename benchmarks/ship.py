@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 from ..agents import AdversarialDQN, generate
-from ..discriminators import DiscriminatorTrainer, make_discriminator
+from ..discriminators import make_trainer
 from ..discriminators.discriminator import PRETRAINED
 from ..runs import Run
 from ..training import AGENT
@@ -37,8 +37,8 @@ def main(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     if checkpoint is None:
         raise typer.BadParameter(f"{run} holds no checkpoint: train first, with musegym train ... --out {run}")
     model = AdversarialDQN.load(checkpoint / AGENT)
-    discriminator = make_discriminator(model.task, seed=0)
-    trainer = DiscriminatorTrainer(discriminator, model.task, past=0, updates_per_observe=50)
+    trainer = make_trainer(model.task, past=0, updates_per_observe=50)
+    discriminator = trainer.discriminator
     while discriminator.updates < UPDATES:
         seed = discriminator.updates
         fakes = [generate(model, 128, seed=seed, temperature=temperature) for temperature in LADDER]

@@ -61,7 +61,7 @@ def calibrate(real: NDArray[np.floating], fake: NDArray[np.floating]) -> tuple[f
     scale = max(float(logits.std()), 1e-9)
     x = np.stack([(logits - logits.mean()) / scale, np.ones(len(logits))], 1)  # [N + M, 2]
     is_real = np.arange(len(logits)) < len(real)
-    weight = np.where(is_real, len(logits) / (2 * len(real)), len(logits) / (2 * max(1, len(fake))))
+    weight = np.where(is_real, len(logits) / (2 * max(1, len(real))), len(logits) / (2 * max(1, len(fake))))
     prior = np.diag([LOGIT_RANGE**-2, 1e-9])
     w = np.zeros(2)
     for _ in range(NEWTON_STEPS):

@@ -97,8 +97,9 @@ class Discriminator:
         """Returns raw logits float32 [B], high for real, in evaluation mode; ``rewards`` clips them."""
         parts = []
         with torch.no_grad():
-            for start in range(0, len(contents), SCORING_ROWS):
-                rows = slice(start, start + SCORING_ROWS)
+            at_once = SCORING_ROWS if torch.device(self.device).type == "cpu" else 32 * SCORING_ROWS
+            for start in range(0, len(contents), at_once):
+                rows = slice(start, start + at_once)
                 parts.append(
                     self.network(*self._tensors(contents[rows], None if conditions is None else conditions[rows]))
                 )

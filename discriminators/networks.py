@@ -8,7 +8,7 @@ depends on its neighbours in the batch: there is no batch normalisation, and no 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -126,7 +126,7 @@ class SequenceNetwork(Network[EmbeddedRows]):
         there = valid[..., None]
         x = F.relu(self.widen(values)) * there
         for convolution in self.convolutions:
-            x = x + F.relu(convolve(convolution, self.dropout(x))) * there
+            x = x + F.relu(convolve(cast("nn.Conv1d", convolution), self.dropout(x))) * there
         for layer in self.attention:
             x = layer(x, valid)
         mean = (x * there).sum(1) / there.sum(1)

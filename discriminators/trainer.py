@@ -206,6 +206,9 @@ class DiscriminatorTrainer:
         """Rebuilds a trainer and its discriminator, which go on as the saved ones would."""
         d = state["discriminator"]
         architecture, settings = files.made(Architecture, d["architecture"]), files.made(Settings, d["settings"])
+        unknown = set(state["options"]) - set(cls.option_names())
+        if unknown:
+            raise ValueError(f"its trainer has options {sorted(unknown)}: another version of musegym wrote it")
         trainer = cls(Discriminator(architecture, settings, device=device), task, **state["options"])
         trainer.load_state_dict(state)
         return trainer

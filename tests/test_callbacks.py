@@ -145,6 +145,16 @@ def test_d_learns_in_its_lead_and_then_beside_the_agent(co_training):
     assert co.trainer.discriminator.updates == leading + (model._n_updates if co_training else 0)
 
 
+def test_a_callback_of_an_earlier_call_teaches_no_more():
+    model = AdversarialDQN("auto", environment("native", n=6), seed=0, policy_kwargs={"hidden": 8, "embedding": 4})
+    co = callback()
+    model.learn(1, callback=co)
+    before = co.trainer.discriminator.updates
+    model.learn(1, reset_num_timesteps=False)
+    assert before > 0
+    assert co.trainer.discriminator.updates == before
+
+
 def test_options_go_where_they_belong():
     env = environment("native")
     co = callback(updates_per_observe=2.0, hidden=12, r1=0.5)

@@ -11,6 +11,7 @@ import toys
 from rich.console import Console
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from musegym.agents import controller as controller_module
 from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
 from musegym.discriminators import Reading, read
 from musegym.discriminators.calibration import calibrate
@@ -211,11 +212,11 @@ class TestRules:
 
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
-        model.controller.judge(model.controller.score())
+        model.controller.judge(model.controller.score(model.fresh.contents))
         before = model.log_prob(model.task.corpus("validation"))
         model.controller.keep_best()
         moved(model)
-        assert model.controller.score() > 1.03 * model.controller.best
+        assert model.controller.score(model.fresh.contents) > 1.03 * model.controller.best
         model.controller.keep_best()
         assert np.array_equal(model.log_prob(model.task.corpus("validation")), before)
 
@@ -252,11 +253,25 @@ class TestWhen:
         assert controller.updates == READ_EVERY
         assert math.isfinite(controller.gap)
         assert math.isfinite(controller.best), "judged before the policy moves"
-        assert set(controller.latest) == {"gap", "slope", "held_out_loss", "overfitting", "score"}
+        assert set(controller.latest) == {"gap", "slope", "held_out_loss", "overfitting", "spread", "score"}
         assert math.isnan(self.learned(READ_EVERY - 1).controller.gap)
 
     def test_not_while_d_leads(self):
         assert self.learned(READ_EVERY, lead=3).controller.updates == READ_EVERY - 3
+
+    def test_counts_every_pass(self):
+        assert self.learned(3, gradient_steps=2).controller.updates == 6
+
+    def test_nothing_is_said_of_too_few_works(self, monkeypatch):
+        monkeypatch.setattr(controller_module, "LEAST_HELD_OUT", 10**6)
+        assert self.learned(READ_EVERY).controller.updates == 0
+
+    def test_learning_in_pieces_goes_back_to_nothing(self):
+        model = self.learned(2)
+        model.controller.best = 1e-9  # whatever it does is worse
+        model.learn(6 * 4 * 2, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
+        best = model.controller.best_weights
+        assert not all(torch.equal(value, best[name]) for name, value in model.q_net.state_dict().items())
 
     def test_off(self):
         model = self.learned(READ_EVERY, controller=False)
@@ -266,7 +281,10 @@ class TestWhen:
         model = self.learned(2 * READ_EVERY, discriminator_weight=0.0)
         assert model.controller.updates == 0
 
-    @pytest.mark.parametrize("options", [{"alpha": 0.9}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}])
+    @pytest.mark.parametrize(
+        "options",
+        [{"alpha": 0.9}, {"gamma": 0.9}, {"reward_form": "gail"}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}],
+    )
     def test_no_judgement_of_who_aims_elsewhere(self, options):
         assert not agent(**options).controller.aims_at_data
         assert agent().controller.aims_at_data
