@@ -10,6 +10,7 @@ import torch
 import toys
 from rich.console import Console
 
+import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents import controller as controller_module
 from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
@@ -219,6 +220,18 @@ class TestRules:
         assert model.controller.score(model.fresh.contents) > 1.03 * model.controller.best
         model.controller.keep_best()
         assert np.array_equal(model.log_prob(model.task.corpus("validation")), before)
+
+    def test_keeps_the_best_where_works_have_no_demonstrations(self, tmp_path):
+        musegym.register("toy/Blind-v0", "toys:BlindTask")
+        model = agent("toy/Blind-v0", demonstrations=0)
+        model.learn(1, callback=DiscriminatorCallback(**D))
+        model.controller.best = 1e-9  # whatever it does is worse
+        model.save(tmp_path / "model.zip")
+        again = AdversarialDQN.load(tmp_path / "model.zip")
+        moved(again)
+        again.controller.keep_best()  # though it has built nothing since it was loaded
+        best = again.controller.best_weights
+        assert all(torch.equal(value, best[name]) for name, value in again.q_net.state_dict().items())
 
     def test_says_what_it_does(self, caplog):
         controller = trained().controller
