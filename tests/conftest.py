@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import torch
 
 
 @pytest.fixture(params=["nonsense", None])
@@ -14,3 +15,12 @@ def no_display(request, monkeypatch):
         monkeypatch.setenv("SDL_VIDEODRIVER", request.param)
     elif not sys.platform.startswith("linux"):
         pytest.skip("only on Linux a missing DISPLAY means that there is no display")
+
+
+@pytest.fixture(autouse=True)
+def as_torch_was():
+    """Takes back what commands that a test calls in this process choose for torch."""
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(precision)
