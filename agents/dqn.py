@@ -17,9 +17,10 @@ from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.task import Array
 from .controller import Controller
 from .demonstrations import Demonstrations
-from .episodes import EpisodeBuffer, Episodes, play, trace
+from .episodes import Episodes, play, trace
 from .joint import JointAlgorithm
 from .policies import BoltzmannPolicy
+from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .saving import SAVED
 from .sb3 import DecisionBar, make_sb3_env, task_of

@@ -16,8 +16,9 @@ from ..envs.task import Task
 from . import files
 from .controller import Controller
 from .demonstrations import Demonstrations
-from .episodes import EpisodeBuffer, Episodes
+from .episodes import Episodes
 from .policies import BoltzmannPolicy
+from .replay import EpisodeBuffer
 from .sb3 import TaskVecEnv, make_sb3_env
 
 SAVED = (

@@ -31,7 +31,7 @@ import numpy as np
 
 from ..agents import AdversarialDQN, DiscriminatorCallback
 from ..agents.demonstrations import Demonstrations
-from ..agents.episodes import EpisodeBuffer
+from ..agents.replay import EpisodeBuffer
 from ..discriminators import DiscriminatorTrainer
 from ..options import env_task, read_corpus
 from ..runs import UsageError

@@ -8,8 +8,9 @@ import pytest
 import torch
 import toys
 
-from musegym.agents.episodes import EpisodeBuffer, Episodes, draw, play, trace
+from musegym.agents.episodes import Episodes, draw, play, trace
 from musegym.agents.networks import RecurrentQ
+from musegym.agents.replay import EpisodeBuffer
 from musegym.envs.registry import make_task
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
