@@ -74,8 +74,23 @@ class Job:
         return beside(self.run, ".log")
 
 
-def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, seconds: float | None = None) -> list[Job]:
+def jobs_of(
+    table: Table,
+    only: Sequence[str],
+    results: Path,
+    runs: Path,
+    seconds: float | None = None,
+    seeds: int | None = None,
+) -> list[Job]:
     """Lists the jobs of a table, first seeds of all rows first: a table that is cut short has all its rows.
+
+    Args:
+        table: the table.
+        only: names of the rows that count; all where empty.
+        results: folder of result files.
+        runs: folder of checkpoints and logs.
+        seconds: of training, instead of what the rows ask for.
+        seeds: how many of each row's seeds, the first ones; all where None.
 
     Raises:
         ValueError: a row of ``only`` is not in the table.
@@ -85,7 +100,7 @@ def jobs_of(table: Table, only: Sequence[str], results: Path, runs: Path, second
     if unknown:
         raise ValueError(f"table {table.name} has no row {unknown[0]!r}; it has: {', '.join(names)}")
     rows = [row for row in table.rows if not only or row.name in only]
-    order = sorted(((i, seed, row) for row in rows for i, seed in enumerate(row.seeds)), key=lambda job: job[0])
+    order = sorted(((i, seed, row) for row in rows for i, seed in enumerate(row.seeds[:seeds])), key=lambda job: job[0])
     jobs = []
     for _, seed, row in order:
         name = f"{row.name}-s{seed}"
@@ -263,19 +278,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, one core each")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="this row alone; may be repeated")
     parser.add_argument("--seconds", type=float, help="less training than the table asks for; such results say partial")
+    parser.add_argument("--seeds", type=int, metavar="N", help="the first N seeds of each row alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of result files")
     parser.add_argument("--runs", type=Path, default=Path("runs") / "bench", help="folder of checkpoints and logs")
     parser.add_argument("--list", action="store_true", help="show the state of every run and stop")
     given = parser.parse_args(arguments)
     console = Console()
-    if given.jobs < 1 or (given.seconds is not None and given.seconds <= 0):
-        print("musegym bench: --jobs must be at least 1 and --seconds above 0", file=sys.stderr)
+    if given.jobs < 1 or (given.seconds is not None and given.seconds <= 0) or (given.seeds or 1) < 1:
+        print("musegym bench: --jobs and --seeds must be at least 1 and --seconds above 0", file=sys.stderr)
         return 2
     command = ["--results", str(given.results), "--runs", str(given.runs)]
     command += [] if given.seconds is None else ["--seconds", str(given.seconds)]
     try:
         table = TABLES[given.table]
-        queue = Queue(table, jobs_of(table, given.only, given.results, given.runs, given.seconds), command, console)
+        jobs = jobs_of(table, given.only, given.results, given.runs, given.seconds, given.seeds)
+        queue = Queue(table, jobs, command, console)
     except ValueError as error:
         print(f"musegym bench: {error}", file=sys.stderr)
         return 2

@@ -78,6 +78,7 @@ def states(of: run.Queue) -> dict[str, str]:
 def test_first_seeds_of_all_rows_come_first(tmp_path: Path) -> None:
     assert [job.name for job in jobs(tmp_path)] == ["a-s0", "b-s0", "a-s1"]
     assert [job.name for job in jobs(tmp_path, "b")] == ["b-s0"]
+    assert [job.name for job in run.jobs_of(TABLE, ("a",), tmp_path, tmp_path, seeds=1)] == ["a-s0"]
     with pytest.raises(ValueError, match="no row 'c'; it has: a, b"):
         jobs(tmp_path, "c")
 
