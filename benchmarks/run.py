@@ -284,7 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="show the state of every run and stop")
     given = parser.parse_args(arguments)
     console = Console()
-    if given.jobs < 1 or (given.seconds is not None and given.seconds <= 0) or (given.seeds or 1) < 1:
+    few = given.seeds is not None and given.seeds < 1
+    if given.jobs < 1 or few or (given.seconds is not None and given.seconds <= 0):
         print("musegym bench: --jobs and --seeds must be at least 1 and --seconds above 0", file=sys.stderr)
         return 2
     command = ["--results", str(given.results), "--runs", str(given.runs)]
