@@ -16,7 +16,7 @@ from musegym.agents import controller as controller_module
 from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
 from musegym.discriminators import Reading, read
 from musegym.discriminators.calibration import calibrate
-from musegym.training import Announcer, Watch
+from musegym.reporting import Announcer, Watch
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
