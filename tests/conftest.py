@@ -19,8 +19,8 @@ def no_display(request, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def as_torch_was():
-    """Takes back what commands that a test calls in this process choose for torch."""
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    """Takes back what commands that a test or a fixture calls in this process choose for torch."""
+    threads = torch.get_num_threads()
+    torch.set_float32_matmul_precision("highest")
     yield
     torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision(precision)

@@ -185,9 +185,12 @@ class TestUpdate:
         d = make(
             Settings(learning_rate=3e-3, weight_decay=0, r1=0), shape=(3,), sizes=(4,), dropout=0.0, attention_layers=0
         )
-        for _ in range(250):
+        late = []  # single updates swing around the optimum
+        for update in range(250):
             stats = d.update(contents.repeat(data, 0), contents.repeat(fake, 0))
-        np.testing.assert_allclose(d.logits(contents), np.log(data / fake), atol=0.05)
+            if update >= 200:
+                late.append(d.logits(contents))
+        np.testing.assert_allclose(np.mean(late, 0), np.log(data / fake), atol=0.05)
         assert stats["real_logit"] > 0 > stats["fake_logit"]
         assert 0.5 < stats["accuracy"] < 1
         p, q = data / 32, fake / 32
