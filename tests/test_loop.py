@@ -131,7 +131,8 @@ def test_no_version_is_faster_than_itself(monkeypatch):
     for side in ("ours", "other"):
         assert found[side]["rows"] == 16
         assert found[side]["steps_per_second"] > 0
-    assert found["ours"]["commit"] == found["other"]["commit"]
+    # An installed copy is of no commit that it knows.
+    assert found["ours"]["commit"] in (None, found["other"]["commit"])
 
 
 def other_version(folder: Path, learner: str) -> Path:
