@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("musegym.controller")
 READ_EVERY, JUDGE_EVERY = 10, 50
-"""Updates between readings of D and between judgements of the policy, which cost more: together 2% of the time."""
+"""Updates between readings of D and between judgements of the policy, which cost more."""
 READ, LEAST_HELD_OUT = 256, 2
 """Contents of the agent that a reading takes, and held-out works without which there is no standard error."""
 SLOWER, FASTER = 0.7, 1.5
