@@ -19,8 +19,9 @@ def settle() -> None:
     """Chooses one thread, oneDNN's products of matrices, and memory that is kept for reuse.
 
     A second thread makes networks as small as these slower. Torch takes MKL's products of float32 matrices by default,
-    which need twice as long as oneDNN's on AMD's processors; "medium" lets it take those. It also lets them round to 16
-    bits, which they do on some processors: there all stays as it was. The C library gives large blocks back to the
+    which need twice as long as oneDNN's on AMD's processors; "medium" lets it take those, and lets LSTMs learn with
+    products of 16 bits. It also lets all others round to 16 bits, which they do on some processors: there all stays as
+    it was. The C library gives large blocks back to the
     system when they are freed, and each of their pages has to be fetched again: a twentieth of the time of an update,
     and more for long works.
     """

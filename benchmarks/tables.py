@@ -6,6 +6,7 @@ without looking at how it is run. What rows share stands in ``rows``; what takes
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..envs.corpora.densities import DENSITIES
@@ -35,6 +36,8 @@ __all__ = ["TABLES", "Row", "Table"]
 
 SB3_DQN = {"exploration_fraction": 1e-4}
 """Of a billion steps: a hundred thousand."""
+Short = functools.partial(Plain, seconds=180.0)
+"""A row of a table of many: three minutes."""
 SB3_ROWS = 128
 """Works that they build side by side."""
 
@@ -201,9 +204,9 @@ RL_TUNER_TABLE = Table(
     name="rl-tuner",
     env_id="musegym/RLTuner-v0",
     rows=(
-        Plain(name="note-rnn", says="maximum likelihood alone: the Note RNN", params=MLE),
+        Short(name="note-rnn", says="maximum likelihood alone: the Note RNN", params=MLE),
         *(
-            Plain(
+            Short(
                 name=f"{name}-w{weight}",
                 says=f"{says}, rules weighted by {weight}",
                 params=params,
@@ -217,7 +220,7 @@ RL_TUNER_TABLE = Table(
             )
             for weight in RULE_WEIGHTS
         ),
-        Plain(name="no-rules", says="ours without rules", params=RL_TUNER),
+        Short(name="no-rules", says="ours without rules", params=RL_TUNER),
         Plain(name="random", says="uniform among the events", method="random", seconds=0.0),
     ),
 )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from musegym.agents.networks import Dropout, RecurrentQ, Stepper, tanh
+from musegym.agents.networks import Dropout, RecurrentQ, Stepper, learns_in_16_bits, tanh
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 ACTIONS, CLOCKS, CONDITIONS = 5, (4, 3), (2, 6)
@@ -211,3 +211,26 @@ def test_stepper_says_what_the_network_says(observed, with_prior):
 def test_hyperbolic_tangent():
     x = torch.linspace(-20, 20, 401)
     torch.testing.assert_close(tanh(x), x.tanh(), atol=1e-6, rtol=1e-6)
+
+
+def test_only_learning_is_in_16_bits_and_little_is_lost():
+    net = network(hidden=64, embedding=32).eval()
+    gradients = []
+    for precision in ("highest", "medium"):
+        torch.set_float32_matmul_precision(precision)
+        net.zero_grad()
+        learned = net(*inputs())[0].log_policy
+        learned.clamp_min(-100).sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in net.rnn.parameters()]))
+        with torch.no_grad():
+            acted = net(*inputs())[0].log_policy
+            assert not learns_in_16_bits()
+        assert learned.dtype == acted.dtype == torch.float32
+        if precision == "highest":
+            assert not learns_in_16_bits()
+            exact = acted
+            assert torch.equal(learned, exact)
+        torch.testing.assert_close(acted, exact)
+        torch.testing.assert_close(learned, exact, rtol=0, atol=0.02)
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.999
+    assert torch.equal(*gradients) == (not torch.cpu._is_avx512_bf16_supported())
