@@ -112,7 +112,7 @@ class AdversarialDQN(JointAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 5e-3,
+        learning_rate: float | Schedule = 3e-3,
         *,
         temperature: float = 1.0,
         alpha: float = 1.0,
