@@ -21,9 +21,8 @@ def settle() -> None:
     A second thread makes networks as small as these slower. Torch takes MKL's products of float32 matrices by default,
     which need twice as long as oneDNN's on AMD's processors; "medium" lets it take those, and lets LSTMs learn with
     products of 16 bits. It also lets all others round to 16 bits, which they do on some processors: there all stays as
-    it was. The C library gives large blocks back to the
-    system when they are freed, and each of their pages has to be fetched again: a twentieth of the time of an update,
-    and more for long works.
+    it was. The C library gives large blocks back to the system when they are freed, and each of their pages has to be
+    fetched again: a twentieth of the time of an update, and more for long works.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

@@ -36,10 +36,10 @@ __all__ = ["TABLES", "Row", "Table"]
 
 SB3_DQN = {"exploration_fraction": 1e-4}
 """Of a billion steps: a hundred thousand."""
-Short = functools.partial(Plain, seconds=180.0)
-"""A row of a table of many: three minutes."""
 SB3_ROWS = 128
 """Works that they build side by side."""
+Short = functools.partial(Plain, seconds=180.0)
+"""A row of a table of many: three minutes."""
 
 MELODY_TABLE = Table(
     name="melody",

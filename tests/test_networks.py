@@ -214,18 +214,20 @@ def test_hyperbolic_tangent():
 
 
 def test_only_learning_is_in_16_bits_and_little_is_lost():
-    net = network(hidden=64, embedding=32).eval()
+    net, given = network(hidden=64, embedding=32).eval(), inputs()
     gradients = []
     for precision in ("highest", "medium"):
         torch.set_float32_matmul_precision(precision)
         net.zero_grad()
-        learned = net(*inputs())[0].log_policy
+        steps, memory = net(*given)
+        learned = steps.log_policy
         learned.clamp_min(-100).sum().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in net.rnn.parameters()]))
         with torch.no_grad():
-            acted = net(*inputs())[0].log_policy
+            acted = net(*given)[0].log_policy
             assert not learns_in_16_bits()
-        assert learned.dtype == acted.dtype == torch.float32
+            net(*given, memory)  # what learning remembers, acting can go on with
+        assert {learned.dtype, acted.dtype, memory[0].dtype, memory[1].dtype} == {torch.float32}
         if precision == "highest":
             assert not learns_in_16_bits()
             exact = acted
@@ -233,4 +235,15 @@ def test_only_learning_is_in_16_bits_and_little_is_lost():
         torch.testing.assert_close(acted, exact)
         torch.testing.assert_close(learned, exact, rtol=0, atol=0.02)
     assert torch.cosine_similarity(*gradients, dim=0) > 0.999
-    assert torch.equal(*gradients) == (not torch.cpu._is_avx512_bf16_supported())
+
+
+@pytest.mark.parametrize("supported", [None, lambda: False, lambda: True])
+def test_16_bits_are_for_processors_that_have_them(monkeypatch, supported):
+    torch.set_float32_matmul_precision("medium")
+    if supported is None:  # a torch that does not tell
+        monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", supported, raising=False)
+    assert learns_in_16_bits() == (supported is not None and supported())
+    torch.set_float32_matmul_precision("highest")
+    assert not learns_in_16_bits(), "only where torch may round"
