@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 from typing import Any
 
+from stable_baselines3.common.utils import get_device
+
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from .agents.sb3 import task_of
 from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
@@ -17,14 +19,13 @@ DISCRIMINATOR = "discriminator."
 # `musegym train` begins with maximum likelihood, goes on with D alone, then trains both.
 WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.4, 0.05)}
 WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 10}
-# Arguments that the command line or the task sets.
+# Arguments that the command line or the task sets; D is where the agent is.
 _NOT_OFFERED = {
     "policy",
     "env",
     "discriminator",
     "task",
     "seed",
-    "device",
     "verbose",
     "tensorboard_log",
     "_init_setup_model",
@@ -73,11 +74,30 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
         if not task_of(env).has_demonstrations:
             warm_start = {name: value for name, value in warm_start.items() if name != "warm_start"}
         given = warm_start | given
+        device = device_of(given)
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
-        trainer = make_trainer(model.task, seed=settings.seed, **theirs)
+        trainer = make_trainer(model.task, seed=settings.seed, device=device, **theirs)
     except (TypeError, ValueError) as error:
         raise UsageError(f"--param or --set: {error}") from None
     return model, DiscriminatorCallback(trainer)
+
+
+def device_of(params: dict[str, Any]) -> str:
+    """Returns the device that parameters name.
+
+    Raises:
+        UsageError: this machine's torch does not have it.
+    """
+    asked = str(params.get("device", "cpu"))
+    try:
+        found = get_device(asked)
+    except RuntimeError:
+        found = None
+    if found is None or asked not in ("auto", found.type, str(found)):
+        raise UsageError(
+            f"--param device={asked}: torch finds no such device here; give cpu, or auto to use what there is"
+        )
+    return str(found)
 
 
 def _arguments(function: Any) -> dict[str, Any]:

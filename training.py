@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from . import processor
 from .agents import AdversarialDQN, DiscriminatorCallback, generate
-from .parameters import build
+from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
 from .runs import Run, RunError, Settings, UsageError, export_all
 
@@ -191,7 +191,9 @@ def train(
             lock.enter_context(run.locked())
             run.amend(settings)
         checkpoint = run.latest() if resume else None
-        model, discriminator = build(settings) if checkpoint is None else _restore(checkpoint)
+        model, discriminator = (
+            build(settings) if checkpoint is None else _restore(checkpoint, device_of(settings.params))
+        )
         if not resume:  # only now: impossible hyperparameters leave no folder behind
             lock.enter_context(run.locked())
             run.create(settings)
@@ -232,10 +234,12 @@ def _over(settings: Settings, model: AdversarialDQN, spent: float) -> bool:
     return settings.seconds is not None and spent >= settings.seconds
 
 
-def _restore(checkpoint: Path) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+def _restore(checkpoint: Path, device: str) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     """Reads an agent with everything that learning on depends on."""
     try:
-        return AdversarialDQN.load(checkpoint / AGENT), DiscriminatorCallback()  # the agent brings its trainer
+        return AdversarialDQN.load(
+            checkpoint / AGENT, device=device
+        ), DiscriminatorCallback()  # the agent brings its trainer
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot resume: {error}") from None
 

@@ -27,19 +27,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..envs.corpora.cache import cache_folder
 from ..envs.digit import CLASSES, DigitTask
 from ..envs.registry import make_task
 from ..envs.task import Array, Floats, Ints, Split
 from ..options import read_corpus
 from ..runs import UsageError
 from .baselines import RandomPolicy
-from .features import frechet
+from .features import fingerprint, frechet, train_once
 from .files import answer, models_of, shown, writable, write_result
 from .suite import AgentSampler, Sampler
 
 ENV_ID = "musegym/Digit-v0"
 SURE = 0.9
 UPDATES, BATCH, RATE, WIDTH = 1500, 128, 1e-3, 64
+VERSION = 1
+"""Of the recipe."""
 SHIFT = 1
 """Pixels by which training pictures are moved at random: pens do not centre what they draw as scanners do."""
 NUM = 1000
@@ -50,14 +53,15 @@ class Classifier:
 
     Two convolutions of 32 and 64 channels, each halved by a maximum, and one hidden layer of 64; 1,500 updates of AdamW
     with a falling rate on batches of 128, half of the hidden units dropped, pictures moved by up to one pixel; seed 0.
-    ``dense``: hidden layers of 256 and 64 instead, and pictures where they are.
+    ``dense``: hidden layers of 256 and 64 instead, and pictures where they are. ``folder`` keeps its weights.
     """
 
-    def __init__(self, pictures: Array, labels: Ints, updates: int = UPDATES, dense: bool = False) -> None:
+    def __init__(
+        self, pictures: Array, labels: Ints, updates: int = UPDATES, dense: bool = False, folder: Path | None = None
+    ) -> None:
         x = torch.from_numpy(np.asarray(pictures)).float()[:, None] / 255
         y = torch.from_numpy(np.asarray(labels, np.int64))
         side = x.shape[-1]
-        rng = np.random.default_rng(0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             if dense:
@@ -70,19 +74,27 @@ class Classifier:
                     nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
                     nn.Linear(64 * (side // 4) ** 2, WIDTH), nn.ReLU(),
                 )  # fmt: skip
-            shift = 0 if dense else SHIFT
             self.last = nn.Linear(WIDTH, CLASSES)
-            parameters = [*self.hidden.parameters(), *self.last.parameters()]
-            optimiser = torch.optim.AdamW(parameters, RATE, weight_decay=0.01)
-            for update in range(updates):
-                rows = torch.from_numpy(rng.integers(len(x), size=min(BATCH, len(x))))
-                down, right = rng.integers(-shift, shift + 1, size=2)
-                hidden = self.hidden(torch.roll(x[rows], (int(down), int(right)), (2, 3)))
-                loss = F.cross_entropy(self.last(F.dropout(hidden, 0.5)), y[rows])
-                optimiser.param_groups[0]["lr"] = RATE * (1 - update / updates)
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
+            path = None
+            if folder is not None:
+                recipe = f"{VERSION} {updates} {dense} {tuple(x.shape)}"
+                path = folder / f"classifier-{fingerprint(recipe, x.numpy(), y.numpy())}.npz"
+            shift = 0 if dense else SHIFT
+            train_once(nn.ModuleList([self.hidden, self.last]), path, lambda: self._train(x, y, updates, shift))
+
+    def _train(self, x: Tensor, y: Tensor, updates: int, shift: int) -> None:
+        rng = np.random.default_rng(0)
+        parameters = [*self.hidden.parameters(), *self.last.parameters()]
+        optimiser = torch.optim.AdamW(parameters, RATE, weight_decay=0.01)
+        for update in range(updates):
+            rows = torch.from_numpy(rng.integers(len(x), size=min(BATCH, len(x))))
+            down, right = rng.integers(-shift, shift + 1, size=2)
+            hidden = self.hidden(torch.roll(x[rows], (int(down), int(right)), (2, 3)))
+            loss = F.cross_entropy(self.last(F.dropout(hidden, 0.5)), y[rows])
+            optimiser.param_groups[0]["lr"] = RATE * (1 - update / updates)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
 
     @torch.no_grad()
     def __call__(self, pictures: Array) -> tuple[Floats, Floats]:
@@ -95,10 +107,10 @@ class Classifier:
 
 @functools.cache
 def classifier(task_kwargs: tuple[tuple[str, Any], ...], dense: bool = False) -> Classifier:
-    """Returns a classifier of a task's pictures; trained when first asked for, in about a minute."""
+    """Returns a classifier of a task's pictures; trained when first asked for, in about a minute, and then kept."""
     task = labelled(dict(task_kwargs))
     train = task.corpus("train")
-    return Classifier(pictures_of(task, train), task.condition(train)[:, 0], dense=dense)
+    return Classifier(pictures_of(task, train), task.condition(train)[:, 0], dense=dense, folder=cache_folder())
 
 
 def labelled(kwargs: dict[str, Any]) -> DigitTask:

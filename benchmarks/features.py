@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,17 +104,12 @@ class FeatureNet:
     def __init__(self, train: Array, kind: Kind, *, folder: Path | None = None, updates: int = UPDATES) -> None:
         self.kind = kind
         x = prepare(train, kind)
-        digest = hashlib.sha256(f"{VERSION} {kind} {updates} {x.dtype} {tuple(x.shape)}".encode())
-        digest.update(np.ascontiguousarray(x.numpy()).tobytes())
-        self.fingerprint = digest.hexdigest()[:16]
+        self.fingerprint = fingerprint(f"{VERSION} {kind} {updates} {x.dtype} {tuple(x.shape)}", x.numpy())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.net: NextRow | Bottleneck = NextRow(x) if kind == "sequence" else Bottleneck(x)
             path = None if folder is None else folder / f"features-{self.fingerprint}.npz"
-            if path is None or not self._read(path):
-                self._train(x, updates)
-                if path is not None:
-                    self._write(path)
+            train_once(self.net, path, lambda: self._train(x, updates))
         self.net.eval()
         raw = self._raw(x)
         self.mean, self.scale = raw.mean(0), raw.std(0) + 1e-6
@@ -142,21 +138,37 @@ class FeatureNet:
                 optimiser.step()
                 done += 1
 
-    def _write(self, path: Path) -> None:
-        save_arrays(path, {name: value.numpy() for name, value in self.net.state_dict().items()})
 
-    def _read(self, path: Path) -> bool:
-        """Reads the weights; False where there are none or they are damaged (then they are trained again)."""
-        shapes = {name: (np.float32, tuple(value.shape)) for name, value in self.net.state_dict().items()}
+def fingerprint(recipe: str, *arrays: Array) -> str:
+    """Returns 16 hexadecimal digits that tell a network's recipe and training data from others."""
+    digest = hashlib.sha256(recipe.encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def train_once(net: nn.Module, path: Path | None, train: Callable[[], None]) -> None:
+    """Gives a network the weights that a file keeps; where there is none, or it is damaged, trains it and keeps them.
+
+    Args:
+        net: a network of float32 as its training begins.
+        path: the file; None trains and keeps nothing.
+        train: trains the network.
+    """
+    if path is not None:
+        shapes = {name: (np.float32, tuple(value.shape)) for name, value in net.state_dict().items()}
         try:
             weights = load_arrays(path, shapes)
         except FileNotFoundError:
-            return False
+            pass
         except ValueError as error:
-            logger.warning("rebuilding the damaged features %s: %s", path, error)
-            return False
-        self.net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-        return True
+            logger.warning("training anew, since the kept weights %s are damaged: %s", path, error)
+        else:
+            net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+            return
+    train()
+    if path is not None:
+        save_arrays(path, {name: value.numpy() for name, value in net.state_dict().items()})
 
 
 def feature_net(train: Array, kind: Kind) -> FeatureNet:

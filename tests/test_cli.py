@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toys
 from test_benchmark_files import make_run
 
@@ -15,7 +16,8 @@ from musegym import cli, options
 from musegym.agents.episodes import trace
 from musegym.envs import make_task
 from musegym.envs.melody import METRES, MODES, MelodyTask
-from musegym.runs import Run
+from musegym.parameters import device_of
+from musegym.runs import Run, UsageError
 
 toys.register()
 WORD = "toy_ids:toy/Word-v0"
@@ -280,10 +282,21 @@ def test_impossible_hyperparameters(call, tmp_path):
         ("alpha=7", "alpha"),
         ("discriminator.r1=-1", "settings of a discriminator"),
         ("lead=[1]", ""),
+        ("device=cudda", "no such device"),
     ):
         result = call("train", WORD, "--steps", 30, "--param", value, "--out", tmp_path / value)
         refused(result, "--param", words)
         assert not (tmp_path / value).exists()
+
+
+def test_a_device_may_be_chosen(monkeypatch):
+    assert device_of({}) == device_of({"device": "cpu"}) == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of({"device": "auto"}) == device_of({"device": "cuda"}) == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of({"device": "auto"}) == "cpu"
+    with pytest.raises(UsageError, match="no such device"):
+        device_of({"device": "cuda"})
 
 
 def test_pairs_are_json_where_they_can_be():

@@ -21,6 +21,7 @@ from musegym.envs.registry import make_task
 
 toys.register()
 ENV_ID = "musegym/Digit-v0"
+CLASSIFIER = digit.Classifier
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,20 @@ def test_a_classifier_learns_what_can_be_told_apart_and_repeats(dense: bool) -> 
     assert (untrained.argmax(1) == truth).mean() < 0.4
     again, other = (digit.Classifier(pictures, labels, updates=2)(held_out)[1] for _ in range(2))
     np.testing.assert_array_equal(again, other)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_classifier_is_trained_once(dense: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, labels = blocks(80, 0)
+    first = digit.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
+    monkeypatch.setattr(CLASSIFIER, "_train", None)  # whoever trains now fails
+    again = digit.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
+    np.testing.assert_array_equal(first, again)
+    for other in ({"updates": 4}, {"dense": not dense}):
+        with pytest.raises(TypeError):
+            digit.Classifier(pictures, labels, **{"updates": 3, "dense": dense, **other}, folder=tmp_path)
+    with pytest.raises(TypeError):
+        digit.Classifier(pictures, (labels + 1) % 4, updates=3, dense=dense, folder=tmp_path)
 
 
 class Says:
