@@ -25,8 +25,8 @@ SLOWER, FASTER = 0.7, 1.5
 """What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
 """Bounds of D's rate, of the one it began with. That of the policy only falls."""
-BELIEVED = 0.5
-"""Slope below which D's logits say more than twice what they should."""
+BELIEVED, LOUD = 0.5, 0.5
+"""Slope below which D's logits say more than twice what they should, and their deviation from which that matters."""
 SURE, KNOWS = 2.0, 4.0
 """Standard errors that count as seen, and from which D has shown that it can tell the two apart at all."""
 OVERPOWERING, GROWTH = 1.0, 1.5
@@ -65,8 +65,9 @@ class Controller:
       whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios and alpha is 1,
       so that the fixed point does not hang on it.
     * *D's rate rises* where the gap is surely below 0: the policy went where D was wrong, and D lags behind.
-    * *D's rate falls* where a + 2 errors < 1/2 (logits are mostly noise: unseen works do not bear them out), or where
-      the gap is above 1, above 1.5 times the smallest there was, and growing (D runs away from the policy).
+    * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are mostly
+      noise, and loud: unseen works do not bear them out), or where the gap is above 1, above 1.5 times the smallest there
+      was, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
       memorises.
@@ -145,7 +146,7 @@ class Controller:
         if learning:
             if seen.gap < -SURE * seen.gap_error:
                 self._rate(FASTER, f"the policy has outrun it (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
-            elif seen.slope + SURE * seen.slope_error < BELIEVED:
+            elif seen.spread > LOUD and seen.slope + SURE * seen.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")

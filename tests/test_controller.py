@@ -118,10 +118,18 @@ class TestRules:
             (change(slope=0.1, slope_error=0.1), RATES[0]),
             (change(slope=0.1, slope_error=0.1, gap=0.0), RATES[0]),
             (change(slope=0.1, slope_error=0.3), 1.0),
+            (change(slope=0.1, slope_error=0.1, spread=0.3), 1.0),
             (change(gap=0.15), RATES[1]),
             (change(gap=-0.5, slope=-2.0), RATES[1]),
         ],
-        ids=["says too much", "too much comes before nothing", "not sure", "sees nothing", "the wrong way round"],
+        ids=[
+            "says too much",
+            "too much comes before nothing",
+            "not sure",
+            "not loud",
+            "sees nothing",
+            "the wrong way round",
+        ],
     )
     def test_rate_of_d(self, seen, limit):
         controller = trained().controller

@@ -45,9 +45,9 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.syspath_prepend(tmp_path)
     made: list[int] = []
 
-    def trained(pictures: np.ndarray, labels: np.ndarray, dense: bool) -> digit.Classifier:
+    def trained(pictures: np.ndarray, labels: np.ndarray, dense: bool, folder: Path) -> digit.Classifier:
         made.append(len(pictures))
-        return taught(pictures, labels, updates=3, dense=dense)
+        return taught(pictures, labels, updates=3, dense=dense, folder=folder)
 
     taught = digit.Classifier
     monkeypatch.setattr(digit, "Classifier", trained)
