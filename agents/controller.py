@@ -65,9 +65,9 @@ class Controller:
       whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios and alpha is 1,
       so that the fixed point does not hang on it.
     * *D's rate rises* where the gap is surely below 0: the policy went where D was wrong, and D lags behind.
-    * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are mostly
-      noise, and loud: unseen works do not bear them out), or where the gap is above 1, above 1.5 times the smallest there
-      was, and growing (D runs away from the policy).
+    * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are
+      mostly noise, and loud: unseen works do not bear them out), or where the gap is above 1, above 1.5 times the
+      smallest there was, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
       memorises.
