@@ -10,6 +10,7 @@ from ..envs.corpora.densities import DENSITIES
 from .rows import (
     COLLAPSE,
     DENSITY,
+    DENSITY_ABLATED,
     DIGIT,
     MELODY,
     TEN,
@@ -91,7 +92,7 @@ DENSITY_ABLATIONS = Table(
     env_id="musegym/Density-v0",
     rows=tuple(
         Cheap(name=name, says=says, params=params, env={"density": "2spirals"}, seconds=180.0)
-        for name, says, params in ablations(DENSITY, OF_GRIDS)
+        for name, says, params in ablations(DENSITY_ABLATED, OF_GRIDS)
     ),
 )
 
