@@ -64,7 +64,7 @@ class Controller:
     * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
       whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios and alpha is 1,
       so that the fixed point does not hang on it.
-    * *D's rate rises* where the gap is surely below 0: the policy went where D was wrong, and D lags behind.
+    * *D's rate rises* where the smoothed gap is surely below 0: the policy went where D was wrong, and D lags behind.
     * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are
       mostly noise, and loud: unseen works do not bear them out), or where the gap is above 1, above 1.5 times the
       smallest there was, and growing (D runs away from the policy).
@@ -144,8 +144,9 @@ class Controller:
         self.smallest_gap = min(self.smallest_gap, self.gap)
         self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
         if learning:
-            if seen.gap < -SURE * seen.gap_error:
-                self._rate(FASTER, f"the policy has outrun it (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+            # Of the smoothed gap: one reading in forty is below that by chance, and nothing takes the haste back.
+            if self.gap < -SURE * seen.gap_error:
+                self._rate(FASTER, f"the policy has outrun it (gap {self.gap:.3f} +- {seen.gap_error:.3f})")
             elif seen.spread > LOUD and seen.slope + SURE * seen.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
