@@ -11,6 +11,7 @@ LONGEST_SIDE = 1024
 DENSE_CELLS = 64
 """Grids of at most so many cells are read by a dense network, larger ones by convolutions."""
 _ONLY = {"lags": "sequence", "attention_layers": "sequence", "heads": "sequence", "noise": "image"}
+_ONLY |= {"augmentation": "image"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Architecture:
     """Bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); in planes of all but the last."""
     noise: float = 0.0
     """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images only."""
+    augmentation: float = 0.0
+    """How strongly pictures are blurred, shifted and dimmed at random in training, 0 to 1: ``Augmentation``. Images
+    only."""
 
     def __post_init__(self) -> None:
         for name in ("shape", "sizes", "condition_sizes"):
@@ -61,6 +65,8 @@ class Architecture:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < 1:
                 raise ValueError(f"{name} must be a number from 0 up to 1, got {value!r}")
+        if not isinstance(self.augmentation, int | float) or not 0 <= self.augmentation <= 1:
+            raise ValueError(f"augmentation must be a number from 0 to 1, got {self.augmentation!r}")
         if self.kind not in KINDS:
             raise ValueError(f"no discriminator network for contents of kind {self.kind!r}; there is {list(KINDS)}")
         defaults = {field.name: field.default for field in dataclasses.fields(self)}

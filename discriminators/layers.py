@@ -6,7 +6,11 @@ import abc
 from typing import Generic, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+GAIN = 0.3
+"""Share by which pixels are brighter or darker at full ``Augmentation``."""
 
 
 class Embedded(Protocol):
@@ -68,6 +72,42 @@ class Dropout(Random):
         if not self.training or self.keep == 1:
             return x
         return x * self.mask((len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1]), x)
+
+
+class Augmentation(Random):
+    """Shows pictures blurred, shifted by a part of a pixel, and brighter or darker, in training only.
+
+    Real pictures and made ones are changed alike, each by chance (differentiable augmentation, Zhao et al. 2020), so
+    that sharpness, alignment and full ink say nothing, and D must look at forms. What is scored is not changed.
+
+    Args:
+        strength: 0 to 1; at 1 a picture is blurred by up to a binomial kernel of 3 x 3, shifted by up to one pixel each
+            way, and its pixels are multiplied by 1 - GAIN to 1 + GAIN.
+    """
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Changes pictures float [B, C, H, W] of 0 to 1."""
+        if not self.training or not self.strength:
+            return x
+        blur, gain, *shifts = x.new_empty(4, len(x), 1, 1, 1).uniform_(generator=self.generator).mul_(self.strength)
+        x = torch.lerp(x, _along(_along(x, 2, 0.25, 0.25), 3, 0.25, 0.25), blur)
+        for dim, shift in zip((2, 3), shifts, strict=True):
+            shift = 2 * shift - self.strength
+            x = _along(x, dim, shift.clamp_min(0), (-shift).clamp_min(0))
+        return (x * (1 + GAIN * (2 * gain - self.strength))).clamp(0, 1)
+
+
+def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -> Tensor:
+    """Mixes pixels with their neighbours along a dimension, of which they take such shares; nothing lies beyond."""
+    n = x.shape[dim]
+    pad = [0, 0, 0, 0]
+    pad[2 * (3 - dim)] = pad[2 * (3 - dim) + 1] = 1
+    wide = F.pad(x, pad)
+    return (1 - before - after) * x + before * wide.narrow(dim, 0, n) + after * wide.narrow(dim, 2, n)
 
 
 class Noise(Random):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .architecture import Architecture
-from .layers import Dropout, Network, Noise
+from .layers import Augmentation, Dropout, Network, Noise
 
 SLOPE = 0.2  # of leaky rectifiers below 0, as in DCGAN (Radford et al. 2016)
 SMALLEST = 4  # convolutions halve sides that are longer
@@ -80,6 +80,7 @@ class ImageNetwork(Network[EmbeddedPlane]):
         self.first = int(a.conditions_in_header)
         self.top = a.sizes[0] - 1
         self.input_dropout, self.noise = Dropout(a.input_dropout), Noise(a.noise)
+        self.augmentation = Augmentation(a.augmentation)
         self.trunk = Trunk(a.shape[2] if len(a.shape) == 3 else 1, a.plane, a.hidden)
         self.dropout = Dropout(a.dropout)
         self.projection = Projection(self.trunk.features, a.condition_sizes)
@@ -87,9 +88,10 @@ class ImageNetwork(Network[EmbeddedPlane]):
             _normalise(self.trunk)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
-        """Scales pixels to 0 .. 1; in training, hides some and adds noise."""
+        """Scales pixels to 0 .. 1; in training, changes the pictures, hides some pixels and adds noise."""
         pixels = contents[:, self.first :].to(self.projection.last.weight.dtype) / self.top
         values = pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels[:, None]
+        values = self.augmentation(values)
         if self.training and self.input_dropout.keep < 1:
             values = values * self.input_dropout.mask((len(values), 1, *values.shape[2:]), values)
         return EmbeddedPlane(self.noise(values), conditions)

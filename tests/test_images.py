@@ -15,7 +15,7 @@ from musegym.benchmarks.features import FeatureNet
 from musegym.benchmarks.networks import judge_network, prepare
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator
 from musegym.discriminators.architecture import MAX_WEIGHTS
-from musegym.discriminators.layers import Noise
+from musegym.discriminators.layers import GAIN, Augmentation, Noise
 from musegym.discriminators.objectives import r1_penalty
 from musegym.discriminators.planes import Projection, Trunk
 
@@ -206,7 +206,7 @@ class TestUpdate:
 
     @every_kind
     def test_randomness_is_its_own_and_only_in_training(self, name):
-        noise = {"noise": 0.1} if KINDS[name][0] == "image" else {}
+        noise = {"noise": 0.1, "augmentation": 0.5} if KINDS[name][0] == "image" else {}
         d = make(name, Settings(r1=1.0), dropout=0.5, input_dropout=0.3, **noise)
         before, generator = torch.random.get_rng_state(), d.generator.get_state()
         d.update(draw(name, 4), draw(name, 4, seed=1))
@@ -224,8 +224,38 @@ class TestUpdate:
         assert noise(x).mean().item() == pytest.approx(0.5, abs=0.005)
         assert torch.equal(noise.eval()(x), x)
 
+    def augmented(self, x, strength=1.0):
+        layer = Augmentation(strength)
+        layer.generator = torch.Generator().manual_seed(0)
+        return layer(x), layer
+
+    def test_augmentation_moves_blurs_and_dims_and_keeps_the_ink_on_average(self):
+        x = torch.zeros(4000, 1, 9, 9)
+        x[:, 0, 4, 4] = 0.7
+        y, layer = self.augmented(x)
+        ink = y.sum((1, 2, 3)) / 0.7
+        assert 1 - GAIN <= ink.min() < 0.72 < 1.28 < ink.max() <= 1 + GAIN
+        assert ink.mean().item() == pytest.approx(1, abs=0.01)
+        assert not y[:, :, [0, 1, 7, 8]].any(), "a pixel of blur and one of shift"
+        rows = (y.sum((1, 3)) * torch.arange(9.0)).sum(1) / y.sum((1, 2, 3)) - 4
+        columns = (y.sum((1, 2)) * torch.arange(9.0)).sum(1) / y.sum((1, 2, 3)) - 4
+        for moved in (rows, columns):
+            assert -1 <= moved.min() < -0.98 < 0.98 < moved.max() <= 1
+            assert moved.mean().item() == pytest.approx(0, abs=0.03)
+        assert abs(np.corrcoef(rows, columns)[0, 1]) < 0.05
+        assert torch.equal(layer.eval()(x), x)
+
+    def test_augmentation_has_a_strength(self):
+        x = torch.rand(50, 3, 6, 5, generator=torch.Generator().manual_seed(1))
+        away = [(self.augmented(x, strength)[0] - x).abs().mean().item() for strength in (0.0, 0.1, 0.5, 1.0)]
+        assert away[0] == 0
+        assert away == sorted(away)
+        y, _ = self.augmented(x)
+        assert y.shape == x.shape
+        assert 0 <= y.min() < y.max() <= 1
+
     def test_embedded_pixels_are_those_of_the_picture(self):
-        d, contents = make("colour", noise=0.1), draw("colour", 3)
+        d, contents = make("colour", noise=0.1, augmentation=0.5), draw("colour", 3)
         values = d.network.embed(torch.from_numpy(contents), torch.zeros(3, 0).long()).values
         np.testing.assert_allclose(values.numpy().transpose(0, 2, 3, 1), contents / 255, atol=1e-6)
 
@@ -241,7 +271,7 @@ class TestUpdate:
 class TestStateAndFiles:
     @every_kind
     def test_training_goes_on_bit_for_bit(self, name, tmp_path):
-        noise = {"noise": 0.1} if KINDS[name][0] == "image" else {}
+        noise = {"noise": 0.1, "augmentation": 0.5} if KINDS[name][0] == "image" else {}
         options = {"dropout": 0.3, "input_dropout": 0.1, "spectral_norm": True, **noise}
         settings = Settings(r1=1.0, r1_every=3)
         straight, halfway, resumed = (make(name, settings, seed, **options) for seed in (0, 0, 7))
@@ -306,11 +336,14 @@ class TestStateAndFiles:
             ("grey", {"sizes": [256, 256]}),
             ("grey", {"noise": -0.1}),
             ("grey", {"noise": "loud"}),
+            ("grey", {"augmentation": 1.1}),
+            ("grey", {"augmentation": "much"}),
             ("grey", {"attention_layers": 2}),
             ("grey", {"hidden": 1024, "condition_sizes": [10**5]}),
             ("grey", {"kind": "grid"}),
             ("grey", {"kind": "sequence"}),
             ("tiles", {"noise": 0.1}),
+            ("tiles", {"augmentation": 0.1}),
             ("tiles", {"shape": [1024, 1024]}),
             ("tiles", {"shape": [7, 12, 3]}),
             ("tiles", {"sizes": [10**6], "embedding": 1024}),
