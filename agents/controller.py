@@ -29,8 +29,10 @@ BELIEVED, LOUD = 0.5, 0.5
 """Slope below which D's logits say more than twice what they should, and their deviation from which that matters."""
 SURE, KNOWS = 2.0, 4.0
 """Standard errors that count as seen, and from which D has shown that it can tell the two apart at all."""
-OVERPOWERING, GROWTH = 1.0, 1.5
+OVERPOWERING, GROWTH = 4.0, 1.5
 """Nats by which D tells the policy apart, and times the smallest gap there was, from which it overpowers it."""
+UNSEEN = 1.0
+"""Nats below which D may have overlooked that the policy is too sharp."""
 MEMORY = 0.8
 """Share of the last smoothed value in the next one: five readings' worth."""
 SLOPES = (0.1, 10.0)
@@ -66,7 +68,7 @@ class Controller:
       so that the fixed point does not hang on it.
     * *D's rate rises* where the smoothed gap is surely below 0: the policy went where D was wrong, and D lags behind.
     * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are
-      mostly noise, and loud: unseen works do not bear them out), or where the gap is above 1, above 1.5 times the
+      mostly noise, and loud: unseen works do not bear them out), or where the gap is above 4, above 1.5 times the
       smallest there was, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
@@ -153,7 +155,7 @@ class Controller:
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
             elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
                 self._rate(FASTER, f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
-            elif self.sharp and self.gap < OVERPOWERING and self.overfitting < MEMORISES:
+            elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
                 self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
         self.latest |= {
             "gap": seen.gap,

@@ -165,7 +165,10 @@ class TestRules:
         for gap in np.linspace(6, 1.2, 40):
             controller.act(change(gap=gap))
         assert controller.d_rate == 1
-        for gap in np.linspace(1.2, 3, 40):
+        for gap in np.linspace(1.2, 3.9, 40):  # works that no policy could make look like this too
+            controller.act(change(gap=gap))
+        assert controller.d_rate == 1
+        for gap in np.linspace(3.9, 8, 40):
             controller.act(change(gap=gap))
         assert controller.d_rate < 0.5
 
