@@ -27,11 +27,12 @@ DEFAULTS: Mapping[str, Any] = {
     "discriminator.r1": 0.0,
     "discriminator.dropout": 0.2,
     "discriminator.spectral_norm": False,
+    "discriminator.augmentation": 0.0,
     "discriminator.learning_rate": 1e-3,
 }
 """Of ``musegym train``, as far as ablations depart from them; a test compares."""
 OF_GRIDS: Mapping[str, Any] = {"discriminator.dropout": 0.0}
-OF_IMAGES: Mapping[str, Any] = {"discriminator.r1": 2.0, "discriminator.spectral_norm": True}
+OF_IMAGES: Mapping[str, Any] = {"discriminator.r1": 0.05, "discriminator.augmentation": 1.0}
 """Likewise of the discriminators of small grids and of images, where those have others; a test compares."""
 RATE: float = DEFAULTS["discriminator.learning_rate"]
 REPLAYED = 256
@@ -65,10 +66,10 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
         ("bounded", "a bounded reward", {"reward_form": "bounded"}),
         ("r1-0", "no gradient penalty of D", {"discriminator.r1": 0.0}),
         ("r1-1", "a gradient penalty of D", {"discriminator.r1": 1.0}),
-        ("no-spectral-norm", "no spectral normalisation of D", {"discriminator.spectral_norm": False}),
         ("spectral-norm", "spectral normalisation of D", {"discriminator.spectral_norm": True}),
         ("dropout0", "no dropout in D", {"discriminator.dropout": 0.0}),
         ("dropout0.2", "dropout in D", {"discriminator.dropout": 0.2}),
+        ("no-augmentation", "D sees pictures as they are", {"discriminator.augmentation": 0.0}),
         ("no-past", "D sees no past fakes", {"discriminator.past_share": 0.0}),
         ("no-lead", "D learns no earlier than the policy", {"schedule": [now["schedule"][0], 0.0]}),
         ("frozen", "D learns no more after its lead", {"co_training": False}),

@@ -14,9 +14,9 @@ from .objectives import Settings
 from .trainer import DiscriminatorTrainer
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    # Without R1 at every update D overpowers whoever learns from pictures alone; 2 is a weight of 1 on real pictures
-    # and of 1 on fakes, which the penalty averages.
-    "image": {"spectral_norm": True, "noise": 0.1, "r1": 2.0, "r1_every": 1},
+    # A pen cannot make what a scanner saw: D must not judge by edges, or all it says of drawings is how much ink they
+    # have. R1 at every update, or it overpowers whoever learns from pictures alone.
+    "image": {"augmentation": 1.0, "noise": 0.1, "r1": 0.05, "r1_every": 1},
     "grid": {"hidden": 256, "embedding": 16},
 }
 """By kind of contents, where they differ from those of ``Architecture`` and ``Settings``."""

@@ -429,12 +429,10 @@ class TestMake:
 
     def test_defaults_of_each_kind(self):
         image, bits, tiles = (make_discriminator(Doodles(name)) for name in ("grey", "bits", "tiles"))
-        assert (image.architecture.noise, image.architecture.spectral_norm, image.architecture.dropout) == (
-            0.1,
-            True,
-            0.2,
-        )
-        assert (image.settings.r1, image.settings.r1_every, image.settings.r1_on_fake) == (2.0, 1, True)
+        seen = image.architecture
+        assert (seen.noise, seen.augmentation, seen.dropout) == (0.1, 1.0, 0.2)
+        assert not seen.spectral_norm
+        assert (image.settings.r1, image.settings.r1_every, image.settings.r1_on_fake) == (0.05, 1, True)
         assert (bits.architecture.dropout, tiles.architecture.dropout) == (0.0, 0.2)
         assert (bits.architecture.dense, tiles.architecture.dense) == (True, False)
         assert make_discriminator(Doodles("grey"), noise=0.0, r1=0.5).settings.r1 == 0.5

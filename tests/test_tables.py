@@ -110,11 +110,11 @@ def test_ablations_change_one_thing_and_leave_out_what_changes_nothing() -> None
     assert found["no-lead"] == {**base, "schedule": [0.2, 0.0]}
     assert found["frozen"] == {**base, "co_training": False}
     assert found["stale"] == {**base, "replayed": ablations.REPLAYED, "relabel": False}
-    assert {"dropout0", "cross-entropy1", "no-spectral-norm", "r1-1"} <= found.keys()
-    assert not {"dropout0.2", "cross-entropy0", "spectral-norm"} & found.keys()
+    assert {"dropout0", "cross-entropy1", "no-augmentation", "spectral-norm", "r1-1"} <= found.keys()
+    assert not {"dropout0.2", "cross-entropy0"} & found.keys()
     without = {name for name, *_ in ablations.ablations(base, {}, demonstrations=False)}
-    assert found.keys() - without == {"no-demonstrations", "cross-entropy1", "r1-0", "no-spectral-norm"}
-    assert without - found.keys() == {"spectral-norm"}
+    assert found.keys() - without == {"no-demonstrations", "cross-entropy1", "r1-0", "no-augmentation"}
+    assert not without - found.keys()
 
 
 def test_settings_are_shared() -> None:
