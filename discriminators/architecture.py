@@ -10,8 +10,10 @@ KINDS = ("sequence", "grid", "image")
 LONGEST_SIDE = 1024
 DENSE_CELLS = 64
 """Grids of at most so many cells are read by a dense network, larger ones by convolutions."""
-_ONLY = {"lags": "sequence", "attention_layers": "sequence", "heads": "sequence", "noise": "image"}
-_ONLY |= {"augmentation": "image"}
+_ONLY = {
+    **dict.fromkeys(("lags", "attention_layers", "heads"), "sequence"),
+    **dict.fromkeys(("noise", "augmentation"), "image"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
