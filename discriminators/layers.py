@@ -93,12 +93,12 @@ class Augmentation(Random):
         """Changes pictures float [B, C, H, W] of 0 to 1."""
         if not self.training or not self.strength:
             return x
-        blur, gain, *shifts = x.new_empty(4, len(x), 1, 1, 1).uniform_(generator=self.generator).mul_(self.strength)
-        x = torch.lerp(x, _along(_along(x, 2, 0.25, 0.25), 3, 0.25, 0.25), blur)
-        for dim, shift in zip((2, 3), shifts, strict=True):
-            shift = 2 * shift - self.strength
+        drawn = x.new_empty(4, len(x), 1, 1, 1).uniform_(generator=self.generator) * self.strength
+        x = torch.lerp(x, _along(_along(x, 2, 0.25, 0.25), 3, 0.25, 0.25), drawn[0])
+        moved = 2 * drawn[1:] - self.strength
+        for dim, shift in ((2, moved[0]), (3, moved[1])):
             x = _along(x, dim, shift.clamp_min(0), (-shift).clamp_min(0))
-        return (x * (1 + GAIN * (2 * gain - self.strength))).clamp(0, 1)
+        return (x * (1 + GAIN * moved[2])).clamp(0, 1)
 
 
 def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -> Tensor:
