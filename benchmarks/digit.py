@@ -135,14 +135,15 @@ def measure(task: DigitTask, contents: Array, asked: Ints | None = None, split: 
     key = tuple(sorted({**task.kwargs(), "classes": True}.items()))  # one judge for both kinds of contents
     drawn, real = pictures_of(task, contents), pictures_of(task, task.corpus(split))
     n = min(len(drawn), len(real))
+    real = real[np.sort(np.random.default_rng(0).permutation(len(real))[:n])]  # they come class by class
     _, p = classifier(key)(drawn)
     named = p.argmax(1)
     found: dict[str, Any] = {
         "num": len(contents),
         "sure": float((p.max(1) >= SURE).mean()),
         "classes": [float(share) for share in np.bincount(named, minlength=CLASSES) / len(named)],
-        "frechet": _distance(classifier(key), drawn[:n], real[:n]),
-        "frechet_dense": _distance(classifier(key, dense=True), drawn[:n], real[:n]),
+        "frechet": _distance(classifier(key), drawn[:n], real),
+        "frechet_dense": _distance(classifier(key, dense=True), drawn[:n], real),
         "pictures_a_side": n,
     }
     if asked is not None:

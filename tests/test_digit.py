@@ -21,12 +21,12 @@ from musegym.envs.media.drawing import Drawing
 from musegym.envs.media.strokes import components, euler_numbers, ink_shapes, to_svg
 from musegym.envs.task import SPLITS
 
-POINTS = 49
+POINTS = 81
 VARIANTS = [{}, {"classes": True}, {"data": "sklearn", "classes": True}, {"side": 28, "strokes": 3}]
 
 
 def at(row, column):
-    return 7 * row + column
+    return 9 * row + column
 
 
 def build(task, actions, condition=None):
@@ -70,15 +70,15 @@ class TestPen:
 
     def test_starts_in_the_middle_and_moves_leave_nothing(self):
         task = DigitTask(strokes=2)
-        moved = build(task, [POINTS + at(0, 0), POINTS + at(6, 6)])[0]
+        moved = build(task, [POINTS + at(0, 0), POINTS + at(8, 8)])[0]
         assert not task.content(moved).any()
-        down, _ = build(task, [at(6, 3), POINTS])
+        down, _ = build(task, [at(8, 4), POINTS])
         rows, columns = np.nonzero(task.content(down)[0])
         assert (rows.min(), rows.max(), columns.min(), columns.max()) == (6, 13, 6, 7)
 
     def test_ink_stays_and_rows_are_apart(self):
         task = DigitTask(strokes=3)
-        cross = [at(0, 3), POINTS + at(3, 0), at(3, 6)]
+        cross = [at(0, 4), POINTS + at(4, 0), at(4, 8)]
         both = task.content(build(task, [cross, [POINTS] * 3, cross])[0])
         assert (both[0] == both[2]).all()
         assert not both[1].any()
@@ -92,15 +92,15 @@ class TestPen:
         task = DigitTask(strokes=4)
         state, done = build(task, [at(0, 0)] * 3)
         assert not done.any()
-        state, done = task.step(state, np.array([at(6, 0)]))
+        state, done = task.step(state, np.array([at(8, 0)]))
         assert done.all()
         before = task.content(state)
-        state, _ = task.step(state, np.array([at(6, 6)]))
+        state, _ = task.step(state, np.array([at(8, 8)]))
         assert (task.content(state) == before).all()
 
     def test_clock(self):
-        state, _ = build(DigitTask(), [[at(1, 2), at(3, 4)], [at(1, 2), POINTS + at(5, 6)]])
-        assert DigitTask().clock(state).tolist() == [[2, 3, 4, 1], [2, 5, 6, 0]]
+        state, _ = build(DigitTask(), [[at(1, 2), at(4, 4)], [at(1, 2), POINTS + at(5, 8)]])
+        assert DigitTask().clock(state).tolist() == [[2, 4, 4, 1], [2, 5, 8, 0]]
 
     def test_no_demonstrations(self):
         task = DigitTask()
@@ -147,7 +147,7 @@ class TestContract:
         first = env.render()
         env.step(at(0, 0))
         assert (env.render() != first).any()
-        _, _, terminated, _, info = env.step(at(0, 6))
+        _, _, terminated, _, info = env.step(at(0, 8))
         assert terminated
         assert info["content"].shape == (14, 14)
 
@@ -172,7 +172,7 @@ class TestContract:
 
     def test_what_is_seen(self):
         task = DigitTask(strokes=4)
-        state, _ = build(task, [[at(0, 0)], [POINTS + at(6, 3)]])
+        state, _ = build(task, [[at(0, 0)], [POINTS + at(8, 4)]])
         seen = task.observe(state)
         assert seen[:, -4:].tolist() == [[0, 0, 1, 0.25], [1, 0.5, 0, 0.25]]
         assert (seen[:, :-4] * 255 == task.content(state).reshape(2, -1)).all()
@@ -368,7 +368,7 @@ class TestMedium:
 
     def test_export(self, tmp_path):
         task = DigitTask(strokes=3)
-        actions = np.array([at(0, 3), POINTS + at(3, 0), at(3, 6)])
+        actions = np.array([at(0, 4), POINTS + at(4, 0), at(4, 8)])
         content = task.content(build(task, actions)[0])[0]
         assert [path.name for path in task.medium.export(content, tmp_path / "a")] == ["a.png"]
         paths = task.medium.export(content, tmp_path / "b.x", task.paths(actions[None])[0])
@@ -377,17 +377,17 @@ class TestMedium:
 
     def test_strokes(self):
         task = DigitTask()
-        assert [task.action_name(action) for action in (0, at(2, 5), POINTS + at(6, 1))] == [
+        assert [task.action_name(action) for action in (0, at(2, 5), POINTS + at(8, 1))] == [
             "draw 0,0",
             "draw 2,5",
-            "move 6,1",
+            "move 8,1",
         ]
-        actions = [at(3, 5), at(0, 5), POINTS + at(0, 0), POINTS + at(6, 0), at(6, 0), at(6, 6), POINTS]
+        actions = [at(4, 5), at(0, 5), POINTS + at(0, 0), POINTS + at(8, 0), at(8, 0), at(8, 8), POINTS]
         first, second = task.paths(np.array([actions]))[0]
-        assert first.tolist() == [[6.5, 6.5], [6.5, 10.5], [0.5, 10.5]]
+        assert first.tolist() == [[6.5, 6.5], [6.5, 8.0], [0.5, 8.0]]
         assert second.tolist() == [[12.5, 0.5], [12.5, 0.5], [12.5, 12.5]]
         assert task.paths(np.array([[POINTS, POINTS]])) == [[]]
-        assert 'points="7,7 11,7 11,1"' in task.svg(np.array(actions))
+        assert 'points="7,7 8.5,7 8.5,1"' in task.svg(np.array(actions))
         assert to_svg([], (14, 10), 1.0).count('viewBox="0 0 10 14"') == 1
 
 

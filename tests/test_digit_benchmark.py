@@ -118,6 +118,14 @@ def test_shares_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert digit.measure(task, many)["pictures_a_side"] == len(task.corpus("test")) < 300
 
 
+def test_few_drawings_are_held_against_all_classes() -> None:
+    task = task_of(classes=True)
+    works = task.corpus("test")
+    some = works[np.sort(np.random.default_rng(3).permutation(len(works))[:60])]
+    zeros = works[task.condition(works)[:, 0] < 2][:60]
+    assert digit.measure(task, some)["frechet"] < digit.measure(task, zeros)["frechet"] / 2
+
+
 def test_as_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digit, "classifier", lambda kwargs, dense=False: Says())
     task = task_of(classes=True)
