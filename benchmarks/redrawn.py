@@ -1,8 +1,8 @@
 """What the pen of ``musegym/Digit-v0`` can do: ``python -m musegym.benchmarks.redrawn [--side 28] --json FILE``.
 
-Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures before it, which no
-agent has. How good such drawings are, measured like an agent's, says how much of an agent's distance to real pictures is
-the pen's. It is no bound: the search comes near pixels, and an agent may draw what the measure likes better.
+Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures in sight, which no
+agent has. How good such drawings are, measured like an agent's, says how much of an agent's distance to real pictures
+is the pen's. It is no bound: the search comes near pixels, and an agent may draw what the measure likes better.
 """
 
 from __future__ import annotations
