@@ -47,13 +47,12 @@ def redraw(task: DigitTask, pictures: Array, beam: int = BEAM) -> NDArray[np.uin
     Returns:
         uint8 [N, side, side].
     """
-    lines = np.asarray(task.lines, np.float32) / 255
-    drawn = [_redraw(lines, task.horizon, picture, beam) for picture in np.asarray(pictures, np.float32) / 255]
+    lines, targets = (np.asarray(ink, np.float32) / np.float32(255) for ink in (task.lines, pictures))
+    drawn = [_redraw(lines, task.horizon, target.ravel(), beam) for target in targets]
     return np.rint(255 * np.stack(drawn)).astype(np.uint8).reshape(np.shape(pictures))
 
 
-def _redraw(lines: NDArray[np.float32], strokes: int, picture: Array, beam: int) -> NDArray[np.float32]:
-    target = picture.ravel()
+def _redraw(lines: NDArray[np.float32], strokes: int, target: NDArray[np.float32], beam: int) -> NDArray[np.float32]:
     blank = Begun(float((target**2).sum()), len(lines) // 2, np.zeros_like(target))
     best, after = blank, [[blank], *([] for _ in range(strokes))]  # by number of decisions
     for made in range(strokes):
@@ -67,7 +66,9 @@ def _redraw(lines: NDArray[np.float32], strokes: int, picture: Array, beam: int)
     return best.ink
 
 
-def _lines_from(lines: NDArray[np.float32], ink: NDArray[np.float32], target: Array, num: int) -> Iterator[Begun]:
+def _lines_from(
+    lines: NDArray[np.float32], ink: NDArray[np.float32], target: NDArray[np.float32], num: int
+) -> Iterator[Begun]:
     """The ``num`` best lines of ``lines`` [P, pixels], which begin at one point, on a drawing's ink."""
     inked = np.maximum(ink, lines)
     errors = ((inked - target) ** 2).sum(1)
