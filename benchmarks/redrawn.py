@@ -21,6 +21,7 @@ from ..envs.digit import DigitTask
 from ..envs.registry import make_task
 from ..envs.task import Array, Split
 from ..options import read_corpus
+from ..runs import UsageError
 from .digit import ENV_ID, measure, pictures_of
 from .files import answer, writable, write_result
 
@@ -95,7 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(given: argparse.Namespace) -> None:
-    task = cast("DigitTask", make_task(ENV_ID, side=given.side, strokes=given.strokes))
+    if given.num < 2:
+        raise UsageError("--num must be at least 2")
+    try:
+        task = cast("DigitTask", make_task(ENV_ID, side=given.side, strokes=given.strokes))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     read_corpus(task)
     writable(given.json)
     works = pictures_of(task, task.corpus("train"))

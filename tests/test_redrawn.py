@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -28,6 +26,11 @@ def test_more_strokes_come_nearer() -> None:
     assert np.array_equal(redraw(DigitTask(strokes=1), np.zeros_like(works)), np.zeros_like(works))
 
 
-def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["--json", str(tmp_path)]) == 2
-    assert "is a folder" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [(["--num", "1"], "at least 2"), (["--side", "8"], "side must be"), (["--json", "."], "is a folder")],
+)
+def test_mistakes_are_one_line(wrong: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(wrong) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
