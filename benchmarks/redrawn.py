@@ -57,7 +57,7 @@ def _redraw(lines: NDArray[np.float32], strokes: int, target: NDArray[np.float32
     blank = Begun(float((target**2).sum()), len(lines) // 2, np.zeros_like(target))
     best, after = blank, [[blank], *([] for _ in range(strokes))]  # by number of decisions
     for made in range(strokes):
-        for begun in _different(after[made])[:beam]:
+        for begun in after[made]:
             for start in range(len(lines)):
                 decisions = made + 1 + (start != begun.pen)
                 if decisions <= strokes:
