@@ -43,6 +43,8 @@ RL_TUNER_VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 """The published methods as settings of our agent: ``docs/rl_tuner.md``."""
 RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
+OUR_RULE_WEIGHTS = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""Ours are lower: the sum of the rules counts in full, theirs at a discount of a half for each step ahead."""
 COLLAPSE: Mapping[str, Any] = {}
 """Likewise of the table ``collapse``."""
 

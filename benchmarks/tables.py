@@ -23,6 +23,7 @@ from .rows import (
     MLE,
     ORACLE,
     ORACLE_MLE,
+    OUR_RULE_WEIGHTS,
     RL_TUNER,
     RL_TUNER_VARIANTS,
     RULE_WEIGHTS,
@@ -212,13 +213,13 @@ RL_TUNER_TABLE = Table(
                 params=params,
                 env={"rule_weight": weight},
             )
-            for name, says, params in (
-                ("q", "RL Tuner by Q-learning", RL_TUNER_VARIANTS["q"]),
-                ("psi", "RL Tuner by Psi-learning", RL_TUNER_VARIANTS["psi"]),
-                ("g", "RL Tuner by G-learning", RL_TUNER_VARIANTS["g"]),
-                ("ours", "ours: the discriminator in place of the prior", RL_TUNER),
+            for name, says, params, weights in (
+                ("q", "RL Tuner by Q-learning", RL_TUNER_VARIANTS["q"], RULE_WEIGHTS),
+                ("psi", "RL Tuner by Psi-learning", RL_TUNER_VARIANTS["psi"], RULE_WEIGHTS),
+                ("g", "RL Tuner by G-learning", RL_TUNER_VARIANTS["g"], RULE_WEIGHTS),
+                ("ours", "ours: the discriminator in place of the prior", RL_TUNER, OUR_RULE_WEIGHTS),
             )
-            for weight in RULE_WEIGHTS
+            for weight in weights
         ),
         Short(name="no-rules", says="ours without rules", params=RL_TUNER),
         Plain(name="random", says="uniform among the events", method="random", seconds=0.0),
