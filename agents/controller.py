@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,8 @@ MEMORY = 0.8
 """Share of the last smoothed value in the next one: five readings' worth."""
 SLOPES = (0.1, 10.0)
 """Beyond them a slope is not believed."""
-LEAST_TEMPERATURE = 0.1
+HURRIES = 40
+"""Readings after which a D that was hurried, and still tells nothing apart, goes back to what it was before."""
 SHARP = 0.05
 """Share of the held-out negative log-likelihood by which entropy may fall below it."""
 MEMORISES = 0.1
@@ -53,7 +55,7 @@ NOISIER = 66
 
 NUMBERS = (
     *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
-    *("updates", "worse", "best", "knows", "behind", "sharp"),
+    *("updates", "worse", "best", "knows", "behind", "sharp", "hurries"),
 )
 """What of a controller later rounds depend on, beside the best weights."""
 
@@ -63,16 +65,15 @@ class Controller:
 
     ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
 
-    * *temperature*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
-      whatever penalties make of the logits: temperature = given / a. Only where rewards are log ratios and alpha is 1,
-      so that the fixed point does not hang on it.
+    * *trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
+      whatever penalties make of the logits. Only where rewards are log ratios and alpha is 1.
     * *D's rate rises* where the smoothed gap is surely below 0: the policy went where D was wrong, and D lags behind.
     * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are
       mostly noise, and loud: unseen works do not bear them out), or where the gap is above 4, above 1.5 times the
       smallest there was, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
-      memorises.
+      memorises. Where 400 updates of haste have not made D tell anything apart, it becomes what it was before.
     * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
     * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row (a likelihood by 3%,
       a distance three times as large), the best weights come back and the policy's rate is halved; at the end the
@@ -91,11 +92,13 @@ class Controller:
         self.d_rate = self.policy_rate = self.caution = self.slope = 1.0
         self.gap = math.nan
         self.smallest_gap = math.inf
-        self.updates = self.worse = 0
+        self.updates = self.worse = self.hurries = 0
         self.knows = self.behind = self.sharp = False
         self.overfitting = 0.0
         self.best = math.inf
         self.best_weights: dict[str, torch.Tensor] = {}
+        self.unhurried: dict[str, torch.Tensor] = {}
+        """D's weights before it was hurried for telling nothing apart."""
         self.latest: dict[str, float] = {}
 
     @property
@@ -121,7 +124,8 @@ class Controller:
                 self.soften(-model.fresh.log_probs.sum(1, dtype=np.float64), score)
             self.judge(score)
         self.apply()
-        now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate, "temperature": model.temperature}
+        now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate}
+        now |= {"temperature": model.temperature, "trust": model.worth.trust}
         for name, value in (now | self.latest).items():
             model.logger.record(f"controller/{name}", value)
 
@@ -154,7 +158,7 @@ class Controller:
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
             elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
-                self._rate(FASTER, f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+                self._hurry(f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
             elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
                 self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
         self.latest |= {
@@ -164,6 +168,21 @@ class Controller:
             "overfitting": seen.overfitting,
             "spread": seen.spread,
         }
+
+    def _hurry(self, why: str) -> None:
+        """Hurries a D that tells nothing apart; one that never has only for so long, since too fast a D dies."""
+        assert self.model.trainer is not None
+        network = self.model.trainer.discriminator.network
+        if not self.knows:
+            self.hurries += 1
+            if self.hurries == 1:
+                self.unhurried = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            if self.hurries == HURRIES:
+                network.load_state_dict(self.unhurried)
+                self.unhurried = {}
+                self._rate(1 / self.d_rate, "haste has not helped, it is what it was before")
+        if self.knows or self.hurries < HURRIES:
+            self._rate(FASTER, why)
 
     def _rate(self, times: float, why: str) -> None:
         rate = min(max(self.d_rate * times, RATES[0]), RATES[1])
@@ -231,10 +250,10 @@ class Controller:
     def apply(self) -> None:
         """Sets what is controlled."""
         model = self.model
-        # Below alpha = 1 the temperature says how diverse the policy is to be, and is the user's.
+        # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
         if model.worth.form == "log_ratio" and model.alpha == 1:
-            least = min(LEAST_TEMPERATURE, self.given_temperature)
-            model.temperature = max(least, self.given_temperature / self.slope) * self.caution
+            model.worth = dataclasses.replace(model.worth, trust=self.slope)
+        model.temperature = self.given_temperature * self.caution
         model.policy_rate = self.policy_rate
         assert model.trainer is not None
         model.trainer.discriminator.set_rate(self.d_rate)
@@ -244,7 +263,8 @@ class Controller:
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that later calls depend on: plain data and tensors."""
         numbers = {name: getattr(self, name) for name in NUMBERS}
-        return numbers | {"latest": dict(self.latest), "best_weights": dict(self.best_weights)}
+        weights = {"best_weights": dict(self.best_weights), "unhurried": dict(self.unhurried)}
+        return numbers | weights | {"latest": dict(self.latest)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a ``state_dict``.
@@ -252,18 +272,21 @@ class Controller:
         Raises:
             ValueError: it is of another policy, or no numbers that a controller comes to.
         """
-        weights, own = state["best_weights"], self.model.q_net.state_dict()
-        shapes = {name: value.shape for name, value in weights.items()}
-        if shapes and shapes != {name: value.shape for name, value in own.items()}:
-            raise ValueError("its best weights are of another policy")
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise ValueError("its best weights are not finite")
+        networks: dict[str, torch.nn.Module] = {"best_weights": self.model.q_net}
+        if self.model.trainer is not None:
+            networks["unhurried"] = self.model.trainer.discriminator.network
+        for name, network in networks.items():
+            shapes = {key: value.shape for key, value in state[name].items()}
+            if shapes and shapes != {key: value.shape for key, value in network.state_dict().items()}:
+                raise ValueError(f"its controller's {name} are of another network")
+            if not all(value.isfinite().all() for value in state[name].values()):
+                raise ValueError(f"its controller's {name} are not finite")
+            setattr(self, name, {key: value.to(self.model.device) for key, value in state[name].items()})
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(state[name]))
         if not all(0 < value < math.inf for value in (self.d_rate, self.policy_rate, self.caution, self.slope)):
             raise ValueError("its controller's rates are not above 0")
         self.latest = {name: float(value) for name, value in state["latest"].items()}
-        self.best_weights = {name: value.to(self.model.device) for name, value in weights.items()}
         if self.model.trainer is not None:
             self.apply()
 

@@ -24,6 +24,7 @@ class Rewards:
         dense_rules: they are paid when they fall due (``Task.step_rules``), and not at the end (``Task.rules``).
         discriminator_weight: of D's reward; at 0 D is not asked.
         form: of ``objectives.REWARD_FORMS``.
+        trust: what D's logits are multiplied by, so that they are log ratios: see ``Controller``.
 
     Raises:
         ValueError: the form is unknown, or the task's rules do not say when they fall due.
@@ -34,6 +35,7 @@ class Rewards:
     dense_rules: bool = False
     discriminator_weight: float = 1.0
     form: str = "log_ratio"
+    trust: float = 1.0
 
     def __post_init__(self) -> None:
         if self.form not in REWARD_FORMS:
@@ -56,7 +58,7 @@ class Rewards:
         if self.discriminator_weight:
             assert discriminator is not None
             logits = discriminator.logits(contents, conditions)
-            worth = self.discriminator_weight * reward(logits, form=self.form) + worth
+            worth = self.discriminator_weight * self.trust * reward(logits, form=self.form) + worth
         return worth
 
     def by_decision(self, episodes: Episodes, at_end: NDArray[np.float32]) -> NDArray[np.float32]:

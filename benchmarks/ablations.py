@@ -118,7 +118,7 @@ MELODY_ABLATIONS = Table(
 Place = tuple[str, str, dict[str, Any], Mapping[str, Any], float]
 """Name, environment, its arguments, our settings there, seconds."""
 PLACES: tuple[Place, ...] = (
-    # Below alpha = 1 the controller leaves the temperature alone.
+    # Below alpha = 1 the controller takes D's logits as they are.
     ("density", "musegym/Density-v0", {"density": "8gaussians"}, {**DENSITY, "alpha": 1.0}, 180.0),
     ("digit", "musegym/Digit-v0", {}, DIGIT, 300.0),
     ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),

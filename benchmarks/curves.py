@@ -1,4 +1,4 @@
-"""Points against curves of a trade-off: two coordinates, such as NLL_test and NLL_oracle, lower is better in both."""
+"""Points against curves of a trade-off, such as NLL_test and NLL_oracle: lower is better in every coordinate."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def verdict(point: XY, curve: Sequence[XY]) -> Literal["dominated", "below", "be
     return "below" if dominated((-point[0], -point[1]), [(-x, -y) for x, y in curve]) else "beyond"
 
 
-def dominated(point: XY, curve: Sequence[XY]) -> bool:
-    """Whether some point of a curve is at least as low in both coordinates, see ``verdict``; ties go to the curve."""
+def dominated(point: Sequence[float], curve: Sequence[Sequence[float]]) -> bool:
+    """Whether some point of a curve is at least as low in all coordinates, see ``verdict``; ties go to the curve."""
     knots = np.array([*curve, curve[-1]], np.float64)
-    spare = np.array(point) + TIE - knots  # [K + 1, 2]: how much lower each knot is
+    spare = np.array(point) + TIE - knots  # [K + 1, D]: how much lower each knot is
     begin, end = spare[:-1], spare[1:]
     # On a line, the spare is begin + t (end - begin) for t in 0..1: from which t to which is it at least 0?
     crossing = begin / np.where(begin == end, 1.0, begin - end)

@@ -43,8 +43,12 @@ RL_TUNER_VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 """The published methods as settings of our agent: ``docs/rl_tuner.md``."""
 RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
-OUR_RULE_WEIGHTS = (0.001, 0.003, 0.01, 0.03, 0.1)
-"""Ours are lower: the sum of the rules counts in full, theirs at a discount of a half for each step ahead."""
+"""Of the published methods: their sums are of tens, and count at a discount of a half for each step ahead."""
+SUM_WEIGHTS = (0.001, 0.003, 0.01)
+"""Of the same sums in ours, which counts them in full."""
+KEPT_WEIGHTS = (0.1, 0.3, 1.0, 2.0)
+"""Nats for each of the 13 rules that a melody keeps."""
+KEPT: Mapping[str, Any] = {"counting": "kept"}
 COLLAPSE: Mapping[str, Any] = {}
 """Likewise of the table ``collapse``."""
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from .corpora.tunes import Strain, load_strains
-from .media.rules import FIRST_NOTE, LOWEST, NO_EVENT, NOTE_OFF, NUM_EVENTS, STEPS, Reading, read, step_rewards
+from .media.rules import (
+    FIRST_NOTE,
+    LOWEST,
+    NO_EVENT,
+    NOTE_OFF,
+    NUM_EVENTS,
+    STEPS,
+    Reading,
+    kept,
+    read,
+    share_kept,
+    step_rewards,
+)
 from .media.steps import TICKS, StepScore, sounding
 from .task import Array, Bools, Floats, Ints, Split, State, Task
 
@@ -22,6 +34,8 @@ HIGHEST = LOWEST + NUM_EVENTS - FIRST_NOTE - 1  # MIDI
 FEWEST = 2  # notes of a melody
 GROUP = 8  # steps in half a bar
 ECHOES = (8, 16)  # steps back
+Counting = Literal["sum", "kept"]
+"""What rules are worth: the published sum of their amounts, or how many of them hold."""
 
 
 @dataclasses.dataclass
@@ -54,6 +68,8 @@ class RLTunerTask(Task[Draft]):
     ### Rewards
     0 until the melody is finished, then what the discriminator thinks of it plus ``rule_weight`` times ``rules``: the
     sum of the music-theory rewards that the paper gives step by step. The paper's c = 0.5 is ``rule_weight=2``.
+    With ``counting="kept"`` they are instead the number of the 13 rules that hold, where each counts as one: 13 times
+    the share of those that apply (``media.rules.kept``).
 
     ### Starting State
     An empty melody; nothing sounds. There is no condition.
@@ -62,7 +78,7 @@ class RLTunerTask(Task[Draft]):
     After 32 steps.
 
     ### Arguments
-    ``corpus``: a folder of your own ABC or MIDI files.
+    ``corpus``: a folder of your own ABC or MIDI files. ``counting``: "sum" or "kept", see Rewards.
 
     ### Version History
     v0: initial version.
@@ -73,8 +89,10 @@ class RLTunerTask(Task[Draft]):
     clock_sizes = (STEPS + 1, GROUP, NUM_EVENTS, *(1 + NUM_EVENTS for _ in ECHOES))
     data_hint = 'pip install "music21==10.5.1"'
 
-    def __init__(self, corpus: str | None = None) -> None:
-        self._corpus = corpus
+    def __init__(self, corpus: str | None = None, counting: Counting = "sum") -> None:
+        if counting not in get_args(Counting):
+            raise ValueError(f"counting must be one of {', '.join(get_args(Counting))}, not {counting!r}")
+        self._corpus, self._counting = corpus, counting
         self.content_space = gym.spaces.MultiDiscrete(
             np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]), dtype=np.int16
         )
@@ -85,7 +103,7 @@ class RLTunerTask(Task[Draft]):
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
-        return {"corpus": self._corpus}
+        return {"corpus": self._corpus, "counting": self._counting}
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
         """Returns empty melodies."""
@@ -160,13 +178,18 @@ class RLTunerTask(Task[Draft]):
         return _melodies(self._corpus)[split][1]
 
     def rules(self, contents: Array) -> Floats:
-        """Returns the sum of the 32 music-theory rewards of RL Tuner, float32 [N]."""
+        """Returns the sum of the 32 music-theory rewards of RL Tuner, or the number of rules kept, float32 [N]."""
         total: Floats = self.step_rules(contents).sum(1).astype(np.float32)
         return total
 
     def step_rules(self, contents: Array) -> Floats:
-        """Returns the music-theory reward of every step, float64 [N, 32]."""
-        return step_rewards(self.reading(contents))
+        """Returns the music-theory reward of every step, float64 [N, 32]; rules kept are counted in the last."""
+        reading = self.reading(contents)
+        if self._counting == "sum":
+            return step_rewards(reading)
+        counted = np.zeros((len(contents), STEPS))
+        counted[:, -1] = len(kept(reading)) * share_kept(reading)
+        return counted
 
     def reading(self, contents: Array) -> Reading:
         """Returns what the rules see in finished melodies [N, 33, 2]."""

@@ -1,5 +1,6 @@
 """The controller: what it reads of D, what it does about it, and that it can be saved and turned off."""
 
+import dataclasses
 import io
 import logging
 import math
@@ -13,7 +14,7 @@ from rich.console import Console
 import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents import controller as controller_module
-from musegym.agents.controller import JUDGE_EVERY, LEAST_TEMPERATURE, RATES, READ_EVERY, Controller, energy_distance
+from musegym.agents.controller import HURRIES, JUDGE_EVERY, RATES, READ_EVERY, SLOPES, Controller, energy_distance
 from musegym.discriminators import Reading, read
 from musegym.discriminators.calibration import calibrate
 from musegym.reporting import Announcer, Watch
@@ -134,7 +135,7 @@ class TestRules:
     def test_rate_of_d(self, seen, limit):
         controller = trained().controller
         first = None
-        for _ in range(30):
+        for _ in range(HURRIES - 1):
             controller.act(seen)
             first = first or controller.d_rate
         assert controller.d_rate == limit
@@ -177,21 +178,61 @@ class TestRules:
         controller.act(change(slope=0.0), learning=False)
         assert controller.d_rate == 1
 
-    @pytest.mark.parametrize(("slope", "temperature"), [(5.0, 0.2), (50.0, LEAST_TEMPERATURE), (0.25, 4.0)])
-    def test_temperature_undoes_the_slope(self, slope, temperature):
-        controller = trained().controller
+    @pytest.mark.parametrize(("slope", "trust"), [(5.0, 5.0), (50.0, SLOPES[1]), (0.25, 0.25), (-3.0, SLOPES[0])])
+    def test_trust_is_the_slope(self, slope, trust):
+        model = trained(temperature=0.3)
         for _ in range(60):
-            controller.act(change(slope=slope, slope_error=1.0))
-        controller.apply()
-        assert controller.model.temperature == pytest.approx(temperature, rel=1e-3)
+            model.controller.act(change(slope=slope, slope_error=1.0))
+        contents = model.task.corpus("train")[:5]
+        before = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        model.controller.apply()
+        after = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        assert after == pytest.approx(trust * before, rel=1e-3)
+        assert model.temperature == 0.3
 
-    def test_temperature_stays_where_rewards_are_no_log_ratios_or_it_is_low(self):
-        for options, expected in (({"reward_form": "bounded"}, 1.0), ({"temperature": 0.05}, 0.05)):
-            controller = trained(**options).controller
-            for _ in range(60):
-                controller.act(change(slope=8.0))
-            controller.apply()
-            assert controller.model.temperature == pytest.approx(expected, rel=1e-3)
+    def test_rules_are_worth_the_same_whatever_the_slope(self):
+        model = trained(env={"rule_weight": 2.0})
+        for _ in range(60):
+            model.controller.act(change(slope=8.0, slope_error=1.0))
+        model.controller.apply()
+        contents = model.task.corpus("train")[:5]
+        both = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        judged = dataclasses.replace(model.worth, rule_weight=0.0)
+        alone = judged.at_end(model.discriminator, contents, model.task.condition(contents))
+        assert both - alone == pytest.approx(2.0 * model.task.rules(contents), abs=1e-5)
+
+    @pytest.mark.parametrize("options", [{"reward_form": "bounded"}, {"alpha": 0.98}])
+    def test_logits_are_taken_as_they_are_elsewhere(self, options):
+        controller = trained(**options).controller
+        for _ in range(60):
+            controller.act(change(slope=8.0))
+        controller.apply()
+        assert controller.model.worth.trust == 1
+
+    def test_haste_that_has_not_helped_is_taken_back(self, caplog):
+        controller = trained().controller
+        network = controller.model.trainer.discriminator.network
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        blind = change(gap=0.0)
+        controller.act(blind)
+        with torch.no_grad():
+            for value in network.parameters():
+                value.zero_()
+        with caplog.at_level(logging.INFO, "musegym.controller"):
+            for _ in range(2 * HURRIES):
+                controller.act(blind)
+        assert controller.d_rate == 1
+        assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+        assert caplog.messages[-1].endswith("haste has not helped, it is what it was before")
+
+    def test_haste_goes_on_where_it_has_helped(self):
+        controller = trained().controller
+        for _ in range(HURRIES // 2):
+            controller.act(change(gap=0.0))
+        controller.act(STEADY)
+        for _ in range(2 * HURRIES):
+            controller.act(change(gap=0.0))
+        assert controller.d_rate == RATES[1]
 
     def test_sharp_policies_are_softened_and_let_go(self):
         controller = trained().controller
@@ -329,14 +370,17 @@ class TestFiles:
         again = AdversarialDQN.load(tmp_path / "model.zip")
         optimizers = [m.trainer.discriminator.optimizer for m in (halfway, again)]
         assert [o.param_groups[0]["lr"] for o in optimizers] == [pytest.approx(7e-4)] * 2
-        assert (again.policy_rate, again.temperature) == (0.5, halfway.temperature)
+        assert (again.policy_rate, again.temperature) == (0.5, 1.25)
+        assert again.worth.trust == halfway.worth.trust != 1
         for model in (halfway, again):
             model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
         assert again.controller.updates >= 2 * rounds
         states = [model.controller.state_dict() for model in (halfway, again)]
-        best = [state.pop("best_weights") for state in states]
+        for weights in ("best_weights", "unhurried"):
+            kept = [state.pop(weights) for state in states]
+            assert kept[0].keys() == kept[1].keys()
+            assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
         assert states[0] == states[1]
-        assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
         for first, second in (
             (halfway.q_net, again.q_net),
             (halfway.trainer.discriminator.network, again.trainer.discriminator.network),
@@ -354,9 +398,10 @@ class TestFiles:
             {"policy_rate": 0.0},
             {"slope": -1.0},
             {"best_weights": {"x": torch.zeros(3)}},
+            {"unhurried": {"x": torch.zeros(3)}},
         ],
     )
     def test_doctored_states_are_refused(self, bad):
         model = trained()
-        with pytest.raises(ValueError, match=r"controller|best weights"):
+        with pytest.raises(ValueError, match="controller"):
             model.controller.load_state_dict(model.controller.state_dict() | bad)

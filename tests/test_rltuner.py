@@ -17,7 +17,7 @@ from musegym.envs import make_task
 from musegym.envs.corpora.strains import Strain
 from musegym.envs.media import rules
 from musegym.envs.media.steps import StepScore, sounding
-from musegym.envs.rltuner import HIGHEST
+from musegym.envs.rltuner import HIGHEST, RLTunerTask
 from musegym.envs.rltuner import cut as cut_strain
 
 ENV_ID = "musegym/RLTuner-v0"
@@ -421,6 +421,18 @@ def work(text, fill="-"):
     content = np.zeros((33, 2), np.int16)
     content[1:, 0], content[1:, 1] = events, sounding(events[None])[0]
     return content
+
+
+def test_rules_kept_can_be_counted_instead(task):
+    counted = RLTunerTask(counting="kept")
+    assert counted.kwargs() == {"corpus": None, "counting": "kept"}
+    works = task.corpus("validation")[:50]
+    pairs = rules.kept(task.reading(works)).values()
+    expected = [13 * np.mean([keeps[i] for applies, keeps in pairs if applies[i]]) for i in range(50)]
+    np.testing.assert_allclose(counted.rules(works), expected, rtol=1e-6)
+    assert not counted.step_rules(works)[:, :-1].any(), "paid when the melody is finished"
+    with pytest.raises(ValueError, match="counting must be one of sum, kept, not 'all'"):
+        RLTunerTask(counting="all")
 
 
 def test_what_is_heard():

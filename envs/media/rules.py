@@ -185,6 +185,15 @@ def kept(reading: Reading) -> dict[str, tuple[Bools, Bools]]:
     return {name: (np.asarray(applies), np.asarray(holds)) for name, (applies, holds) in rules.items()}
 
 
+def share_kept(reading: Reading) -> Floats:
+    """Returns the share that each melody keeps of the rules (``kept``) that apply to it, float64 [N]."""
+    pairs = kept(reading).values()
+    applies = np.stack([applies for applies, _ in pairs], 1)
+    holds = np.stack([holds for _, holds in pairs], 1)
+    share: Floats = (applies & holds).sum(1) / applies.sum(1)
+    return share
+
+
 @functools.cache
 def _tables() -> tuple[Floats, Ints, Bools]:
     """Returns by (last note, event), [38, 38] each: the interval's amount, the leap's direction, whether it is awkward.
