@@ -62,7 +62,7 @@ def curves(results: Sequence[Result]) -> dict[str, list[Point]]:
 def compare(found: Mapping[str, Sequence[Point]]) -> tuple[dict[str, list[list[str]]], dict[str, dict[str, float]]]:
     """Returns which methods dominate each point of each, and ``coverage[a][b]``: the share of b's points that a does.
 
-    A row in which two curves begin says nothing of either.
+    A row in which two curves begin says nothing of either; points without rules are left out of shares.
     """
     lower = {method: [_lower(point) for point in points] for method, points in found.items()}
 
@@ -72,7 +72,8 @@ def compare(found: Mapping[str, Sequence[Point]]) -> tuple[dict[str, list[list[s
         return [other for other in others if dominated(lower[method][i], lower[other])]
 
     by = {method: [dominators(method, i) for i in range(len(points))] for method, points in found.items()}
-    coverage = {a: {b: float(np.mean([a in names for names in by[b]])) for b in found if b != a} for a in found}
+    ruled = {b: [by[b][i] for i, point in enumerate(points) if point["weight"]] for b, points in found.items()}
+    coverage = {a: {b: float(np.mean([a in names for names in ruled[b]])) for b in found if b != a} for a in found}
     return by, coverage
 
 

@@ -45,8 +45,8 @@ def test_a_line_between_two_points_dominates():
     assert by["q"] == [[], []]
     assert by["g"] == [[], []]
     assert by["ours"] == by["ours-sum"] == [["psi", "q", "g"], []]
-    assert coverage["ours"] == {"ours-sum": 0.0, "psi": 0.5, "q": 0.0, "g": 0.0}
-    assert coverage["psi"] == {"ours": 0.5, "ours-sum": 0.5, "q": 0.0, "g": 0.0}
+    assert coverage["ours"] == {"ours-sum": 0.0, "psi": 1.0, "q": 0.0, "g": 0.0}
+    assert coverage["psi"] == {"ours": 0.0, "ours-sum": 0.0, "q": 0.0, "g": 0.0}
 
 
 def test_command(tmp_path, capsys):
@@ -54,7 +54,7 @@ def test_command(tmp_path, capsys):
         (tmp_path / f"{i}.json").write_text(json.dumps(found))
     file = tmp_path / "out" / "fronts.json"
     assert fronts.main([str(tmp_path), "--json", str(file)]) == 0
-    assert "ours covers 0% of ours-sum, 50% of psi, 0% of q, 0% of g" in capsys.readouterr().out
+    assert "ours covers 0% of ours-sum, 100% of psi, 0% of q, 0% of g" in capsys.readouterr().out
     written = json.loads(file.read_text())
     assert written["curves"]["psi"][1]["dominated_by"] == ["ours", "q", "g"]
     for i in (4, 5):

@@ -1,0 +1,44 @@
+"""What judges see of sequences: known answers, and judges that learn what is plain to see."""
+
+import numpy as np
+import pytest
+import torch
+
+from musegym.benchmarks import separation
+from musegym.envs.oracle import OracleTask
+
+torch.set_num_threads(1)
+
+
+def test_separation_of_gaussian_logits():
+    rng = np.random.default_rng(0)
+    logits = iter([3 * (rng.normal(1, 1, 20_000)) + 7, 3 * rng.normal(0, 1, 20_000) + 7])
+    found = separation.separation(lambda contents: next(logits), None, None)
+    assert found["slope"] == pytest.approx(1 / 3, rel=0.05)
+    assert found["auc"] == pytest.approx(0.7602, abs=0.01), "Phi(1 / sqrt 2)"
+    x = np.linspace(-9, 10, 20_001)
+    p, q = np.exp(-((x - 1) ** 2) / 2), np.exp(-(x**2) / 2)
+    expected = (p * np.log((p + q) / p) + q * np.log((p + q) / q)).sum() / p.sum()
+    assert found["held_out_loss"] == pytest.approx(expected, abs=0.02)
+
+
+def test_constant_logits_are_chance():
+    found = separation.separation(lambda contents: np.zeros(9), None, None)
+    assert found["auc"] == 0.5
+    assert found["held_out_loss"] == pytest.approx(2 * np.log(2))
+
+
+@pytest.mark.parametrize("name", separation.JUDGES)
+def test_judges_learn_what_is_plain_to_see(name):
+    task, rng = OracleTask(vocabulary=10, length=6), np.random.default_rng(0)
+    real, fake = (task.contents(rng.integers(low, low + 5, (400, 6))) for low in (0, 5))
+    logits, updates = separation.JUDGES[name](task, real, fake, 2.0, 0)
+    assert updates > 3
+    assert separation.separation(logits, real, fake)["auc"] > 0.95
+
+
+def test_mistakes(tmp_path, capsys):
+    assert separation.main([str(tmp_path), "--real", "0"]) == 2
+    assert "--real must be at least 1" in capsys.readouterr().err
+    assert separation.main([str(tmp_path / "none")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
