@@ -4,9 +4,9 @@
 still, and trains judges to tell its sequences, of which there are as many as they want, from the first 10,000 real ones
 (the train split) or from 200,000. Each is then asked about held-out sequences:
 
-* ``held_out_loss``: logistic loss in nats, after a temperature was fitted to it (``calibration.calibrate``). What it is
-  below 2 log 2 = 1.386 is all that a policy can learn from such a judge; half of it bounds the Jensen-Shannon
-  divergence from below (Goodfellow et al. 2014, theorem 1), to which maximum likelihood has not come already.
+* ``held_out_loss``: logistic loss of a * logit + b in nats, a (``calibration.calibrate``) and b fitted to the same
+  sequences. Where a judge knows nothing it is 2 log 2 = 1.386; half of what it is below that estimates a lower bound of
+  the Jensen-Shannon divergence of the two (Goodfellow et al. 2014, theorem 1): what such a judge could teach.
 * ``auc``: how often a real sequence has the higher logit of a pair; 0.5 is chance.
 
 ``discriminator`` is ours as it ships; ``recurrent`` a GRU whose logit is the sum over steps of an output for the token
@@ -110,8 +110,9 @@ def separation(logits: Logits, real: Array, fake: Array) -> dict[str, float]:
     high, low = high * slope, low * slope
     shift = _shift(high, low)
     loss = np.logaddexp(0, -high - shift).mean() + np.logaddexp(0, low + shift).mean()
-    pairs = high[:, None] - low
-    return {"auc": float((pairs > 0).mean() + (pairs == 0).mean() / 2), "held_out_loss": float(loss), "slope": slope}
+    ordered = np.sort(low)
+    below = (np.searchsorted(ordered, high, "left") + np.searchsorted(ordered, high, "right")) / 2  # ties count half
+    return {"auc": float(below.mean() / len(low)), "held_out_loss": float(loss), "slope": slope}
 
 
 def _shift(high: Floats, low: Floats) -> float:

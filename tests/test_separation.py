@@ -1,9 +1,12 @@
 """What judges see of sequences: known answers, and judges that learn what is plain to see."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks import separation
 from musegym.envs.oracle import OracleTask
 
@@ -35,6 +38,22 @@ def test_judges_learn_what_is_plain_to_see(name):
     logits, updates = separation.JUDGES[name](task, real, fake, 2.0, 0)
     assert updates > 3
     assert separation.separation(logits, real, fake)["auc"] > 0.95
+
+
+def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(separation, "FAKE", 60)
+    monkeypatch.setattr(separation, "HELD_OUT", 20)
+    tiny = {"vocabulary": 4, "length": 3, "oracle_seed": 1}
+    env = make_sb3_env("musegym/Oracle-v0", num_envs=2, discriminator="none", **tiny)
+    AdversarialDQN("auto", env, seed=0).save(tmp_path / "a.zip")
+    file, real = tmp_path / "out.json", ["--real", "50", "10050"]
+    assert separation.main([str(tmp_path / "a.zip"), *real, "--seconds", "0.1", "--json", str(file)]) == 0
+    written = json.loads(file.read_text())
+    assert [(row["judge"], row["real"]) for row in written["rows"]] == [
+        (judge, number) for number in (50, 10050) for judge in separation.JUDGES
+    ]
+    assert all(0 < row["auc"] < 1 and row["updates"] > 0 for row in written["rows"])
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 def test_mistakes(tmp_path, capsys):
