@@ -61,7 +61,7 @@ NUMBERS = (
 
 
 class Controller:
-    """Adapts D's learning rate, the policy's, and the temperature, by what held-out works say.
+    """Adapts D's learning rate, the policy's, the trust in D and the temperature, by what held-out works say.
 
     ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
 

@@ -91,8 +91,8 @@ class AdversarialDQN(JointAlgorithm):
         max_grad_norm: largest norm of the policy's gradient, and of that of the values.
         gradient_steps: how often a round goes through its fresh episodes.
         minibatch: fresh episodes in an update; rounds of more rows take several.
-        controller: whether rates and temperature are adapted beside ``DiscriminatorCallback``: see ``Controller``; its
-            ``keep_best`` ends a run that is not to go on.
+        controller: whether rates, trust in D and temperature are adapted beside ``DiscriminatorCallback``: see
+            ``Controller``; its ``keep_best`` ends a run that is not to go on.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
         policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
         stats_window_size: episodes over which statistics are taken.

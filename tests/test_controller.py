@@ -365,6 +365,9 @@ class TestFiles:
         halfway = agent(BITS)
         halfway.learn(rows * rounds, callback=DiscriminatorCallback(**D))
         halfway.controller.d_rate, halfway.controller.policy_rate, halfway.controller.caution = 0.7, 0.5, 1.25
+        weights = halfway.trainer.discriminator.network.state_dict()
+        halfway.controller.hurries = 1
+        halfway.controller.unhurried = {name: value + 1 for name, value in weights.items()}
         halfway.controller.apply()
         halfway.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
@@ -378,7 +381,7 @@ class TestFiles:
         states = [model.controller.state_dict() for model in (halfway, again)]
         for weights in ("best_weights", "unhurried"):
             kept = [state.pop(weights) for state in states]
-            assert kept[0].keys() == kept[1].keys()
+            assert kept[0].keys() == kept[1].keys() != set()
             assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
         assert states[0] == states[1]
         for first, second in (
