@@ -9,8 +9,8 @@ still, and trains judges to tell its sequences, of which there are as many as th
   the Jensen-Shannon divergence of the two (Goodfellow et al. 2014, theorem 1): what such a judge could teach.
 * ``auc``: how often a real sequence has the higher logit of a pair; 0.5 is chance.
 
-``discriminator`` is ours as it ships; ``recurrent`` a GRU whose logit is the sum over steps of an output for the token
-that came, the form of a log-likelihood ratio of two language models.
+``recurrent`` is our discriminator as it ships for tokens: a sum over steps of what the token that came is worth after
+those before, the form of a log-likelihood ratio of two language models. ``convolutions`` is the one of other sequences.
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from ..discriminators import make_trainer
+from ..discriminators import make_discriminator
 from ..discriminators.calibration import calibrate
 from ..envs.oracle import OracleTask
 from ..envs.task import Array, Floats
@@ -41,66 +38,21 @@ FAKE, HELD_OUT = 38_000, 2_000
 """Sequences of the run that judges learn from, and that they are asked about."""
 BATCH = 128
 Logits = Callable[[Array], Floats]
+JUDGES: dict[str, dict[str, Any]] = {
+    "recurrent": {},
+    "convolutions": {"recurrent": 0, "dropout": 0.2, "learning_rate": 1e-3, "weight_decay": 1e-3},
+}
+"""Options of ``make_discriminator``."""
 
 
-class Recurrent(nn.Module):
-    """Tokens int64 [B, T] -> logits float32 [B]: sum over t of g(x_t | x_<t)."""
-
-    def __init__(self, tokens: int, width: int = 128, embedding: int = 64, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.embedding, self.dropout = nn.Embedding(tokens + 1, embedding), nn.Dropout(dropout)
-        self.past, self.out = nn.GRU(embedding, width, batch_first=True), nn.Linear(width, tokens + 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Scores sequences."""
-        past, _ = self.past(self.dropout(self.embedding(F.pad(tokens[:, :-1], (1, 0)))))
-        said: Tensor = self.out(self.dropout(past)).gather(2, tokens[..., None])
-        return said.sum((1, 2))
-
-
-def train_ours(task: OracleTask, real: Array, fake: Array, seconds: float, seed: int) -> tuple[Logits, int]:
-    """Trains D as it ships on contents; returns its logits and the number of updates."""
-    trainer = make_trainer(task, seed=seed, past_share=0.0)
-    judge, rng, end = trainer.discriminator, np.random.default_rng(seed), time.perf_counter() + seconds
+def train(task: OracleTask, real: Array, fake: Array, seconds: float, seed: int, **options: Any) -> tuple[Logits, int]:
+    """Trains a discriminator with ``options`` on contents; returns its logits and the number of updates."""
+    judge = make_discriminator(task, seed=seed, **options)
+    rng, end = np.random.default_rng(seed), time.perf_counter() + seconds
     while time.perf_counter() < end:
         rows = (real[rng.integers(len(real), size=BATCH)], fake[rng.integers(len(fake), size=BATCH)])
-        judge.update(*rows, *map(task.condition, rows))
-    return lambda contents: judge.logits(contents, task.condition(contents)), judge.updates
-
-
-def train_recurrent(task: OracleTask, real: Array, fake: Array, seconds: float, seed: int) -> tuple[Logits, int]:
-    """Trains a ``Recurrent`` on contents; returns its logits and the number of updates."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        judge, rng = Recurrent(task.vocabulary), np.random.default_rng(seed)
-        optimizer = torch.optim.AdamW(judge.parameters(), 3e-3, betas=(0.9, 0.99), weight_decay=0.1)
-        updates, end = 0, time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            rows = np.concatenate([half[rng.integers(len(half), size=BATCH)] for half in (real, fake)])
-            logits = judge(_tokens(rows))
-            loss = F.softplus(-logits[:BATCH]).mean() + F.softplus(logits[BATCH:]).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
-            optimizer.step()
-            updates += 1
-    judge.eval()
-
-    @torch.no_grad()
-    def logits_of(contents: Array) -> Floats:
-        values: Floats = judge(_tokens(contents)).numpy()
-        return values
-
-    return logits_of, updates
-
-
-def _tokens(contents: Array) -> Tensor:
-    return torch.from_numpy(np.asarray(contents)[:, 1:].astype(np.int64))
-
-
-JUDGES = {"discriminator": train_ours, "recurrent": train_recurrent}
+        judge.update(*rows)
+    return judge.logits, judge.updates
 
 
 def separation(logits: Logits, real: Array, fake: Array) -> dict[str, float]:
@@ -151,8 +103,8 @@ def _main(given: argparse.Namespace) -> None:
         real = np.concatenate([real, task.contents(drawn)])
     rows: list[dict[str, Any]] = []
     for number in given.real:
-        for name, train in JUDGES.items():
-            logits, updates = train(task, real[:number], fake[:FAKE], given.seconds, given.seed)
+        for name, options in JUDGES.items():
+            logits, updates = train(task, real[:number], fake[:FAKE], given.seconds, given.seed, **options)
             found = separation(logits, task.corpus("test"), fake[FAKE:])
             rows.append({"judge": name, "real": number, "updates": updates, **found})
             print(rows[-1], flush=True)

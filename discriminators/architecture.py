@@ -11,7 +11,7 @@ LONGEST_SIDE = 1024
 DENSE_CELLS = 64
 """Grids of at most so many cells are read by a dense network, larger ones by convolutions."""
 _ONLY = {
-    **dict.fromkeys(("lags", "attention_layers", "heads"), "sequence"),
+    **dict.fromkeys(("lags", "attention_layers", "heads", "recurrent"), "sequence"),
     **dict.fromkeys(("noise", "augmentation"), "image"),
 }
 
@@ -40,6 +40,9 @@ class Architecture:
     attention_layers: int = 0
     """Sequences only."""
     heads: int = 4
+    recurrent: int = 0
+    """Units of a recurrent network that reads a sequence in place of convolutions, picture and attention; 0 for those.
+    Sequences only."""
     dropout: float = 0.2
     """Share of the units dropped before every layer but the first; of planes, before the last."""
     input_dropout: float = 0.0
@@ -58,7 +61,7 @@ class Architecture:
             if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
                 raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
         limits = {"hidden": (1, 1024), "embedding": (1, 1024), "heads": (1, 64)}
-        limits |= {"attention_layers": (0, 16), "convolutions": (0, 8), "lags": (1, 256)}
+        limits |= {"attention_layers": (0, 16), "recurrent": (0, 1024), "convolutions": (0, 8), "lags": (1, 256)}
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -96,6 +99,12 @@ class Architecture:
             raise ValueError(f"contents of shape {self.shape} do not fit {len(self.sizes)} column sizes")
         if self.hidden % self.heads:
             raise ValueError(f"hidden {self.hidden} must be a multiple of heads {self.heads}")
+        if self.recurrent:
+            if self.spectral_norm:
+                raise ValueError("spectral_norm is not of recurrent networks: leave it, or recurrent at 0")
+            values = 2 * sum(self.sizes)
+            tables = self.embedding * (values + sum(self.condition_sizes) + 1) + values * (self.recurrent + 1)
+            return tables + 3 * self.recurrent * (self.embedding + self.recurrent + 2)
         tables = self.embedding * (2 * sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
         layers = 3 * self.convolutions + 8 * self.attention_layers + 2
         return tables + self.hidden * (self.embedding + self.hidden * layers)

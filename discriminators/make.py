@@ -20,6 +20,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "grid": {"hidden": 256, "embedding": 16},
 }
 """By kind of contents, where they differ from those of ``Architecture`` and ``Settings``."""
+OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
+"""Likewise of sequences of one column. What it can tell: ``docs/oracle.md``."""
 TRAINING: dict[str, dict[str, Any]] = {
     # An update of the dense network costs a tenth of one of the others.
     "grid": {"batch_size": 256, "updates_per_observe": 2.0},
@@ -35,7 +37,8 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
         seed: Of initial weights, dropout and noise.
         device: A torch device, or "auto".
         **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1), over those of
-            ``DEFAULTS``. Small grids have no dropout by default: their contents come from a law, not a small corpus.
+            ``DEFAULTS`` and ``OF_TOKENS``. Small grids have no dropout by default: their contents come from a law, not
+            a small corpus.
     """
     shaping, learning = ({field.name for field in dataclasses.fields(cls)} for cls in (Architecture, Settings))
     unknown = set(options) - shaping - learning
@@ -51,6 +54,8 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
     defaults = dict(DEFAULTS.get(kind, {}))
     if kind == "grid" and int(np.prod(shape)) <= DENSE_CELLS:
         defaults["dropout"] = 0.0
+    if kind == "sequence" and len(sizes) == 1:
+        defaults |= OF_TOKENS
     options = defaults | options
     architecture = Architecture(
         kind=kind,

@@ -100,16 +100,14 @@ class SequenceNetwork(Network[EmbeddedRows]):
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedRows:
         """Sums one vector for each column, the row's place from both ends and the condition."""
-        (B, rows, C), K = contents.shape, conditions.shape[1]
-        steps = torch.arange(rows, device=contents.device)
-        lengths = ((contents != 0).any(-1) * (steps + 1)).amax(1).clamp(min=1)
+        (B, _, C), K = contents.shape, conditions.shape[1]
+        lengths, steps = row_counts(contents)
         L = int(lengths.max())
         # Of full length whatever the batch: the pooled picture of a content must not depend on its neighbours.
         alike = self_likeness(contents, steps < lengths[:, None], self.lags).to(self.table.dtype)
         contents, steps = contents[:, :L], steps[:L]
         valid = steps < lengths[:, None]
-        header = (steps == 0)[:, None] * self.starts[C] * torch.ones_like(self.starts[:C])
-        entries = (contents + self.starts[:C] + header).reshape(B * L, C)
+        entries = places(contents, self.starts).reshape(B * L, C)
         shown = None
         if self.training and self.input_dropout.keep < 1:
             shown = self.input_dropout.mask((B * L, C), self.table)
@@ -137,6 +135,83 @@ class SequenceNetwork(Network[EmbeddedRows]):
         return logits[:, 0]
 
 
+class EmbeddedSteps(NamedTuple):
+    """Contents as what is read before each row, and the row that then comes."""
+
+    values: Tensor
+    """float [B, L, E], of unit variance: at first the condition, then the rows but the last."""
+    places: Tensor
+    """int64 [B, L, C], where each row's columns are in tables."""
+    valid: Tensor
+    """bool [B, L]: rows that are no padding."""
+
+
+class RecurrentNetwork(Network[EmbeddedSteps]):
+    """Sequences of rows, read one by one: the logit is a sum over rows of g(row | condition, rows before).
+
+    The log density ratio of two sequences is such a sum. g is linear in what a GRU (Cho et al. 2014) remembers, with
+    weights of its own for each value of each column, 0 at first. It sees which token follows which in long pasts, and
+    in large vocabularies, where pooled convolutions do not; columns of a row are judged apart.
+    Padding is as in ``SequenceNetwork``.
+    """
+
+    starts: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        sizes = (*a.sizes, *a.sizes, *a.condition_sizes)
+        self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
+        self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding))
+        self.first = nn.Parameter(torch.randn(a.embedding))
+        self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
+        self.past = nn.GRU(a.embedding, a.recurrent, batch_first=True)
+        self.weights = nn.Parameter(torch.zeros(2 * sum(a.sizes), a.recurrent + 1))
+
+    def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedSteps:
+        """Sums one vector for each column; the first is of the condition."""
+        (B, _, C), K = contents.shape, conditions.shape[1]
+        lengths, steps = row_counts(contents)
+        L = int(lengths.max())
+        where = places(contents[:, :L], self.starts)
+        first = self.first.expand(B, -1)
+        if K:
+            first = first + F.embedding_bag(conditions + self.starts[2 * C :], self.table, mode="sum")
+        before = where[:, :-1].reshape(-1, C)
+        shown = None
+        if self.training and self.input_dropout.keep < 1:
+            shown = self.input_dropout.mask((len(before), C), self.table)
+        rows = F.embedding_bag(before, self.table, mode="sum", per_sample_weights=shown).view(
+            B, L - 1, self.table.shape[1]
+        )
+        values = torch.cat((first[:, None], rows), 1)
+        return EmbeddedSteps(F.layer_norm(values, values.shape[2:]), where, steps[:L] < lengths[:, None])
+
+    def score(self, embedded: EmbeddedSteps) -> Tensor:
+        """Reads the rows, sums what each one says."""
+        values, where, valid = embedded
+        B, L, C = where.shape
+        past, _ = self.past(self.dropout(values))
+        past = F.pad(self.dropout(past), (0, 1), value=1.0)  # and a bias
+        weights = F.embedding_bag(where.reshape(B * L, C), self.weights, mode="sum").view(B, L, -1)
+        logits: Tensor = ((weights * past).sum(2) * valid).sum(1)
+        return logits
+
+
+def row_counts(contents: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns how many rows of contents int64 [B, R, C] are no padding, [B], at least 1; and 0 .. R - 1."""
+    steps = torch.arange(contents.shape[1], device=contents.device)
+    return ((contents != 0).any(-1) * (steps + 1)).amax(1).clamp(min=1), steps
+
+
+def places(contents: Tensor, starts: Tensor) -> Tensor:
+    """Returns where contents int64 [B, L, C] are in tables, of which row 0 has its own; ``starts`` [2 C ...]."""
+    C = contents.shape[2]
+    out = contents + starts[:C]
+    out[:, 0] += starts[C]
+    return out
+
+
 def convolve(convolution: nn.Conv1d, x: Tensor) -> Tensor:
     """Returns a convolution of width 3 over the rows of float [B, L, W], as one product of matrices.
 
@@ -158,7 +233,7 @@ def self_likeness(contents: Tensor, valid: Tensor, lags: int) -> Tensor:
     return (torch.stack(same, 2) & valid[..., None, None]).float().permute(0, 3, 1, 2)
 
 
-NETWORKS: dict[str, type[SequenceNetwork | ImageNetwork | GridNetwork]] = {
+NETWORKS: dict[str, type[Network[Any]]] = {
     "sequence": SequenceNetwork,
     "grid": GridNetwork,
     "image": ImageNetwork,
@@ -168,5 +243,6 @@ NETWORKS: dict[str, type[SequenceNetwork | ImageNetwork | GridNetwork]] = {
 
 def build_network(architecture: Architecture) -> Network[Any]:
     """Builds the network with weights drawn from torch's global generator."""
-    network: Network[Any] = NETWORKS[architecture.kind](architecture)
-    return network
+    if architecture.recurrent:
+        return RecurrentNetwork(architecture)
+    return NETWORKS[architecture.kind](architecture)

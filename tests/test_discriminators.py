@@ -11,7 +11,7 @@ import torch
 
 import musegym.discriminators.discriminator as module
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator, pretrained
-from musegym.discriminators.networks import Dropout, self_likeness
+from musegym.discriminators.networks import Dropout, RecurrentNetwork, self_likeness
 from musegym.discriminators.objectives import (
     discriminator_loss,
     generator_loss,
@@ -22,11 +22,20 @@ from musegym.discriminators.objectives import (
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 SHAPE, SIZES = (12, 3), (4, 6, 5)
+NETWORKS = [{}, {"recurrent": 8}]
+"""Options of a convolutional and of a recurrent network."""
 
 
 def make(settings=None, seed=0, shape=SHAPE, sizes=SIZES, **options):
     options = {"hidden": 16, "embedding": 8, **options}
     return Discriminator(Architecture("sequence", shape, sizes, **options), settings, seed=seed)
+
+
+def roused(d):
+    """A recurrent discriminator says 0 of everything at first; here it says something."""
+    if isinstance(d.network, RecurrentNetwork):
+        torch.nn.init.normal_(d.network.weights, std=0.1, generator=torch.Generator().manual_seed(0))
+    return d
 
 
 def draw(n, seed=0, shortest=2):
@@ -78,8 +87,9 @@ class TestObjectives:
         assert penalty.item() == pytest.approx(12.5)  # half of 3^2 + 4^2
         assert w.grad.tolist() == pytest.approx([3, -4])
 
-    def test_r1_of_the_network_against_finite_differences(self):
-        network = make(embedding=4, dropout=0.0).network.double()
+    @pytest.mark.parametrize("options", NETWORKS)
+    def test_r1_of_the_network_against_finite_differences(self, options):
+        network = roused(make(embedding=4, dropout=0.0, **options)).network.double()
         embedded = network.embed(torch.from_numpy(draw(3)[:, :6]).long(), torch.zeros(3, 0, dtype=torch.long))
         values = embedded.values.detach().requires_grad_()
         penalty = r1_penalty(network.score(embedded._replace(values=values)), values).item()
@@ -103,15 +113,17 @@ def test_self_likeness():
 
 
 class TestLogits:
-    def test_do_not_depend_on_neighbours_or_order(self):
-        d, contents = make(), draw(40)
+    @pytest.mark.parametrize("options", NETWORKS)
+    def test_do_not_depend_on_neighbours_or_order(self, options):
+        d, contents = roused(make(**options)), draw(40)
         alone = np.concatenate([d.logits(content[None]) for content in contents])
         np.testing.assert_allclose(d.logits(contents), alone, atol=1e-6)
         np.testing.assert_allclose(d.logits(contents[::-1])[::-1], alone, atol=1e-6)
         assert np.ptp(alone) > 0.01
 
-    def test_see_every_entry_and_the_length(self):
-        d, content = make(), draw(1, shortest=SHAPE[0])
+    @pytest.mark.parametrize("options", NETWORKS)
+    def test_see_every_entry_and_the_length(self, options):
+        d, content = roused(make(**options)), draw(1, shortest=SHAPE[0])
         variants = [content]
         for row, column in np.ndindex(SHAPE):
             changed = content.copy()
@@ -165,8 +177,9 @@ class TestConditions:
         d, contents = make(condition_sizes=(4, 6), conditions_in_header=True), draw(6)
         assert (d.logits(contents) == d.logits(contents, contents[:, 0, :2])).all()
 
-    def test_matter_and_must_be_given_otherwise(self):
-        d, contents = make(condition_sizes=(4,)), draw(6)
+    @pytest.mark.parametrize("options", NETWORKS)
+    def test_matter_and_must_be_given_otherwise(self, options):
+        d, contents = roused(make(condition_sizes=(4,), **options)), draw(6)
         zeros, ones = np.zeros((6, 1), int), np.ones((6, 1), int)
         assert (d.logits(contents, zeros) != d.logits(contents, ones)).all()
         with pytest.raises(ValueError, match=r"task\.condition"):
@@ -177,18 +190,56 @@ class TestConditions:
             d.logits(contents, zeros[:5])
 
 
+class TestRecurrent:
+    def test_says_nothing_at_first(self):
+        assert not make(recurrent=8).logits(draw(5)).any()
+
+    def test_is_a_sum_of_what_each_row_says_after_those_before(self):
+        """So the last row of two contents is worth as much in one as in the other, where they were alike before."""
+        d, content = roused(make(recurrent=8)), draw(1, shortest=SHAPE[0])
+        rows = np.concatenate([content * (np.arange(SHAPE[0]) < n)[:, None] for n in range(SHAPE[0] + 1)])
+        steps = np.diff(d.logits(rows)[1:])
+        with torch.no_grad():
+            embedded = d.network.embed(torch.from_numpy(content).long(), torch.zeros(1, 0, dtype=torch.long))
+            past, _ = d.network.past(embedded.values)
+            weights = d.network.weights[embedded.places].sum(2)
+            said = (weights[..., :-1] * past).sum(2) + weights[..., -1]
+        np.testing.assert_allclose(steps, said[0, 1:], atol=1e-5)
+
+    def test_sees_the_condition_from_the_first_row_on(self):
+        d = roused(make(condition_sizes=(4,), recurrent=8))
+        header = draw(1) * (np.arange(SHAPE[0]) == 0)[:, None]
+        assert len(np.unique(d.logits(header.repeat(4, 0), np.arange(4)[:, None]))) == 4
+
+    def test_has_no_spectral_norm(self):
+        with pytest.raises(ValueError, match="recurrent at 0"):
+            make(recurrent=8, spectral_norm=True)
+
+    def test_tells_which_token_follows_which(self):
+        """Of forty tokens in a line: in real ones each is followed by the next but one."""
+        rng = np.random.default_rng(0)
+
+        def real(n):
+            return 1 + (rng.integers(40, size=(n, 1)) + 2 * np.arange(6)) % 40
+
+        d = make(Settings(learning_rate=3e-3), shape=(6,), sizes=(41,), embedding=16, recurrent=16, dropout=0.0)
+        for _ in range(150):
+            d.update(real(64), rng.integers(1, 41, (64, 6)))
+        right = np.concatenate((d.logits(real(500)) > 0, d.logits(rng.integers(1, 41, (500, 6))) < 0)).mean()
+        assert right > 0.95
+
+
 class TestUpdate:
-    def test_reaches_the_log_ratio(self):
+    @pytest.mark.parametrize("options", NETWORKS)
+    def test_reaches_the_log_ratio(self, options):
         """On a set of contents small enough to be listed, the optimum is known: log p_data - log p_fake."""
         contents = np.array([[0, a, b] for a in range(1, 3) for b in range(4)])
         data, fake = np.array([8, 1, 2, 5, 4, 4, 6, 2]), np.array([1, 4, 4, 5, 2, 4, 4, 8])  # in 32
-        d = make(
-            Settings(learning_rate=3e-3, weight_decay=0, r1=0), shape=(3,), sizes=(4,), dropout=0.0, attention_layers=0
-        )
+        d = make(Settings(learning_rate=3e-3, weight_decay=0, r1=0), shape=(3,), sizes=(4,), dropout=0.0, **options)
         late = []  # single updates swing around the optimum
-        for update in range(250):
+        for update in range(400):
             stats = d.update(contents.repeat(data, 0), contents.repeat(fake, 0))
-            if update >= 200:
+            if update >= 350:
                 late.append(d.logits(contents))
         np.testing.assert_allclose(np.mean(late, 0), np.log(data / fake), atol=0.05)
         assert stats["real_logit"] > 0 > stats["fake_logit"]
@@ -328,7 +379,7 @@ class Payload:
 
 
 class TestFiles:
-    @pytest.mark.parametrize("options", [{}, {"spectral_norm": True}, {"attention_layers": 0}])
+    @pytest.mark.parametrize("options", [{}, {"spectral_norm": True}, {"attention_layers": 1}, {"recurrent": 8}])
     def test_round_trip(self, tmp_path, options):
         d = make(Settings(r1=0.7, betas=(0.1, 0.2)), **options)
         d.update(draw(16), draw(16, seed=1))

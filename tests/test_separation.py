@@ -35,7 +35,7 @@ def test_constant_logits_are_chance():
 def test_judges_learn_what_is_plain_to_see(name):
     task, rng = OracleTask(vocabulary=10, length=6), np.random.default_rng(0)
     real, fake = (task.contents(rng.integers(low, low + 5, (400, 6))) for low in (0, 5))
-    logits, updates = separation.JUDGES[name](task, real, fake, 2.0, 0)
+    logits, updates = separation.train(task, real, fake, 2.0, 0, **separation.JUDGES[name])
     assert updates > 3
     assert separation.separation(logits, real, fake)["auc"] > 0.95
 
