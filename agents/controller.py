@@ -79,7 +79,7 @@ class Controller:
       a distance three times as large), the best weights come back and the policy's rate is halved; at the end the
       best are kept likewise.
 
-    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, log ratios, no rules, no prior.
+    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, no rules, no prior.
     Nothing is done without a D, before the rounds, nor to the rate of a D that is frozen.
 
     Args:
@@ -103,10 +103,12 @@ class Controller:
 
     @property
     def aims_at_data(self) -> bool:
-        """Whether the agent's fixed point is the distribution of the data."""
+        """Whether the agent's fixed point is the distribution of the data.
+
+        Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
+        """
         m = self.model
-        as_they_are = m.alpha == 1 and m.gamma == 1 and m.worth.form == "log_ratio"
-        return as_they_are and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
+        return m.alpha == m.gamma == 1 and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
 
     def before_d(self) -> None:
         """Reads and acts, when it is time to; to be called before D learns from the round's contents."""

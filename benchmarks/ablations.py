@@ -11,7 +11,7 @@ from .rows import (
     COLLAPSE,
     DENSITY,
     DENSITY_ABLATED,
-    DIGIT,
+    DIGIT_ABLATED,
     MELODY,
     TEN,
     Plain,
@@ -102,7 +102,7 @@ DIGIT_ABLATIONS = Table(
     env_id="musegym/Digit-v0",
     rows=tuple(
         Cheap(name=name, says=says, params=params, seconds=300.0)
-        for name, says, params in ablations(DIGIT, OF_IMAGES, demonstrations=False)
+        for name, says, params in ablations(DIGIT_ABLATED, OF_IMAGES, demonstrations=False)
     ),
 )
 
@@ -120,7 +120,7 @@ Place = tuple[str, str, dict[str, Any], Mapping[str, Any], float]
 PLACES: tuple[Place, ...] = (
     # Below alpha = 1 the controller takes D's logits as they are.
     ("density", "musegym/Density-v0", {"density": "8gaussians"}, {**DENSITY, "alpha": 1.0}, 180.0),
-    ("digit", "musegym/Digit-v0", {}, DIGIT, 300.0),
+    ("digit", "musegym/Digit-v0", {}, DIGIT_ABLATED, 300.0),
     ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),
 )
 

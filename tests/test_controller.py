@@ -141,8 +141,8 @@ class TestRules:
         assert controller.d_rate == limit
         assert np.sign(first - 1) == np.sign(limit - 1)
         controller.apply()
-        optimizer = controller.model.trainer.discriminator.optimizer
-        assert [group["lr"] for group in optimizer.param_groups] == [pytest.approx(1e-3 * limit)]
+        d = controller.model.trainer.discriminator
+        assert [group["lr"] for group in d.optimizer.param_groups] == [pytest.approx(d.settings.learning_rate * limit)]
 
     def test_a_d_that_knew_is_hurried_only_while_the_policy_is_not_at_its_best(self):
         controller = trained().controller
@@ -348,7 +348,7 @@ class TestWhen:
 
     @pytest.mark.parametrize(
         "options",
-        [{"alpha": 0.9}, {"gamma": 0.9}, {"reward_form": "gail"}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}],
+        [{"alpha": 0.9}, {"gamma": 0.9}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}],
     )
     def test_no_judgement_of_who_aims_elsewhere(self, options):
         assert not agent(**options).controller.aims_at_data
@@ -371,8 +371,9 @@ class TestFiles:
         halfway.controller.apply()
         halfway.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
-        optimizers = [m.trainer.discriminator.optimizer for m in (halfway, again)]
-        assert [o.param_groups[0]["lr"] for o in optimizers] == [pytest.approx(7e-4)] * 2
+        ds = [m.trainer.discriminator for m in (halfway, again)]
+        rate = 0.7 * ds[0].settings.learning_rate
+        assert [d.optimizer.param_groups[0]["lr"] for d in ds] == [pytest.approx(rate)] * 2
         assert (again.policy_rate, again.temperature) == (0.5, 1.25)
         assert again.worth.trust == halfway.worth.trust != 1
         for model in (halfway, again):

@@ -37,7 +37,8 @@ def callback(**options):
 
 def frozen(env_id=WORD, **options):
     task = make_sb3_env(env_id, 1, discriminator="none").venv.task
-    return agent(env_id, discriminator=make_discriminator(task, **D), **options)
+    untrained = make_discriminator(task, recurrent=0, **D)  # a recurrent one says 0 at first
+    return agent(env_id, discriminator=untrained, **options)
 
 
 class Lines(KVWriter):

@@ -121,7 +121,7 @@ def test_settings_are_shared() -> None:
     """Rows that are ours take their hyperparameters from one place."""
     for name, settings, ablated in (
         ("density", rows.DENSITY, rows.DENSITY_ABLATED),
-        ("digit", rows.DIGIT, rows.DIGIT),
+        ("digit", rows.DIGIT, rows.DIGIT_ABLATED),
         ("melody", rows.MELODY, rows.MELODY),
     ):
         for table, expected in ((name, settings), (f"{name}-ablations", ablated)):
