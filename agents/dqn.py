@@ -71,7 +71,8 @@ class AdversarialDQN(JointAlgorithm):
         demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
         replayed: past episodes in a batch.
         relabel: past episodes are scored by D as it is now; False keeps the rewards that they were given at first.
-        reward_form: "log_ratio", "gail" or "bounded": see ``objectives.REWARD_FORMS``.
+        reward_form: "log_ratio", "gail" or "bounded": see ``objectives.REWARD_FORMS``; "auto" is "gail" where the
+            task has no demonstrations, else "log_ratio".
         discriminator_weight: of D's reward; at 0 the agent learns without a discriminator.
         dense_rules: the task's rules are paid when they fall due (``Task.step_rules``), and not in sum at the end.
         prior_weight: of log p(a|s) in every decision's reward, where p is the policy at the end of the warm start.
@@ -122,7 +123,7 @@ class AdversarialDQN(JointAlgorithm):
         demonstrations: int = 64,
         replayed: int = 0,
         relabel: bool = True,
-        reward_form: str = "log_ratio",
+        reward_form: str = "auto",
         discriminator_weight: float = 1.0,
         dense_rules: bool = False,
         prior_weight: float = 0.0,
@@ -235,9 +236,10 @@ class AdversarialDQN(JointAlgorithm):
         # Past SB3's Monitor, which has "rewards" of its own.
         self.rule_weight = float(self.env.get_attr("unwrapped")[0].rewards.rule_weight)
         given = self.arguments
-        self.worth = Rewards(
-            self.task, self.rule_weight, given["dense_rules"], given["discriminator_weight"], given["reward_form"]
-        )
+        form = given["reward_form"]
+        if form == "auto":
+            form = "log_ratio" if self.real else "gail"
+        self.worth = Rewards(self.task, self.rule_weight, given["dense_rules"], given["discriminator_weight"], form)
         self.controller = Controller(self) if given["controller"] else None
 
     # Learning

@@ -39,7 +39,7 @@ class Rewards:
 
     def __post_init__(self) -> None:
         if self.form not in REWARD_FORMS:
-            raise ValueError(f"reward_form must be one of {', '.join(REWARD_FORMS)}, not {self.form!r}")
+            raise ValueError(f"reward_form must be auto or one of {', '.join(REWARD_FORMS)}, not {self.form!r}")
         if self.dense_rules and type(self.task).step_rules is Task.step_rules:
             raise ValueError(
                 f"the rules of {type(self.task).__name__} are of finished works (no step_rules): "

@@ -19,9 +19,9 @@ DENSITY: Mapping[str, Any] = {"schedule": [0.0, 0.02], "cross_entropy": 0.0, "al
 a little entropy in the objective takes back what noise does to bits that D cannot see: ``docs/algorithm.md``."""
 DENSITY_ABLATED: Mapping[str, Any] = {**DENSITY, "alpha": 0.95, "temperature": 1.0}
 """What the table ``density-ablations`` departs from; it led to the temperature, and so to the alpha, of ``DENSITY``."""
-DIGIT: Mapping[str, Any] = {"reward_form": "gail"}
-DIGIT_ABLATED: Mapping[str, Any] = {}
-"""What the table ``digit-ablations`` departs from; it led to the form of the reward of ``DIGIT``."""
+DIGIT: Mapping[str, Any] = {}
+DIGIT_ABLATED: Mapping[str, Any] = {"reward_form": "log_ratio"}
+"""What the table ``digit-ablations`` departs from; it led to the form of the reward that pictures have now."""
 ORACLE: Mapping[str, Any] = {}
 RL_TUNER: Mapping[str, Any] = {}
 RL_TUNER_PSI: Mapping[str, Any] = {

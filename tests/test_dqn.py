@@ -214,6 +214,11 @@ class TestLearn:
         assert np.ptp(d) > 1e-3
         np.testing.assert_allclose(model.rewards(works, conditions), expected(d), rtol=1e-3, atol=1e-5)
 
+    def test_the_form_is_gails_where_there_is_nothing_to_imitate(self):
+        assert frozen(reward_form="auto").worth.form == frozen().worth.form == "log_ratio"
+        drawn = AdversarialDQN("auto", make_sb3_env("musegym/Digit-v0", 2, discriminator="none", data="sklearn"))
+        assert drawn.worth.form == "gail"
+
     @pytest.mark.parametrize("relabel", [True, False])
     def test_past_episodes_are_scored_anew_unless_rewards_are_kept(self, relabel, monkeypatch):
         model = agent(relabel=relabel, demonstrations=0, replayed=8)
