@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.separation")
     parser.add_argument("run", type=Path, help="folder of a finished run of musegym/Oracle-v0")
     parser.add_argument("--real", type=int, nargs="+", default=REAL, help="real sequences to learn from")
+    parser.add_argument("--split", choices=("validation", "test"), default="test", help="real sequences asked about")
     parser.add_argument("--seconds", type=float, default=120.0, help="of learning, each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -105,11 +106,17 @@ def _main(given: argparse.Namespace) -> None:
     for number in given.real:
         for name, options in JUDGES.items():
             logits, updates = train(task, real[:number], fake[:FAKE], given.seconds, given.seed, **options)
-            found = separation(logits, task.corpus("test"), fake[FAKE:])
+            found = separation(logits, task.corpus(given.split), fake[FAKE:])
             rows.append({"judge": name, "real": number, "updates": updates, **found})
             print(rows[-1], flush=True)
-    said = [shown(given.run), "--real", *given.real, "--seconds", given.seconds, "--seed", given.seed]
-    write_result(given.json, "separation", said, {"run": shown(given.run), "seconds": given.seconds, "rows": rows})
+    said = [shown(given.run), "--real", *given.real, "--split", given.split]
+    said += ["--seconds", given.seconds, "--seed", given.seed]
+    write_result(
+        given.json,
+        "separation",
+        said,
+        {"run": shown(given.run), "split": given.split, "seconds": given.seconds, "rows": rows},
+    )
 
 
 if __name__ == "__main__":
