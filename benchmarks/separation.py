@@ -111,12 +111,8 @@ def _main(given: argparse.Namespace) -> None:
             print(rows[-1], flush=True)
     said = [shown(given.run), "--real", *given.real, "--split", given.split]
     said += ["--seconds", given.seconds, "--seed", given.seed]
-    write_result(
-        given.json,
-        "separation",
-        said,
-        {"run": shown(given.run), "split": given.split, "seconds": given.seconds, "rows": rows},
-    )
+    result = {"run": shown(given.run), "split": given.split, "seconds": given.seconds, "rows": rows}
+    write_result(given.json, "separation", said, result)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class SequenceNetwork(Network[EmbeddedRows]):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = (*a.sizes, *a.sizes, *a.condition_sizes)
+        sizes = table_sizes(a)
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         scale = 1 / math.sqrt(len(a.sizes) + 2)
         self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding) * scale)
@@ -160,7 +160,7 @@ class RecurrentNetwork(Network[EmbeddedSteps]):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = (*a.sizes, *a.sizes, *a.condition_sizes)
+        sizes = table_sizes(a)
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding))
         self.first = nn.Parameter(torch.randn(a.embedding))
@@ -196,6 +196,11 @@ class RecurrentNetwork(Network[EmbeddedSteps]):
         weights = F.embedding_bag(where.reshape(B * L, C), self.weights, mode="sum").view(B, L, -1)
         logits: Tensor = ((weights * past).sum(2) * valid).sum(1)
         return logits
+
+
+def table_sizes(architecture: Architecture) -> tuple[int, ...]:
+    """Returns how many vectors a table needs for each column, for those of row 0, and for the condition."""
+    return (*architecture.sizes, *architecture.sizes, *architecture.condition_sizes)
 
 
 def row_counts(contents: Tensor) -> tuple[Tensor, Tensor]:

@@ -353,6 +353,7 @@ class TestWhen:
     def test_no_judgement_of_who_aims_elsewhere(self, options):
         assert not agent(**options).controller.aims_at_data
         assert agent().controller.aims_at_data
+        assert agent(reward_form="gail").controller.aims_at_data
 
     def test_off_is_as_without_until_it_acts(self):
         on, off = self.learned(READ_EVERY - 1), self.learned(READ_EVERY - 1, controller=False)
