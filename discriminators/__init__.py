@@ -1,7 +1,7 @@
 """What looks real: discriminators of contents, and their training beside an agent."""
 
 from .architecture import Architecture
-from .calibration import Reading, read
+from .calibration import Reading, more_loss, read
 from .discriminator import Discriminator, TaskLike, pretrained
 from .make import make_discriminator, make_trainer
 from .objectives import Settings
@@ -20,6 +20,7 @@ __all__ = [
     "co_trained",
     "make_discriminator",
     "make_trainer",
+    "more_loss",
     "pretrained",
     "read",
 ]

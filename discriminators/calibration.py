@@ -49,6 +49,23 @@ def read(train: NDArray[np.floating], held_out: NDArray[np.floating], fresh: NDA
     return Reading(*map(float, (gap, error, fresh.std(), slope, slope_error, loss, overfitting)))
 
 
+def more_loss(
+    one: tuple[NDArray[np.floating], NDArray[np.floating]], other: tuple[NDArray[np.floating], NDArray[np.floating]]
+) -> tuple[float, float]:
+    """Returns by how much more logistic loss, in nats, the other D has on the same contents, and its standard error.
+
+    Args:
+        one: logits [N] of real contents and [M] of fakes; ``other`` likewise, in the same order.
+        other: see ``one``.
+    """
+    losses = [
+        (np.logaddexp(0, -real.astype(np.float64)), np.logaddexp(0, fake.astype(np.float64)))
+        for real, fake in (one, other)
+    ]
+    more = [b - a for a, b in zip(*losses, strict=True)]
+    return float(sum(x.mean() for x in more)), float(np.sqrt(sum(x.var() / len(x) for x in more)))
+
+
 def calibrate(real: NDArray[np.floating], fake: NDArray[np.floating]) -> tuple[float, float]:
     """Returns the slope a, and its standard error, by which logits [N] and [M] are to be multiplied to be believed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,35 @@ class DiscriminatorTrainer:
             for contents in self._measured
         )
         return train - validation
+
+    def rehearse(self, contents: Array, times: Sequence[float], updates: int) -> list[tuple[Array, Array]]:
+        """Says what D would know after some updates at each of several learning rates; leaves all as it was.
+
+        Each goes through the same batches, of real contents and the first half of ``contents`` [N, ...].
+
+        Args:
+            contents: of the current policy, at least 2.
+            times: the rates, of that of D's settings.
+            updates: how many.
+
+        Returns:
+            For each rate D's logits of the measured validation contents [M], and of the second half [N - N // 2].
+        """
+        d, half = self.discriminator, len(contents) // 2
+        rates = [group["lr"] for group in d.optimizer.param_groups]
+        before, rng, told = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))
+        outcomes = []
+        for rate in times:
+            d.set_rate(rate)
+            for _ in range(updates):
+                self._update(contents[:half])
+            outcomes.append(tuple(d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:])))
+            d.load_state_dict(before)
+            self._rng.bit_generator.state = rng
+        self.stats, self.log = told
+        for group, rate in zip(d.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        return outcomes
 
     def _update(self, current: Array) -> None:
         d, task, n = self.discriminator, self.task, self.batch_size

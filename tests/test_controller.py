@@ -14,8 +14,18 @@ from rich.console import Console
 import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents import controller as controller_module
-from musegym.agents.controller import HURRIES, JUDGE_EVERY, RATES, READ_EVERY, SLOPES, Controller, energy_distance
-from musegym.discriminators import Reading, read
+from musegym.agents.controller import (
+    HURRIES,
+    JUDGE_EVERY,
+    RATES,
+    READ_EVERY,
+    SLOPES,
+    TRIALS,
+    TRIED,
+    Controller,
+    energy_distance,
+)
+from musegym.discriminators import Reading, more_loss, read
 from musegym.discriminators.calibration import calibrate
 from musegym.reporting import Announcer, Watch
 
@@ -65,6 +75,19 @@ class TestReading:
         slope, error = calibrate(real, fake)
         assert slope == pytest.approx(gap / deviation**2, abs=4 * error)
         assert error < 0.1 * gap / deviation**2 + 0.02
+
+    def test_more_loss_of_logits_that_say_more(self):
+        real, fake = np.array([0.0, 0.0]), np.array([0.0, 0.0, 0.0])
+        loss, error = more_loss((real, fake), (real + 1, fake - 2))
+        assert loss == pytest.approx(np.log1p(np.exp(-1)) + np.log1p(np.exp(-2)) - 2 * np.log(2))
+        assert error == pytest.approx(0, abs=1e-12)
+        assert more_loss((real + 1, fake - 2), (real, fake))[0] == pytest.approx(-loss)
+
+    def test_error_of_more_loss(self):
+        rng = np.random.default_rng(0)
+        pairs = [[rng.normal(0, 1, n) for n in (100, 400)] for _ in range(400)]
+        found = np.array([more_loss(pairs[i], pairs[i + 1]) for i in range(0, 400, 2)])
+        assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.15)
 
     def test_the_error_is_that_of_repetitions(self):
         found = np.array([calibrate(*self.logits(0.5, 0.7, 256, seed)) for seed in range(200)])
@@ -208,6 +231,60 @@ class TestRules:
             controller.act(change(slope=8.0))
         controller.apply()
         assert controller.model.worth.trust == 1
+
+    @pytest.mark.parametrize(
+        ("gains", "rates"),
+        [
+            ([0.5, 0.5, 0.5], [1, 2, 4]),
+            ([0.5, -0.5, 0.5, 0.5], [1, 1, 1, 2]),
+            ([0.5, 0.0, 0.5], [1, 1, 1]),
+            ([-0.5, -0.5], [1, 1]),
+        ],
+        ids=["better", "better again", "not surely", "worse"],
+    )
+    def test_the_rate_doubles_after_two_trials_in_favour(self, monkeypatch, gains, rates):
+        controller = trained().controller
+        tried = []
+
+        def rehearse(contents, times, updates):
+            tried.append(times)
+            slow = np.linspace(-1, 1, 20), np.linspace(-1, 1, 10)
+            return slow, (slow[0] + gains[len(tried) - 1], slow[1])
+
+        monkeypatch.setattr(controller.model.trainer, "rehearse", rehearse)
+        for i, rate in enumerate(rates):
+            controller.updates += TRIALS[1]
+            before = controller.d_rate
+            controller.act(STEADY)
+            assert controller.d_rate == rate
+            assert tried[i:] == [(before, TRIED * before)]
+
+    def test_trials_become_rare_where_they_say_no(self, monkeypatch):
+        controller = trained().controller
+        asked = []
+
+        def rehearse(contents, times, updates):
+            asked.append(controller.updates)
+            return ((np.zeros(4), np.zeros(4)),) * 2
+
+        monkeypatch.setattr(controller.model.trainer, "rehearse", rehearse)
+        for updates in range(0, 2000, 10):
+            controller.updates = updates
+            controller.act(STEADY)
+        assert asked == [50, 150, 350, 750, 1150, 1550, 1950]
+
+    def test_a_trial_in_earnest(self):
+        """An agent that is far from the data, and a D that hardly learns: the one three times as fast knows more."""
+        model = trained()
+        controller, d = model.controller, model.trainer.discriminator
+        controller.d_rate = RATES[0]
+        weights = {name: value.clone() for name, value in d.network.state_dict().items()}
+        for _ in range(2):
+            controller.updates += TRIALS[1]
+            controller.act(STEADY)
+        assert controller.d_rate == 2 * RATES[0]
+        assert controller.latest["faster_loss"] < 0
+        assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
 
     def test_haste_that_has_not_helped_is_taken_back(self, caplog):
         controller = trained().controller

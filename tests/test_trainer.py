@@ -207,6 +207,33 @@ class TestGauge:
         assert abs(gaps[1]) < 0.2 * gaps[0]
 
 
+class TestRehearsal:
+    def test_leaves_everything_as_it_was(self):
+        trainer, contents = make(validate_every=2), draw(40, seed=1)
+        trainer.observe(contents)
+        trainer.discriminator.set_rate(0.7)
+        before, told = trainer.state_dict(), (dict(trainer.stats), list(trainer.log))
+        trainer.rehearse(contents, (1.0, 3.0), 5)
+        same(trainer.state_dict(), before)
+        assert (trainer.stats, trainer.log) == told
+        (group,) = trainer.discriminator.optimizer.param_groups
+        assert group["lr"] == pytest.approx(0.7 * trainer.discriminator.settings.learning_rate)
+
+    def test_says_what_updates_at_each_rate_would_lead_to(self):
+        trainer, contents = make(), draw(40, seed=1)
+        trainer.observe(contents)
+        now, one, again, three = trainer.rehearse(contents, (0.0, 1.0, 1.0, 3.0), 4)
+        held_out = trainer.measured[1]
+        assert (now[0] == trainer.discriminator.logits(held_out, trainer.task.condition(held_out))).all()
+        assert (now[1] == trainer.discriminator.logits(contents[20:], trainer.task.condition(contents[20:]))).all()
+        assert all((a == b).all() for a, b in zip(one, again, strict=True))
+        moved = [np.abs(outcome[0] - now[0]).mean() for outcome in (one, three)]
+        assert 0 < moved[0] < moved[1]
+        for _ in range(4):  # as when it is done in earnest
+            trainer._update(contents[:20])
+        assert (one[0] == trainer.discriminator.logits(held_out, trainer.task.condition(held_out))).all()
+
+
 class TestState:
     def test_training_goes_on_bit_for_bit(self, tmp_path):
         options = {"past": 30, "updates_per_observe": 1.5}
