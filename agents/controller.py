@@ -76,7 +76,7 @@ class Controller:
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
       memorises. Where 400 updates of haste have not made D tell anything apart, it becomes what it was before.
-    * *D's rate doubles*, else, where in two trials in a row a D three times as fast would after eight updates surely
+    * *D's rate trebles*, else, where in two trials in a row a D three times as fast would after eight updates surely
       have a lower held-out loss. The pause between trials doubles with each that it would not.
     * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
     * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row (a likelihood by 3%,
@@ -196,7 +196,7 @@ class Controller:
             self._rate(FASTER, why)
 
     def _try_faster(self) -> None:
-        """Doubles D's rate where a faster D would know more; asks ever more rarely where not."""
+        """Makes D faster where a faster one would know more; asks ever more rarely where not."""
         trainer = self.model.trainer
         assert trainer is not None
         now, faster = trainer.rehearse(self.model.fresh.contents[: 2 * READ], (self.d_rate, TRIED * self.d_rate), TRIAL)
@@ -206,7 +206,7 @@ class Controller:
         self.pause = TRIALS[0] if self.better else min(2 * self.pause, TRIALS[1])
         self.latest["faster_loss"] = loss
         if before and self.better:
-            self._rate(2.0, f"a faster one would know more (loss {loss:.3f} +- {error:.3f})")
+            self._rate(TRIED, f"a faster one would know more (loss {loss:.3f} +- {error:.3f})")
 
     def _rate(self, times: float, why: str) -> None:
         rate = min(max(self.d_rate * times, RATES[0]), RATES[1])

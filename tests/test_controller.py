@@ -235,14 +235,14 @@ class TestRules:
     @pytest.mark.parametrize(
         ("gains", "rates"),
         [
-            ([0.5, 0.5, 0.5], [1, 2, 4]),
-            ([0.5, -0.5, 0.5, 0.5], [1, 1, 1, 2]),
+            ([0.5, 0.5, 0.5], [1, 3, 9]),
+            ([0.5, -0.5, 0.5, 0.5], [1, 1, 1, 3]),
             ([0.5, 0.0, 0.5], [1, 1, 1]),
             ([-0.5, -0.5], [1, 1]),
         ],
         ids=["better", "better again", "not surely", "worse"],
     )
-    def test_the_rate_doubles_after_two_trials_in_favour(self, monkeypatch, gains, rates):
+    def test_the_rate_trebles_after_two_trials_in_favour(self, monkeypatch, gains, rates):
         controller = trained().controller
         tried = []
 
@@ -282,7 +282,7 @@ class TestRules:
         for _ in range(2):
             controller.updates += TRIALS[1]
             controller.act(STEADY)
-        assert controller.d_rate == 2 * RATES[0]
+        assert controller.d_rate == TRIED * RATES[0]
         assert controller.latest["faster_loss"] < 0
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
 
