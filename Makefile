@@ -42,7 +42,7 @@ types:
 	MYPYPATH=$(VENV)/types $(BIN)/mypy --strict -p musegym
 
 tests:
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" --durations=15
 
 tests-slow:
 	$(BIN)/python -m pytest -q -m slow --durations=10
