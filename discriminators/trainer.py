@@ -167,7 +167,8 @@ class DiscriminatorTrainer:
             d.set_rate(rate)
             for _ in range(updates):
                 self._update(contents[:half])
-            outcomes.append(tuple(d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:])))
+            held_out, unseen = (d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:]))
+            outcomes.append((held_out, unseen))
             d.load_state_dict(before)
             self._rng.bit_generator.state = rng
         self.stats, self.log = told
