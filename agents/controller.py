@@ -199,12 +199,15 @@ class Controller:
         """Makes D faster where a faster one would know more; asks ever more rarely where not."""
         trainer = self.model.trainer
         assert trainer is not None
-        now, faster = trainer.rehearse(self.model.fresh.contents[: 2 * READ], (self.d_rate, TRIED * self.d_rate), TRIAL)
-        loss, error = more_loss(now, faster)
+        rates = self.d_rate, TRIED * self.d_rate
+        try:
+            loss, error = more_loss(*trainer.rehearse(self.model.fresh.contents[: 2 * READ], rates, TRIAL))
+            self.latest["faster_loss"] = loss
+        except FloatingPointError:  # that fast it would break
+            loss, error = math.inf, 0.0
         before, self.better = self.better, loss < -SURE * error
         self.tried_at = self.updates
         self.pause = TRIALS[0] if self.better else min(2 * self.pause, TRIALS[1])
-        self.latest["faster_loss"] = loss
         if before and self.better:
             self._rate(TRIED, f"a faster one would know more (loss {loss:.3f} +- {error:.3f})")
 

@@ -43,7 +43,7 @@ def read(train: NDArray[np.floating], held_out: NDArray[np.floating], fresh: NDA
     gap, known = held_out.mean() - fresh.mean(), train.mean() - fresh.mean()
     error = np.sqrt(held_out.var() / len(held_out) + fresh.var() / len(fresh))
     slope, slope_error = calibrate(held_out, fresh)
-    loss = np.logaddexp(0, -held_out).mean() + np.logaddexp(0, fresh).mean()
+    loss = sum(losses.mean() for losses in _losses(held_out, fresh))
     # Where D tells nothing apart, the share of it that is memory is no number: at most 1 is said.
     overfitting = np.clip((known - gap) / max(known, 1e-9), -1, 1) if known > 2 * error else 0.0
     return Reading(*map(float, (gap, error, fresh.std(), slope, slope_error, loss, overfitting)))
@@ -58,11 +58,7 @@ def more_loss(
         one: logits [N] of real contents and [M] of fakes; ``other`` likewise, in the same order.
         other: see ``one``.
     """
-    losses = [
-        (np.logaddexp(0, -real.astype(np.float64)), np.logaddexp(0, fake.astype(np.float64)))
-        for real, fake in (one, other)
-    ]
-    more = [b - a for a, b in zip(*losses, strict=True)]
+    more = [b - a for a, b in zip(_losses(*one), _losses(*other), strict=True)]
     return float(sum(x.mean() for x in more)), float(np.sqrt(sum(x.var() / len(x) for x in more)))
 
 
@@ -89,3 +85,8 @@ def calibrate(real: NDArray[np.floating], fake: NDArray[np.floating]) -> tuple[f
         w -= step / max(1.0, float(np.abs(step).max()))  # undamped, Newton's method leaves separable classes for good
     error = np.sqrt(np.linalg.inv(curvature)[0, 0])
     return float(w[0] / scale), float(error / scale)
+
+
+def _losses(real: NDArray[np.floating], fake: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the logistic loss of each of the logits [N] of real contents and [M] of fakes."""
+    return np.logaddexp(0, -real.astype(np.float64)), np.logaddexp(0, fake.astype(np.float64))

@@ -158,22 +158,29 @@ class DiscriminatorTrainer:
 
         Returns:
             For each rate D's logits of the measured validation contents [M], and of the second half [N - N // 2].
+
+        Raises:
+            FloatingPointError: a rate is so high that D's loss is no longer finite.
         """
         d, half = self.discriminator, len(contents) // 2
         rates = [group["lr"] for group in d.optimizer.param_groups]
         before, rng, told = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))
         outcomes = []
-        for rate in times:
-            d.set_rate(rate)
-            for _ in range(updates):
-                self._update(contents[:half])
-            held_out, unseen = (d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:]))
-            outcomes.append((held_out, unseen))
+        try:
+            for rate in times:
+                d.load_state_dict(before)
+                self._rng.bit_generator.state = rng
+                d.set_rate(rate)
+                for _ in range(updates):
+                    self._update(contents[:half])
+                held_out, unseen = (d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:]))
+                outcomes.append((held_out, unseen))
+        finally:
             d.load_state_dict(before)
             self._rng.bit_generator.state = rng
-        self.stats, self.log = told
-        for group, rate in zip(d.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+            self.stats, self.log = told
+            for group, rate in zip(d.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
         return outcomes
 
     def _update(self, current: Array) -> None:

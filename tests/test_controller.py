@@ -20,6 +20,7 @@ from musegym.agents.controller import (
     RATES,
     READ_EVERY,
     SLOPES,
+    TRIAL,
     TRIALS,
     TRIED,
     Controller,
@@ -272,6 +273,26 @@ class TestRules:
             controller.updates = updates
             controller.act(STEADY)
         assert asked == [50, 150, 350, 750, 1150, 1550, 1950]
+
+    def test_a_d_that_a_trial_breaks_is_as_it_was(self, monkeypatch):
+        controller = trained().controller
+        d = controller.model.trainer.discriminator
+        weights = {name: value.clone() for name, value in d.network.state_dict().items()}
+        update, calls = d.update, []
+
+        def broken(*args):
+            calls.append(d.optimizer.param_groups[0]["lr"] / d.settings.learning_rate)
+            if calls[-1] > 2:
+                raise FloatingPointError("the discriminator's loss is nan")
+            return update(*args)
+
+        monkeypatch.setattr(d, "update", broken)
+        controller.updates += TRIALS[0]
+        controller.act(STEADY)
+        assert calls == [pytest.approx(1)] * TRIAL + [pytest.approx(TRIED)]
+        assert (controller.d_rate, controller.better, controller.pause) == (1, False, 2 * TRIALS[0])
+        assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
+        assert d.optimizer.param_groups[0]["lr"] == d.settings.learning_rate
 
     def test_a_trial_in_earnest(self):
         """An agent that is far from the data, and a D that hardly learns: the one three times as fast knows more."""
