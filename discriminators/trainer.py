@@ -160,8 +160,11 @@ class DiscriminatorTrainer:
             For each rate D's logits of the measured validation contents [M], and of the second half [N - N // 2].
 
         Raises:
+            ValueError: there are too few contents to learn from some and be asked about others.
             FloatingPointError: a rate is so high that D's loss is no longer finite.
         """
+        if len(contents) < 2:
+            raise ValueError(f"a rehearsal needs at least 2 contents, got {len(contents)}")
         d, half = self.discriminator, len(contents) // 2
         rates = [group["lr"] for group in d.optimizer.param_groups]
         before, rng, told = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))

@@ -466,6 +466,7 @@ class TestFiles:
         halfway.controller.d_rate, halfway.controller.policy_rate, halfway.controller.caution = 0.7, 0.5, 1.25
         weights = halfway.trainer.discriminator.network.state_dict()
         halfway.controller.hurries = 1
+        halfway.controller.tried_at, halfway.controller.pause, halfway.controller.better = 7, 2 * TRIALS[0], True
         halfway.controller.unhurried = {name: value + 1 for name, value in weights.items()}
         halfway.controller.apply()
         halfway.save(tmp_path / "model.zip")

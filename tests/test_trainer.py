@@ -219,6 +219,10 @@ class TestRehearsal:
         (group,) = trainer.discriminator.optimizer.param_groups
         assert group["lr"] == pytest.approx(0.7 * trainer.discriminator.settings.learning_rate)
 
+    def test_needs_contents_to_learn_from_and_to_be_asked_about(self):
+        with pytest.raises(ValueError, match="at least 2 contents, got 1"):
+            make().rehearse(draw(1), (1.0,), 1)
+
     def test_says_what_updates_at_each_rate_would_lead_to(self):
         trainer, contents = make(), draw(40, seed=1)
         trainer.observe(contents)
