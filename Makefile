@@ -41,8 +41,9 @@ types:
 	rm -rf build
 	MYPYPATH=$(VENV)/types $(BIN)/mypy --strict -p musegym
 
+# One process for each core. Two threads of these small networks are slower than one.
 tests:
-	$(BIN)/python -m pytest -q -m "not slow" --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n logical --dist worksteal --durations=15
 
 tests-slow:
 	$(BIN)/python -m pytest -q -m slow --durations=10
