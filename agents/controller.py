@@ -258,6 +258,7 @@ class Controller:
         if self.worse >= PATIENCE:
             self.worse, self.policy_rate = 0, self.policy_rate / 2
             self._back(score, f"; the policy's rate x{self.policy_rate:.3g}")
+            self._adopt()
 
     def keep_best(self) -> None:
         """Leaves the model with its best policy, where the one that it has is clearly worse: for the end of a run."""
@@ -273,6 +274,18 @@ class Controller:
         LOG.info("back to the best policy: %.4g on validation data, it was %.4g%s", score, self.best, also)
         for network in (self.model.q_net, self.model.policy.q_net_target):
             network.load_state_dict(self.best_weights)
+
+    @torch.no_grad()
+    def _adopt(self) -> None:
+        """Makes this round's episodes, which another policy built, say what the present one thinks of them.
+
+        Else a target network that is taken to have built them (``AdversarialDQN._target``) would be that other policy,
+        and the round would lead back to it.
+        """
+        model = self.model
+        model.q_net.dropout.eval()
+        taken, _, _ = model.fresh.evaluate(model.q_net, model.device, values=False)
+        model.fresh.log_probs[:, : taken.shape[1]] = taken.cpu().numpy()
 
     def apply(self) -> None:
         """Sets what is controlled."""

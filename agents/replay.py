@@ -11,7 +11,8 @@ from .episodes import Episodes
 
 
 class EpisodeBuffer:
-    """The newest episodes, up to a capacity; a ring. Rewards are not stored: D moves, so they would be stale.
+    """The newest episodes, up to a capacity; a ring. The rewards that they once had are used only
+    where ``relabel`` is off: D moves, so they are stale.
 
     Args:
         capacity: in episodes.

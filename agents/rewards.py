@@ -24,7 +24,7 @@ class Rewards:
         dense_rules: they are paid when they fall due (``Task.step_rules``), and not at the end (``Task.rules``).
         discriminator_weight: of D's reward; at 0 D is not asked.
         form: of ``objectives.REWARD_FORMS``.
-        trust: what D's logits are multiplied by, so that they are log ratios: see ``Controller``.
+        trust: what D's clipped reward is multiplied by, so that it is a log ratio: see ``Controller``.
 
     Raises:
         ValueError: the form is unknown, or the task's rules do not say when they fall due.

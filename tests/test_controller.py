@@ -361,6 +361,24 @@ class TestRules:
         for network in (model.q_net, model.policy.q_net_target):
             assert all(torch.equal(value, best[name]) for name, value in network.state_dict().items())
 
+    def test_this_rounds_targets_are_of_the_policy_that_it_went_back_to(self):
+        model = trained()
+        fresh = model.fresh
+
+        @torch.no_grad()
+        def says():
+            model.q_net.dropout.eval()
+            return fresh.evaluate(model.q_net, model.device, values=False)[0].numpy()
+
+        model.controller.judge(10.0)
+        best = says()
+        moved(model)
+        assert np.abs(says() - best).max() > 0.01
+        fresh.log_probs[:, : best.shape[1]] = says()  # as if it had built them
+        for _ in range(2):
+            model.controller.judge(11.0)
+        assert np.array_equal(fresh.log_probs[:, : best.shape[1]], best)
+
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
         model.controller.judge(model.controller.score(model.fresh.contents))
