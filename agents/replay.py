@@ -11,8 +11,9 @@ from .episodes import Episodes
 
 
 class EpisodeBuffer:
-    """The newest episodes, up to a capacity; a ring. The rewards that they once had are used only
-    where ``relabel`` is off: D moves, so they are stale.
+    """The newest episodes, up to a capacity; a ring.
+
+    The rewards that they once had are used only where ``relabel`` is off: D moves, so they are stale.
 
     Args:
         capacity: in episodes.
