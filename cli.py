@@ -197,7 +197,7 @@ def generate(
     if prefix is not None and set_:
         raise UsageError("--prefix brings the start of its work; leave out --set")
     model = load_model(run, pretrained)
-    from .agents import generate as generate_
+    from .agents import generate_episodes
 
     read_corpus(model.task)
     first = condition = None
@@ -206,9 +206,10 @@ def generate(
     elif set_:
         task = env_task(id_of(model), {**model.task.kwargs(), **pairs(set_, "--set")})
         condition = first_conditions(task, num, seed)
-    contents = generate_(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
+    works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
-        export_all(model.task, contents, folder, f"{id_of(model).rpartition('/')[2]}-{seed}")
+        stem = f"{id_of(model).rpartition('/')[2]}-{seed}"
+        export_all(model.task, works.contents, folder, stem, works.decisions())
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror or error}") from None
     print(folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .envs.media.audio import Sound
 from .envs.registry import make_task
-from .envs.task import Array, Task
+from .envs.task import Array, Ints, Task
 from .runs import export
 from .stage import CHIPS, FRAME_SECONDS, Stage
 
@@ -92,13 +92,13 @@ class Saver:
     def __init__(self, task: Task[Any], folder: Path, name: str) -> None:
         self._task, self._folder, self._name = task, folder, name
 
-    def save(self, content: Array) -> str:
-        """Exports a work; returns a line that says where it is."""
+    def save(self, content: Array, actions: Ints) -> str:
+        """Exports a work that the actions int [L] built; returns a line that says where it is."""
         number = 1
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
         try:
-            paths = export(self._task, content, self._folder / f"{self._name}-{number}")
+            paths = export(self._task, content, self._folder / f"{self._name}-{number}", actions)
         except OSError as error:
             return f"not saved: {error.strerror}"
         return "saved " + ", ".join(path.name for path in paths)
@@ -129,6 +129,11 @@ class Desk:
     def count(self) -> int:
         """Decisions made."""
         return len(self._past)
+
+    @property
+    def actions(self) -> Ints:
+        """The decisions made, int [count]."""
+        return np.array([action for _, action in self._past], np.int64)
 
     @property
     def content(self) -> Array:
@@ -213,7 +218,7 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
         for key in stage.wait(FRAME_SECONDS):
             was_done, count, said = desk.done, desk.count, ""
             if key == "s":
-                said, changed = saver.save(desk.content), True
+                said, changed = saver.save(desk.content, desk.actions), True
             elif key == "r" and desk.done:
                 _sound(stage, task, desk.content)
             elif desk.press(key):
@@ -233,11 +238,12 @@ def _watch(
 ) -> list[Array]:
     finished = list[Array]()
     while stage.open:
-        content, said, key = _imagine(model, rng), "", ""
+        (content, actions), said, key = _imagine(model, rng), "", ""
         due = time.monotonic()
-        for step, seconds in _steps(stage, task, content):
+        pictures = _pictures(task, content, actions)
+        for (step, seconds), picture in zip(_steps(stage, task, content, len(actions)), pictures, strict=True):
             due += seconds / speed  # drawing takes time too, and the tempo must not suffer
-            stage.show(task.medium.render(content, step), (f"choice {step}", HELP_DONE), [])
+            stage.show(picture, (f"choice {step}", HELP_DONE), [])
             key = next(iter(stage.wait(due - time.monotonic())), key)
             if key in {"n", "s", "r"} or not stage.open:
                 break
@@ -246,7 +252,7 @@ def _watch(
         heard = False
         while stage.open and key != "n":
             if key == "s":
-                said = saver.save(content)
+                said = saver.save(content, actions)
             stage.show(task.medium.render(content), (f"finished   ·   {said}" if said else "finished", HELP_DONE), [])
             if key == "r" or not heard:
                 heard = True
@@ -256,9 +262,9 @@ def _watch(
     return finished
 
 
-def _steps(stage: Stage, task: Task[Any], content: Array) -> Iterator[tuple[int, float]]:
+def _steps(stage: Stage, task: Task[Any], content: Array, decisions: int) -> Iterator[tuple[int, float]]:
     """Yields every decision that builds a work and the seconds to show it, and sounds what it completes."""
-    for step in range(1, _decisions(task, content) + 1):
+    for step in range(1, decisions + 1):
         seconds = 1 / 8
         if isinstance(task.medium, Audible):
             sound = task.medium.sound(content, step - 1, step)
@@ -277,21 +283,21 @@ def _sound(stage: Stage, task: Task[Any], content: Array, since: int = 0) -> flo
     return sound.seconds
 
 
-def _decisions(task: Task[Any], content: Array) -> int:
-    """The number of decisions that build a work; 0, so that it is shown at once, where nobody knows them."""
-    if not task.has_demonstrations:
-        return 0
-    actions = task.demonstrations(content[None])
+def _pictures(task: Task[Any], content: Array, actions: Ints) -> Iterator[NDArray[np.uint8]]:
+    """Yields what a work looks like after each of the actions int [L] that built it."""
+    if task.has_demonstrations:  # a content tells how it was built
+        yield from (task.medium.render(content, step) for step in range(1, len(actions) + 1))
+        return
     condition = None if task.condition_space is None else task.condition(content[None])
     state = task.initial(np.zeros(1, np.uint64), condition)
-    for step in range(task.horizon):
-        state, done = task.step(state, actions[:, step])
-        if done[0]:
-            return step + 1
-    return task.horizon
+    for action in actions:
+        state, _ = task.step(state, action[None])
+        yield task.render(state)[0]
 
 
-def _imagine(model: Any, rng: np.random.Generator) -> Array:
-    from .agents import generate
+def _imagine(model: Any, rng: np.random.Generator) -> tuple[Array, Ints]:
+    """Returns a work of the agent's and the actions int [L] that built it."""
+    from .agents import generate_episodes
 
-    return np.asarray(generate(model, 1, seed=int(rng.integers(2**31)))[0])
+    works = generate_episodes(model, 1, seed=int(rng.integers(2**31)))
+    return works.contents[0], works.decisions()[0].astype(np.int64)

@@ -21,13 +21,13 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .envs.task import Array, Task
+from .envs.task import Array, Ints, Task
 from .envs.window import tile
 
 if sys.platform != "win32":
@@ -217,16 +217,21 @@ def write_atomically(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def export(task: Task[Any], content: Array, path: Path) -> list[Path]:
-    """Writes a content in its medium's formats and as an array; the files, returned, are ``path`` plus suffixes."""
+def export(task: Task[Any], content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
+    """Writes a content in its medium's formats and as an array; the files, returned, are ``path`` plus suffixes.
+
+    See ``Task.export`` for what the ``actions`` int [L] that built it add.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     array = path.with_name(f"{path.name}.npy")
-    paths = task.medium.export(content, path)
+    paths = task.export(content, path, actions)
     np.save(array, content)
     return [*paths, array]
 
 
-def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> list[Path]:
+def export_all(
+    task: Task[Any], contents: Array, folder: Path, stem: str, actions: Sequence[Ints] | None = None
+) -> list[Path]:
     """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
 
     Args:
@@ -234,6 +239,7 @@ def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> lis
         contents: [N, ...].
         folder: is made where it is missing.
         stem: the files are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
+        actions: for each content the decisions that built it, int [L].
 
     Returns:
         The files written.
@@ -243,7 +249,7 @@ def export_all(task: Task[Any], contents: Array, folder: Path, stem: str) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     paths = list[Path]()
     for i, content in enumerate(contents):
-        paths += export(task, content, folder / f"{stem}-{i:03d}")
+        paths += export(task, content, folder / f"{stem}-{i:03d}", None if actions is None else actions[i])
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
     text.write_text("\n".join(texts), encoding="utf-8")

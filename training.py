@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from . import processor
-from .agents import AdversarialDQN, DiscriminatorCallback, generate
+from .agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
 from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
 from .runs import Run, RunError, Settings, UsageError, export_all
@@ -140,8 +140,9 @@ class Keeper(BaseCallback):
         """Exports a few contents."""
         model = self.model
         assert isinstance(model, AdversarialDQN)
-        contents = generate(model, SAMPLES)
-        export_all(model.task, contents, self._run.samples, f"{self._watch.seconds():06.0f}s")
+        works = generate_episodes(model, SAMPLES)
+        stem = f"{self._watch.seconds():06.0f}s"
+        export_all(model.task, works.contents, self._run.samples, stem, works.decisions())
 
     def done(self) -> float:
         """Returns the part of the budget that is spent, 0 to 1."""

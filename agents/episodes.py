@@ -48,6 +48,10 @@ class Episodes:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def decisions(self) -> list[NDArray[np.int16]]:
+        """Returns the actions of each episode, int16 [L]."""
+        return [actions[:length] for actions, length in zip(self.actions, self.lengths, strict=True)]
+
     def take(self, rows: Array | slice) -> Self:
         """Returns the given rows."""
         return type(self)(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))

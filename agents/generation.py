@@ -9,7 +9,7 @@ import torch
 
 from ..envs.task import Array, Ints
 from .dqn import AdversarialDQN
-from .episodes import play
+from .episodes import Episodes, play
 
 ROWS = 1024
 """Contents built at a time: bounds memory."""
@@ -23,6 +23,18 @@ def generate(
     prefix: Ints | None = None,
     condition: Ints | None = None,
 ) -> Array:
+    """Returns contents [num, ...] that the agent's policy builds: those of ``generate_episodes``."""
+    return generate_episodes(model, num, seed, temperature, prefix, condition).contents
+
+
+def generate_episodes(
+    model: AdversarialDQN,
+    num: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    prefix: Ints | None = None,
+    condition: Ints | None = None,
+) -> Episodes:
     """Builds contents with the agent's policy; time per decision does not grow with the length.
 
     Args:
@@ -35,7 +47,7 @@ def generate(
         condition: int [C] or [num, C]; drawn as in the training works where None.
 
     Returns:
-        Contents [num, ...].
+        The ``num`` contents with the decisions that built them.
 
     Raises:
         ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible.
@@ -63,5 +75,5 @@ def generate(
     for first in range(0, num, ROWS):
         rows = slice(first, first + ROWS)
         state = task.initial(starts[rows], None if condition is None else condition[rows])
-        parts.append(play(model.q_net, task, state, generator, temperature, prefix).contents)
-    return np.concatenate(parts)
+        parts.append(play(model.q_net, task, state, generator, temperature, prefix))
+    return Episodes.join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -265,6 +266,10 @@ class DigitTask(Task[Sheet]):
                 at, lifted = to, action >= self._points
             drawings.append([self.paper.places[stroke] for stroke in strokes])
         return drawings
+
+    def export(self, content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
+        """Writes .png and, where the actions int [L] that drew it are known, .svg."""
+        return self.medium.export(content, path, None if actions is None else self.paths(actions[None])[0])
 
     def svg(self, actions: Ints) -> str:
         """Returns the drawing that actions int [T] make as a scalable picture."""

@@ -192,6 +192,13 @@ class Task(abc.ABC, Generic[S]):
         """
         return [self.medium.render(content) for content in self.content(state)]
 
+    def export(self, content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
+        """Writes a content to files named after ``path``, as ``Medium.export``; returns what was written.
+
+        Tasks add what contents do not hold where the ``actions`` int [L] that built it are known.
+        """
+        return self.medium.export(content, path)
+
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task: plain data only."""
         return {}

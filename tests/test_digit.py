@@ -374,6 +374,8 @@ class TestMedium:
         paths = task.medium.export(content, tmp_path / "b.x", task.paths(actions[None])[0])
         assert [path.name for path in paths] == ["b.png", "b.svg"]
         assert paths[1].read_text() == task.svg(actions)
+        assert [path.name for path in task.export(content, tmp_path / "c")] == ["c.png"]
+        assert task.export(content, tmp_path / "d", actions)[1].read_text() == task.svg(actions)
 
     def test_strokes(self):
         task = DigitTask()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from toys import BitsTask, WordTask
 
+from musegym.agents.episodes import Recorder, trace
 from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.play import Desk, play
@@ -180,15 +181,15 @@ def script(monkeypatch):
     return press
 
 
-def agent(monkeypatch, content):
-    """Makes ``content`` what any agent writes; returns the seeds that it was asked for."""
+def agent(monkeypatch, episode):
+    """Makes an episode what any agent does; returns the seeds that it was asked for."""
     seeds = []
 
-    def generate(model, num, seed):
+    def generate_episodes(model, num, seed):
         seeds.append(seed)
-        return content[None].repeat(num, 0)
+        return episode
 
-    monkeypatch.setattr("musegym.agents.generate", generate, raising=False)
+    monkeypatch.setattr("musegym.agents.generate_episodes", generate_episodes)
     return seeds
 
 
@@ -223,7 +224,7 @@ def test_a_person_finishes_works(dummy, script, tmp_path):
 
 def test_an_agent_is_watched_and_its_work_saved_twice(dummy, script, tmp_path, monkeypatch):
     content = a_song()
-    seeds = agent(monkeypatch, content)
+    seeds = agent(monkeypatch, trace(Songs(), content[None]))
     notes = int((content[1:, 2] > 0).sum())
     seen = script(*["x"] * (2 * notes), "s", "s", "q")
     works = play("musegym/Melody-v0", object(), seed=5, folder=tmp_path, task=Songs(), max_seconds=20)
@@ -232,14 +233,32 @@ def test_an_agent_is_watched_and_its_work_saved_twice(dummy, script, tmp_path, m
     assert len(list(tmp_path.iterdir())) == 10
     assert (np.load(tmp_path / "Melody-v0-2.npy") == content).all()
     assert [head for head, _ in seen[: 2 * notes]] == [f"choice {step}" for step in range(1, 2 * notes + 1)]
-    again = agent(monkeypatch, content)
+    again = agent(monkeypatch, trace(Songs(), content[None]))
     script("q")
     play("musegym/Melody-v0", object(), seed=5, task=Songs(), max_seconds=20)
     assert again == seeds
 
 
+def test_the_pen_of_an_agent_is_seen_at_work_and_its_drawing_saved_as_lines(dummy, script, tmp_path, monkeypatch):
+    task, actions = DigitTask(strokes=3), np.array([4, 81 + 36, 44])
+    recorder, shown = Recorder(task, task.initial(np.zeros(1, np.uint64))), []
+    for action in actions:
+        recorder.look()
+        recorder.act(action[None])
+        shown.append(task.render(recorder.state)[0])
+    agent(monkeypatch, recorder.episodes())
+    monkeypatch.setattr(Stage, "show", lambda self, picture, *_: pictures.append(picture))
+    pictures = []
+    script(*["x"] * 3, "s", "q")
+    (drawing,) = play("musegym/Digit-v0", object(), folder=tmp_path, task=task, max_seconds=20)
+    assert all(np.array_equal(seen, due) for seen, due in zip(pictures[:3], shown, strict=True))
+    assert not np.array_equal(pictures[1], task.medium.render(task.content(recorder.state)[0])), "with the pen"
+    assert np.array_equal(drawing, task.content(recorder.state)[0])
+    assert (tmp_path / "Digit-v0-1.svg").read_text() == task.svg(actions)
+
+
 def test_watching_goes_on_by_itself_at_its_speed(dummy, script, monkeypatch):
-    seeds = agent(monkeypatch, np.array([1, 0, 1, 1], np.int8))
+    seeds = agent(monkeypatch, trace(BitsTask(), np.array([[1, 0, 1, 1]], np.int8)))
     started = time.monotonic()
     works = play("toys/Bits-v0", object(), seed=0, speed=100, task=BitsTask(), max_seconds=1)
     assert time.monotonic() - started < 4
