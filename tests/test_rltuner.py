@@ -568,6 +568,22 @@ def test_the_command_prints_and_writes(capsys, tmp_path):
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_table_one_of_the_docs_is_of_the_result_files():
+    text = (ROOT / "docs" / "rl_tuner.md").read_text(encoding="utf-8").partition("## Table 1")[2]
+    folder = ROOT / "benchmarks" / "results" / "rl-tuner"
+    runs = ("note-rnn", "q-w1.0", "psi-w1.0", "g-w1.0", "ours-w1.0", "ours-w2.0")
+    own = [json.loads((folder / f"{run}-s0.json").read_text())["own"] for run in runs]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    names = list(rl_tuner.PUBLISHED["psi"])
+    assert len(rows) == len(names)
+    for name, cells in zip(names, rows, strict=True):
+        digits = 2 if name.startswith("autocorrelation") else 3
+        measured = [f"{column[name]:.{digits}f}" for column in (own[0]["real"], *own)]
+        assert cells[1:8] == measured, name
+        published = (rl_tuner.PUBLISHED[column][name] for column in ("note_rnn", "q", "psi", "g"))
+        assert cells[8].removesuffix(" |") == ", ".join(f"{value:.{digits}f}" for value in published)
+
+
 def test_the_docs_say_what_the_result_file_says():
     result = json.loads((ROOT / "benchmarks" / "results" / "rl_tuner.json").read_text())
     text = (ROOT / "docs" / "rl_tuner.md").read_text(encoding="utf-8")
