@@ -200,6 +200,8 @@ def train(
             run.create(settings)
         spent = run.rewind(checkpoint)
         if _over(settings, model, spent):
+            if model.controller is not None:  # who interrupted its last round kept it from doing so
+                model.controller.keep_best()
             run.save_model(lambda path: model.save(path, training=False))
             return None
         watch = Watch(spent)

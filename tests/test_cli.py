@@ -259,6 +259,13 @@ def test_evaluate(call, trained, tmp_path, monkeypatch):
     refused(call("evaluate", trained, "--json", tmp_path / "no" / "folder" / "x.json"), "cannot write")
 
 
+def test_a_run_whose_steps_are_done_still_ends_with_its_best_policy(call, trained, monkeypatch):
+    kept = []
+    monkeypatch.setattr("musegym.agents.controller.Controller.keep_best", lambda self: kept.append(self))
+    assert call("train", WORD, "--out", trained, "--resume")[0] == 0
+    assert len(kept) == 1, "a signal in its last round may have kept it from doing so"
+
+
 def test_resume_keeps_the_settings(call, trained):
     resume = ("train", WORD, "--out", trained, "--resume")
     code, out, err = call(*resume)
