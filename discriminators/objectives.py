@@ -83,11 +83,6 @@ def r1_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
     return 0.5 * gradient.square().sum() / len(logits)
 
 
-def nonsaturating_generator_loss(fake_logits: NDArray[np.floating]) -> float:
-    """Returns ``-E_fake[log D]`` (Goodfellow et al. 2014, section 3): what GANs usually report; log 2 at chance."""
-    return float(np.logaddexp(0.0, -fake_logits.astype(np.float64)).mean())
-
-
 def generator_loss(fake_rewards: NDArray[np.floating]) -> float:
     """Returns ``-E_fake[r]``, minus the mean of the rewards below: the part of the agent's objective that D provides.
 
