@@ -253,7 +253,9 @@ def export_all(
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
     text.write_text("\n".join(texts), encoding="utf-8")
-    Image.fromarray(tile([task.medium.render(content) for content in contents])).save(picture)
+    together = task.medium.population(contents)
+    together = tile([task.medium.render(content) for content in contents]) if together is None else together
+    Image.fromarray(together).save(picture)
     return [*paths, text, picture]
 
 

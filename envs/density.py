@@ -140,6 +140,10 @@ class DensityTask(Task[Bits]):
         """Returns int8 [B, 2, 16]: the bits of x and of y; -1 for those not chosen yet."""
         return (state.sheet[:, :HORIZON] - 1).astype(np.int8).reshape(-1, 2, BITS)
 
+    def overview(self, state: Bits) -> NDArray[np.uint8] | None:
+        """Draws all points as they stand over the true density, in the middle of what their bits leave possible."""
+        return self.medium.population(self.content(state))
+
     def condition(self, contents: Array) -> Ints:
         """Returns int [N, 0]: there are no conditions."""
         return np.zeros((len(contents), 0), np.int64)

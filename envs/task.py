@@ -59,6 +59,10 @@ class Medium(abc.ABC):
         Where contents do not tell in which order they were built, 0 shows an empty work, any other number all of it.
         """
 
+    def population(self, contents: Array) -> NDArray[np.uint8] | None:
+        """Draws contents [N, ...] in one picture uint8 [H, W, 3]; None, the default, where each is to have its own."""
+        return None
+
     @abc.abstractmethod
     def describe(self, content: Array) -> str:
         """Renders a content as text, for terminals and logs."""
@@ -191,6 +195,10 @@ class Task(abc.ABC, Generic[S]):
         Tasks add what contents do not hold: where a pen is, what is in hand.
         """
         return [self.medium.render(content) for content in self.content(state)]
+
+    def overview(self, state: S) -> NDArray[np.uint8] | None:
+        """Draws all works as they stand, as ``Medium.population`` draws finished ones."""
+        return None
 
     def export(self, content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
         """Writes a content to files named after ``path``, as ``Medium.export``; returns what was written.

@@ -35,7 +35,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     Args:
         num_envs: n.
         task: ``"package.module:TaskClass"``.
-        render_mode: None, ``"human"``, ``"rgb_array"`` (one tiled picture of the first 64 rows) or ``"ansi"``.
+        render_mode: None, ``"human"``, ``"rgb_array"`` (one picture: the first 64 rows, or all points) or ``"ansi"``.
         autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``.
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
         rule_weight: weight of the task's rule reward.
@@ -234,7 +234,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         shown = self._state.take(np.arange(min(self.num_envs, TILES)))
         if self.render_mode == "ansi":
             return tuple(self.task.medium.describe(content) for content in self.task.content(shown))
-        picture = tile(self.task.render(shown))
+        picture = self.task.overview(self._state)
+        picture = tile(self.task.render(shown)) if picture is None else picture
         if self.render_mode == "rgb_array":
             return picture
         self._window.show(picture)

@@ -290,6 +290,21 @@ def test_the_density_lies_where_its_points_are():
     assert mean_at(x, y) > 1.2 * max(mean_at(-x, y), mean_at(x, -y), mean_at(-x, -y), mean_at(y, x))
 
 
+def test_a_vector_environment_shows_all_its_points_over_the_density():
+    task = task_of("swissroll")
+    points = task.corpus("test")[:200]
+    env = gym.make_vec(
+        "musegym/Density-v0", num_envs=200, density="swissroll", render_mode="rgb_array", discriminator="none"
+    )
+    env.reset(seed=0)
+    shown = []
+    for actions in task.demonstrations(points).T:
+        env.step(actions)
+        shown.append(env.render())
+    assert np.array_equal(shown[-1], task.medium.population(points))
+    assert not np.array_equal(shown[3], shown[-1])
+
+
 def test_populations_are_drawn_as_dots():
     task = task_of()
     few, many = (task.medium.population(task.corpus("test")[:n]) for n in (10, 1000))
