@@ -23,7 +23,7 @@ DIGIT: Mapping[str, Any] = {}
 DIGIT_ABLATED: Mapping[str, Any] = {"reward_form": "log_ratio"}
 """What the table ``digit-ablations`` departs from; it led to the form of the reward that pictures have now."""
 ORACLE: Mapping[str, Any] = {"weight_decay": 0.3}
-"""As maximum likelihood's there, so that the two differ in nothing but D and what it leads to."""
+"""As maximum likelihood's there, so that the two differ in no regulariser."""
 RL_TUNER: Mapping[str, Any] = {}
 RL_TUNER_PSI: Mapping[str, Any] = {
     "schedule": [0.4, 0.0],

@@ -179,6 +179,23 @@ def test_atomic_writes_leave_no_debris(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
+def test_export_all_passes_on_how_works_were_built(tmp_path):
+    task, actions = make_task("musegym/Digit-v0", strokes=3), np.array([[0, 1, 2], [3, 81, 5]])
+    starts = task.initial(np.zeros(2, np.uint64))
+    for action in actions.T:
+        starts, _ = task.step(starts, action)
+    export_all(task, task.content(starts), tmp_path, "pen", list(actions))
+    for i, row in enumerate(actions):
+        assert (tmp_path / f"pen-{i:03d}.svg").read_text() == task.svg(row)
+
+
+def test_points_are_exported_on_one_plane(tmp_path):
+    task = make_task("musegym/Density-v0")
+    points = task.corpus("test")[:20]
+    export_all(task, points, tmp_path, "points")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "points.png")), task.medium.population(points))
+
+
 def test_export_all(tmp_path):
     task = make_task("toy/Word-v0")
     contents = task.corpus("train")[:5]
