@@ -145,8 +145,8 @@ class TestUpdate:
         data, fake = np.array([8, 1, 2, 5]), np.array([2, 4, 4, 6])  # in 16
         small = cells == (2, 2)
         architecture = Architecture(kind, cells, (2,), hidden=64 if small else 16, embedding=8, dropout=0.0)
-        d = Discriminator(architecture, Settings(learning_rate=1e-2 if small else 3e-3, weight_decay=0))
-        for _ in range(150):
+        d = Discriminator(architecture, Settings(learning_rate=3e-3, weight_decay=0))
+        for _ in range(300 if small else 150):
             stats = d.update(contents.repeat(data, 0), contents.repeat(fake, 0))
         np.testing.assert_allclose(d.logits(contents), np.log(data / fake), atol=0.05)
         p, q = data / 16, fake / 16

@@ -14,7 +14,7 @@ SCRIPT = """
 import json, resource, torch
 from musegym import processor
 def faults():
-    for _ in range(2):
+    for _ in range(6):  # the heap grows for the first ones
         torch.empty(16_000_000).fill_(1.0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(5):
