@@ -143,11 +143,12 @@ def provenance() -> dict[str, Any]:
 
 
 def _cpu() -> str:
+    """Returns the processor's name with family and model: clouds call several generations by one name."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    lines = info.read_text().splitlines() if info.exists() else []
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    if "model name" in said:
+        return f"{said['model name']} (family {said.get('cpu family', '?')}, model {said.get('model', '?')})"
     return platform.processor() or platform.machine()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -106,24 +106,6 @@ class DiscriminatorTrainer:
                 self._due -= 1
                 self._update(contents)
         self._remember(contents)
-        return dict(self.stats)
-
-    def pretrain(self, sample: Callable[[int], Array], updates: int, draws: int = 512) -> dict[str, float]:
-        """Trains against a policy that stands still, so that it meets a discriminator that already sees something.
-
-        Args:
-            sample: Returns that many contents of the policy.
-            updates: How many; none while frozen.
-            draws: Contents sampled at a time, each used about once.
-        """
-        done = 0
-        while done < updates and not self.frozen:
-            contents = sample(draws)
-            turns = min(updates - done, max(1, len(contents) // self.batch_size))
-            for _ in range(turns):
-                self._update(contents)
-            done += turns
-            self._remember(contents)
         return dict(self.stats)
 
     @property

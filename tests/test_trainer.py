@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from test_discriminators import SIZES, Tune, draw, same
+from test_discriminators import Tune, draw, same
 
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 
@@ -143,30 +143,11 @@ class TestWhatIsShown:
             record(**options)
 
 
-class TestPretrain:
-    def test_asks_for_contents_as_it_needs_them(self):
-        trainer, asked = record(), []
-
-        def sample(n):
-            asked.append(n)
-            return draw(n, seed=len(asked))
-
-        stats = trainer.pretrain(sample, updates=9, draws=64)
-        assert asked == [64, 64, 64]
-        assert stats["updates"] == trainer.discriminator.updates == 9
-
-    def test_makes_the_discriminator_good(self):
-        trainer = make(discriminator={"learning_rate": 5e-3})
-        stats = trainer.pretrain(lambda n: draw(n, seed=1) % np.array([*SIZES[:2], 3]), updates=80)
-        assert stats["accuracy"] > 0.9
-
-
 class TestFrozen:
     def test_never_moves(self):
         trainer = make(frozen=True)
         before = trainer.discriminator.state_dict()
         trainer.observe(draw(20))
-        trainer.pretrain(draw, updates=3)
         assert same(before, trainer.discriminator.state_dict())
 
     def test_thaws(self):
