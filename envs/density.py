@@ -97,14 +97,6 @@ class DensityTask(Task[Bits]):
         count[rows] += 1
         return state, count == HORIZON
 
-    def action_mask(self, state: Bits) -> Bools:
-        """Returns bool [B, 2], all true."""
-        return np.ones((len(state), 2), np.bool_)
-
-    def legalise(self, state: Bits, actions: Ints) -> Ints:
-        """Returns the actions: all are legal."""
-        return actions
-
     def observe(self, state: Bits) -> NDArray[np.int8]:
         """Returns int8 [B, 33]."""
         return state.sheet.copy()

@@ -187,14 +187,6 @@ class DigitTask(Task[Sheet]):
         state.step[live] += 1
         return state, state.step == self.horizon
 
-    def action_mask(self, state: Sheet) -> Bools:
-        """Returns bool [B, A]: everything is legal."""
-        return np.ones((len(state), self.num_actions), np.bool_)
-
-    def legalise(self, state: Sheet, actions: Ints) -> Ints:
-        """Returns the actions: everything is legal."""
-        return actions
-
     def observe(self, state: Sheet) -> NDArray[np.float32]:
         """Returns float32 [B, pixels + 4], or + 14 with classes."""
         n = self.paper.points

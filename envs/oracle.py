@@ -100,14 +100,6 @@ class OracleTask(Task[Line]):
         step += live
         return state, step == self.horizon
 
-    def action_mask(self, state: Line) -> Bools:
-        """Returns the legal actions, bool [B, A]: all."""
-        return np.ones((len(state), self.num_actions), np.bool_)
-
-    def legalise(self, state: Line, actions: Ints) -> Ints:
-        """Returns the actions: none is illegal."""
-        return np.array(actions)
-
     def observe(self, state: Line) -> NDArray[np.int16]:
         """Returns int16 [B, L + 1]."""
         return state.sheet.copy()

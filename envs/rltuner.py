@@ -118,14 +118,6 @@ class RLTunerTask(Task[Draft]):
         step += live
         return state, step == STEPS
 
-    def action_mask(self, state: Draft) -> Bools:
-        """Returns the legal actions, bool [B, 38]: all."""
-        return np.ones((len(state), NUM_EVENTS), np.bool_)
-
-    def legalise(self, state: Draft, actions: Ints) -> Ints:
-        """Returns the actions as they are."""
-        return actions
-
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, 33]."""
         return state.sheet.copy()

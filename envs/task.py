@@ -119,13 +119,16 @@ class Task(abc.ABC, Generic[S]):
         is. The state handed in may be reused in place: keep ``state.take(...)`` for later use.
         """
 
-    @abc.abstractmethod
     def action_mask(self, state: S) -> Bools:
-        """Returns the legal actions, bool [B, A]; at least one per row, finished rows included."""
+        """Returns the legal actions, bool [B, A]; at least one per row, finished rows included. By default all are."""
+        return np.ones((len(state), self.num_actions), np.bool_)
 
-    @abc.abstractmethod
     def legalise(self, state: S, actions: Ints) -> Ints:
-        """Returns the actions [B] that ``step`` would really take: illegal ones replaced as documented."""
+        """Returns the actions [B] that ``step`` would really take: illegal ones replaced as documented.
+
+        By default the actions: a task with an ``action_mask`` of its own has a ``legalise`` of its own.
+        """
+        return actions
 
     @abc.abstractmethod
     def observe(self, state: S) -> Array:

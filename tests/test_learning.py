@@ -59,3 +59,10 @@ def test_the_controller_mends_a_d_that_learns_too_slowly():
     mended, left = (distance(learned(frozen=False, controller=controller, **options)) for controller in (True, False))
     print(f"total variation with a tenth of D's rate: controller {mended:.3f}, none {left:.3f}")
     assert mended < 0.7 * left
+
+
+def test_the_controller_mends_a_d_that_learns_too_fast():
+    options = {"d": {"learning_rate": 3e-2}}
+    mended, left = (distance(learned(frozen=False, controller=controller, **options)) for controller in (True, False))
+    print(f"total variation with ten times D's rate: controller {mended:.3f}, none {left:.3f}")
+    assert mended < 0.7 * left

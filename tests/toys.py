@@ -176,12 +176,6 @@ class BitsTask(Task[BitState]):
         state.step[rows] += 1
         return state, state.step == 4
 
-    def action_mask(self, state):
-        return np.ones((len(state), 2), bool)
-
-    def legalise(self, state, actions):
-        return actions
-
     def observe(self, state):
         return np.concatenate([state.content, state.step[:, None]], 1, dtype=np.int8)
 
