@@ -78,6 +78,7 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
     if demonstrations:
         changes += [
             ("no-demonstrations", "no real episodes in the batch", {"demonstrations": 0}),
+            ("demonstrations256", "as many real episodes as fresh ones", {"demonstrations": 256}),
             ("cross-entropy0", "no cross-entropy of the real episodes", {"cross_entropy": 0.0}),
             ("cross-entropy1", "the cross-entropy of the real episodes beside L_DQN", {"cross_entropy": 1.0}),
         ]
