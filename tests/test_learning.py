@@ -62,7 +62,7 @@ def test_the_controller_mends_a_d_that_learns_too_slowly():
 
 
 def test_a_d_that_learns_too_fast_is_no_obstacle():
-    """Ten times D's rate, with the controller; this toy forgives it without one too, real tasks do not."""
+    """Ten times D's rate, with the controller; this toy forgives it without one too, digits and points less."""
     reached = distance(learned(frozen=False, d={"learning_rate": 3e-2}))
     print(f"total variation with ten times D's rate: {reached:.3f}")
     assert reached < 0.12, "as at D's own rate"
