@@ -563,3 +563,9 @@ def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
     assert not run.finished(path, 600.0)
     path.write_text(json.dumps({"evaluation": {}, "partial": True, "seconds": 600.0, "cpu_seconds": 400.0}))
     assert not run.finished(path, 600.0)  # it had two thirds of a core
+
+
+def test_processors_of_one_name_are_told_apart() -> None:
+    info = Path("/proc/cpuinfo")
+    named = info.exists() and "model name" in info.read_text()
+    assert ("(family " in work.provenance()["cpu"]) == named
