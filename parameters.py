@@ -9,16 +9,12 @@ from typing import Any
 from stable_baselines3.common.utils import get_device
 
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from .agents.sb3 import task_of
 from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
 from .discriminators import Settings as Learning
 from .runs import Settings, UsageError
 
 DISCRIMINATOR = "discriminator."
 """Begins the names that are the discriminator's, or its training's."""
-# `musegym train` begins with maximum likelihood, goes on with D alone, then trains both.
-WARM_START_SECONDS: dict[str, Any] = {"schedule": (0.4, 0.05)}
-WARM_START_STEPS: dict[str, Any] = {"warm_start": 500, "lead": 10}
 # Arguments that the command line or the task sets; D is where the agent is.
 _NOT_OFFERED = {
     "policy",
@@ -70,10 +66,6 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     }
     try:
         env = make_sb3_env(settings.id, settings.num_envs, settings.seed, discriminator="none", **settings.env_kwargs)
-        warm_start = WARM_START_SECONDS if settings.steps is None else WARM_START_STEPS
-        if not task_of(env).has_demonstrations:
-            warm_start = {name: value for name, value in warm_start.items() if name != "warm_start"}
-        given = warm_start | given
         device = device_of(given)
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
         trainer = make_trainer(model.task, seed=settings.seed, device=device, **theirs)

@@ -60,7 +60,7 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
-            agent.teach = self._observe if agent.worth.discriminator_weight and agent.co_training else None
+            agent.teach = self._observe if agent.worth.settings.discriminator_weight and agent.co_training else None
 
     def _make(self) -> DiscriminatorTrainer:
         task, seed, device = self.training_env.get_attr("task")[0], self.model.seed or 0, str(self.model.device)
@@ -75,7 +75,7 @@ class DiscriminatorCallback(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        if isinstance(self.model, AdversarialDQN) and self.model.worth.discriminator_weight:
+        if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
             if self.model.controller is not None:
                 self.model.controller.before_d()
             if self.model.leading:  # afterwards D learns before each update of the agent

@@ -83,7 +83,8 @@ class Controller:
       a distance three times as large), the best weights come back and the policy's rate is halved; at the end the
       best are kept likewise.
 
-    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, no rules, no prior.
+    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, no rules, no prior,
+    no environment that pays more than D and the rules.
     Nothing is done without a D, before the rounds, nor to the rate of a D that is frozen.
 
     Args:
@@ -115,12 +116,13 @@ class Controller:
         Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
         """
         m = self.model
-        return m.alpha == m.gamma == 1 and not (m.rule_weight or m.prior_weight or m.relative_to_prior)
+        beside = m.rule_weight or m.paid_beside or m.prior_weight or m.relative_to_prior
+        return m.alpha == m.gamma == 1 and not beside
 
     def before_d(self) -> None:
         """Reads and acts, when it is time to; to be called before D learns from the round's contents."""
         model = self.model
-        if model.trainer is None or not model.worth.discriminator_weight or model.leading:
+        if model.trainer is None or not model.worth.settings.discriminator_weight or model.leading:
             return
         if len(model.trainer.measured[1]) < LEAST_HELD_OUT:
             return
@@ -134,7 +136,7 @@ class Controller:
             self.judge(score)
         self.apply()
         now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate}
-        now |= {"temperature": model.temperature, "trust": model.worth.trust}
+        now |= {"temperature": model.temperature, "trust": model.worth.settings.trust}
         for name, value in (now | self.latest).items():
             model.logger.record(f"controller/{name}", value)
 
@@ -291,8 +293,9 @@ class Controller:
         """Sets what is controlled."""
         model = self.model
         # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
-        if model.worth.form == "log_ratio" and model.alpha == 1:
-            model.worth = dataclasses.replace(model.worth, trust=self.slope)
+        settings = model.worth.settings
+        if settings.form == "log_ratio" and model.alpha == 1:
+            model.worth = dataclasses.replace(model.worth, settings=dataclasses.replace(settings, trust=self.slope))
         model.temperature = self.given_temperature * self.caution
         model.policy_rate = self.policy_rate
         assert model.trainer is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -11,22 +13,26 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
-from ..envs.task import Array
+from ..envs.rewards import RewardSettings
+from ..envs.task import Array, Ints
 from .controller import Controller
 from .demonstrations import Demonstrations
-from .episodes import Episodes, play, trace
+from .episodes import Episodes, Recorder, play, trace
 from .joint import JointAlgorithm
 from .policies import BoltzmannPolicy
 from .replay import EpisodeBuffer
 from .rewards import Rewards
+from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
 from .saving import SAVED
-from .sb3 import DecisionBar, make_sb3_env, task_of
+from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
+WARM_START = 500
+"""Updates of the warm start, where neither they nor a budget say otherwise."""
 LEAST = {
     **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
     **dict.fromkeys(("consistency", "max_grad_norm", "discriminator_weight", "prior_weight"), 0),
@@ -35,6 +41,8 @@ LEAST = {
     ),
 }
 """Smallest values of constructor arguments."""
+ROWS = 1024
+"""Contents built in a round where the environment is given by its id."""
 EVALUATED = 512
 """Episodes passed through the network at a time where no gradient is wanted."""
 
@@ -54,14 +62,19 @@ class AdversarialDQN(JointAlgorithm):
       L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
     * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
 
-    Before the first round may come a warm start by maximum likelihood, then rounds in which D alone learns.
+    Before them come a warm start by maximum likelihood, where there are real works to imitate, and rounds in which D
+    alone learns.
+
+    The environment is stepped where it is wrapped: what it pays beside the terms of D and the rules
+    (``info["reward_terms"]``) is part of the reward. A bare one, which pays nothing else, need not be: its task is
+    played directly. Either way D scores finished contents a round at a time, and callbacks see every step.
 
     Papers: Mnih et al. 2015 (DQN), Nachum et al. 2017 (path consistency), Vieillard et al. 2020 (Munchausen),
     Ho & Ermon 2016 (imitation by a discriminator), Goodfellow et al. 2014 (the discriminator).
 
     Args:
         policy: ``"auto"`` or a ``BoltzmannPolicy`` class.
-        env: from ``make_sb3_env``, or an id; its rows are the contents built in a round.
+        env: from ``make_sb3_env``, wrapped or not, or an id; its rows are the contents built in a round.
         learning_rate: of the rounds, a number or SB3 schedule; it ramps up at first and falls to zero at the end.
         temperature: tau; the reward is divided by it.
         alpha: Munchausen weight.
@@ -71,8 +84,8 @@ class AdversarialDQN(JointAlgorithm):
         demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
         replayed: past episodes in a batch.
         relabel: past episodes are scored by D as it is now; False keeps the rewards that they were given at first.
-        reward_form: "log_ratio", "gail" or "bounded": see ``objectives.REWARD_FORMS``; "auto" is "gail" where the
-            task has no demonstrations, else "log_ratio".
+        reward_form: "log_ratio", "gail" or "bounded": see ``envs.rewards.REWARD_FORMS``; "auto" is "gail" where the
+            task has no demonstrations, else "log_ratio". The environment rewards alike.
         discriminator_weight: of D's reward; at 0 the agent learns without a discriminator.
         dense_rules: the task's rules are paid when they fall due (``Task.step_rules``), and not in sum at the end.
         prior_weight: of log p(a|s) in every decision's reward, where p is the policy at the end of the warm start.
@@ -82,9 +95,10 @@ class AdversarialDQN(JointAlgorithm):
         buffer_size: past episodes that are kept.
         target_update_interval: updates between those of the target network; None: it is what builds a round's episodes.
         target_share: share by which it then moves towards the network (Polyak averaging); 1 copies.
-        warm_start: updates by maximum likelihood before the first round.
+        warm_start: updates by maximum likelihood before the first round; None: 500, or 0 without demonstrations.
         warm_start_learning_rate: their first rate; it falls to zero linearly.
-        lead: rounds in which only D learns, before the policy moves.
+        lead: rounds in which only D learns, before the policy moves; None: ten, but no more than the share of the
+            steps that ``schedule`` gives, and one at least.
         co_training: whether D learns on beside the policy; else it stays as it was at the end of the lead.
         schedule: shares of the budget for warm start and lead, instead of the counts, where ``budget`` is set.
         batch_size: real episodes in an update of the warm start.
@@ -133,11 +147,11 @@ class AdversarialDQN(JointAlgorithm):
         buffer_size: int = 5_000,
         target_update_interval: int | None = None,
         target_share: float = 1.0,
-        warm_start: int = 0,
+        warm_start: int | None = None,
         warm_start_learning_rate: float = 5e-3,
-        lead: int = 0,
+        lead: int | None = None,
         co_training: bool = True,
-        schedule: tuple[float, float] = (0.0, 0.0),
+        schedule: tuple[float, float] = (0.4, 0.05),
         batch_size: int = 128,
         weight_decay: float = 0.1,
         max_grad_norm: float = 1.0,
@@ -154,6 +168,9 @@ class AdversarialDQN(JointAlgorithm):
         _init_setup_model: bool = True,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name in SAVED}
+        for name, value in {**arguments, "learning_rate": learning_rate}.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value}")
         for name, least in LEAST.items():
             if arguments[name] is not None and not arguments[name] >= least:
                 raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
@@ -167,7 +184,7 @@ class AdversarialDQN(JointAlgorithm):
             raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
         super().__init__(
             policy,
-            make_sb3_env(env, seed=seed, discriminator="none") if isinstance(env, str) else env,
+            make_sb3_env(env, ROWS, seed=seed, discriminator="none") if isinstance(env, str) else env,
             learning_rate,
             buffer_size=buffer_size,
             learning_starts=0,
@@ -195,7 +212,9 @@ class AdversarialDQN(JointAlgorithm):
         self.prior_weight, self.relative_to_prior = prior_weight, relative_to_prior
         self.consistency, self.cross_entropy = consistency, cross_entropy
         self.target_update_interval, self.target_share = target_update_interval, target_share
-        self.warm_start, self.warm_start_learning_rate = warm_start, warm_start_learning_rate
+        imitated = WARM_START if self.real else 0
+        self.warm_start = imitated if warm_start is None else warm_start
+        self.warm_start_learning_rate = warm_start_learning_rate
         self.lead, self.schedule, self.co_training, self.minibatch = lead, schedule, co_training, minibatch
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.discriminator = discriminator
@@ -233,13 +252,24 @@ class AdversarialDQN(JointAlgorithm):
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.q_net.dropout.generator = self.generator
         self.episodes = EpisodeBuffer(self.buffer_size)
-        # Past SB3's Monitor, which has "rewards" of its own.
-        self.rule_weight = float(self.env.get_attr("unwrapped")[0].rewards.rule_weight)
+        normalised = unwrap_vec_normalize(self.env)
+        if normalised is not None and normalised.norm_reward:
+            raise ValueError(
+                "VecNormalize(norm_reward=True) rescales rewards, and D's is a log ratio that must keep its scale: "
+                "pass norm_reward=False, and let temperature say how much rewards count"
+            )
         given = self.arguments
         form = given["reward_form"]
         if form == "auto":
             form = "log_ratio" if self.real else "gail"
-        self.worth = Rewards(self.task, self.rule_weight, given["dense_rules"], given["discriminator_weight"], form)
+        # Past SB3's Monitor, which has "rewards" of its own.
+        self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
+        settings = RewardSettings(self.rule_weight, form, discriminator_weight=given["discriminator_weight"])
+        self.worth = Rewards(self.task, settings, given["dense_rules"])
+        self.stepped: EnvRollout | None = None
+        """Steps the environment, where that is more than its task; made by the first ``learn``."""
+        self.paid_beside = False
+        """Whether the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(self) if given["controller"] else None
 
     # Learning
@@ -271,11 +301,23 @@ class AdversarialDQN(JointAlgorithm):
         )
         self.teach = None  # a callback of an earlier call teaches no more
         callback.on_training_start(locals(), globals())
-        if self.discriminator is None and self.worth.discriminator_weight:
+        if self.discriminator is None and self.worth.settings.discriminator_weight:
             raise ValueError(
                 "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
             )
+        if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
+            self.stepped = EnvRollout(self.env, self.task, self._last_obs)
+        # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
+        self._tell_env(dataclasses.replace(self.worth.settings, discriminator_weight=0.0))
+        try:
+            self._rounds_until(total_timesteps, callback, log_interval)
+        finally:
+            self._tell_env(self.worth.settings)
+        callback.on_training_end()
+        return self
+
+    def _rounds_until(self, total_timesteps: int, callback: BaseCallback, log_interval: int) -> None:
         going = True
         while going and self.num_timesteps < total_timesteps:
             callback.on_rollout_start()
@@ -284,15 +326,16 @@ class AdversarialDQN(JointAlgorithm):
                     if self._warming_up():
                         self._imitate()
                 self._update_target()
-                callback.update_locals(locals())
+                callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
                 going = callback.on_step()
             else:
                 if self.policy.prior is None and (self.prior_weight or self.relative_to_prior):
                     self.policy.freeze_prior(self.relative_to_prior)
                 rollout = self.collect_rollouts(self.env, callback)
                 going = rollout.continue_training
-                callback.update_locals(locals() | {"contents": self.fresh.contents})
-                callback.on_rollout_end()
+                if going:
+                    callback.update_locals(locals() | {"contents": self.fresh.contents})
+                    callback.on_rollout_end()
                 if self.leading:
                     self.lead_rounds += 1
                 elif going:
@@ -300,8 +343,10 @@ class AdversarialDQN(JointAlgorithm):
             self._rounds += 1
             if self._rounds % log_interval == 0:
                 self.dump_logs()
-        callback.on_training_end()
-        return self
+
+    def _tell_env(self, settings: RewardSettings) -> None:
+        """Lets the environment reward as the agent does."""
+        self.env.env_method("set_reward", settings)
 
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         made = super()._init_callback(callback)
@@ -316,27 +361,61 @@ class AdversarialDQN(JointAlgorithm):
     def collect_rollouts(  # type: ignore[override]  # whole episodes of all rows: no train_freq, no action noise
         self, env: VecEnv, callback: BaseCallback, **_: Any
     ) -> RolloutReturn:
-        """Lets every row of ``env`` build a content; they are left in ``fresh`` and in the buffer."""
-        going = True
+        """Lets the rows of ``env`` build a content each; they are left in ``fresh``, and in the buffer if it is used.
 
-        def on_step(decisions: int) -> None:
+        Args:
+            env: the agent's.
+            callback: called after each step with what SB3 documents.
+
+        Returns:
+            Decisions, episodes, and whether to go on: where a callback says no, the round is not learned from.
+
+        Raises:
+            ValueError: an environment that pays rewards of its own beside demonstrations, which it did not pay for.
+        """
+        going, before = True, self.num_timesteps
+
+        def on_step(decisions: int, step: Locals) -> bool:
             nonlocal going
-            self.num_timesteps += decisions
-            callback.update_locals({"self": self})
-            going = callback.on_step() and going
+            if going:
+                self.num_timesteps += decisions
+                callback.update_locals({"self": self, **step})
+                going = callback.on_step()
+                ended = [step["infos"][row] for row in np.flatnonzero(step["dones"])]
+                self.ep_info_buffer.extend(info["episode"] for info in ended if "episode" in info)
+            return going
 
-        starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
-        self.fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_step)
-        if not self.relabel:
-            self.fresh.rewards[:] = self.rewards(self.fresh.contents, self.fresh.conditions)
-        self.episodes.add(self.fresh)
-        self._episode_num += len(self.fresh)
-        self.logger.record("rollout/ep_len_mean", float(self.fresh.lengths.mean()))
+        if self.stepped is None:
+            watched = TaskRollout(self.task, self.worth, env.num_envs)
+            starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
+
+            def on_decision(recorder: Recorder, actions: Ints) -> None:
+                on_step(*watched.step(recorder, actions))
+
+            fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_decision)
+        else:
+            fresh = self.stepped.collect(self.q_net, self.generator, env.num_envs, on_step)
+            self._last_obs = self.stepped.observations
+            if fresh.paid.any():
+                self.paid_beside = True
+                if self.demonstrations:
+                    raise ValueError(
+                        f"{' or '.join(wrappers_of(env)) or 'the environment'} pays rewards of its own, which the real "
+                        "works that the agent also learns from were never paid: pass demonstrations=0"
+                    )
+        self.fresh = fresh
+        if self.replayed:
+            if not self.relabel:
+                fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
+            self.episodes.add(fresh)
+        self._episode_num += len(fresh)
+        if len(fresh):
+            self.logger.record("rollout/ep_len_mean", float(fresh.lengths.mean()))
         if self.budget is None:
             self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
         else:
             self._current_progress_remaining = (1 - self.budget()) / max(1e-9, 1 - sum(self.shares))
-        return RolloutReturn(int(self.fresh.lengths.sum()), len(self.fresh), going)
+        return RolloutReturn(self.num_timesteps - before, len(fresh), going)
 
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""

@@ -33,6 +33,7 @@ class Episodes:
         rewards: float32 [N], what they were worth when they were built; 0 where nobody asked.
         log_probs: float32 [N, T], log pi(a_t | s_t) of the policy that built them; 0 where none did, and after the end.
         seen: float16 [N, T, O], observations before each decision; O = 0 where policies see none.
+        paid: float32 [N, T], what their environment paid for each decision beside D's and the rules' terms.
     """
 
     actions: NDArray[np.int16]
@@ -44,6 +45,7 @@ class Episodes:
     rewards: NDArray[np.float32]
     log_probs: NDArray[np.float32]
     seen: NDArray[np.float16]
+    paid: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -148,17 +150,20 @@ class Recorder:
         self.task, self.state = task, state
         n = len(state)
         self.rows = np.arange(n)
-        """Which of the N episodes ``state`` and ``done`` are of."""
+        """Which of the N episodes ``state``, ``done`` and ``t`` are of."""
         self.done = np.zeros(n, np.bool_)
-        self.t = 0
+        self.t = np.zeros(n, np.int64)
+        """Steps since each episode began."""
         self._whole = state
         self._actions = np.zeros((n, task.horizon), np.int16)
         self._lengths = np.zeros(n, np.int64)
         self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
         self._clocks = np.zeros((n, task.horizon, len(task.clock_sizes)), np.int16)
-        self._conditions = task.condition(task.content(state)).astype(np.int16)
         self._log_probs = np.zeros((n, task.horizon), np.float32)
         self._seen = np.zeros((n, task.horizon, width_seen(task)), np.float16)
+        self._paid = np.zeros((n, task.horizon), np.float32)
+        self.conditions = task.condition(task.content(state)).astype(np.int16)
+        """Of the N episodes, int16 [N, C]."""
 
     def look(self) -> tuple[Bools, Ints, NDArray[np.float16]]:
         """Returns what the next decision depends on beside the past: mask [n, A], clock [n, K], what is seen [n, O]."""
@@ -179,12 +184,26 @@ class Recorder:
         self.done = np.array(done)
         self.t += 1
 
+    def pay(self, rewards: NDArray[np.float32]) -> None:
+        """Adds rewards [n] to the decisions just taken."""
+        self._paid[self.rows, self.t - 1] += rewards
+
     def drop(self) -> NDArray[np.intp]:
         """Steps finished episodes no further; returns which of the ``rows`` are left."""
         left = np.flatnonzero(~self.done)
         self._gather()
         self.rows, self.state, self.done = self.rows[left], self.state.take(left), self.done[left]
+        self.t = self.t[left]
         return left
+
+    def restart(self, rows: Ints, state: Any) -> None:
+        """Begins new episodes in some rows, int64 [k], from the given states, where none was dropped."""
+        self.state.put(rows, state)
+        for array in (self._actions, self._masks, self._clocks, self._log_probs, self._seen, self._paid):
+            array[rows] = 0
+        self._lengths[rows] = self.t[rows] = 0
+        self.done[rows] = False
+        self.conditions[rows] = self.task.condition(self.task.content(state))
 
     def _gather(self) -> None:
         """Puts the state of the rows that are still stepped among those of the others."""
@@ -193,13 +212,15 @@ class Recorder:
         else:
             self._whole.put(self.rows, self.state)
 
-    def episodes(self) -> Episodes:
-        """Returns what was taken down."""
+    def episodes(self, rows: Ints | None = None) -> Episodes:
+        """Returns copies of what was taken down, of all rows or of some, int64 [k]."""
         self._gather()
-        content = self.task.content(self._whole)
-        worth = np.zeros(len(content), np.float32)
-        taken = (self._actions, self._lengths, self._masks, self._clocks, self._conditions)
-        return Episodes(*taken, content, worth, self._log_probs, self._seen)
+        rows = np.arange(len(self._lengths)) if rows is None else rows
+        contents = self.task.content(self._whole.take(rows))
+        columns = (self._actions, self._lengths, self._masks, self._clocks, self.conditions)
+        unscored = np.zeros(len(rows), np.float32)
+        beside = (self._log_probs, self._seen, self._paid)
+        return Episodes(*(a[rows] for a in columns), contents, unscored, *(a[rows] for a in beside))
 
 
 def width_seen(task: Task[Any]) -> int:
@@ -226,7 +247,7 @@ def trace(task: Task[Any], contents: Array) -> Episodes:
     recorder = Recorder(task, task.initial(np.zeros(len(contents), np.uint64), task.condition(contents)))
     while not recorder.done.all():
         recorder.look()
-        recorder.act(actions[:, recorder.t])
+        recorder.act(actions[recorder.rows, recorder.t])
     return recorder.episodes()
 
 
@@ -238,7 +259,7 @@ def play(
     generator: torch.Generator,
     temperature: float = 1.0,
     prefix: Ints | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[Recorder, Ints], None] | None = None,
 ) -> Episodes:
     """Lets the Boltzmann policy build contents, one decision at a time with O(1) recurrent memory.
 
@@ -249,7 +270,7 @@ def play(
         generator: all randomness, drawn on its device.
         temperature: multiplies the policy's own; 0 takes the most probable action.
         prefix: int [P], the first decisions of every episode; illegal ones are replaced as by the task.
-        on_step: called after each step with the number of rows that took a decision.
+        on_step: called after each step with what is taken down and the decisions, int64 [n], of its ``rows``.
 
     Returns:
         N finished episodes.
@@ -258,8 +279,8 @@ def play(
     network.eval()
     device = next(network.parameters()).device
     recorder = Recorder(task, state)
-    policy = Stepper(network, torch.from_numpy(recorder._conditions.astype(np.int64)).to(device))
-    last = torch.full((len(state),), network.num_actions, device=device)
+    policy = Stepper(network, torch.from_numpy(recorder.conditions.astype(np.int64)).to(device))
+    last, step = torch.full((len(state),), network.num_actions, device=device), 0
     while not recorder.done.all():
         mask, clock, seen = recorder.look()
         log_policy = policy(
@@ -268,16 +289,16 @@ def play(
             torch.from_numpy(mask).to(device),
             _floats(seen, device),
         )
-        if prefix is not None and recorder.t < len(prefix):
-            chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[recorder.t]))
+        if prefix is not None and step < len(prefix):
+            chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[step]))
             last = torch.from_numpy(chosen.astype(np.int64)).to(device)
         else:
             last = draw(log_policy, temperature, generator)
             chosen = last.cpu().numpy()
-        live = int((~recorder.done).sum())
         recorder.act(chosen, log_policy.gather(1, last[:, None])[:, 0].cpu().numpy())
         if on_step is not None:
-            on_step(live)
+            on_step(recorder, chosen)
+        step += 1
         if 0 < (~recorder.done).sum() <= len(recorder.rows) / 2:  # passing finished rows along is waste
             left = torch.from_numpy(recorder.drop()).to(device)
             last = last[left]

@@ -115,6 +115,8 @@ class JointAlgorithm(PhasedAlgorithm):
             self._update_target(self.target_share)
         dqn_loss = float(errors.square().sum() / live.sum())
         gan_loss = generator_loss(rewards - self.worth.rules_at_end(fresh.contents))
+        paid = float((rewards + fresh.paid.sum(1)).mean())
+        self.logger.record_mean("rollout/ep_rew_mean", paid)
         for name, value in {
             "dqn_loss": dqn_loss,
             "gan_loss": gan_loss,

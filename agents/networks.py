@@ -233,29 +233,50 @@ class Stepper:
     step looks its sums up instead of multiplying, and the condition's part of them is found once.
 
     Args:
-        network: whose decisions; changes of its weights are not noticed.
+        network: whose decisions; ``refresh`` follows changes of its weights.
         condition: int64 [B, C].
     """
 
     def __init__(self, network: RecurrentQ, condition: Tensor) -> None:
-        self.network = network
+        self.network, self._condition = network, condition
+        self._prior = None if network.prior is None else Stepper(network.prior, condition)
+        self._h = self._c = network.table.new_zeros(len(condition), network.rnn.hidden_size)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Decides by the network's weights as they are now; what is remembered stays."""
+        network = self.network
         # As torch names and orders them.
         first, recurrent, *biases = (
             cast("Tensor", getattr(network.rnn, f"{name}_l0"))
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        self._inward, self._recurrent = first.t(), recurrent.t()  # [E, 4 H], [H, 4 H]
+        self._inward, self._recurrent, self._bias = first.t(), recurrent.t(), sum(biases)  # [E, 4 H], [H, 4 H], [4 H]
         self._gates = network.table @ self._inward
-        self._given = network.table.new_zeros(len(condition), network.table.shape[1])
+        self._given, self._given_gates = self._read_condition(self._condition)
+        if self._prior is not None:
+            self._prior.refresh()
+
+    def restart(self, rows: Tensor, condition: Tensor) -> None:
+        """Forgets some rows, int64 [k], which begin new episodes under conditions int64 [k, C]."""
+        self._condition[rows] = condition
+        self._given[rows], self._given_gates[rows] = self._read_condition(condition)
+        for memory in (self._h, self._c):
+            memory[rows] = 0
+        if self._prior is not None:
+            self._prior.restart(rows, condition)
+
+    def _read_condition(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the condition's part of the inputs, float [k, E], and of the gates, with biases, float [k, 4 H]."""
+        network = self.network
+        given = network.table.new_zeros(len(condition), network.table.shape[1])
         if condition.shape[1]:
-            self._given = network._given(condition, network.table)
-        self._given_gates = self._given @ self._inward + sum(biases)
-        self._h = self._c = self._given.new_zeros(len(condition), network.rnn.hidden_size)
-        self._prior = None if network.prior is None else Stepper(network.prior, condition)
+            given = network._given(condition, network.table)
+        return given, given @ self._inward + self._bias
 
     def keep(self, rows: Tensor) -> None:
         """Forgets all but the given rows, int64 [n]."""
-        for name in ("_given", "_given_gates", "_h", "_c"):
+        for name in ("_condition", "_given", "_given_gates", "_h", "_c"):
             setattr(self, name, getattr(self, name)[rows])
         if self._prior is not None:
             self._prior.keep(rows)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import torch
 
+from .rewards import Rewards
 from .saving import SavedAlgorithm
 
+LEAD = 10
+"""Most rounds of the lead where nothing says how many."""
 RAMP = 50
 """Updates over which a learning rate rises."""
 
@@ -17,7 +20,8 @@ class PhasedAlgorithm(SavedAlgorithm):
 
     warm_start: int
     warm_start_learning_rate: float
-    lead: int
+    lead: int | None
+    worth: Rewards
     schedule: tuple[float, float]
     max_grad_norm: float
     warm_updates: int
@@ -37,10 +41,15 @@ class PhasedAlgorithm(SavedAlgorithm):
 
     @property
     def leading(self) -> bool:
-        """Whether only D learns for now."""
+        """Whether only D learns for now; never where none rewards."""
+        if not self.worth.settings.discriminator_weight:
+            return False
         if self.budget is not None:
             return self.budget() < sum(self.shares)
-        return self.lead_rounds < self.lead
+        if self.lead is not None:
+            return self.lead_rounds < self.lead
+        over = self.lead_rounds > 0 and self.num_timesteps >= self.schedule[1] * self._total_timesteps
+        return self._n_updates == 0 and self.lead_rounds < LEAD and not over
 
     def _imitate(self) -> None:
         """Takes a step of maximum likelihood."""

@@ -9,18 +9,21 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import ProgressBarCallback
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from ..envs.task import Task
 from ..envs.vector import TaskVectorEnv
 
+WATCHING = ("OrderEnforcing", "PassiveEnvChecker", "Monitor", "VecMonitor")
+"""Wrappers that change nothing."""
+
 
 class TaskVecEnv(VecEnv):
     """A ``TaskVectorEnv`` under the interface of Stable-Baselines3, without a process or a copy per row.
 
-    Rows start again by themselves; the last step's ``info`` holds ``content``, ``terminal_observation``
-    and ``episode`` (return and length, as of SB3's Monitor).
+    Rows start again by themselves; the last step's ``info`` holds ``content``, ``reward_terms``,
+    ``terminal_observation`` and ``episode`` (return and length, as of SB3's Monitor).
 
     Args:
         env_id: a registered id.
@@ -65,10 +68,12 @@ class TaskVecEnv(VecEnv):
         for where in (info, info.get("final_info", {})):
             for row in np.flatnonzero(where.get("_illegal_action", ())):
                 infos[row]["illegal_action"] = True
+        terms = info.get("final_info", {}).get("reward_terms", {})
         for row in np.flatnonzero(dones):
             infos[row] |= {
                 "terminal_observation": info["final_obs"][row],
                 "content": info["final_info"]["content"][row],
+                "reward_terms": {name: float(terms[name][row]) for name in ("discriminator", "rules")},
                 "episode": {"r": float(self._returns[row]), "l": int(self._lengths[row])},
                 "TimeLimit.truncated": False,
             }
@@ -131,6 +136,22 @@ def task_of(env: VecEnv) -> Task[Any]:
     if not isinstance(task, Task):
         raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
     return task
+
+
+def wrappers_of(env: VecEnv) -> list[str]:
+    """Returns the class names of the wrappers around the rows of an environment, from outside in.
+
+    Those that only watch (Monitor, and what Gymnasium's ``make`` adds) are left out.
+    """
+    names = list[str]()
+    while isinstance(env, VecEnvWrapper):
+        names.append(type(env).__name__)
+        env = env.venv
+    row: Any = env.envs[0] if isinstance(env, DummyVecEnv) else getattr(env, "venv", None)
+    while isinstance(row, gym.Wrapper | gym.vector.VectorWrapper):
+        names.append(type(row).__name__)
+        row = row.env
+    return [name for name in names if name not in WATCHING]
 
 
 class DecisionBar(ProgressBarCallback):

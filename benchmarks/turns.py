@@ -49,7 +49,8 @@ def learner(env_id: str, rows: int, **kwargs: Any) -> tuple[AdversarialDQN, Disc
         rows: contents built in a round.
         **kwargs: arguments of the environment.
     """
-    model = AdversarialDQN("auto", make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs), seed=0)
+    env = make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs)
+    model = AdversarialDQN("auto", env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
     model.budget = lambda: 0.0
     return model, DiscriminatorCallback()

@@ -94,7 +94,7 @@ class Discriminator:
         )
 
     def logits(self, contents: Array, conditions: Array | None = None) -> NDArray[np.float32]:
-        """Returns raw logits float32 [B], high for real, in evaluation mode; ``rewards`` clips them."""
+        """Returns raw logits float32 [B], high for real, in evaluation mode."""
         parts = []
         with torch.no_grad():
             at_once = SCORING_ROWS if torch.device(self.device).type == "cpu" else 32 * SCORING_ROWS
@@ -104,12 +104,6 @@ class Discriminator:
                     self.network(*self._tensors(contents[rows], None if conditions is None else conditions[rows]))
                 )
         return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
-
-    def rewards(
-        self, contents: Array, conditions: Array | None = None, limit: float = objectives.REWARD_LIMIT
-    ) -> NDArray[np.float32]:
-        """Returns logits clipped to +-limit, float32 [B]: see ``objectives.reward``."""
-        return objectives.reward(self.logits(contents, conditions), limit)
 
     def set_rate(self, times: float) -> None:
         """Makes the learning rate so many times that of ``settings``, from the next update on."""

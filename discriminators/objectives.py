@@ -6,16 +6,12 @@ Everywhere ``logits`` are high for real contents, D = sigmoid(logit), and losses
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-
-REWARD_LIMIT = 10.0
-"""Logits beyond +-10 (odds of 22,026 to 1) say nothing more about a content, but swamp the others of a batch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,26 +80,8 @@ def r1_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
 
 
 def generator_loss(fake_rewards: NDArray[np.floating]) -> float:
-    """Returns ``-E_fake[r]``, minus the mean of the rewards below: the part of the agent's objective that D provides.
+    """Returns ``-E_fake[r]``, minus the mean of D's rewards r: the part of the agent's objective that D provides.
 
     For ``r = log D - log(1 - D)`` it estimates KL(fake || data) at the optimal D; 0 at chance.
     """
     return -float(fake_rewards.astype(np.float64).mean())
-
-
-REWARD_FORMS: dict[str, Callable[[NDArray[np.floating]], NDArray[np.floating]]] = {
-    "log_ratio": lambda logits: logits,
-    "gail": lambda logits: np.logaddexp(0.0, logits),
-    "bounded": lambda logits: np.tanh(logits / 2),
-}
-"""What contents of given logits are worth.
-
-``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et al. 2018); ``-log(1 - D)``, always
-positive, so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016); ``2 D - 1``, which no content can
-move far.
-"""
-
-
-def reward(logits: NDArray[np.floating], limit: float = REWARD_LIMIT, form: str = "log_ratio") -> NDArray[np.float32]:
-    """Returns rewards float32 [B] of logits clipped to +-limit, in a form of ``REWARD_FORMS``."""
-    return REWARD_FORMS[form](np.clip(logits, -limit, limit)).astype(np.float32)

@@ -1,16 +1,20 @@
-"""What a finished content is worth: the clipped logit of a discriminator and the task's own rules.
+"""The reward of a finished content: the clipped logit of a discriminator, and the task's own rules.
 
-Discriminators are named by string and imported on first need, so that environments load no torch.
+Environments, agents and callbacks all take it from here. Discriminators are named by string and imported on first
+need, so that environments load no torch.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import logging
+import math
 import multiprocessing
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +24,74 @@ from .task import Array, Floats, Task
 CLIP = 10.0
 """Bound of a reward's logit, in nats: one certain discriminator must not drown every other signal."""
 
+REWARD_FORMS: dict[str, Callable[[Floats], Floats]] = {
+    "log_ratio": lambda logits: logits,
+    "gail": lambda logits: np.logaddexp(0.0, logits),
+    "bounded": lambda logits: np.tanh(logits / 2),
+}
+"""Rewards of logits, by name.
+
+``log D - log(1 - D)``, at D's optimum the log density ratio (as in AIRL, Fu et al. 2018); ``-log(1 - D)``, always
+positive, so that it rewards long episodes (as in much code of GAIL, Ho & Ermon 2016); ``2 D - 1``, which no content can
+move far.
+"""
+
+T = TypeVar("T", float, NDArray[np.float64])
 _MODULE = "musegym.discriminators"
 _logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class RewardSettings:
+    """How the logit of a discriminator D and the rules of a task add up to the reward r(x) of a content x.
+
+    ``r(x) = discriminator_weight * trust * form(clip(logit D(x), -CLIP, CLIP)) + rule_weight * rules(x)``
+
+    Attributes:
+        rule_weight: of the task's rules.
+        form: a name of ``REWARD_FORMS``.
+        trust: what makes D's reward a log ratio; 1 unless an agent's controller measured otherwise.
+        discriminator_weight: at 0 D is not asked.
+
+    Raises:
+        ValueError: a number is not finite, or the form is unknown.
+    """
+
+    rule_weight: float = 0.0
+    form: str = "log_ratio"
+    trust: float = 1.0
+    discriminator_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("rule_weight", "trust", "discriminator_weight"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name} must be a finite number, not {getattr(self, name)}")
+        if self.form not in REWARD_FORMS:
+            raise ValueError(f"reward_form must be auto or one of {', '.join(REWARD_FORMS)}, not {self.form!r}")
+
+    def of_logits(self, logits: Floats) -> NDArray[np.float64]:
+        """Returns the discriminator's part, float64 [N], of logits [N].
+
+        Raises:
+            FloatingPointError: a logit is NaN.
+        """
+        if np.isnan(logits).any():
+            raise FloatingPointError(
+                "the discriminator's logits are NaN: its training has diverged; "
+                "lower its learning_rate, or go back to an earlier checkpoint"
+            )
+        rewards = REWARD_FORMS[self.form](np.clip(logits, -CLIP, CLIP).astype(np.float64))
+        return self.discriminator_weight * self.trust * rewards
+
+    def of_rules(self, rules: Floats) -> NDArray[np.float64]:
+        """Returns the rules' part of rule rewards of any shape, float64.
+
+        Raises:
+            FloatingPointError: a rule reward is NaN or infinite.
+        """
+        if not np.isfinite(rules).all():
+            raise FloatingPointError("the task's rules gave a reward that is NaN or infinite: mend task.rules")
+        return self.rule_weight * rules.astype(np.float64)
 
 
 @runtime_checkable
@@ -33,9 +103,7 @@ class Scorer(Protocol):
 
 
 class Rewards:
-    """Scores finished contents of one task, for both of its environments.
-
-    The reward of a content x with condition c is ``clip(logit D(x, c), -CLIP, CLIP) + rule_weight * rules(x)``.
+    """Scores finished contents of one task, for both of its environments, as ``RewardSettings`` says.
 
     Args:
         task: whose contents.
@@ -44,7 +112,8 @@ class Rewards:
         rule_weight: weight of ``task.rules``.
 
     Raises:
-        TypeError: ``discriminator`` is neither None nor a string.
+        TypeError: ``discriminator`` is neither None nor a string, or ``rule_weight`` is no number.
+        ValueError: ``rule_weight`` is not finite.
         FileNotFoundError: there is no such file.
     """
 
@@ -58,10 +127,21 @@ class Rewards:
             raise FileNotFoundError(
                 f"no discriminator at {discriminator!r}: give 'none', 'pretrained' or the path of a saved one"
             )
+        if isinstance(rule_weight, bool) or not isinstance(rule_weight, int | float | np.number):
+            raise TypeError(f"rule_weight must be a number, not {rule_weight!r}")
         self._task = task
         self._named = discriminator
-        self.rule_weight = float(rule_weight)
+        self._settings = RewardSettings(float(rule_weight))
         self._live: Scorer | None = None
+
+    @property
+    def settings(self) -> RewardSettings:
+        """How logits and rules add up."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: RewardSettings) -> None:
+        self._settings = settings
 
     @property
     def discriminator(self) -> Scorer | None:
@@ -84,21 +164,23 @@ class Rewards:
             )
         self._live = discriminator
 
-    def __call__(self, contents: Array) -> NDArray[np.float64]:
-        """Scores finished contents [N, ...] in one call; returns float64 [N]."""
-        rewards = np.zeros(len(contents))  # [N]
-        discriminator = self.discriminator
-        if discriminator is not None:
+    def terms(self, contents: Array) -> dict[str, NDArray[np.float64]]:
+        """Returns the parts of the reward of finished contents [N, ...], each float64 [N].
+
+        They are ``"discriminator"`` and ``"rules"``, and ``total`` adds them up.
+        """
+        settings, nothing = self._settings, np.zeros(len(contents))
+        terms = {"discriminator": nothing, "rules": nothing}
+        if settings.discriminator_weight and (discriminator := self.discriminator) is not None:
             logits = discriminator.logits(contents, self._task.condition(contents))
-            if np.isnan(logits).any():
-                raise FloatingPointError(
-                    "the discriminator's logits are NaN: its training has diverged; "
-                    "lower its learning rate, or go back to an earlier checkpoint"
-                )
-            rewards += np.clip(logits, -CLIP, CLIP)
-        if self.rule_weight:
-            rewards += self.rule_weight * self._task.rules(contents)
-        return rewards
+            terms["discriminator"] = settings.of_logits(logits)
+        if settings.rule_weight:
+            terms["rules"] = settings.of_rules(self._task.rules(contents))
+        return terms
+
+    def __call__(self, contents: Array) -> NDArray[np.float64]:
+        """Returns the rewards of finished contents [N, ...], float64 [N]."""
+        return total(self.terms(contents))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # A copy in this process shares the discriminator, so that it goes on learning.
@@ -113,6 +195,11 @@ class Rewards:
                 "never be trained; pass discriminator='PATH' of a saved one instead"
             )
         return self.__dict__.copy()
+
+
+def total(terms: Mapping[str, T]) -> T:
+    """Returns the reward that its terms make; always added in one order, so that it can be taken apart exactly."""
+    return terms["discriminator"] + terms["rules"]
 
 
 def _resolve(task: Task[Any], named: str | None) -> Scorer:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .registry import load_task
-from .rewards import Rewards, Scorer
+from .rewards import Rewards, RewardSettings, Scorer, total
 from .task import Array, Bools, State, Task
 from .window import Window
 
@@ -30,7 +30,8 @@ class TaskEnv(gym.Env[Array, np.int64]):
     What ``task.observe`` tells: the work so far, the step, the condition.
 
     ## Rewards
-    0 until the content is finished, then its score: see `musegym.envs.rewards.Rewards`.
+    0 until the content is finished, then its score: see `musegym.envs.rewards.RewardSettings`. Its two terms,
+    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``.
 
     ## Starting State
     An empty work under a condition drawn as in the training works, or under
@@ -87,6 +88,10 @@ class TaskEnv(gym.Env[Array, np.int64]):
         """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
         self.rewards.discriminator = discriminator
 
+    def set_reward(self, settings: RewardSettings) -> None:
+        """Lets rewards be of another form or weight from now on."""
+        self.rewards.settings = settings
+
     def action_masks(self) -> Bools:
         """Returns the legal actions, bool [A]."""
         if self._state is None:
@@ -119,7 +124,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
 
         Returns:
             Observation, reward, terminated, truncated (never) and ``info`` with ``action_mask``,
-            ``illegal_action`` (only where True) and, at the end, ``content``.
+            ``illegal_action`` (only where True) and, at the end, ``content`` and ``reward_terms``.
         """
         if self._state is None or self._ended:
             raise gym.error.ResetNeeded("call reset() before step(): there is no unfinished work")
@@ -136,8 +141,9 @@ class TaskEnv(gym.Env[Array, np.int64]):
         self._ended = bool(done[0])
         if self._ended:
             contents = self.task.content(self._state)  # [1, ...]
-            reward = float(self.rewards(contents)[0])
-            info["content"] = contents[0]
+            terms = {name: float(values[0]) for name, values in self.rewards.terms(contents).items()}
+            reward = total(terms)
+            info |= {"content": contents[0], "reward_terms": terms}
         if self.render_mode == "human":
             self.render()
         return self.task.observe(self._state)[0], reward, self._ended, False, info

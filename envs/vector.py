@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .draws import Draws
 from .registry import load_task
-from .rewards import Rewards, Scorer
+from .rewards import Rewards, RewardSettings, Scorer, total
 from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
 from .task import Array, Bools, Ints, State, Task
 from .window import Window, tile
@@ -88,6 +88,10 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     def set_discriminator(self, discriminator: Scorer) -> None:
         """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
         self.rewards.discriminator = discriminator
+
+    def set_reward(self, settings: RewardSettings) -> None:
+        """Lets rewards be of another form or weight from now on."""
+        self.rewards.settings = settings
 
     @property
     def np_random_seed(self) -> Any:
@@ -169,12 +173,13 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if len(finished):
             final = state.take(finished)
             contents = self.task.content(final)  # [k, ...]
-            rewards[finished] = self.rewards(contents)
+            terms = self.rewards.terms(contents)
+            rewards[finished] = total(terms)
             if self.autoreset_mode is AutoresetMode.SAME_STEP:
-                self._add_final(info, final, contents, legal, finished)
+                self._add_final(info, final, contents, terms, legal, finished)
                 state.put(finished, self.task.initial(self._draws.take(finished)))
             else:
-                _add_rows(info, "content", contents, finished, n)
+                _add_work(info, contents, terms, finished, n)
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             self._waiting = finished
         elif self.autoreset_mode is AutoresetMode.DISABLED:
@@ -198,7 +203,15 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             raise ValueError(f"actions must be in 0..{self.task.num_actions - 1}")
         return taken
 
-    def _add_final(self, info: dict[str, Any], final: State, contents: Array, legal: Bools, rows: Ints) -> None:
+    def _add_final(
+        self,
+        info: dict[str, Any],
+        final: State,
+        contents: Array,
+        terms: dict[str, NDArray[np.float64]],
+        legal: Bools,
+        rows: Ints,
+    ) -> None:
         """Adds how the finished rows ended, before they start again; ``legal`` [n] is then of unfinished rows only."""
         n = self.num_envs
         observations = np.full(n, None, dtype=object)
@@ -210,7 +223,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if len(illegal):
             _add_rows(last, "illegal_action", np.ones(len(illegal), np.bool_), illegal, n)
             legal[rows] = True
-        _add_rows(last, "content", contents, rows, n)
+        _add_work(last, contents, terms, rows, n)
         ended = np.zeros(n, np.bool_)
         ended[rows] = True
         _add(info, "final_obs", observations, ended)
@@ -250,6 +263,15 @@ def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = Non
     """Adds what all rows have, or those in ``present`` [n], the way Gymnasium's vector environments do."""
     info[key] = value
     info[f"_{key}"] = np.ones(len(value), np.bool_) if present is None else present
+
+
+def _add_work(info: dict[str, Any], contents: Array, terms: dict[str, NDArray[np.float64]], rows: Ints, n: int) -> None:
+    """Adds the finished contents [k, ...] of ``rows`` [k] of n, and the terms of their rewards, each [k]."""
+    _add_rows(info, "content", contents, rows, n)
+    apart: dict[str, Any] = {}
+    for name, values in terms.items():
+        _add_rows(apart, name, values, rows, n)
+    _add(info, "reward_terms", apart, info["_content"].copy())
 
 
 def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int) -> None:

@@ -149,7 +149,7 @@ class Enumeration:
         recorder = Recorder(task, task.initial(np.zeros(len(conditions), np.uint64), conditions))
         while not recorder.done.all():
             recorder.look()
-            recorder.act(actions[:, recorder.t])
+            recorder.act(actions[recorder.rows, recorder.t])
         self.paths = recorder.episodes()
         self.live = np.arange(task.horizon) < self.paths.lengths[:, None]  # [N, T]
         self.builds = numbered(self.paths.contents)  # [N]

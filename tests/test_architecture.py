@@ -49,7 +49,7 @@ def may_import(path: Path) -> tuple[str, ...]:
     if package == "discriminators":
         return ("discriminators",)
     if package == "agents":
-        return ("agents", "discriminators", "envs.task", "envs.vector")
+        return ("agents", "discriminators", "envs.rewards", "envs.task", "envs.vector")
     return EVERYTHING
 
 

@@ -45,6 +45,7 @@ def change(**fields):
 def agent(env_id=WORD, **options):
     env = make_sb3_env(env_id, 6, seed=0, discriminator="none", **options.pop("env", {}))
     small = {"policy_kwargs": NETWORK, "demonstrations": 8, "buffer_size": 30, "batch_size": 8, "seed": 0}
+    small |= {"warm_start": 0, "lead": 0}
     return AdversarialDQN("auto", env, **{**small, **options})
 
 
@@ -221,7 +222,7 @@ class TestRules:
         model.controller.apply()
         contents = model.task.corpus("train")[:5]
         both = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
-        judged = dataclasses.replace(model.worth, rule_weight=0.0)
+        judged = dataclasses.replace(model.worth, settings=dataclasses.replace(model.worth.settings, rule_weight=0.0))
         alone = judged.at_end(model.discriminator, contents, model.task.condition(contents))
         assert both - alone == pytest.approx(2.0 * model.task.rules(contents), abs=1e-5)
 
@@ -231,7 +232,7 @@ class TestRules:
         for _ in range(60):
             controller.act(change(slope=8.0))
         controller.apply()
-        assert controller.model.worth.trust == 1
+        assert controller.model.worth.settings.trust == 1
 
     @pytest.mark.parametrize(
         ("gains", "rates"),
@@ -493,7 +494,7 @@ class TestFiles:
         rate = 0.7 * ds[0].settings.learning_rate
         assert [d.optimizer.param_groups[0]["lr"] for d in ds] == [pytest.approx(rate)] * 2
         assert (again.policy_rate, again.temperature) == (0.5, 1.25)
-        assert again.worth.trust == halfway.worth.trust != 1
+        assert again.worth.settings.trust == halfway.worth.settings.trust != 1
         for model in (halfway, again):
             model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
         assert again.controller.updates >= 2 * rounds

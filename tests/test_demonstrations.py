@@ -18,7 +18,13 @@ from musegym.runs import Settings
 toys.register()
 musegym.register("toy/Blind-v0", "toys:BlindTask")
 musegym.register("toy/Stream-v0", "toys:StreamTask")
-SMALL = {"policy_kwargs": {"hidden": 8, "embedding": 4}, "demonstrations": 8, "batch_size": 8, "seed": 0}
+SMALL = {
+    "policy_kwargs": {"hidden": 8, "embedding": 4},
+    "demonstrations": 8,
+    "batch_size": 8,
+    "seed": 0,
+    "warm_start": 0,
+}
 
 
 def rng() -> np.random.Generator:

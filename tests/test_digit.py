@@ -399,7 +399,7 @@ class TestAgent:
     def agent(self, **options):
         kwargs = {"data": "sklearn", "strokes": 3, "classes": True}
         env = make_sb3_env("musegym/Digit-v0", 4, 0, discriminator="none", **kwargs)
-        small = {"policy_kwargs": {"hidden": 8, "embedding": 4, "sight": 8}, "replayed": 4, **options}
+        small = {"policy_kwargs": {"hidden": 8, "embedding": 4, "sight": 8}, "replayed": 4, "lead": 0, **options}
         return AdversarialDQN("auto", env, seed=0, learning_rate=1e-2, **small)
 
     def test_what_it_decides_hangs_on_the_canvas(self, packages):

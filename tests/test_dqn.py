@@ -23,6 +23,7 @@ toys.register()
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
 NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.2}
 SMALL = {"policy_kwargs": NETWORK, "demonstrations": 8, "replayed": 4, "buffer_size": 30, "batch_size": 8, "seed": 0}
+SMALL |= {"warm_start": 0, "lead": 0}
 D = {"hidden": 8, "embedding": 4, "attention_layers": 0}
 
 
@@ -215,9 +216,9 @@ class TestLearn:
         np.testing.assert_allclose(model.rewards(works, conditions), expected(d), rtol=1e-3, atol=1e-5)
 
     def test_the_form_is_gails_where_there_is_nothing_to_imitate(self):
-        assert frozen(reward_form="auto").worth.form == frozen().worth.form == "log_ratio"
+        assert frozen(reward_form="auto").worth.settings.form == frozen().worth.settings.form == "log_ratio"
         drawn = AdversarialDQN("auto", make_sb3_env("musegym/Digit-v0", 2, discriminator="none", data="sklearn"))
-        assert drawn.worth.form == "gail"
+        assert drawn.worth.settings.form == "gail"
 
     @pytest.mark.parametrize("relabel", [True, False])
     def test_past_episodes_are_scored_anew_unless_rewards_are_kept(self, relabel, monkeypatch):

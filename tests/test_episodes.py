@@ -211,7 +211,14 @@ class TestPlay:
     def test_counts_the_decisions(self):
         task = word()
         steps = []
-        episodes = play(network(task), task, starts(task), generator(), on_step=steps.append)
+        ended = np.zeros(len(starts(task)), bool)
+
+        def on_step(recorder, actions):
+            steps.append(int((~ended[recorder.rows]).sum()))
+            ended[recorder.rows] |= recorder.done
+            assert len(actions) == len(recorder.rows)
+
+        episodes = play(network(task), task, starts(task), generator(), on_step=on_step)
         assert sum(steps) == episodes.lengths.sum()
         assert len(steps) == episodes.lengths.max()
         assert episodes.lengths.min() < episodes.lengths.max()

@@ -29,7 +29,8 @@ def learned(frozen: bool, d: dict | None = None, **options) -> np.ndarray:
     musegym.register("toy/Known-v0", "test_learning:KnownTask")
     env = make_sb3_env("toy/Known-v0", ROWS, seed=0, discriminator="none")
     settings = {
-        "seed": 0, "cross_entropy": 0.0, "demonstrations": ROWS, "replayed": 0, "learning_rate": 3e-3,
+        "seed": 0, "warm_start": 0, "lead": 0, "cross_entropy": 0.0, "demonstrations": ROWS, "replayed": 0,
+        "learning_rate": 3e-3,
         "policy_kwargs": {"hidden": 24, "embedding": 12, "dropout": 0.0}, **options,
     }  # fmt: skip
     model = AdversarialDQN("auto", env, **settings)

@@ -13,13 +13,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 import musegym
 from musegym.agents import AdversarialDQN, generate, joint, make_sb3_env
-from musegym.discriminators.objectives import REWARD_LIMIT
 from musegym.envs.checks import check_task
+from musegym.envs.rewards import CLIP
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 BITS, CELLS = "probe/Bits-v0", "probe/Cells-v0"
 SETTINGS = {
-    "seed": 0, "demonstrations": 0, "cross_entropy": 0.0, "weight_decay": 0.0, "learning_rate": 1e-2,
+    "seed": 0, "warm_start": 0, "lead": 0, "demonstrations": 0, "cross_entropy": 0.0, "weight_decay": 0.0,
+    "learning_rate": 1e-2,
     "target_update_interval": 2, "gradient_steps": 2, "policy_kwargs": {"hidden": 40, "embedding": 20, "dropout": 0.0},
 }  # fmt: skip
 
@@ -187,7 +188,7 @@ class TestRewardThatMoves:
         scored = np.array(model.discriminator.scored)
         assert len(scored) == 4 + 20 + 3
         assert len(set(scored[4:24])) > 5, "replayed are many works, all of them built under the first rewards"
-        worth = np.clip(second, -REWARD_LIMIT, REWARD_LIMIT)[scored] / 0.5
+        worth = np.clip(second, -CLIP, CLIP)[scored] / 0.5
         np.testing.assert_allclose(used[0][4:], worth[4:], rtol=1e-6)
         np.testing.assert_allclose(np.sort(used[0][:4]), np.sort(worth[:4]), rtol=1e-6)  # dealt in another order
 

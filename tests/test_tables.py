@@ -19,7 +19,7 @@ from musegym.benchmarks.tables import TABLES, Row, Table
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
 from musegym.options import pairs
-from musegym.parameters import WARM_START_SECONDS, check, defaults
+from musegym.parameters import check, defaults
 
 OF_KIND = {"musegym/Density-v0": ablations.OF_GRIDS, "musegym/Digit-v0": ablations.OF_IMAGES}
 ROWS = [
@@ -77,7 +77,7 @@ def test_arguments_of_environments_exist() -> None:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_no_two_rows_are_the_same(table: Table) -> None:
-    shipped = {**defaults(), **WARM_START_SECONDS}
+    shipped = defaults()
     seen: dict[str, str] = {}
     for row in table.rows:
         of_kind = OF_KIND.get(table.env_id_of(row), {})
@@ -89,7 +89,7 @@ def test_no_two_rows_are_the_same(table: Table) -> None:
 
 
 def test_ablations_know_the_defaults() -> None:
-    shipped = {**defaults(), **WARM_START_SECONDS}
+    shipped = defaults()
     assert listed(ablations.DEFAULTS) == listed({name: shipped[name] for name in ablations.DEFAULTS})
 
 

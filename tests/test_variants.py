@@ -160,7 +160,7 @@ def test_target_moves_by_its_share():
 def test_without_a_discriminator():
     env = make_sb3_env("toy/Word-v0", 32, seed=0, discriminator="none", rule_weight=1.0)
     network = {"hidden": 16, "embedding": 8, "dropout": 0.0}
-    options = {"demonstrations": 0, "policy_kwargs": network, "gradient_steps": 2, "seed": 0}
+    options = {"demonstrations": 0, "policy_kwargs": network, "gradient_steps": 2, "seed": 0, "warm_start": 0}
     model = AdversarialDQN("auto", env, 1e-2, discriminator_weight=0, **options)
     before = model.task.rules(generate(model, 200)).mean()
     callback = DiscriminatorCallback(hidden=8, embedding=4, attention_layers=0)

@@ -1,0 +1,203 @@
+"""Rollouts by stepping an environment, and what Stable-Baselines3's callbacks see of those on the task itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..envs.rewards import total
+from ..envs.task import Array, Ints, Task
+from .episodes import Episodes, Recorder, draw
+from .networks import RecurrentQ, Stepper
+from .rewards import Rewards
+from .sb3 import TaskVecEnv, wrappers_of
+
+Locals = dict[str, Any]
+"""Names that Stable-Baselines3 documents for callbacks: actions, new_obs, rewards, dones, infos; one entry a row."""
+
+
+def is_bare(env: VecEnv) -> bool:
+    """Whether an environment is a task's own, so that stepping it pays nothing but the terms of D and the rules."""
+    return type(env) is TaskVecEnv and not wrappers_of(env)
+
+
+def no_step(env: VecEnv, observations: Any) -> Locals:
+    """Returns what callbacks see where the environment is not stepped: in the warm start, between its updates."""
+    n = env.num_envs
+    seen = {"actions": np.zeros(n, np.int64), "new_obs": observations, "rewards": np.zeros(n, np.float32)}
+    return {**seen, "dones": np.zeros(n, np.bool_), "infos": [{} for _ in range(n)]}
+
+
+class TaskRollout:
+    """The steps of episodes that are played on the task itself, as callbacks see those of an environment.
+
+    A row that has finished its content waits for the others: its later entries are no steps.
+
+    Args:
+        task: the domain.
+        rewards: its rules are paid at the end; D scores later, a whole round at once.
+        num_envs: n.
+    """
+
+    def __init__(self, task: Task[Any], rewards: Rewards, num_envs: int) -> None:
+        self._task, self._rewards = task, rewards
+        self._ended = np.zeros(num_envs, np.bool_)
+        space = task.observation_space
+        self._observations = np.zeros((num_envs, *(space.shape or ())), space.dtype)
+
+    def step(self, recorder: Recorder, actions: Ints) -> tuple[int, Locals]:
+        """Returns how many rows took the decisions int64 [k] of the recorder's rows, and what callbacks see."""
+        n, rows = len(self._ended), recorder.rows
+        live = ~self._ended[rows]
+        ended = recorder.done & live
+        self._observations[rows] = self._task.observe(recorder.state)
+        rewards, dones = np.zeros(n, np.float32), np.zeros(n, np.bool_)
+        taken = np.zeros(n, np.int64)
+        taken[rows] = actions
+        infos: list[dict[str, Any]] = [{} for _ in range(n)]
+        if ended.any():
+            at, finished = np.flatnonzero(ended), rows[ended]
+            contents = self._task.content(recorder.state.take(at))
+            rewards[finished] = self._rewards.rules_at_end(contents)
+            dones[finished] = self._ended[finished] = True
+            for place, row, content in zip(at, finished, contents, strict=True):
+                reward = float(rewards[row])
+                infos[row] = {
+                    "content": content,
+                    "reward_terms": {"discriminator": 0.0, "rules": reward},
+                    "terminal_observation": self._observations[row].copy(),
+                    "episode": {"r": reward, "l": int(recorder.t[place])},
+                    "TimeLimit.truncated": False,
+                }
+        seen = {"actions": taken, "new_obs": self._observations.copy(), "rewards": rewards, "dones": dones}
+        return int(live.sum()), {**seen, "infos": infos}
+
+
+class EnvRollout:
+    """Steps an environment under any wrappers with the policy, and takes down the episodes.
+
+    Every row builds one content after the other, and goes on where it stood when the last round ended, so that each
+    episode that begins is learned from once, whatever its length. What the environment pays for a decision beside the
+    terms of D and the rules is kept (``Episodes.paid``). The task is stepped beside the environment: it tells what the
+    policy's features are, and that wrappers leave decisions and contents alone.
+
+    Args:
+        env: to be stepped; reset already.
+        task: its domain.
+        observations: the latest, [n, ...].
+
+    Raises:
+        ValueError: a wrapper changes observations.
+    """
+
+    def __init__(self, env: VecEnv, task: Task[Any], observations: Array) -> None:
+        self.env, self.task = env, task
+        self.observations = observations
+        """The latest, [n, ...]."""
+        self._recorder = Recorder(task, self._states(observations))
+        self._policy: Stepper | None = None
+        self._last: torch.Tensor
+
+    def _states(self, observations: Array) -> Any:
+        space, observations = self.task.observation_space, np.asarray(observations)
+        if observations.shape[1:] == space.shape and space.contains(observations[0]):
+            states = self.task.restore(observations)
+            if np.array_equal(self.task.observe(states), observations):
+                return states
+        raise ValueError(
+            f"{self._wrappers()} changes the observations, from which AdversarialDQN reads the task's features: "
+            "leave that wrapper out"
+        )
+
+    def _wrappers(self) -> str:
+        return " or ".join(wrappers_of(self.env)) or type(self.env).__name__
+
+    @torch.no_grad()
+    def collect(
+        self, network: RecurrentQ, generator: torch.Generator, num: int, on_step: Callable[[int, Locals], bool]
+    ) -> Episodes:
+        """Steps until so many episodes have ended.
+
+        Args:
+            network: the policy; evaluated without dropout.
+            generator: all randomness of decisions, drawn on its device.
+            num: episodes.
+            on_step: called after each step with the number of decisions and what callbacks see; False stops.
+
+        Returns:
+            The episodes: at least ``num``, or those that had ended where ``on_step`` stopped it.
+
+        Raises:
+            ValueError: a wrapper changes observations, decisions or contents, or cuts all episodes short.
+            FloatingPointError: the environment paid a reward that is not finite.
+        """
+        was_training = network.training
+        network.eval()
+        device = next(network.parameters()).device
+        recorder, n = self._recorder, self.env.num_envs
+        if self._policy is None:
+            self._policy = Stepper(network, torch.from_numpy(recorder.conditions.astype(np.int64)).to(device))
+            self._last = torch.full((n,), network.num_actions, device=device)
+        policy = self._policy
+        policy.refresh()
+        parts, ended, idle, going = list[Episodes](), 0, 0, True
+        while going and ended < num:
+            mask, clock, seen = recorder.look()
+            log_policy = policy(
+                self._last,
+                torch.from_numpy(clock.astype(np.int64)).to(device),
+                torch.from_numpy(mask).to(device),
+                torch.from_numpy(seen.astype(np.float32)).to(device),
+            )
+            self._last = draw(log_policy, 1.0, generator)
+            actions = self._last.cpu().numpy()
+            observations, rewards, dones, infos = self.env.step(actions)
+            recorder.act(actions, log_policy.gather(1, self._last[:, None])[:, 0].cpu().numpy())
+            finished = self._finished(dones, infos)
+            recorder.pay(self._beside(rewards, finished, infos))
+            if len(finished):
+                parts.append(recorder.episodes(finished))
+                ended += len(finished)
+            idle = 0 if len(finished) else idle + 1
+            if idle > 2 * self.task.horizon:
+                raise ValueError(
+                    f"{self._wrappers()} ends every episode before its content is finished: give it longer"
+                )
+            self.observations = observations
+            begun = np.flatnonzero(dones)
+            if len(begun):
+                recorder.restart(begun, self._states(np.asarray(observations)[begun]))
+                rows, conditions = torch.from_numpy(begun), recorder.conditions[begun].astype(np.int64)
+                policy.restart(rows.to(device), torch.from_numpy(conditions).to(device))
+                self._last[rows.to(device)] = network.num_actions
+            step = {"actions": actions, "new_obs": observations, "rewards": rewards, "dones": dones, "infos": infos}
+            going = on_step(n, step)
+        network.train(was_training)
+        return Episodes.join(parts or [recorder.episodes(np.arange(0))])
+
+    def _finished(self, dones: Array, infos: list[dict[str, Any]]) -> Ints:
+        """Returns the rows whose content is finished, as task and environment agree."""
+        done = self._recorder.done
+        rows: Ints = np.flatnonzero(done)
+        contents = self.task.content(self._recorder.state.take(rows))
+        for row, content in zip(rows, contents, strict=True):
+            if not dones[row] or not np.array_equal(infos[row].get("content"), content):
+                raise ValueError(
+                    f"{self._wrappers()} changes decisions, or what info['content'] says of the finished work: "
+                    "AdversarialDQN learns from both as they are, so leave that wrapper out"
+                )
+        return rows
+
+    def _beside(self, rewards: Array, finished: Ints, infos: list[dict[str, Any]]) -> NDArray[np.float32]:
+        """Returns what the environment paid beside the terms of D and the rules, float32 [n]."""
+        if not np.isfinite(rewards).all():
+            raise FloatingPointError(f"the environment paid a reward that is not finite: mend {self._wrappers()}")
+        terms = np.zeros(len(rewards), np.float32)
+        for row in finished:
+            terms[row] = total(infos[row]["reward_terms"])
+        return np.asarray(rewards, np.float32) - terms
