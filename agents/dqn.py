@@ -307,7 +307,7 @@ class AdversarialDQN(JointAlgorithm):
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
             )
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
-            self.stepped = EnvRollout(self.env, self.task, self._last_obs)
+            self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
         # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
         self._tell_env(dataclasses.replace(self.worth.settings, discriminator_weight=0.0))
         try:
@@ -382,6 +382,7 @@ class AdversarialDQN(JointAlgorithm):
                 callback.update_locals({"self": self, **step})
                 going = callback.on_step()
                 ended = [step["infos"][row] for row in np.flatnonzero(step["dones"])]
+                assert self.ep_info_buffer is not None
                 self.ep_info_buffer.extend(info["episode"] for info in ended if "episode" in info)
             return going
 

@@ -217,10 +217,18 @@ class Recorder:
         self._gather()
         rows = np.arange(len(self._lengths)) if rows is None else rows
         contents = self.task.content(self._whole.take(rows))
-        columns = (self._actions, self._lengths, self._masks, self._clocks, self.conditions)
-        unscored = np.zeros(len(rows), np.float32)
-        beside = (self._log_probs, self._seen, self._paid)
-        return Episodes(*(a[rows] for a in columns), contents, unscored, *(a[rows] for a in beside))
+        return Episodes(
+            self._actions[rows],
+            self._lengths[rows],
+            self._masks[rows],
+            self._clocks[rows],
+            self.conditions[rows],
+            contents,
+            np.zeros(len(rows), np.float32),
+            self._log_probs[rows],
+            self._seen[rows],
+            self._paid[rows],
+        )
 
 
 def width_seen(task: Task[Any]) -> int:

@@ -104,10 +104,14 @@ class EnvRollout:
         self._last: torch.Tensor
 
     def _states(self, observations: Array) -> Any:
-        space, observations = self.task.observation_space, np.asarray(observations)
+        space = self.task.observation_space
         if observations.shape[1:] == space.shape and space.contains(observations[0]):
             states = self.task.restore(observations)
-            if np.array_equal(self.task.observe(states), observations):
+            conditions = self.task.condition_space
+            sizes = [*self.task.clock_sizes, *(() if conditions is None else conditions.nvec)]
+            features = np.concatenate([self.task.clock(states), self.task.condition(self.task.content(states))], 1)
+            known = ((features >= 0) & (features < sizes)).all()
+            if known and np.array_equal(self.task.observe(states), observations):
                 return states
         raise ValueError(
             f"{self._wrappers()} changes the observations, from which AdversarialDQN reads the task's features: "
@@ -168,10 +172,10 @@ class EnvRollout:
                 raise ValueError(
                     f"{self._wrappers()} ends every episode before its content is finished: give it longer"
                 )
-            self.observations = observations
+            self.observations = np.asarray(observations)
             begun = np.flatnonzero(dones)
             if len(begun):
-                recorder.restart(begun, self._states(np.asarray(observations)[begun]))
+                recorder.restart(begun, self._states(self.observations[begun]))
                 rows, conditions = torch.from_numpy(begun), recorder.conditions[begun].astype(np.int64)
                 policy.restart(rows.to(device), torch.from_numpy(conditions).to(device))
                 self._last[rows.to(device)] = network.num_actions

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import logging
 from typing import Any, Self
 
 import numpy as np
 import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
@@ -19,7 +20,7 @@ from .demonstrations import Demonstrations
 from .episodes import Episodes
 from .policies import BoltzmannPolicy
 from .replay import EpisodeBuffer
-from .sb3 import TaskVecEnv, make_sb3_env
+from .sb3 import TaskVecEnv, make_sb3_env, wrappers_of
 
 SAVED = (
     *("temperature", "alpha", "n_steps", "gamma", "hard", "demonstrations", "replayed", "relabel", "reward_form"),
@@ -30,6 +31,39 @@ SAVED = (
 )
 """Constructor arguments that a file keeps beside the learning rate."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
+
+
+LOG = logging.getLogger(__name__)
+
+
+class WrongEnvironmentError(ValueError):
+    """A model was to be loaded for an environment of another task."""
+
+
+def described(env: VecEnv) -> dict[str, Any]:
+    """Returns the arguments of ``make_sb3_env`` that make an environment again, without its wrappers.
+
+    Raises:
+        ValueError: it was not made from a registered id.
+    """
+    made = env.unwrapped
+    if isinstance(made, TaskVecEnv):
+        return {"env_id": made.env_id, "num_envs": made.num_envs, **made.env_kwargs}
+    spec = made.get_attr("spec")[0]
+    if spec is None:
+        raise ValueError("only agents whose environment was made from an id can be saved: make_sb3_env(id, ...)")
+    kwargs = {name: value for name, value in spec.kwargs.items() if name not in ("task", "render_mode")}
+    return {"env_id": spec.id, "num_envs": made.num_envs, **kwargs}
+
+
+def _refuse_another_task(model: SavedAlgorithm, weights: dict[str, torch.Tensor], env_id: str) -> None:
+    """Raises ``WrongEnvironmentError`` where weights are not of the policy that a model's environment asks for."""
+    shapes = {name: value.shape for name, value in model.policy.q_net.state_dict().items()}
+    if shapes != {name: value.shape for name, value in weights.items()}:
+        raise WrongEnvironmentError(
+            f"the environment builds contents of {type(model.task).__name__}, and the model learned on {env_id}: "
+            f"load it without env, or with one of make_sb3_env({env_id!r}, ...)"
+        )
 
 
 class SavedAlgorithm(OffPolicyAlgorithm):
@@ -50,22 +84,20 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     discriminator: Discriminator | None
 
     def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
-        self, path: str | Path, training: bool = True, half: bool = False
+        self, path: files.Target, training: bool = True, half: bool = False
     ) -> None:
         """Writes one file: JSON and tensors.
 
         Args:
-            path: replaced as a whole, or not at all.
+            path: replaced as a whole, or not at all; ``.zip`` is added where it has no suffix. Or an open file.
             training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
                 states), so that a loaded agent goes on exactly as this one would. A frozen D that was handed to the
                 constructor is not kept: pass it to ``load`` again.
             half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
         """
-        env = self.env.unwrapped
-        if not isinstance(env, TaskVecEnv):
-            raise ValueError("only agents whose environment comes from make_sb3_env(id, ...) can be saved")
         config = {
-            "env": {"env_id": env.env_id, "num_envs": env.num_envs, **env.env_kwargs},
+            "env": described(self.env),
+            "wrappers": wrappers_of(self.env),
             "arguments": self.arguments | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
         }
         weights = {name: value.half() if half else value for name, value in self.policy.q_net.state_dict().items()}
@@ -76,17 +108,17 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 tensors["trainer"] = self.trainer.state_dict()
             if self.controller is not None:
                 tensors["controller"] = self.controller.state_dict()
-        files.write(Path(path), config, tensors)
+        files.write(path, config, tensors)
 
     @classmethod
     def load(  # type: ignore[override]
-        cls, path: str | Path, env: VecEnv | None = None, device: torch.device | str = "cpu", **changes: Any
+        cls, path: files.Target, env: GymEnv | None = None, device: torch.device | str = "cpu", **changes: Any
     ) -> Self:
-        """Reads what ``save`` wrote; the environment is made anew from its id.
+        """Reads what ``save`` wrote; the environment is made anew from its id, without wrappers.
 
         Args:
-            path: the file.
-            env: another environment of the same task.
+            path: the file, with or without its ``.zip``, or an open one.
+            env: another environment of the same task, such as one under wrappers.
             device: where to.
             **changes: constructor arguments to change, such as ``tensorboard_log``.
 
@@ -94,13 +126,16 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             FileNotFoundError: there is no such file.
             ValueError: it is damaged or doctored, or the environment does not fit.
         """
-        path = Path(path)
         config, tensors = files.read(path)
+        given = env
         try:
             unknown = {*config["arguments"]} - {*SAVED, "learning_rate"} | {*config["env"]} & {"task"}
             if unknown:
                 raise ValueError(f"it sets {sorted(unknown)}, which no saved model does")
             if env is None:
+                if wrappers := config.get("wrappers"):
+                    names = ", ".join(map(str, wrappers))
+                    LOG.warning("this model learned under %s, which its file does not hold: pass load(env=...)", names)
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
             arguments = {**config["arguments"], **changes}
             arguments["schedule"] = tuple(arguments["schedule"])
@@ -110,6 +145,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 raise ValueError("its weights are not finite")
             if model.arguments["relative_to_prior"] and any(name.startswith("prior.") for name in weights):
                 model.policy.freeze_prior(relative=True)
+            if given is not None:
+                _refuse_another_task(model, weights, config["env"]["env_id"])
             model.policy.q_net.load_state_dict(weights)
             model.policy.q_net_target.load_state_dict(weights)
             if "trainer" in tensors:
@@ -119,6 +156,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 model._load_training_state(tensors["training"])
             if "controller" in tensors and model.controller is not None:
                 model.controller.load_state_dict(tensors["controller"])
+        except WrongEnvironmentError:
+            raise
         except files.UNREADABLE as error:
             raise files.unusable(path, error) from error
         return model

@@ -11,7 +11,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -57,13 +57,27 @@ def write(path: Path, saved: Saved, half: bool) -> None:
     write_members(path, {"config.json": text, "weights.pt": buffer.getvalue()})
 
 
-def write_members(path: Path, members: dict[str, str | bytes], level: int = 6) -> None:
-    """Writes a zip, replacing what was there as a whole or not at all; ``level`` 1 is fast, 9 is small."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
+def write_members(target: Path | IO[bytes], members: dict[str, str | bytes], level: int = 6) -> None:
+    """Writes a zip into an open file, or replaces a file as a whole or not at all.
+
+    Args:
+        target: the file.
+        members: what it is to hold, by name.
+        level: of compression; 1 is fast, 9 is small.
+    """
+    if isinstance(target, Path):
+        _replace(target, members, level)
+        return
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
         for name, data in members.items():
             file.writestr(name, data)
+
+
+def _replace(path: Path, members: dict[str, str | bytes], level: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as stream:
+        write_members(stream, members, level)
     # Without it a crash of the machine could leave the new name on an empty file.
     with partial.open("rb+") as written:
         os.fsync(written.fileno())

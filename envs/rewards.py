@@ -81,7 +81,7 @@ class RewardSettings:
                 "lower its learning_rate, or go back to an earlier checkpoint"
             )
         rewards = REWARD_FORMS[self.form](np.clip(logits, -CLIP, CLIP).astype(np.float64))
-        return self.discriminator_weight * self.trust * rewards
+        return (self.discriminator_weight * self.trust * rewards).astype(np.float64, copy=False)
 
     def of_rules(self, rules: Floats) -> NDArray[np.float64]:
         """Returns the rules' part of rule rewards of any shape, float64.

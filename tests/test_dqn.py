@@ -14,9 +14,11 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Check
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, generate, joint, make_sb3_env
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
+from musegym.envs.scalar import TaskEnv
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -617,7 +619,8 @@ class TestFiles:
             AdversarialDQN.load(tmp_path / "none.zip")
 
     def test_needs_an_environment_that_can_be_made_again(self, tmp_path):
-        model = AdversarialDQN("auto", make_vec_env(WORD, 1, env_kwargs={"discriminator": "none"}), **SMALL)
+        nameless = DummyVecEnv([lambda: TaskEnv(task="toys:WordTask", discriminator="none")])
+        model = AdversarialDQN("auto", nameless, **SMALL)
         with pytest.raises(ValueError, match="make_sb3_env"):
             model.save(tmp_path / "model.zip")
 
