@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .registry import load_task, plain_spec
 from .rewards import Rewards, RewardSettings, Scorer, total
+from .spaces import for_libraries
 from .task import Array, Bools, State, Task
 from .window import Window
 
@@ -74,7 +75,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
         self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
         self.rewards = Rewards(self.task, discriminator, rule_weight)
         self.spec = None
-        self.observation_space = self.task.observation_space
+        self.observation_space = for_libraries(self.task.observation_space)
         self.action_space = gym.spaces.Discrete(self.task.num_actions)
         self._state: State | None = None
         self._ended = False

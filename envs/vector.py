@@ -16,6 +16,7 @@ from .draws import Draws
 from .registry import load_task, plain_spec
 from .rewards import Rewards, RewardSettings, Scorer, total
 from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
+from .spaces import for_libraries
 from .task import Array, Bools, Ints, State, Task
 from .window import Window, tile
 
@@ -75,7 +76,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
         self.rewards = Rewards(self.task, discriminator, rule_weight)
         self.spec = None
-        self.single_observation_space = self.task.observation_space
+        self.single_observation_space = for_libraries(self.task.observation_space)
         self.single_action_space = gym.spaces.Discrete(self.task.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
