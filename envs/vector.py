@@ -70,7 +70,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             modes = ", ".join(repr(mode.value) for mode in AutoresetMode)
             raise ValueError(f"autoreset_mode must be one of {modes}, not {autoreset_mode!r}") from error
         self.num_envs = num_envs
-        self._limit = check_limit(max_episode_steps)
+        self.max_episode_steps = check_limit(max_episode_steps)
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
         self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
@@ -178,7 +178,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
         taken = self._checked(actions)  # [n]
         legal = self._legal.ravel().take(self._firsts + taken)  # [n]
-        held = state.take(waiting) if disabled and self._limit and len(waiting) else None
+        held = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
         state, done = self.task.step(state, taken)
         self._state = state
         done = np.array(done)  # a copy: it goes to the caller
@@ -191,10 +191,10 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
                 state.put(waiting, held)  # works that were cut off would be written on
         finished = ended = np.flatnonzero(done)
         truncated = np.zeros(n, np.bool_)
-        if self._limit:
+        if self.max_episode_steps:
             self._steps += 1
             self._steps[waiting] = 0
-            truncated = self._steps >= self._limit
+            truncated = self._steps >= self.max_episode_steps
             ended = np.flatnonzero(done | truncated)
         info: dict[str, Any] = {}
         rewards = np.zeros(n)
@@ -297,14 +297,14 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         self._window.close()
 
 
-def check_limit(steps: int | None) -> int:
-    """Returns the limit of an episode's decisions, 0 for none.
+def check_limit(steps: int | None) -> int | None:
+    """Returns the limit of an episode's decisions, None where there is none.
 
     Raises:
         ValueError: it is no number of decisions.
     """
     if steps is None or steps == -1:
-        return 0
+        return None
     if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
         raise ValueError(f"max_episode_steps must be an integer of at least 1, or -1 for no limit, not {steps!r}")
     return int(steps)
