@@ -103,6 +103,11 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
         return self.rewards.discriminator
 
+    @property
+    def named_discriminator(self) -> str | None:
+        """The ``discriminator`` that this environment was made with, whatever scores now."""
+        return self.rewards.named
+
     def set_discriminator(self, discriminator: Scorer) -> None:
         """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
         self.rewards.discriminator = discriminator
