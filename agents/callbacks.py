@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList, CheckpointCallback, EvalCallback
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
-from ..discriminators import DiscriminatorTrainer, make_trainer
-from ..envs.task import Array
+from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
+from ..envs.task import Array, Task
 from .dqn import AdversarialDQN
+from .sb3 import task_of
+
+LATEST = "discriminator.zip"
+"""Name of the latest file in a folder of saved discriminators."""
+_logger = logging.getLogger(__name__)
 
 
 class DiscriminatorCallback(BaseCallback):
     """Trains D on real contents against those of the rollouts, and lets it reward the environment.
 
     Works with every SB3 algorithm whose environment comes from ``make_sb3_env`` (or is a vector of musegym
-    environments in this process). Environment, callback, algorithm and checkpoint share one D.
+    environments in this process), under any wrappers. Environment, callback, algorithm and checkpoint share one D, and
+    so do the environments of ``EvalCallback``s beside it, unless they name a frozen one of their own.
+
+    Stable-Baselines3's files hold no D. To go on with one, keep it beside them, and load both::
+
+        PPO("MlpPolicy", env).learn(n, callback=[DiscriminatorCallback(save_path="run"), CheckpointCallback(m, "run")])
+        PPO.load("run/rl_model_1000_steps.zip", env).learn(
+            n, callback=DiscriminatorCallback(load="run/discriminator_1000_steps.zip")
+        )
 
     Args:
         trainer: does the training; one with a default D is made where None.
         every: contents that are collected before the trainer sees them; ``AdversarialDQN`` hands over each batch's.
         lead: how many times as many updates D takes while ``AdversarialDQN`` lets it lead.
+        save_path: a folder for D and its trainer: ``discriminator_N_steps.zip`` whenever a ``CheckpointCallback``
+            beside this one saves the model, ``discriminator.zip`` as of the latest and of the end. Or one file,
+            ``NAME.zip``.
+        load: such a file (or folder, for its latest), or one of ``Discriminator.save``, to go on with.
         verbose: as in SB3.
         **options: of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...); an ``AdversarialDQN`` that learned before keeps
@@ -34,15 +55,21 @@ class DiscriminatorCallback(BaseCallback):
         *,
         every: int = 64,
         lead: int = 8,
+        save_path: str | Path | None = None,
+        load: str | Path | None = None,
         verbose: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(verbose)
         if trainer is not None and options:
             raise TypeError(f"give options {sorted(options)} to the trainer's own constructor, or no trainer")
+        if load is not None and (trainer is not None or options):
+            raise TypeError("load=PATH brings a trainer and its options along: give no others")
         if every < 1 or lead < 1:
             raise ValueError(f"every and lead must be at least 1, not {every} and {lead}")
-        self._given, self._options = trainer, options
+        self._given, self._options, self._load = trainer, options, load
+        self._save_path = None if save_path is None else Path(save_path)
+        self._checkpoints: list[tuple[CheckpointCallback, int]] = []  # and how many more calls than this they had
         self.every, self.lead = every, lead
         self._waiting: list[Array] = []
 
@@ -55,16 +82,49 @@ class DiscriminatorCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         agent = self.model if isinstance(self.model, AdversarialDQN) else None
+        _refuse_processes(self.training_env, "the environment that is trained in")
+        task = task_of(self.training_env)
         if self._given is None:
-            self._given = agent.trainer if agent is not None and agent.trainer is not None else self._make()
+            self._given = self._found(task, None if agent is None else agent.trainer)
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
             agent.teach = self._observe if agent.worth.settings.discriminator_weight and agent.co_training else None
+        every = self.locals.get("callback", self)
+        for callback in _within(every):
+            if isinstance(callback, EvalCallback):
+                self._hand_over(callback.eval_env)
+        if self._save_path is not None:
+            self._file(LATEST).parent.mkdir(parents=True, exist_ok=True)
+            listed = [callback for callback in _listed(every) if isinstance(callback, CheckpointCallback)]
+            self._checkpoints = [(callback, callback.n_calls - self.n_calls) for callback in listed]
 
-    def _make(self) -> DiscriminatorTrainer:
-        task, seed, device = self.training_env.get_attr("task")[0], self.model.seed or 0, str(self.model.device)
-        return make_trainer(task, **{"seed": seed, "device": device, **self._options})
+    def _found(self, task: Task[Any], trainer: DiscriminatorTrainer | None) -> DiscriminatorTrainer:
+        """Returns the trainer of a file, the one that the agent has, or else a new one."""
+        device = str(self.model.device)
+        if self._load is not None:
+            path = Path(self._load)
+            return load_trainer(path / LATEST if path.is_dir() else path, task, self.model.seed or 0, device)
+        if trainer is not None:
+            return trainer
+        if self.model.num_timesteps or self.model._n_updates:
+            _logger.warning(
+                "this %s has learned before, but its discriminator begins anew; to go on with the one that it learned "
+                "from: DiscriminatorCallback(load=PATH), of what DiscriminatorCallback(save_path=PATH) kept",
+                type(self.model).__name__,
+            )
+        return make_trainer(task, **{"seed": self.model.seed or 0, "device": device, **self._options})
+
+    def _hand_over(self, env: VecEnv) -> None:
+        """Lets an environment that only evaluates score with D, unless it names a frozen one."""
+        task_of(env)
+        if env.get_attr("named_discriminator")[0] in (None, "none"):
+            _refuse_processes(env, "EvalCallback's environment")
+            env.env_method("set_discriminator", self.trainer.discriminator)
+
+    def _file(self, name: str) -> Path:
+        assert self._save_path is not None
+        return self._save_path if self._save_path.suffix == ".zip" else self._save_path / name
 
     def _on_step(self) -> bool:
         if not isinstance(self.model, AdversarialDQN):
@@ -72,7 +132,14 @@ class DiscriminatorCallback(BaseCallback):
             if len(self._waiting) >= self.every:
                 self._observe(np.stack(self._waiting))
                 self._waiting = []
+        if any((self.n_calls + more) % checkpoint.save_freq == 0 for checkpoint, more in self._checkpoints):
+            self.trainer.save(self._file(LATEST))
+            self.trainer.save(self._file(f"discriminator_{self.num_timesteps}_steps.zip"))
         return True
+
+    def _on_training_end(self) -> None:
+        if self._save_path is not None:
+            self.trainer.save(self._file(LATEST))
 
     def _on_rollout_end(self) -> None:
         if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
@@ -87,3 +154,37 @@ class DiscriminatorCallback(BaseCallback):
         stats = self.trainer.observe(contents)
         for name, value in stats.items():
             self.logger.record(f"discriminator/{name}", value)
+
+
+def _within(callback: Any, seen: set[int] | None = None) -> Iterator[BaseCallback]:
+    """Yields a callback and all that it calls or holds, each once."""
+    seen = set() if seen is None else seen
+    if not isinstance(callback, BaseCallback) or id(callback) in seen:
+        return
+    seen.add(id(callback))
+    yield callback
+    for value in vars(callback).values():
+        for held in value if isinstance(value, list) else [value]:
+            yield from _within(held, seen)
+
+
+def _listed(callback: BaseCallback) -> Iterator[BaseCallback]:
+    """Yields the callbacks that are called at every step."""
+    if isinstance(callback, CallbackList):
+        for one in callback.callbacks:
+            yield from _listed(one)
+    else:
+        yield callback
+
+
+def _refuse_processes(env: VecEnv, which: str) -> None:
+    """Refuses environments in other processes, here and not there, where the error would end a process unread.
+
+    Raises:
+        RuntimeError: they are.
+    """
+    if isinstance(env.unwrapped, SubprocVecEnv):
+        raise RuntimeError(
+            f"{which} is a SubprocVecEnv, whose processes cannot share a live discriminator: its copies would never be "
+            "trained; use make_sb3_env(...) or DummyVecEnv, or discriminator='PATH' for a frozen one"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,13 +18,15 @@ from ..envs.vector import TaskVectorEnv
 
 WATCHING = ("OrderEnforcing", "PassiveEnvChecker", "Monitor", "VecMonitor")
 """Wrappers that change nothing."""
+PER_ROW = ("action_masks", "render")
+"""Methods of the environment whose result has an entry for each row."""
 
 
 class TaskVecEnv(VecEnv):
     """A ``TaskVectorEnv`` under the interface of Stable-Baselines3, without a process or a copy per row.
 
-    Rows start again by themselves; the last step's ``info`` holds ``content``, ``reward_terms``,
-    ``terminal_observation`` and ``episode`` (return and length, as of SB3's Monitor).
+    Rows start again by themselves; the last step's ``info`` holds ``content`` and ``reward_terms`` (of a finished work,
+    not one cut off), ``terminal_observation`` and ``episode`` (return and length, as of SB3's Monitor).
 
     Args:
         env_id: a registered id.
@@ -43,16 +46,29 @@ class TaskVecEnv(VecEnv):
         self.env_id, self.env_kwargs = env_id, kwargs
         self.venv: TaskVectorEnv = made.unwrapped
         super().__init__(num_envs, self.venv.single_observation_space, self.venv.single_action_space)
+        self.metadata["render_fps"] = self.venv.metadata["render_fps"]
         self.seed(seed)
         self._actions: NDArray[Any] = np.zeros(num_envs, np.int64)
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
 
     def reset(self) -> VecEnvObs:
-        """Starts all rows; returns observations [n, ...]."""
-        observations, info = self.venv.reset(seed=list(self._seeds) if self._seeds[0] is not None else None)
+        """Starts all rows, under the conditions that ``set_options`` gave; returns observations [n, ...]."""
+        seeds, n = list(self._seeds), self.num_envs
+        if len(self._options) != n:
+            raise ValueError(f"set_options takes one dict, or {n} of them, one for each row, not {len(self._options)}")
+        conditions = [options.get("condition") for options in self._options]
+        given = np.array([condition is not None for condition in conditions])  # [n]
+        if not given.all():
+            observations, _ = self.venv.reset(seed=seeds)
+        if given.any():
+            some = conditions[int(given.argmax())]
+            filled = [some if condition is None else condition for condition in conditions]
+            only = {} if given.all() else {"reset_mask": given}
+            observations, _ = self.venv.reset(seed=seeds, options={"condition": filled, **only})
         self._reset_seeds()
+        self._reset_options()
         self._returns[:], self._lengths[:] = 0.0, 0
-        self.reset_infos = [{"action_mask": mask} for mask in info["action_mask"]]
+        self.reset_infos = [{"action_mask": mask} for mask in self.venv.action_masks().astype(np.int8)]
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -61,7 +77,8 @@ class TaskVecEnv(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Returns observations, rewards, dones and a list of infos."""
-        observations, rewards, dones, _, info = self.venv.step(self._actions)
+        observations, rewards, terminated, truncated, info = self.venv.step(self._actions)
+        dones = terminated | truncated
         self._returns += rewards
         self._lengths += 1
         infos: list[dict[str, Any]] = [{"action_mask": mask} for mask in info["action_mask"]]
@@ -72,11 +89,12 @@ class TaskVecEnv(VecEnv):
         for row in np.flatnonzero(dones):
             infos[row] |= {
                 "terminal_observation": info["final_obs"][row],
-                "content": info["final_info"]["content"][row],
-                "reward_terms": {name: float(terms[name][row]) for name in ("discriminator", "rules")},
                 "episode": {"r": float(self._returns[row]), "l": int(self._lengths[row])},
-                "TimeLimit.truncated": False,
+                "TimeLimit.truncated": bool(truncated[row] and not terminated[row]),
             }
+        for row in np.flatnonzero(terminated):
+            infos[row]["content"] = info["final_info"]["content"][row]
+            infos[row]["reward_terms"] = {name: float(terms[name][row]) for name in ("discriminator", "rules")}
         self._returns[dones], self._lengths[dones] = 0.0, 0
         return observations, rewards.astype(np.float32), dones, infos
 
@@ -89,14 +107,20 @@ class TaskVecEnv(VecEnv):
         return [getattr(self.venv, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Sets an attribute of the environment, which all rows share."""
+        """Sets an attribute of the environment.
+
+        Raises:
+            ValueError: some rows are left out, which all share one environment.
+        """
+        if len(set(self._get_indices(indices))) < self.num_envs:
+            raise ValueError(f"rows share one environment: set {attr_name} for all of them, without indices")
         setattr(self.venv, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """Calls a method of the environment once; ``action_masks`` gives a row to each, all else the same result."""
+        """Calls a method of the environment once; ``PER_ROW`` ones give each row its own, all else the same result."""
         result = getattr(self.venv, method_name)(*args, **kwargs)
-        rows = self._get_indices(indices)
-        return [result[row] for row in rows] if method_name == "action_masks" else [result for _ in rows]
+        own = method_name in PER_ROW and result is not None
+        return [result[row] if own else result for row in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
@@ -107,8 +131,11 @@ class TaskVecEnv(VecEnv):
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
-        """Returns one tiled picture of the rows."""
-        return [self.venv.render()]
+        """Returns one picture of each row, None where the render mode is not ``"rgb_array"``."""
+        if self.render_mode != "rgb_array":
+            warnings.warn(f"there are no pictures in render mode {self.render_mode}: use 'rgb_array'", stacklevel=2)
+            return [None] * self.num_envs
+        return list(self.env_method("render"))
 
 
 def make_sb3_env(env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> TaskVecEnv:
@@ -134,7 +161,7 @@ def task_of(env: VecEnv) -> Task[Any]:
     except AttributeError:
         task = None
     if not isinstance(task, Task):
-        raise TypeError("AdversarialDQN builds contents of musegym tasks: make env with make_sb3_env(id, ...)")
+        raise TypeError("this environment builds no contents of musegym: make one with make_sb3_env(id, ...)")
     return task
 
 

@@ -3,7 +3,7 @@
 from .architecture import Architecture
 from .calibration import Reading, more_loss, read
 from .discriminator import Discriminator, TaskLike, pretrained
-from .make import make_discriminator, make_trainer
+from .make import load_trainer, make_discriminator, make_trainer
 from .objectives import Settings
 from .trainer import DiscriminatorTrainer
 from .wrappers import CoTrainedEnv, CoTrainedVectorEnv, co_trained
@@ -18,6 +18,7 @@ __all__ = [
     "Settings",
     "TaskLike",
     "co_trained",
+    "load_trainer",
     "make_discriminator",
     "make_trainer",
     "more_loss",

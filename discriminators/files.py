@@ -20,7 +20,10 @@ from .architecture import MAX_WEIGHTS, Architecture
 from .objectives import Settings
 
 FORMAT = "musegym discriminator 1"
+TRAINER_FORMAT = "musegym discriminator trainer 1"
 MAX_BYTES = 4 * MAX_WEIGHTS + 1_000_000
+MAX_TRAINER_BYTES = 4 << 30
+"""Weights, their moments, and past contents."""
 C = TypeVar("C", Architecture, Settings)
 # What reading a damaged or doctored archive, JSON text or weights-only pickle was seen to raise.
 UNREADABLE = (
@@ -91,8 +94,7 @@ def read(path: Path) -> Saved:
         FileNotFoundError: there is none.
         ValueError: it is not one that ``write`` wrote.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no discriminator at {path}: give the file that Discriminator.save wrote")
+    _require_file(path)
     try:
         with zipfile.ZipFile(path) as file:
             config = json.loads(read_member(file, "config.json", 100_000))
@@ -101,6 +103,39 @@ def read(path: Path) -> Saved:
             raise ValueError(f"its format is not {FORMAT!r}")
         architecture, settings = made(Architecture, config["architecture"]), made(Settings, config["settings"])
         return Saved(architecture, settings, int(config["updates"]), read_tensors(packed, MAX_BYTES))
+    except UNREADABLE as error:
+        raise unusable(path, error) from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no discriminator at {path}: give the file that Discriminator.save wrote")
+
+
+def write_trainer(path: Path, state: dict[str, Any]) -> None:
+    """Writes the state of a trainer and its discriminator, replacing what was there as a whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_members(path, {"config.json": json.dumps({"format": TRAINER_FORMAT}), "trainer.pt": buffer.getvalue()}, 1)
+
+
+def read_trainer(path: Path) -> dict[str, Any] | None:
+    """Reads what ``write_trainer`` wrote; None where the file is of a discriminator alone.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is something else.
+    """
+    _require_file(path)
+    try:
+        with zipfile.ZipFile(path) as file:
+            found = json.loads(read_member(file, "config.json", 100_000))["format"]
+            if found == FORMAT:
+                return None
+            if found != TRAINER_FORMAT:
+                raise ValueError(f"its format is not {TRAINER_FORMAT!r}")
+            state: dict[str, Any] = read_tensors(read_member(file, "trainer.pt", MAX_TRAINER_BYTES), MAX_TRAINER_BYTES)
+        return state
     except UNREADABLE as error:
         raise unusable(path, error) from error
 

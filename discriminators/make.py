@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from . import files
 from .architecture import DENSE_CELLS, Architecture
 from .discriminator import Discriminator, TaskLike
 from .objectives import Settings
@@ -85,6 +87,41 @@ def make_trainer(task: TaskLike, seed: int = 0, device: str = "cpu", **options: 
     discriminator = make_discriminator(task, seed=seed, device=device, **others)
     given = {"seed": seed, **TRAINING.get(task.medium.kind, {}), **training}
     return DiscriminatorTrainer(discriminator, task, **given)
+
+
+def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = "cpu") -> DiscriminatorTrainer:
+    """Reads what ``DiscriminatorTrainer.save`` wrote, which goes on as the saved one would.
+
+    Args:
+        path: such a file, or one of ``Discriminator.save``, which gets a new trainer.
+        task: as in ``make_discriminator``.
+        seed: of a new trainer's choice of contents.
+        device: as in ``make_discriminator``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, doctored or something else, or of another task.
+    """
+    path = Path(path)
+    state = files.read_trainer(path)
+    if state is None:
+        discriminator = Discriminator.load(path, seed=seed, device=device)
+        _require_contents(path, discriminator.architecture, task)
+        return DiscriminatorTrainer(discriminator, task, seed=seed, **TRAINING.get(task.medium.kind, {}))
+    try:
+        architecture = files.made(Architecture, state["discriminator"]["architecture"])
+    except files.UNREADABLE as error:
+        raise files.unusable(path, error) from error
+    _require_contents(path, architecture, task)
+    try:
+        return DiscriminatorTrainer.from_state_dict(state, task, device)
+    except files.UNREADABLE as error:
+        raise files.unusable(path, error) from error
+
+
+def _require_contents(path: Path, architecture: Architecture, task: TaskLike) -> None:
+    if (architecture.shape, architecture.sizes) != _layout(task.content_space, task.medium.kind):
+        raise ValueError(f"{path} judges other contents than those of {type(task).__name__}: give one of this task")
 
 
 def _layout(space: gym.Space[Any], kind: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

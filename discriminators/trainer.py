@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,11 @@ class DiscriminatorTrainer:
         self._past_seen, self._due = int(state["past_seen"]), float(state["due"])
         self._rng.bit_generator.state = json.loads(state["rng"])
         self.stats, self.log = dict(state["stats"]), [dict(row) for row in state["log"]]
+
+    def save(self, path: str | Path) -> Path:
+        """Writes one file, which ``load_trainer`` reads: JSON and tensors, replaced as a whole or not at all."""
+        files.write_trainer(Path(path), self.state_dict())
+        return Path(path)
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any], task: TaskLike, device: str = "cpu") -> DiscriminatorTrainer:

@@ -93,6 +93,14 @@ def _check_declarations(task: Task[Any], _rng: np.random.Generator) -> None:
     _require(
         flat and len(task.observation_space.shape or ()) == 1, "observation_space is one flat Box or MultiDiscrete"
     )
+    small = isinstance(task.observation_space, gym.spaces.MultiDiscrete) and task.observation_space.dtype != np.int64
+    _require(not small, "observation_space is a MultiDiscrete of int64: leave its dtype out; others add its sizes up")
+    if isinstance(task.content_space, gym.spaces.MultiDiscrete):
+        largest = np.iinfo(task.content_space.dtype).max
+        _require(
+            task.content_space.nvec.sum(dtype=np.int64) <= largest,
+            f"the sizes of content_space add up to at most the largest {task.content_space.dtype}: leave its dtype out",
+        )
     conditions = task.condition_space
     if conditions is not None:
         _require(isinstance(conditions, gym.spaces.MultiDiscrete), "condition_space is a MultiDiscrete or None")

@@ -75,8 +75,8 @@ class DensityTask(Task[Bits]):
         if density not in tuple(DENSITIES):
             raise ValueError(f"density {density!r} is unknown; choose one of: {', '.join(DENSITIES)}")
         self._name, self._density = density, DENSITIES[density]
-        self.content_space = gym.spaces.MultiDiscrete(np.full((2, BITS), 2), dtype=np.int8)
-        self.observation_space = gym.spaces.MultiDiscrete(np.array(HORIZON * [3] + [HORIZON + 1]), dtype=np.int8)
+        self.content_space = gym.spaces.MultiDiscrete(np.full((2, BITS), 2))
+        self.observation_space = gym.spaces.MultiDiscrete(np.array(HORIZON * [3] + [HORIZON + 1]))
         self.medium = Plane(self._density.scale, lambda: self._density.sample(SHOWN, _generator(density, 0)), density)
 
     def kwargs(self) -> Mapping[str, Any]:
@@ -97,9 +97,9 @@ class DensityTask(Task[Bits]):
         count[rows] += 1
         return state, count == HORIZON
 
-    def observe(self, state: Bits) -> NDArray[np.int8]:
-        """Returns int8 [B, 33]."""
-        return state.sheet.copy()
+    def observe(self, state: Bits) -> NDArray[np.int64]:
+        """Returns int64 [B, 33]."""
+        return state.sheet.astype(np.int64)
 
     def restore(self, observations: Array) -> Bits:
         """Inverts ``observe``."""

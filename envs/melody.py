@@ -142,9 +142,9 @@ class MelodyTask(Task[Draft]):
             [int(n) for n in self.condition_space.nvec],
             [*self.clock_sizes[1:3], 1 + NUM_PITCHES, len(TICKS)],
         )
-        self.content_space = gym.spaces.MultiDiscrete(np.array([header] + NOTES * [note]), dtype=np.int16)
+        self.content_space = gym.spaces.MultiDiscrete(np.array([header] + NOTES * [note]))
         self.observation_space = gym.spaces.MultiDiscrete(
-            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *header]), dtype=np.int16
+            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *header])
         )
         self.medium = Score(PITCHES, DURATIONS, METRES, MODES, UPBEATS, BARS, reference=lambda: self.corpus("train"))
         self._kinds, self._legal, self._effective, self._tokens, self._moves = _tables()
@@ -180,9 +180,9 @@ class MelodyTask(Task[Draft]):
         """Returns illegal actions ``a`` as the ``a mod k``-th of the ``k`` legal ones."""
         return self._effective.take(self._kinds.take(state.place) * NUM_ACTIONS + actions)
 
-    def observe(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 77]."""
-        return state.sheet.copy()
+    def observe(self, state: Draft) -> NDArray[np.int64]:
+        """Returns int64 [B, 77]."""
+        return state.sheet.astype(np.int64)
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""

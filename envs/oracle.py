@@ -73,10 +73,8 @@ class OracleTask(Task[Line]):
         self.horizon, self.num_actions = length, vocabulary
         self.clock_sizes = (length + 1,)
         # A header of zeros, for those who read contents take the first row for one.
-        self.content_space = gym.spaces.MultiDiscrete(np.array([1] + length * [1 + vocabulary]), dtype=np.int16)
-        self.observation_space = gym.spaces.MultiDiscrete(
-            np.array(length * [1 + vocabulary] + [1 + length]), dtype=np.int16
-        )
+        self.content_space = gym.spaces.MultiDiscrete(np.array([1] + length * [1 + vocabulary]))
+        self.observation_space = gym.spaces.MultiDiscrete(np.array(length * [1 + vocabulary] + [1 + length]))
         self.medium = Tokens(vocabulary)
 
     def kwargs(self) -> Mapping[str, Any]:
@@ -100,9 +98,9 @@ class OracleTask(Task[Line]):
         step += live
         return state, step == self.horizon
 
-    def observe(self, state: Line) -> NDArray[np.int16]:
-        """Returns int16 [B, L + 1]."""
-        return state.sheet.copy()
+    def observe(self, state: Line) -> NDArray[np.int64]:
+        """Returns int64 [B, L + 1]."""
+        return state.sheet.astype(np.int64)
 
     def restore(self, observations: Array) -> Line:
         """Inverts ``observe``."""

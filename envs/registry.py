@@ -5,12 +5,17 @@ Everything is registered by string, so that importing musegym loads no domain, n
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import importlib
 import inspect
 import json
+import os
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from .task import Task
 
@@ -26,6 +31,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
 SCALAR = "musegym.envs.scalar:TaskEnv"
 VECTOR = "musegym.envs.vector:TaskVectorEnv"
 _NOT_FOR_TASKS = ("task", "render_mode", "discriminator", "rule_weight", "autoreset_mode")
+_OF_GYMNASIUM = ("max_episode_steps", "reward_threshold", "nondeterministic", "order_enforce", "disable_env_checker")
 
 
 def register(env_id: str, entry_point: str, **kwargs: Any) -> None:
@@ -36,7 +42,8 @@ def register(env_id: str, entry_point: str, **kwargs: Any) -> None:
     Args:
         env_id: ``"namespace/Name-v0"``.
         entry_point: ``"package.module:TaskClass"``, a `Task`; imported when the first environment is made.
-        **kwargs: default arguments of environment and task, plain data that survives JSON.
+        **kwargs: default arguments of environment and task, plain data that survives JSON; ``max_episode_steps`` and
+            the other arguments of ``gymnasium.register`` go there.
 
     Raises:
         TypeError: ``entry_point`` is no string, or an argument is not plain data.
@@ -51,11 +58,10 @@ def register(env_id: str, entry_point: str, **kwargs: Any) -> None:
         raise TypeError(
             f"register({env_id!r}): arguments must be plain data (str, number, bool, None, list, dict): {kwargs}"
         )
-    spec = gym.envs.registration.EnvSpec(
-        env_id, entry_point=SCALAR, vector_entry_point=VECTOR, kwargs={"task": entry_point, **kwargs}
-    )
-    if gym.registry.get(env_id) != spec:
-        gym.register(env_id, entry_point=SCALAR, vector_entry_point=VECTOR, kwargs=spec.kwargs)
+    theirs = {name: kwargs[name] for name in kwargs if name in _OF_GYMNASIUM}
+    ours = {"task": entry_point} | {name: kwargs[name] for name in kwargs if name not in _OF_GYMNASIUM}
+    if gym.registry.get(env_id) != EnvSpec(env_id, SCALAR, vector_entry_point=VECTOR, kwargs=ours, **theirs):
+        gym.register(env_id, SCALAR, vector_entry_point=VECTOR, kwargs=ours, **theirs)
 
 
 def register_built_in() -> None:
@@ -111,6 +117,21 @@ def load_task(entry_point: str, kwargs: dict[str, Any]) -> Task[Any]:
         raise TypeError(f"{name} does not take {', '.join(unknown)}; it takes: {', '.join(parameters) or 'nothing'}")
     task: Task[Any] = factory(**kwargs)
     return task
+
+
+def plain_spec(spec: EnvSpec | None) -> EnvSpec | None:
+    """Returns a spec whose arguments are what JSON gives back: values for enumerations, text for paths."""
+    return None if spec is None else dataclasses.replace(spec, kwargs=_plain(spec.kwargs))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _split(entry_point: str) -> tuple[str, str]:

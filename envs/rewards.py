@@ -130,7 +130,7 @@ class Rewards:
         if isinstance(rule_weight, bool) or not isinstance(rule_weight, int | float | np.number):
             raise TypeError(f"rule_weight must be a number, not {rule_weight!r}")
         self._task = task
-        self._named = discriminator
+        self.named = discriminator
         self._settings = RewardSettings(float(rule_weight))
         self._live: Scorer | None = None
 
@@ -146,8 +146,8 @@ class Rewards:
     @property
     def discriminator(self) -> Scorer | None:
         """The discriminator that scores, built or loaded now if it was not yet; None for ``"none"``."""
-        if self._live is None and self._named != "none":
-            self._live = _resolve(self._task, self._named)
+        if self._live is None and self.named != "none":
+            self._live = _resolve(self._task, self.named)
         return self._live
 
     @discriminator.setter

@@ -93,12 +93,8 @@ class RLTunerTask(Task[Draft]):
         if counting not in get_args(Counting):
             raise ValueError(f"counting must be one of {', '.join(get_args(Counting))}, not {counting!r}")
         self._corpus, self._counting = corpus, counting
-        self.content_space = gym.spaces.MultiDiscrete(
-            np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]), dtype=np.int16
-        )
-        self.observation_space = gym.spaces.MultiDiscrete(
-            np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]), dtype=np.int16
-        )
+        self.content_space = gym.spaces.MultiDiscrete(np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]))
+        self.observation_space = gym.spaces.MultiDiscrete(np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]))
         self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.corpus("train"))
 
     def kwargs(self) -> Mapping[str, Any]:
@@ -118,9 +114,9 @@ class RLTunerTask(Task[Draft]):
         step += live
         return state, step == STEPS
 
-    def observe(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 33]."""
-        return state.sheet.copy()
+    def observe(self, state: Draft) -> NDArray[np.int64]:
+        """Returns int64 [B, 33]."""
+        return state.sheet.astype(np.int64)
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""

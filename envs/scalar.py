@@ -7,10 +7,12 @@ from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from .registry import load_task
+from .registry import load_task, plain_spec
 from .rewards import Rewards, RewardSettings, Scorer, total
+from .spaces import for_libraries
 from .task import Array, Bools, State, Task
 from .window import Window
 
@@ -72,7 +74,8 @@ class TaskEnv(gym.Env[Array, np.int64]):
         self.render_mode = check_render_mode(render_mode)
         self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
         self.rewards = Rewards(self.task, discriminator, rule_weight)
-        self.observation_space = self.task.observation_space
+        self.spec = None
+        self.observation_space = for_libraries(self.task.observation_space)
         self.action_space = gym.spaces.Discrete(self.task.num_actions)
         self._state: State | None = None
         self._ended = False
@@ -80,9 +83,23 @@ class TaskEnv(gym.Env[Array, np.int64]):
         self._window = Window(type(self.task).__name__, FPS)
 
     @property
+    def spec(self) -> EnvSpec | None:
+        """How this environment was made, in plain data: specs survive JSON."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = plain_spec(spec)
+
+    @property
     def discriminator(self) -> Scorer | None:
         """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
         return self.rewards.discriminator
+
+    @property
+    def named_discriminator(self) -> str | None:
+        """The ``discriminator`` that this environment was made with, whatever scores now."""
+        return self.rewards.named
 
     def set_discriminator(self, discriminator: Scorer) -> None:
         """Lets a live discriminator score from now on; it stays shared with whoever trains it."""

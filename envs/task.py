@@ -87,6 +87,7 @@ class Task(abc.ABC, Generic[S]):
     num_actions: int
     content_space: gym.Space[Any]
     observation_space: gym.Space[Any]
+    """One flat Box, or one flat MultiDiscrete of int64: others add its sizes up, and smaller integers overflow."""
     condition_space: gym.spaces.MultiDiscrete | None = None
     """Style, key, metre ...: seen by policy and discriminator alike; None where there is none."""
     one_to_one: bool = True

@@ -7,19 +7,21 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .draws import Draws
-from .registry import load_task
+from .registry import load_task, plain_spec
 from .rewards import Rewards, RewardSettings, Scorer, total
 from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
+from .spaces import for_libraries
 from .task import Array, Bools, Ints, State, Task
 from .window import Window, tile
 
 TILES = 64
-"""Rows that a picture shows at most."""
+"""Rows that an overview shows at most."""
 
 
 class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
@@ -29,14 +31,16 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
     and ``info`` holds what Gymnasium's ``SyncVectorEnv`` of such environments would, in all three autoreset
     modes. Spaces, rewards and episodes are described there.
 
-    With autoreset disabled, rows that are finished ignore actions, stay terminated and earn nothing more until
-    ``reset(options={"reset_mask": ...})`` starts them again.
+    With autoreset disabled, rows that have ended ignore actions, stay terminated or truncated and earn nothing more
+    until ``reset(options={"reset_mask": ...})`` starts them again.
 
     Args:
         num_envs: n.
         task: ``"package.module:TaskClass"``.
-        render_mode: None, ``"human"``, ``"rgb_array"`` (one picture: the first 64 rows, or all points) or ``"ansi"``.
-        autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``.
+        render_mode: None, ``"human"`` (a window that shows ``overview()``), ``"rgb_array"`` or ``"ansi"`` (text).
+        autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``, or Gymnasium's ``AutoresetMode``.
+        max_episode_steps: decisions after which an unfinished work is cut off, as by Gymnasium's ``TimeLimit``; None or
+            -1 for no limit.
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
         rule_weight: weight of the task's rule reward.
         corpus: the user's own works, for tasks that read them.
@@ -51,6 +55,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         task: str,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         discriminator: str | None = None,
         rule_weight: float = 0.0,
         corpus: str | None = None,
@@ -65,25 +70,43 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             modes = ", ".join(repr(mode.value) for mode in AutoresetMode)
             raise ValueError(f"autoreset_mode must be one of {modes}, not {autoreset_mode!r}") from error
         self.num_envs = num_envs
+        self.max_episode_steps = check_limit(max_episode_steps)
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
         self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
         self.rewards = Rewards(self.task, discriminator, rule_weight)
-        self.single_observation_space = self.task.observation_space
+        self.spec = None
+        self.single_observation_space = for_libraries(self.task.observation_space)
         self.single_action_space = gym.spaces.Discrete(self.task.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._draws = Draws(num_envs)
         self._state: State | None = None
         self._legal: Bools  # [n, A]
-        self._waiting: Ints = np.zeros(0, np.int64)  # rows that are finished and not yet started again
+        self._waiting: Ints = np.zeros(0, np.int64)  # rows that have ended and are not yet started again
+        self._steps = np.zeros(num_envs, np.int64)  # decisions of each row, where they are limited
+        self._ends = np.zeros((2, num_envs), np.bool_)  # terminated and truncated, as the last step told them
         self._firsts = np.arange(num_envs) * self.task.num_actions  # [n], where rows begin in the flat mask
         self._window = Window(f"{type(self.task).__name__} x {num_envs}", FPS)
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How this environment was made, in plain data: specs survive JSON."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = plain_spec(spec)
 
     @property
     def discriminator(self) -> Scorer | None:
         """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
         return self.rewards.discriminator
+
+    @property
+    def named_discriminator(self) -> str | None:
+        """The ``discriminator`` that this environment was made with, whatever scores now."""
+        return self.rewards.named
 
     def set_discriminator(self, discriminator: Scorer) -> None:
         """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
@@ -135,6 +158,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         else:
             self._state.put(rows, fresh)
         self._waiting = np.setdiff1d(self._waiting, rows)
+        self._steps[rows] = 0
         self._legal = self.task.action_mask(self._state)
         info: dict[str, Any] = {}
         if len(rows) == n:
@@ -150,47 +174,61 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         """Takes one decision in every row, int [n].
 
         Returns:
-            Observations, rewards, terminations, truncations (never) and ``info``, each with n rows.
+            Observations, rewards, terminations, truncations (by ``max_episode_steps``) and ``info``, each with n rows.
         """
         state = self._state
         if state is None:
             raise gym.error.ResetNeeded("call reset() before step()")
-        n = self.num_envs
+        n, waiting = self.num_envs, self._waiting
+        disabled = self.autoreset_mode is AutoresetMode.DISABLED
         taken = self._checked(actions)  # [n]
         legal = self._legal.ravel().take(self._firsts + taken)  # [n]
+        held = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
         state, done = self.task.step(state, taken)
         self._state = state
-        waiting = self._waiting
         done = np.array(done)  # a copy: it goes to the caller
         if len(waiting):
             legal[waiting] = True
             done[waiting] = False
             if self.autoreset_mode is AutoresetMode.NEXT_STEP:
                 state.put(waiting, self.task.initial(self._draws.take(waiting)))
-        finished = np.flatnonzero(done)
+            elif held is not None:
+                state.put(waiting, held)  # works that were cut off would be written on
+        finished = ended = np.flatnonzero(done)
+        truncated = np.zeros(n, np.bool_)
+        if self.max_episode_steps:
+            self._steps += 1
+            self._steps[waiting] = 0
+            truncated = self._steps >= self.max_episode_steps
+            ended = np.flatnonzero(done | truncated)
         info: dict[str, Any] = {}
         rewards = np.zeros(n)
-        if len(finished):
-            final = state.take(finished)
-            contents = self.task.content(final)  # [k, ...]
-            terms = self.rewards.terms(contents)
-            rewards[finished] = total(terms)
+        if len(ended):
+            work: dict[str, Any] = {}
+            final = state.take(ended)
+            if len(finished):
+                contents = self.task.content(final)[done[ended]]  # [k, ...]
+                terms = self.rewards.terms(contents)
+                rewards[finished] = total(terms)
+                _add_work(work, contents, terms, finished, n)
             if self.autoreset_mode is AutoresetMode.SAME_STEP:
-                self._add_final(info, final, contents, terms, legal, finished)
-                state.put(finished, self.task.initial(self._draws.take(finished)))
+                self._add_final(info, final, work, legal, ended)
+                state.put(ended, self.task.initial(self._draws.take(ended)))
+                self._steps[ended] = 0
             else:
-                _add_work(info, contents, terms, finished, n)
+                info |= work
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            self._waiting = finished
-        elif self.autoreset_mode is AutoresetMode.DISABLED:
-            done[waiting] = True
-            self._waiting = np.concatenate([waiting, finished])
+            self._waiting = ended
+        elif disabled:
+            done[waiting], truncated[waiting] = self._ends[:, waiting]
+            self._ends = np.stack([done, truncated])
+            self._waiting = np.concatenate([waiting, ended])
         self._legal = self.task.action_mask(state)
         _add(info, "action_mask", self._legal.astype(np.int8))
         if not legal.all():
             _add(info, "illegal_action", ~legal, ~legal)
         self._show()
-        return self.task.observe(state), rewards, done, np.zeros(n, np.bool_), info
+        return self.task.observe(state), rewards, done, truncated, info
 
     def _checked(self, actions: Array) -> Ints:
         """Returns a copy of the actions as int64 [n]."""
@@ -203,16 +241,11 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             raise ValueError(f"actions must be in 0..{self.task.num_actions - 1}")
         return taken
 
-    def _add_final(
-        self,
-        info: dict[str, Any],
-        final: State,
-        contents: Array,
-        terms: dict[str, NDArray[np.float64]],
-        legal: Bools,
-        rows: Ints,
-    ) -> None:
-        """Adds how the finished rows ended, before they start again; ``legal`` [n] is then of unfinished rows only."""
+    def _add_final(self, info: dict[str, Any], final: State, work: dict[str, Any], legal: Bools, rows: Ints) -> None:
+        """Adds how rows ended, with the ``work`` of finished ones, before they start again.
+
+        ``legal`` [n] is then of the other rows only.
+        """
         n = self.num_envs
         observations = np.full(n, None, dtype=object)
         for row, observation in zip(rows, self.task.observe(final), strict=True):
@@ -223,7 +256,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if len(illegal):
             _add_rows(last, "illegal_action", np.ones(len(illegal), np.bool_), illegal, n)
             legal[rows] = True
-        _add_work(last, contents, terms, rows, n)
+        last |= work
         ended = np.zeros(n, np.bool_)
         ended[rows] = True
         _add(info, "final_obs", observations, ended)
@@ -233,30 +266,53 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if self.render_mode == "human":
             self.render()
 
-    def render(self) -> Any:
-        """Shows the works so far, at most the first `TILES`.
+    def render(self) -> tuple[Any, ...] | None:
+        """Shows the works so far, each by itself, as Gymnasium's vector wrappers want them.
 
         Returns:
-            One picture, uint8 [H, W, 3], in ``rgb_array`` mode, texts in ``ansi`` mode, None in ``human`` mode.
+            n pictures uint8 [H, W, 3] in ``rgb_array`` mode, n texts in ``ansi`` mode, None in ``human`` mode, whose
+            window shows ``overview()``.
         """
         if self.render_mode is None:
             gym.logger.warn("render() shows nothing without a render_mode, which make_vec(..., render_mode=...) sets")
             return None
-        if self._state is None:
-            raise gym.error.ResetNeeded("call reset() before render()")
-        shown = self._state.take(np.arange(min(self.num_envs, TILES)))
+        state = self._shown()
         if self.render_mode == "ansi":
-            return tuple(self.task.medium.describe(content) for content in self.task.content(shown))
-        picture = self.task.overview(self._state)
-        picture = tile(self.task.render(shown)) if picture is None else picture
+            return tuple(self.task.medium.describe(content) for content in self.task.content(state))
         if self.render_mode == "rgb_array":
-            return picture
-        self._window.show(picture)
+            return tuple(self.task.render(state))
+        self._window.show(self.overview())
         return None
+
+    def overview(self) -> NDArray[np.uint8]:
+        """Returns one picture uint8 [H, W, 3] of the works so far: the first `TILES` side by side, or all points."""
+        state = self._shown()
+        picture = self.task.overview(state)
+        if picture is not None:
+            return picture
+        return tile(self.task.render(state.take(np.arange(min(self.num_envs, TILES)))))
+
+    def _shown(self) -> State:
+        if self._state is None:
+            raise gym.error.ResetNeeded("call reset() before render() and overview()")
+        return self._state
 
     def close_extras(self, **_: Any) -> None:
         """Closes the window, if there is one."""
         self._window.close()
+
+
+def check_limit(steps: int | None) -> int | None:
+    """Returns the limit of an episode's decisions, None where there is none.
+
+    Raises:
+        ValueError: it is no number of decisions.
+    """
+    if steps is None or steps == -1:
+        return None
+    if not isinstance(steps, int | np.integer) or isinstance(steps, bool) or steps < 1:
+        raise ValueError(f"max_episode_steps must be an integer of at least 1, or -1 for no limit, not {steps!r}")
+    return int(steps)
 
 
 def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = None) -> None:

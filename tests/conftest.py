@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import sys
+import types
 
 import pytest
 import torch
@@ -24,3 +25,24 @@ def as_torch_was():
     torch.set_float32_matmul_precision("highest")
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def videos(monkeypatch):
+    """What would be written as videos, (frames, frames per second, path) each: a film library is not needed."""
+    written = []
+
+    class ImageSequenceClip:
+        def __init__(self, frames, fps):
+            self.frames, self.fps = list(frames), fps
+
+        def write_videofile(self, path, **_):
+            written.append((self.frames, self.fps, path))
+
+    names = ["moviepy", "moviepy.video", "moviepy.video.io", "moviepy.video.io.ImageSequenceClip"]
+    for name in names:
+        module = types.ModuleType(name)
+        module.__path__ = []
+        module.ImageSequenceClip = ImageSequenceClip
+        monkeypatch.setitem(sys.modules, name, module)
+    return written

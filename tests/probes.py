@@ -51,7 +51,7 @@ class CellsTask(Task[CellsState]):
     def __init__(self, ordered: bool = True):
         self.ordered = self.one_to_one = ordered
         self.condition_space = gym.spaces.MultiDiscrete([len(LIMITS)])
-        self.content_space = gym.spaces.MultiDiscrete([2] * (1 + CELLS), dtype=np.int8)
+        self.content_space = gym.spaces.MultiDiscrete([2] * (1 + CELLS))
         self.observation_space = gym.spaces.Box(0, 1, (2 + CELLS,), np.int8)
         self.medium = CellsMedium()
 

@@ -1,15 +1,27 @@
 """The same callback trains D beside any SB3 algorithm, in any of SB3's environments."""
 
+import logging
+
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 import toys
-from stable_baselines3 import DQN, PPO
+from sb3_contrib import MaskablePPO, RecurrentPPO
+from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.callbacks import (
+    CallbackList,
+    CheckpointCallback,
+    EvalCallback,
+    EveryNTimesteps,
+    StopTrainingOnMaxEpisodes,
+)
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor, VecNormalize
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from musegym.discriminators import DiscriminatorTrainer, make_discriminator
+from musegym.discriminators import Discriminator, DiscriminatorTrainer, load_trainer, make_discriminator, make_trainer
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -188,3 +200,249 @@ def test_mistakes():
         _ = DiscriminatorCallback().trainer
     with pytest.raises(ValueError, match="no options"):
         algorithm("PPO", env).learn(1, callback=DiscriminatorCallback(no_such_option=1))
+
+
+# Among the callbacks and wrappers of Stable-Baselines3
+
+
+def ppo(env=None, **options):
+    env = environment("native") if env is None else env
+    return PPO("MlpPolicy", env, seed=0, device="cpu", **{**PPO_OPTIONS, **options})
+
+
+def evaluation(env, folder=None, **options):
+    return EvalCallback(
+        env, best_model_save_path=folder, **{"eval_freq": 8, "n_eval_episodes": 2, "verbose": 0, **options}
+    )
+
+
+def same_state(one, other):
+    """Whether two state dicts are equal, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_state(one[key], other[key]) for key in one)
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same_state, one, other))
+    return one == other or (one != one and other != other)  # NaN
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_keeps_d_beside_checkpoints(tmp_path, first):
+    co, keep = callback(save_path=tmp_path), CheckpointCallback(20, str(tmp_path))
+    ppo().learn(64 * 4, callback=CallbackList([co, keep] if first else [CallbackList([keep]), co]))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        f"{kind}_{steps}_steps.zip" for kind in ("rl_model", "discriminator") for steps in (80, 160, 240)
+    } | {"discriminator.zip"}
+    task = make_sb3_env(WORD, 1).venv.task
+    assert same_state(load_trainer(tmp_path / "discriminator.zip", task).state_dict(), co.trainer.state_dict())
+    counts = [
+        load_trainer(tmp_path / f"discriminator_{n}_steps.zip", task).discriminator.updates for n in (80, 160, 240)
+    ]
+    assert 0 < counts[0] < counts[1] < counts[2] <= co.trainer.discriminator.updates
+
+
+def test_checkpoints_are_counted_as_they_count(tmp_path):
+    keep = CheckpointCallback(20, str(tmp_path))
+    model = ppo()
+    model.learn(64, callback=keep)  # 16 calls
+    model.learn(64, callback=[callback(save_path=tmp_path), keep], reset_num_timesteps=False)
+    numbers = [
+        {path.name.split("_")[-2] for path in tmp_path.glob(f"{kind}_*")} for kind in ("rl_model", "discriminator")
+    ]
+    assert numbers[0] == numbers[1] == {"80"}
+
+
+@pytest.mark.parametrize("name", ["run/d.zip", "run"])
+def test_a_loaded_model_goes_on_with_its_d(tmp_path, caplog, name):
+    path = tmp_path / name
+    co = callback(save_path=path)
+    model = ppo()
+    model.learn(128, callback=co)
+    model.save(tmp_path / "model")
+    loaded = PPO.load(tmp_path / "model", environment("native"))
+    again = DiscriminatorCallback(load=str(path), every=10**6)
+    loaded.learn(64, callback=again)
+    assert not caplog.records
+    assert same_state(again.trainer.state_dict(), co.trainer.state_dict())
+    assert loaded.get_env().get_attr("discriminator")[0] is again.trainer.discriminator
+    further = DiscriminatorCallback(load=path, every=16)
+    loaded.learn(192, callback=further)
+    assert further.trainer.discriminator.updates > co.trainer.discriminator.updates
+
+
+def test_goes_on_with_a_discriminator_alone(tmp_path):
+    task = make_sb3_env(WORD, 1).venv.task
+    d = make_discriminator(task, seed=3, **D)
+    co = DiscriminatorCallback(load=d.save(tmp_path / "D.zip"), every=10**6)
+    ppo().learn(64, callback=co)
+    contents = task.corpus("validation")
+    np.testing.assert_array_equal(
+        co.trainer.discriminator.logits(contents, task.condition(contents)),
+        d.logits(contents, task.condition(contents)),
+    )
+
+
+@pytest.mark.parametrize("how", ["loaded", "loaded DQN", "the same", "a new one", "with its agent"])
+def test_says_where_d_begins_anew(tmp_path, caplog, how):
+    if how == "with its agent":
+        model = AdversarialDQN("auto", environment("native"), seed=0, policy_kwargs={"hidden": 8, "embedding": 4})
+    else:
+        model = algorithm("DQN" if "DQN" in how else "PPO", environment("native"))
+    co = callback()
+    model.learn(64, callback=co)
+    if "loaded" in how:
+        model.save(tmp_path / "model")
+        model = type(model).load(tmp_path / "model", environment("native"))
+    assert not caplog.records
+    model.learn(64, callback=co if how == "the same" else callback())
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (how in ("loaded", "loaded DQN", "a new one"))
+    assert all("begins anew" in line and "load=PATH" in line and "\n" not in line for line in said)
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
+@pytest.mark.parametrize("place", ["beside", "in a list", "in an event"])
+@pytest.mark.parametrize("kind", ["native", "sb3", "monitored"])
+def test_evaluations_score_with_the_d_that_trains(kind, place):
+    env = environment("sb3" if kind == "sb3" else "native", n=2)
+    scoring = evaluation(
+        VecMonitor(DummyVecEnv([lambda: gym.make(WORD, discriminator="none")])) if kind == "monitored" else env
+    )
+    scoring.eval_freq = 60
+    co = callback()
+    nested = {
+        "beside": [scoring],
+        "in a list": [CallbackList([scoring])],
+        "in an event": [EveryNTimesteps(64, scoring)],
+    }
+    ppo().learn(256, callback=[co, *nested[place]])
+    assert all(d is co.trainer.discriminator for d in scoring.eval_env.get_attr("discriminator"))
+    if place != "in an event":
+        assert np.isfinite(scoring.last_mean_reward)
+        assert scoring.last_mean_reward != 0, "D scores"
+
+
+def test_evaluations_keep_a_frozen_d_that_they_name(tmp_path):
+    path = make_discriminator(make_sb3_env(WORD, 1).venv.task, seed=1, **D).save(tmp_path / "D.zip")
+    scoring = evaluation(make_sb3_env(WORD, 2, seed=1, discriminator=str(path)))
+    co = callback()
+    ppo().learn(64, callback=[scoring, co])
+    scorer = scoring.eval_env.get_attr("discriminator")[0]
+    assert isinstance(scorer, Discriminator)
+    assert scorer is not co.trainer.discriminator
+
+
+class Elsewhere(SubprocVecEnv):
+    """Rows in other processes, as far as anybody asks; any message to them would be lost."""
+
+    def __init__(self, env):
+        self.inside = env
+        super(SubprocVecEnv, self).__init__(env.num_envs, env.observation_space, env.action_space)
+
+    def get_attr(self, attr_name, indices=None):
+        return self.inside.get_attr(attr_name, indices)
+
+    def env_method(self, method_name, *args, indices=None, **kwargs):
+        raise BrokenPipeError
+
+    def reset(self):
+        return self.inside.reset()
+
+    def step_async(self, actions):
+        self.inside.step_async(actions)
+
+    def step_wait(self):
+        return self.inside.step_wait()
+
+    def env_is_wrapped(self, wrapper_class, indices=None):
+        return self.inside.env_is_wrapped(wrapper_class, indices)
+
+
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
+def test_other_processes_are_refused_here():
+    with pytest.raises(RuntimeError, match="trained in is a SubprocVecEnv") as caught:
+        ppo(VecNormalize(Elsewhere(environment("sb3")), norm_obs=False)).learn(64, callback=callback())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(RuntimeError, match="EvalCallback's environment is a SubprocVecEnv"):
+        ppo().learn(64, callback=[evaluation(Elsewhere(environment("sb3"))), callback()])
+
+
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
+def test_other_processes_may_score_with_a_frozen_d(tmp_path):
+    path = make_discriminator(make_sb3_env(WORD, 1).venv.task, seed=1, **D).save(tmp_path / "D.zip")
+    scoring = evaluation(Elsewhere(make_sb3_env(WORD, 2, seed=1, discriminator=str(path))))
+    ppo().learn(64, callback=[scoring, callback()])
+    assert np.isfinite(scoring.last_mean_reward)
+
+
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
+@pytest.mark.parametrize("algorithm", [PPO, DQN])
+def test_environments_of_others_are_refused_in_one_line(algorithm):
+    with pytest.raises(TypeError, match="make_sb3_env") as caught:
+        algorithm("MlpPolicy", "CartPole-v1", device="cpu").learn(64, callback=DiscriminatorCallback())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="make_sb3_env"):
+        ppo().learn(64, callback=[callback(), evaluation(DummyVecEnv([lambda: gym.make("CartPole-v1")]))])
+
+
+@pytest.mark.filterwarnings("ignore:The environment is already wrapped with a `Monitor` wrapper")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        VecMonitor,
+        lambda env: VecNormalize(env, norm_obs=False),
+        lambda env: VecNormalize(VecMonitor(env), norm_obs=True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["native", "sb3"])
+def test_trains_d_under_wrappers(kind, wrap):
+    env, co = environment(kind), callback()
+    ppo(wrap(env)).learn(400, callback=co)
+    assert co.trainer.discriminator.updates >= 5
+    assert all(d is co.trainer.discriminator for d in env.get_attr("discriminator"))
+
+
+@pytest.mark.parametrize("algorithm", [A2C, MaskablePPO, RecurrentPPO])
+def test_trains_d_beside_other_algorithms(algorithm):
+    policy = "MlpLstmPolicy" if algorithm is RecurrentPPO else "MlpPolicy"
+    options = {"n_steps": 16} if algorithm is A2C else {"n_steps": 16, "batch_size": 64, "n_epochs": 1}
+    co = callback()
+    algorithm(policy, environment("native"), seed=0, device="cpu", **options).learn(256, callback=co)
+    assert co.trainer.discriminator.updates >= 3
+
+
+@pytest.mark.parametrize("name", ["PPO", "DQN"])
+def test_callbacks_of_stable_baselines3_work_beside_it(name, tmp_path):
+    model = algorithm(name, environment("native"))
+    model.learn(10_000, callback=[callback(), StopTrainingOnMaxEpisodes(10)])
+    assert model.num_timesteps < 1000
+    scoring = evaluation(environment("native", n=2), str(tmp_path))
+    model.learn(64, callback=[callback(), scoring])
+    best = type(model).load(tmp_path / "best_model.zip")
+    assert best.observation_space == model.observation_space
+
+
+def test_files_that_are_not_a_discriminator_of_this_task(tmp_path):
+    with pytest.raises(TypeError, match="load=PATH brings"):
+        DiscriminatorCallback(load="d.zip", hidden=3)
+    with pytest.raises(FileNotFoundError, match="no discriminator at"):
+        ppo().learn(64, callback=DiscriminatorCallback(load=tmp_path / "none.zip"))
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(b"PK nothing")
+    other = make_trainer(make_sb3_env("toy/Bits-v0", 1).venv.task, hidden=8).save(tmp_path / "other.zip")
+    alone = make_discriminator(make_sb3_env("toy/Bits-v0", 1).venv.task, hidden=8).save(tmp_path / "alone.zip")
+    model = ppo()
+    model.save(tmp_path / "model.zip")
+    for path, problem in (
+        (damaged, "not a usable discriminator"),
+        (tmp_path / "model.zip", "not a usable discriminator"),
+        (other, "other contents than those of WordTask"),
+        (alone, "other contents than those of WordTask"),
+    ):
+        with pytest.raises(ValueError, match=problem) as caught:
+            model.learn(64, callback=DiscriminatorCallback(load=path))
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)

@@ -97,6 +97,18 @@ class WrongSpace(toys.WordTask):
         self.observation_space = gym.spaces.Box(0, 1, self.observation_space.shape, np.int8)
 
 
+class SmallObservations(toys.WordTask):
+    def __init__(self, double=False):
+        super().__init__(double)
+        self.observation_space = gym.spaces.MultiDiscrete([toys.END + 2] * (3 + toys.LONGEST), dtype=np.int8)
+
+
+class OverflowingContents(toys.WordTask):
+    def __init__(self, double=False):
+        super().__init__(double)
+        self.content_space = gym.spaces.MultiDiscrete([2] + [100] * toys.LONGEST, dtype=np.int8)
+
+
 class WrongContentSpace(toys.WordTask):
     def __init__(self, double=False):
         super().__init__(double)
@@ -191,6 +203,8 @@ def with_medium(medium):
         (SmallClock(), "clock stays below clock_sizes"),
         (PaysTwice(), "step_rules add up to rules"),
         (WrongSpace(), "observation_space contains"),
+        (SmallObservations(), "observation_space is a MultiDiscrete of int64"),
+        (OverflowingContents(), "sizes of content_space add up to at most the largest int8"),
         (WrongContentSpace(), "content_space contains"),
         (DemonstratesBackwards(), "demonstrations"),
         (TwoWays(), "one_to_one"),

@@ -59,8 +59,9 @@ def assert_same(left, right, where="result"):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("env_id", ids())
 @pytest.mark.parametrize("legal", [True, False], ids=["legal", "any"])
-def test_native_and_looped_environments_agree(env_id, mode, legal):
-    native, looped = pair(env_id, mode, rule_weight=0.5)
+@pytest.mark.parametrize("limit", [None, 3])
+def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
+    native, looped = pair(env_id, mode, rule_weight=0.5, **({"max_episode_steps": limit} if limit else {}))
     assert native.metadata["autoreset_mode"] is AutoresetMode(mode)
     assert native.single_observation_space == looped.single_observation_space
     assert native.observation_space == looped.observation_space
@@ -69,11 +70,11 @@ def test_native_and_looped_environments_agree(env_id, mode, legal):
     result = native.reset(seed=7)
     assert_same(result, looped.reset(seed=7), "reset")
     ends = illegal = forbidden = 0
-    for step in range(150):
+    for step in range(20 if limit else 150):
         masks = result[-1]["action_mask"] if legal else np.ones((ROWS, native.unwrapped.task.num_actions))
         actions = (rng.random(masks.shape) * masks).argmax(1)
-        if mode == "Disabled" and step and result[2].any():
-            ended = result[2]
+        if mode == "Disabled" and step and (result[2] | result[3]).any():
+            ended = result[2] | result[3]
             result = native.reset(options={"reset_mask": ended})
             assert_same(result, looped.reset(options={"reset_mask": ended.copy()}), f"reset {step}")
             np.testing.assert_array_equal(result[1]["_action_mask"], ended)
@@ -81,9 +82,9 @@ def test_native_and_looped_environments_agree(env_id, mode, legal):
         forbidden += (~native.action_masks()).sum()
         result = native.step(actions)
         assert_same(result, looped.step(actions), f"step {step}")
-        ends += result[2].sum()
+        ends += (result[2] | result[3]).sum()
         illegal += result[4].get("illegal_action", np.zeros(1)).sum()
-    assert ends > 2 * ROWS or native.task.horizon > 15
+    assert ends > 2 * ROWS or (native.unwrapped.task.horizon > 15 and not limit)
     assert forbidden == 0 or (illegal == 0) == legal
     native.close()
     looped.close()
@@ -198,16 +199,40 @@ def test_bad_arguments_are_refused():
         env.reset(seed=[1, 2, 3])
 
 
-def test_a_picture_of_at_most_64_rows():
-    env = gym.make_vec("toy/Bits-v0", num_envs=100, render_mode="rgb_array", discriminator="none")
+def test_an_overview_of_at_most_64_rows():
+    env = gym.make_vec("toy/Bits-v0", num_envs=100, render_mode="rgb_array", discriminator="none").unwrapped
+    with pytest.raises(gym.error.ResetNeeded, match="overview"):
+        env.overview()
     env.reset(seed=0)
-    assert env.render().shape == (16, 16, 3)  # 64 frames of 2 x 2
+    assert env.overview().shape == (16, 16, 3)  # 64 frames of 2 x 2
     env.step(np.ones(100, int))
-    picture = env.render()
+    picture = env.overview()
     assert picture.dtype == np.uint8
     assert (picture == 0).all(-1).sum() == 64  # one bit in every tile
     env.close()
     env.close()
+
+
+@pytest.mark.parametrize("env_id", ids())
+def test_render_gives_one_frame_or_text_of_each_row(env_id):
+    env = gym.make_vec(env_id, num_envs=3, render_mode="rgb_array", discriminator="none")
+    env.reset(seed=0)
+    actions = np.array([mask.argmax() for mask in env.unwrapped.action_masks()])
+    actions[0] = np.flatnonzero(env.unwrapped.action_masks()[0])[-1]
+    for _ in range(2):
+        env.step(actions)
+    frames = env.render()
+    alone = env.unwrapped.task.render(env.unwrapped._state)
+    assert isinstance(frames, tuple)
+    assert len(frames) == 3
+    for frame, own in zip(frames, alone, strict=True):
+        assert frame.dtype == np.uint8
+        assert frame.ndim == 3
+        np.testing.assert_array_equal(frame, own)
+    assert env.unwrapped.overview().ndim == 3
+    texts = gym.make_vec(env_id, num_envs=3, render_mode="ansi", discriminator="none")
+    texts.reset(seed=0)
+    assert [type(text) for text in texts.render()] == [str] * 3
 
 
 def test_vector_spec_survives_json_and_pickle():

@@ -64,7 +64,7 @@ class WordTask(Task[WordState]):
     def __init__(self, double: bool = False):
         self.double = double  # whether a letter may stand twice in a row
         self.condition_space = gym.spaces.MultiDiscrete([2])
-        self.content_space = gym.spaces.MultiDiscrete([2] + [END + 1] * LONGEST, dtype=np.int8)
+        self.content_space = gym.spaces.MultiDiscrete([2] + [END + 1] * LONGEST)
         self.observation_space = gym.spaces.Box(0, END + 1, (3 + LONGEST,), np.int8)
         self.medium = WordMedium()
         legal = np.ones((2, LONGEST + 1, END + 1, END + 1), bool)  # condition, length, last letter, action
@@ -163,7 +163,7 @@ class BitsTask(Task[BitState]):
     clock_sizes = (5,)
 
     def __init__(self):
-        self.content_space = gym.spaces.MultiDiscrete([2] * 4, dtype=np.int8)
+        self.content_space = gym.spaces.MultiDiscrete([2] * 4)
         self.observation_space = gym.spaces.Box(0, 4, (5,), np.int8)
         self.medium = BitsMedium()
 
