@@ -14,7 +14,7 @@ SCRIPT = """
 import json, resource, torch
 from musegym import processor
 def faults():
-    for _ in range(6):  # the heap grows for the first ones
+    for _ in range(30):  # for the first ones the heap grows
         torch.empty(16_000_000).fill_(1.0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(5):
