@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.utils import get_device
 
 from . import processor
 from .agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
+from .agents.precision import choose
 from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
 from .runs import Run, RunError, Settings, UsageError, export_all
@@ -192,9 +194,7 @@ def train(
             lock.enter_context(run.locked())
             run.amend(settings)
         checkpoint = run.latest() if resume else None
-        model, discriminator = (
-            build(settings) if checkpoint is None else _restore(checkpoint, device_of(settings.params))
-        )
+        model, discriminator = build(settings) if checkpoint is None else _restore(checkpoint, settings.params, console)
         if not resume:  # only now: impossible hyperparameters leave no folder behind
             lock.enter_context(run.locked())
             run.create(settings)
@@ -237,11 +237,24 @@ def _over(settings: Settings, model: AdversarialDQN, spent: float) -> bool:
     return settings.seconds is not None and spent >= settings.seconds
 
 
-def _restore(checkpoint: Path, device: str) -> tuple[AdversarialDQN, DiscriminatorCallback]:
-    """Reads an agent with everything that learning on depends on."""
+def _restore(
+    checkpoint: Path, params: dict[str, Any], console: Console
+) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+    """Reads an agent with everything that learning on depends on.
+
+    A run in 16 bits goes on in 32 where the machine cannot learn in them, and says so.
+    """
+    device, precision = device_of(params), params.get("precision", "auto")
+    try:
+        choose(precision, get_device(device))
+    except ValueError:
+        console.print(
+            f"precision={precision} does not work on this machine: the run goes on in float32", soft_wrap=True
+        )
+        precision = "float32"
     try:
         return AdversarialDQN.load(
-            checkpoint / AGENT, device=device
+            checkpoint / AGENT, device=device, precision=precision
         ), DiscriminatorCallback()  # the agent brings its trainer
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot resume: {error}") from None

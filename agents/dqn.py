@@ -23,6 +23,7 @@ from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
 from .joint import JointAlgorithm
 from .policies import BoltzmannPolicy
+from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
@@ -115,6 +116,9 @@ class AdversarialDQN(JointAlgorithm):
         verbose: 0, 1 or 2, as in SB3.
         seed: of everything.
         device: "cpu", "cuda" or "auto".
+        precision: of products within the LSTM while it learns: "float32"; "bfloat16"; or "auto", bfloat16 on a CPU
+            that has them (``precision.resolve``). All else is of float32. Like the device it is of the machine that
+            learns: files do not keep it.
         _init_setup_model: as in SB3.
     """
 
@@ -165,6 +169,7 @@ class AdversarialDQN(JointAlgorithm):
         verbose: int = 0,
         seed: int | None = None,
         device: torch.device | str = "cpu",
+        precision: str = "auto",
         _init_setup_model: bool = True,
     ) -> None:
         arguments = {name: value for name, value in locals().items() if name in SAVED}
@@ -202,6 +207,8 @@ class AdversarialDQN(JointAlgorithm):
             sde_support=False,
             supported_action_spaces=(gym.spaces.Discrete,),
         )
+        self.learns_in = choose(precision, self.device)
+        """Dtype of products within the LSTM while it learns."""
         self.task = task_of(self.env)
         self.arguments = arguments
         self.temperature, self.alpha = temperature, alpha
@@ -236,6 +243,7 @@ class AdversarialDQN(JointAlgorithm):
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
+        self.q_net.learns_in = self.learns_in
         policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
         groups: list[dict[str, Any]] = [
             {"params": policy},
@@ -426,6 +434,7 @@ class AdversarialDQN(JointAlgorithm):
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/warm_updates", self.warm_updates, exclude="tensorboard")
+        self.logger.record("train/precision_bits", torch.finfo(self.learns_in).bits, exclude="tensorboard")
         self.logger.dump(step=self.num_timesteps)
 
     # Using what was learned

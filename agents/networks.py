@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .precision import bfloat16
+
 Memory = tuple[Tensor, Tensor]
 FORBIDDEN = -1e9
 
@@ -86,6 +88,10 @@ class RecurrentQ(nn.Module):
         dropout: applied to inputs and outputs of the LSTM while training.
         observed: numbers in an observation; 0 where none is seen (``Task.sighted``).
         sight: hidden units of the layers that read observations.
+
+    Attributes:
+        learns_in: dtype of products within the LSTM while gradients are taken; all else is of float32, as are all
+            products without gradients, whatever ``torch.autocast`` the caller is in.
     """
 
     def __init__(
@@ -116,6 +122,7 @@ class RecurrentQ(nn.Module):
         nn.init.zeros_(last.bias)
         self.value = nn.Sequential(nn.Linear(hidden + embedding, hidden), nn.ReLU(), last)
         self.prior: RecurrentQ | None = None
+        self.learns_in = torch.float32
 
     def add_to(self, prior: RecurrentQ) -> None:
         """Makes the advantages additions to the log policy of a frozen network; they begin at zero."""
@@ -166,8 +173,9 @@ class RecurrentQ(nn.Module):
         Returns:
             The steps, and the memory to go on with.
         """
-        log_policy, h, memory = self._read(last, clock, condition, mask, memory, seen)
-        return Steps(log_policy, self.value(h.detach())[..., 0]), memory
+        with bfloat16(last.device.type, enabled=False):
+            log_policy, h, memory = self._read(last, clock, condition, mask, memory, seen)
+            return Steps(log_policy, self.value(h.detach())[..., 0]), memory
 
     def decide(
         self,
@@ -179,8 +187,9 @@ class RecurrentQ(nn.Module):
         seen: Tensor | None = None,
     ) -> tuple[Tensor, Memory]:
         """Returns log pi [B, T, A] alone, and the memory to go on with; arguments as of ``forward``."""
-        log_policy, _, memory = self._read(last, clock, condition, mask, memory, seen)
-        return log_policy, memory
+        with bfloat16(last.device.type, enabled=False):
+            log_policy, _, memory = self._read(last, clock, condition, mask, memory, seen)
+            return log_policy, memory
 
     def _read(
         self,
@@ -196,7 +205,8 @@ class RecurrentQ(nn.Module):
             (h, h_prior), (c, c_prior) = (part.chunk(2, -1) for part in memory)
             own, priors = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
         x = self.embed(last, clock, condition, seen)
-        with torch.autocast("cpu", torch.bfloat16, enabled=x.is_cpu and learns_in_16_bits()):
+        in_16_bits = self.learns_in == torch.bfloat16 and torch.is_grad_enabled()
+        with bfloat16(x.device.type, enabled=in_16_bits):
             h, (last_h, last_c) = self.rnn(self.dropout(x), own)
         h, memory = h.float(), (last_h.float(), last_c.float())
         h = torch.cat([self.dropout(h), x], -1)
@@ -212,18 +222,6 @@ class RecurrentQ(nn.Module):
 def tanh(x: Tensor) -> Tensor:
     """Returns the hyperbolic tangent as 2 sigmoid(2x) - 1: on a CPU torch takes a tenth of the time for it."""
     return (2 * x).sigmoid_().mul_(2).sub_(1)
-
-
-def learns_in_16_bits() -> bool:
-    """Whether products within an LSTM are now of bfloat16, which takes about 0.6 of the time on a CPU that has them.
-
-    Only while gradients are taken, and where ``torch.set_float32_matmul_precision("medium")`` allows it. The sum of
-    log pi over a melody of 46 decisions is then off by 0.02; what acts and evaluates keeps to float32.
-    """
-    allowed = torch.is_grad_enabled() and torch.get_float32_matmul_precision() == "medium"
-    # Torch says so in no public function, and early versions in none.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return allowed and supported is not None and bool(supported())
 
 
 class Stepper:
@@ -252,7 +250,8 @@ class Stepper:
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         self._inward, self._recurrent, self._bias = first.t(), recurrent.t(), sum(biases)  # [E, 4 H], [H, 4 H], [4 H]
-        self._gates = network.table @ self._inward
+        with bfloat16(first.device.type, enabled=False):
+            self._gates = network.table @ self._inward
         self._given, self._given_gates = self._read_condition(self._condition)
         if self._prior is not None:
             self._prior.refresh()
@@ -272,7 +271,8 @@ class Stepper:
         given = network.table.new_zeros(len(condition), network.table.shape[1])
         if condition.shape[1]:
             given = network._given(condition, network.table)
-        return given, given @ self._inward + self._bias
+        with bfloat16(given.device.type, enabled=False):
+            return given, given @ self._inward + self._bias
 
     def keep(self, rows: Tensor) -> None:
         """Forgets all but the given rows, int64 [n]."""
@@ -290,6 +290,10 @@ class Stepper:
             mask: bool [B, A], legal actions.
             seen: float [B, O], observations, where the network sees them.
         """
+        with bfloat16(last.device.type, enabled=False):
+            return F.log_softmax(self._logits(last, clock, mask, seen), -1)
+
+    def _logits(self, last: Tensor, clock: Tensor, mask: Tensor, seen: Tensor) -> Tensor:
         network = self.network
         now = torch.cat([last[:, None], clock], 1) + network.starts[: 1 + clock.shape[1]]
         x = self._given + F.embedding_bag(now, network.table, mode="sum")
@@ -304,4 +308,4 @@ class Stepper:
         logits: Tensor = network.advantages(torch.cat([self._h, x], -1))
         if self._prior is not None:
             logits = logits + self._prior(last, clock, mask, seen)
-        return F.log_softmax(logits.masked_fill(~mask, FORBIDDEN), -1)
+        return logits.masked_fill(~mask, FORBIDDEN)

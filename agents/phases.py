@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from .precision import bfloat16
 from .rewards import Rewards
 from .saving import SavedAlgorithm
 
@@ -69,7 +70,8 @@ class PhasedAlgorithm(SavedAlgorithm):
                 f"the agent's loss is {loss.item()}: lower its learning_rate, or raise temperature"
             )
         optimizer.zero_grad()
-        loss.backward()
+        with bfloat16(self.device.type, enabled=False):
+            loss.backward()
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("times", 1)
             torch.nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)

@@ -9,7 +9,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+<<<<<<< HEAD
 from stable_baselines3.common.type_aliases import GymEnv
+=======
+from stable_baselines3.common.utils import get_device
+>>>>>>> cpu
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
@@ -19,6 +23,7 @@ from .controller import Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes
 from .policies import BoltzmannPolicy
+from .precision import choose
 from .replay import EpisodeBuffer
 from .sb3 import TaskVecEnv, make_sb3_env, wrappers_of
 
@@ -112,7 +117,16 @@ class SavedAlgorithm(OffPolicyAlgorithm):
 
     @classmethod
     def load(  # type: ignore[override]
+<<<<<<< HEAD
         cls, path: files.Target, env: GymEnv | None = None, device: torch.device | str = "cpu", **changes: Any
+=======
+        cls,
+        path: str | Path,
+        env: VecEnv | None = None,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        **changes: Any,
+>>>>>>> cpu
     ) -> Self:
         """Reads what ``save`` wrote; the environment is made anew from its id, without wrappers.
 
@@ -120,12 +134,19 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             path: the file, with or without its ``.zip``, or an open one.
             env: another environment of the same task, such as one under wrappers.
             device: where to.
+            precision: of learning on, there; see ``AdversarialDQN``.
             **changes: constructor arguments to change, such as ``tensorboard_log``.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is damaged or doctored, or the environment does not fit.
+            ValueError: it is damaged or doctored, the environment does not fit, or the device cannot learn in the
+                precision.
         """
+<<<<<<< HEAD
+=======
+        path = Path(path)
+        choose(precision, get_device(device))  # for whose mistakes the file is not to blame
+>>>>>>> cpu
         config, tensors = files.read(path)
         given = env
         try:
@@ -139,7 +160,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
             arguments = {**config["arguments"], **changes}
             arguments["schedule"] = tuple(arguments["schedule"])
-            model = cls("auto", env, device=device, **arguments)
+            model = cls("auto", env, device=device, precision=precision, **arguments)
             weights = {name: value.float() for name, value in tensors["policy"].items()}
             if not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its weights are not finite")

@@ -28,7 +28,7 @@ STEPS = 500
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Lets torch use one thread, and what else ``musegym train`` chooses."""
-    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    threads = torch.get_num_threads()
     with contextlib.suppress(ImportError):  # the first version left the rest as it is
         from .. import processor
 
@@ -38,7 +38,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision(precision)
 
 
 def learner(env_id: str, rows: int, **kwargs: Any) -> tuple[AdversarialDQN, DiscriminatorCallback]:

@@ -96,7 +96,7 @@ class Discriminator:
     def logits(self, contents: Array, conditions: Array | None = None) -> NDArray[np.float32]:
         """Returns raw logits float32 [B], high for real, in evaluation mode."""
         parts = []
-        with torch.no_grad():
+        with torch.no_grad(), self._float32():
             at_once = SCORING_ROWS if torch.device(self.device).type == "cpu" else 32 * SCORING_ROWS
             for start in range(0, len(contents), at_once):
                 rows = slice(start, start + at_once)
@@ -129,17 +129,20 @@ class Discriminator:
         """
         if not len(real) or not len(fake):
             raise ValueError("a discriminator update needs at least one real and one fake content")
+        with self._float32():
+            return self._update(self._tensors(real, real_conditions), self._tensors(fake, fake_conditions))
+
+    def _update(self, real: Pair, fake: Pair) -> dict[str, float]:
         s, network = self.settings, self.network.train()
-        real_x, fake_x = self._tensors(real, real_conditions), self._tensors(fake, fake_conditions)
-        both = torch.cat((real_x[0], fake_x[0])), torch.cat((real_x[1], fake_x[1]))
+        both = torch.cat((real[0], fake[0])), torch.cat((real[1], fake[1]))
         logits = network(*both)
-        real_logits, fake_logits = logits[: len(real)], logits[len(real) :]
+        real_logits, fake_logits = logits[: len(real[0])], logits[len(real[0]) :]
         loss = objectives.discriminator_loss(real_logits, fake_logits, s.label_smoothing)
         total, stats = loss, {"loss": loss.item()}
         if s.r1 and self.updates % s.r1_every == 0:
             # cuDNN's recurrent networks have no second derivative; torch's own, as on the CPU, do.
             with torch.backends.cudnn.flags(enabled=False):
-                embedded = network.embed(*self._penalised(real_x, fake_x))
+                embedded = network.embed(*self._penalised(real, fake))
                 embedded.values.requires_grad_()  # pixels do not by themselves
                 penalty = objectives.r1_penalty(network.score(embedded), embedded.values)
             total = total + s.r1 * s.r1_every * penalty
@@ -158,6 +161,10 @@ class Discriminator:
         right = 0.5 * ((real_logits > 0).float().mean() + (fake_logits < 0).float().mean())
         means = {"real_logit": real_logits.mean().item(), "fake_logit": fake_logits.mean().item()}
         return stats | means | {"accuracy": right.item(), "gradient_norm": norm}
+
+    def _float32(self) -> torch.autocast:
+        """Returns a context in which no ``torch.autocast`` of a caller rounds scores and updates."""
+        return torch.autocast(torch.device(self.device).type, enabled=False)
 
     def _penalised(self, real: Pair, fake: Pair) -> Pair:
         """Returns what the R1 penalty is taken on: the first few of real contents, and of fakes as settings say."""

@@ -22,7 +22,6 @@ def no_display(request, monkeypatch):
 def as_torch_was():
     """Takes back what commands that a test or a fixture calls in this process choose for torch."""
     threads = torch.get_num_threads()
-    torch.set_float32_matmul_precision("highest")
     yield
     torch.set_num_threads(threads)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from musegym.agents.networks import Dropout, RecurrentQ, Stepper, learns_in_16_bits, tanh
+from musegym.agents.networks import Dropout, RecurrentQ, Stepper, tanh
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 ACTIONS, CLOCKS, CONDITIONS = 5, (4, 3), (2, 6)
@@ -211,39 +211,3 @@ def test_stepper_says_what_the_network_says(observed, with_prior):
 def test_hyperbolic_tangent():
     x = torch.linspace(-20, 20, 401)
     torch.testing.assert_close(tanh(x), x.tanh(), atol=1e-6, rtol=1e-6)
-
-
-def test_only_learning_is_in_16_bits_and_little_is_lost():
-    net, given = network(hidden=64, embedding=32).eval(), inputs()
-    gradients = []
-    for precision in ("highest", "medium"):
-        torch.set_float32_matmul_precision(precision)
-        net.zero_grad()
-        steps, memory = net(*given)
-        learned = steps.log_policy
-        learned.clamp_min(-100).sum().backward()
-        gradients.append(torch.cat([p.grad.flatten() for p in net.rnn.parameters()]))
-        with torch.no_grad():
-            acted = net(*given)[0].log_policy
-            assert not learns_in_16_bits()
-            net(*given, memory)  # what learning remembers, acting can go on with
-        assert {learned.dtype, acted.dtype, memory[0].dtype, memory[1].dtype} == {torch.float32}
-        if precision == "highest":
-            assert not learns_in_16_bits()
-            exact = acted
-            torch.testing.assert_close(learned, exact)
-        torch.testing.assert_close(acted, exact)
-        torch.testing.assert_close(learned, exact, rtol=0, atol=0.02)
-    assert torch.cosine_similarity(*gradients, dim=0) > 0.999
-
-
-@pytest.mark.parametrize("supported", [None, lambda: False, lambda: True])
-def test_16_bits_are_for_processors_that_have_them(monkeypatch, supported):
-    torch.set_float32_matmul_precision("medium")
-    if supported is None:  # a torch that does not tell
-        monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported", raising=False)
-    else:
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", supported, raising=False)
-    assert learns_in_16_bits() == (supported is not None and supported())
-    torch.set_float32_matmul_precision("highest")
-    assert not learns_in_16_bits(), "only where torch may round"
