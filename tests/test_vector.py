@@ -9,6 +9,7 @@ import toys
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from musegym.envs import ids
+from musegym.envs.window import GUTTER
 
 toys.register()
 MODES = ("NextStep", "SameStep", "Disabled")
@@ -201,7 +202,8 @@ def test_bad_arguments_are_refused():
 def test_a_picture_of_at_most_64_rows():
     env = gym.make_vec("toy/Bits-v0", num_envs=100, render_mode="rgb_array", discriminator="none")
     env.reset(seed=0)
-    assert env.render().shape == (16, 16, 3)  # 64 frames of 2 x 2
+    side = 8 * (2 + GUTTER) + GUTTER  # 64 frames of 2 x 2
+    assert env.render().shape == (side, side, 3)
     env.step(np.ones(100, int))
     picture = env.render()
     assert picture.dtype == np.uint8
