@@ -61,13 +61,17 @@ def write_members(path: Path, members: dict[str, str | bytes], level: int = 6) -
     """Writes a zip, replacing what was there as a whole or not at all; ``level`` 1 is fast, 9 is small."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-    # Without it a crash of the machine could leave the new name on an empty file.
-    with partial.open("rb+") as written:
-        os.fsync(written.fileno())
-    partial.replace(path)
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
+            for name, data in members.items():
+                file.writestr(name, data)
+        # Without it a crash of the machine could leave the new name on an empty file.
+        with partial.open("rb+") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # a full disk has more room without it
+        raise
 
 
 def read(path: Path) -> Saved:
