@@ -108,6 +108,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         if isinstance(error, MemoryError):
             return _fail(f"not enough memory ({error}); ask for fewer works or rows", 1)
         raise
+    if signals.received is not None:  # Typer makes an exit code of an interruption, and says nothing
+        return _fail("interrupted", 128 + signals.received)
     return int(code or 0)
 
 

@@ -23,17 +23,17 @@ def take() -> None:
 
 
 def finish() -> None:
-    """Lets a signal end the process at once: all is done, and the interpreter, as it ends, would print tracebacks."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is _end:
-            signal.signal(number, _end_now)
+    """Takes no more notice of Ctrl-C: all is done, and the interpreter, as it ends, would print a traceback."""
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _end_now)
 
 
 def is_program() -> bool:
     """Whether this process runs ``musegym`` or ``python -m musegym``."""
     if sys.argv[:1] == ["-m"]:  # while the packages of a module are imported
         asked = sys.orig_argv[1:]
-        return "-m" in asked and asked[asked.index("-m") + 1] == "musegym" or "-mmusegym" in asked
+        return ("-m" in asked and asked[asked.index("-m") + 1] == "musegym") or "-mmusegym" in asked
     return bool(sys.argv) and os.path.splitext(os.path.basename(sys.argv[0]))[0] == "musegym"  # noqa: PTH119, PTH122
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -234,7 +236,7 @@ def _learn(
     watch = Watch(spent)
     lines = Lines(run, watch)
     model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
-    with _bar(console) as progress, Announcer(watch, progress.console):
+    with _one_voice(), _bar(console) as progress, Announcer(watch, progress.console):
         keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
         model.budget = None if settings.seconds is None else keeper.done
         steps = sys.maxsize if settings.steps is None else settings.steps
@@ -250,6 +252,22 @@ def _learn(
         keeper.report()
         keeper.save()
         keeper.sample()
+
+
+@contextlib.contextmanager
+def _one_voice() -> Iterator[None]:
+    """Keeps TensorBoard's thread from printing what a full disk did to it: whoever writes next raises the same error."""
+    before = threading.excepthook
+
+    def told(what: threading.ExceptHookArgs) -> None:
+        if not issubclass(what.exc_type, OSError):
+            before(what)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _over(settings: Settings, model: AdversarialDQN, spent: float) -> bool:
