@@ -5,6 +5,11 @@ time, cannot tell from real ones. Importing this package registers its environme
 and loads nothing heavy: no torch, no pygame, no Stable-Baselines3.
 """
 
+from . import signals
+
+if signals.is_program():
+    signals.take()  # before the rest is loaded, which Ctrl-C may interrupt
+
 from .envs.registry import register, register_built_in
 
 __version__ = "0.1.0"

@@ -7,22 +7,29 @@ failed run one line and exit code 1.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
+import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from . import __version__
+from . import __version__, signals
+from .arguments import Argument
 from .envs.registry import ids, make_task
 from .envs.task import Task
 from .options import (
+    env_arguments,
+    env_kwargs,
     env_task,
     first_conditions,
     free_folder,
@@ -34,15 +41,26 @@ from .options import (
     read_prefix,
     resumed,
 )
-from .runs import Run, RunError, Settings, UsageError, export_all, write_atomically
+from .runs import MOST_ENVS, Run, RunError, Settings, UsageError, because, export_all, write_atomically
 
-DEFAULT_SECONDS = 600.0
+DEFAULT_SECONDS, DEFAULT_ENVS = 600.0, 1024
 # Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
 _BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
+
+MOST_WORKS = 1_000_000
+_BROKEN_PIPE = 128 + 13
+"""Exit code of a program whose reader has gone, as a shell has it."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 out = Console()
 err = Console(stderr=True)
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"give a finite number, not {value}")
+    return value
+
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="Environment id, see `musegym list`; MODULE:ID imports MODULE first.")
@@ -57,21 +75,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: those of the command line where None.
     """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started the program
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):  # names of files may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    code = _flushed(_run(arguments))
+    signals.finish()
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Runs a command; returns its exit code."""
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="musegym", standalone_mode=False)
-    except UsageError as error:
-        code = _fail(str(error), 2)
-    except RunError as error:
-        code = _fail(str(error), 1)
-    except _BadCommandLine as error:
-        code = _fail(f"{error.format_message()} (musegym --help)", 2)  # type: ignore[attr-defined]
+    except BrokenPipeError:
+        return _BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted", 128 + signal.SIGINT)
-    sys.exit(code or 0)
+        return _fail("interrupted", 128 + (signals.received or signal.SIGINT))
+    except Exception as error:
+        if signals.received is not None:  # libraries turn an interruption into errors of their own
+            return _fail("interrupted", 128 + signals.received)
+        if isinstance(error, UsageError):
+            return _fail(str(error), 2)
+        if isinstance(error, RunError):
+            return _fail(str(error), 1)
+        if isinstance(error, _BadCommandLine):
+            return _fail(f"{error.format_message()} (musegym --help)", 2)  # type: ignore[attr-defined]
+        if isinstance(error, OSError):
+            return _fail(f"{error.filename or 'a file'}: {because(error)}", 1)
+        if isinstance(error, MemoryError):
+            return _fail(f"not enough memory ({error}); ask for fewer works or rows", 1)
+        raise
+    if signals.received is not None:  # Typer makes an exit code of an interruption, and says nothing
+        return _fail("interrupted", 128 + signals.received)
+    return int(code or 0)
+
+
+def _flushed(code: int) -> int:
+    """Writes out what was printed; returns the exit code, another one where that fails."""
+    try:
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        code = code or _BROKEN_PIPE
+    except OSError as error:
+        code = code or _fail(f"stdout: {because(error)}", 1)
+    with contextlib.suppress(OSError, ValueError):  # else Python tries again as it ends, and says so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"musegym: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody listens
+        print(f"musegym: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
@@ -90,17 +148,37 @@ def _root(
 
 
 @app.command("list")
-def list_() -> None:
-    """Lists the environment ids, and what is missing to use them."""
+def list_(
+    id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Lists what --set takes for this id.")] = None,
+    params: Annotated[bool, typer.Option("--params", help="Lists what --param takes.")] = False,
+) -> None:
+    """Lists the environment ids, and what is missing to use them; or the arguments of one."""
+    if id is not None and params:
+        raise UsageError("list takes an ID or --params; the hyperparameters are those of every id")
+    if params:
+        from .parameters import hyperparameters
+
+        _print_arguments(hyperparameters())
+        return
+    if id is not None:
+        _print_arguments(env_arguments(id))
+        return
     table = Table("id", "horizon", "actions", "works", "missing")
     for id in ids():
         try:
             task = make_task(id)
         except ImportError as error:
-            table.add_row(id, "", "", "", f"package {error.name or error}")
+            table.add_row(id, "", "", "", Text(f"package {error.name or error}"))
             continue
         works, missing = _works(task)
-        table.add_row(id, str(task.horizon), str(task.num_actions), works, missing)
+        table.add_row(id, str(task.horizon), str(task.num_actions), works, Text(missing))
+    out.print(table)
+
+
+def _print_arguments(arguments: Mapping[str, Argument]) -> None:
+    table = Table("name", "value", "default", "meaning")
+    for name, argument in arguments.items():
+        table.add_row(*map(Text, (name, argument.wanted, argument.shown, argument.meaning)))
     out.print(table)
 
 
@@ -119,18 +197,28 @@ def train(
         float | None, typer.Option(help=f"Wall-clock budget; {DEFAULT_SECONDS:.0f} where nothing is said.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Budget in environment steps; reproducible to the bit.")
+        int | None,
+        typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit."),
     ] = None,
-    seed: Seed = 0,
-    num_envs: Annotated[int, typer.Option(min=1, help="Works built side by side.")] = 1024,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results; 0 where nothing is said.")
+    ] = None,
+    num_envs: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_ENVS, help=f"Works built side by side; {DEFAULT_ENVS} where nothing is said."),
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument.")] = None,
     param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hyperparameter of the agent.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="Folder of the run; runs/NAME where nothing is said.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, with its settings.")] = False,
-    checkpoint_every: Annotated[float, typer.Option(min=0.0, help="Seconds between checkpoints.")] = 60.0,
-    report_every: Annotated[float, typer.Option(min=0.0, help="Seconds between lines of metrics.jsonl.")] = 5.0,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0.0, help="Seconds between checkpoints.", callback=_finite)
+    ] = 60.0,
+    report_every: Annotated[
+        float, typer.Option(min=0.0, help="Seconds between lines of metrics.jsonl.", callback=_finite)
+    ] = 5.0,
 ) -> None:
     """Trains an agent and its discriminator; Ctrl-C stops it where --resume goes on."""
     if seconds is not None and steps is not None:
@@ -139,32 +227,35 @@ def train(
         raise UsageError("--seconds must be above 0")
     if resume and folder is None:
         raise UsageError("--resume needs --out RUN, the run to go on with")
-    settings = Settings(
-        id=known_id(id),
-        seconds=DEFAULT_SECONDS if seconds is None and steps is None and not resume else seconds,
-        steps=steps,
-        seed=seed,
-        num_envs=num_envs,
-        env_kwargs=pairs(set_, "--set"),
-        params=pairs(param, "--param"),
-    )
-    run = Run(folder or free_folder(id))
-    if resume:
-        settings = resumed(run, settings)
-    task = env_task(id, settings.env_kwargs)
+    run = Run(folder or free_folder(known_id(id)))
+    kwargs, texts = env_kwargs(id, set_), pairs(param, "--param")
     if not resume:
         run.refuse_if_taken()
-    from .parameters import check
+    from .parameters import check, read
 
-    check(settings.params)
+    params = read(texts)
+    if resume:
+        asked = {"seed": seed, "num_envs": num_envs, "env_kwargs": kwargs, "params": params}
+        settings = resumed(run, id, asked, (seconds, steps))
+        check(settings.params)
+    else:
+        settings = Settings(
+            id=id,
+            seconds=DEFAULT_SECONDS if seconds is None and steps is None else seconds,
+            steps=steps,
+            seed=seed or 0,
+            num_envs=num_envs or DEFAULT_ENVS,
+            env_kwargs=kwargs,
+            params=params,
+        )
+    task = env_task(id, settings.env_kwargs)
     read_corpus(task)
     from .training import train as train_
 
     often = {"checkpoint_every": checkpoint_every, "report_every": report_every}
     received = train_(run, settings, resume=resume, console=err, **often)
     if received is not None:
-        again = f"musegym train {id} --out {run.folder} --resume"
-        print(f"musegym: interrupted, nothing is lost; go on with: {again}", file=sys.stderr)
+        print(f"musegym: interrupted, nothing is lost; go on with: {run.command(id)}", file=sys.stderr)
         raise typer.Exit(128 + received)
     print(run.model)
 
@@ -175,11 +266,11 @@ def generate(
     pretrained: Annotated[
         str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
     ] = None,
-    num: Annotated[int, typer.Option(min=1, help="How many works.")] = 16,
+    num: Annotated[int, typer.Option(min=1, max=MOST_WORKS, help="How many works.")] = 16,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where they go.")] = Path("generated"),
     seed: Seed = 0,
     temperature: Annotated[
-        float, typer.Option(min=0.0, help="1 as trained, 0 the likeliest decision each time.")
+        float, typer.Option(min=0.0, help="1 as trained, 0 the likeliest decision each time.", callback=_finite)
     ] = 1.0,
     set_: Annotated[
         list[str] | None,
@@ -204,14 +295,14 @@ def generate(
     if prefix is not None and keep is not None:
         first, condition = read_prefix(model.task, prefix, keep)
     elif set_:
-        task = env_task(id_of(model), {**model.task.kwargs(), **pairs(set_, "--set")})
+        task = env_task(id_of(model), {**model.task.kwargs(), **env_kwargs(id_of(model), set_)})
         condition = first_conditions(task, num, seed)
     works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
         stem = f"{id_of(model).rpartition('/')[2]}-{seed}"
         export_all(model.task, works.contents, folder, stem, works.decisions())
     except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write to {folder}: {because(error)}") from None
     print(folder)
 
 
@@ -221,21 +312,25 @@ def evaluate(
     pretrained: Annotated[
         str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
     ] = None,
-    num: Annotated[int, typer.Option(min=2, help="How many works to judge.")] = 1000,
-    seeds: Annotated[int, typer.Option(min=1, help="How many judges of each kind.")] = 5,
+    num: Annotated[int, typer.Option(min=2, max=MOST_WORKS, help="How many works to judge.")] = 1000,
+    seeds: Annotated[int, typer.Option(min=1, max=5, help="How many judges of each kind.")] = 5,
     file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers; - for stdout.")
     ] = None,
 ) -> None:
     """Compares new works with the held-out test split."""
     if file is not None and not file.parent.is_dir():
-        raise UsageError(f"cannot write {file}: there is no folder {file.parent}")
+        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
+    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        raise UsageError(f"--json {file}: name a file that can be written")
     model = load_model(run, pretrained)
     from .benchmarks.suite import evaluate as evaluate_
+    from .reporting import Stages
 
     read_corpus(model.task)
     try:
-        result = evaluate_(model, num, split="test", seeds=seeds)
+        with Stages(err):
+            result = evaluate_(model, num, split="test", seeds=seeds)
     except ValueError as error:
         raise RunError(f"cannot evaluate: {error}") from None
     table = Table("", "generated", "real test works")
@@ -248,8 +343,9 @@ def evaluate(
     elif file is not None:
         try:
             write_atomically(file, text)
-        except OSError as error:
-            raise UsageError(f"cannot write {file}: {error.strerror}") from None
+        except OSError as error:  # it took minutes: the numbers go where they can
+            sys.stdout.write(text)
+            raise RunError(f"cannot write {file}: {because(error)}; the numbers are on stdout instead") from None
 
 
 def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -269,8 +365,12 @@ def _figure(value: Any) -> str:
 @app.command()
 def play(
     what: Annotated[str, typer.Argument(metavar="ID|RUN", help="An id to build by hand, a run to watch its agent.")],
-    seed: Annotated[int | None, typer.Option(min=0, help="Equal seeds give equal works; fresh ones without.")] = None,
-    speed: Annotated[float, typer.Option(min=0.01, help="Of watching; 1 is the music's own tempo.")] = 1.0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal works; fresh ones without.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, help="Of watching; 1 is the music's own tempo.", callback=_finite)
+    ] = 1.0,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where works go that you save.")] = Path(),
 ) -> None:
     """Opens a window: watch the agent build, or build by hand."""

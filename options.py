@@ -7,7 +7,8 @@ import difflib
 import importlib
 import json
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.lib.format import read_array
 
-from .envs.registry import ids, make_task
+from . import arguments
+from .arguments import Argument
+from .envs.registry import ids, make_task, task_class
+from .envs.scalar import TaskEnv
 from .envs.task import Array, Ints, Task
-from .runs import Run, Settings, UsageError
+from .runs import Run, Settings, UsageError, because
 
 if TYPE_CHECKING:
     from .agents import AdversarialDQN
@@ -25,31 +29,61 @@ if TYPE_CHECKING:
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
-def pairs(given: Sequence[str] | None, flag: str) -> dict[str, Any]:
-    """Reads ``NAME=VALUE`` pairs; values are JSON where they can be, else text."""
-    result: dict[str, Any] = {}
+def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
+    """Returns what ``NAME=VALUE`` pairs give, text by name."""
+    result: dict[str, str] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
         if not (equals and all(part.isidentifier() for part in name.split("."))):
             raise UsageError(f"{flag} {pair}: write it as {flag} NAME=VALUE")
         if name in result:
-            raise UsageError(f"{flag} {name} is given twice")
-        try:
-            result[name] = json.loads(value)
-        except ValueError:
-            result[name] = value
+            raise UsageError(f"{flag} {name} is given twice; give it once")
+        result[name] = value
     return result
 
 
-def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
-    """Builds the task of an id."""
+def env_arguments(id: str) -> dict[str, Argument]:
+    """Returns what ``--set`` takes for an id: the arguments of its task, and the weight of its rules."""
     known = known_id(id)
-    if "discriminator" in kwargs:
+    try:
+        factory, registered = task_class(known)
+    except ImportError as error:
+        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
+    found = arguments.of(factory)
+    # Scalar and vector environments take it, not the task.
+    found["rule_weight"] = arguments.of(TaskEnv)["rule_weight"]
+    for name in registered.keys() & found.keys():
+        found[name] = dataclasses.replace(found[name], default=registered[name])
+    return found
+
+
+def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
+    """Returns the environment arguments that ``--set NAME=VALUE`` gives, plain data; a corpus is an absolute path."""
+    texts = pairs(given, "--set")
+    known = env_arguments(id)
+    if "discriminator" in texts:
         raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
     try:
-        return make_task(known, **kwargs)
+        values = arguments.read(texts, known, "--set", id)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if isinstance(values.get("corpus"), str):  # a run is resumed from other folders, too
+        values["corpus"] = str(Path(values["corpus"]).expanduser().absolute())
+    return values
+
+
+def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
+    """Builds the task of an id.
+
+    Args:
+        id: the id.
+        kwargs: arguments of its environment, plain data.
+    """
+    known = known_id(id)
+    try:
+        return make_task(known, **arguments.check(kwargs, env_arguments(id), "--set", id))
     except ImportError as error:
-        raise UsageError(f"{id} needs the package {error.name or error}, which is not installed") from None
+        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
     except (TypeError, ValueError, OSError, gym.error.Error) as error:
         raise UsageError(f"{id}: {error}") from None
 
@@ -57,11 +91,14 @@ def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
 def known_id(id: str) -> str:
     """Returns the id itself if there is such an environment of musegym; ``MODULE:ID`` imports the module."""
     module, colon, name = id.rpartition(":")
-    if module:
+    if colon:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise UsageError(f"{id}: {module!r} is no module's name; write MODULE:ID, such as my.tasks:my/Task-v0")
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise UsageError(f"{id}: the module {module} cannot be imported: {error}") from None
+        except Exception as error:  # whatever somebody's module raises
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{id}: the module {module} cannot be imported ({reason}); mend it first") from None
     if name in ids():
         return id
     words = {known.rpartition("/")[2].rpartition("-")[0].lower(): known for known in ids()}
@@ -99,7 +136,7 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
             raise ValueError("of another kind")
         work = trace(task, content[None])
     except OSError as error:
-        raise UsageError(f"--prefix {file}: {error.strerror}") from None
+        raise UsageError(f"--prefix {file}: {because(error)}") from None
     except ValueError:
         raise UsageError(
             f"--prefix {file} is no finished work of this model's task: "
@@ -130,52 +167,67 @@ def free_folder(id: str) -> Path:
     return free
 
 
-def resumed(run: Run, asked: Settings) -> Settings:
+def resumed(run: Run, id: str, asked: Mapping[str, Any], budget: tuple[float | None, int | None]) -> Settings:
     """Returns a run's settings, with another budget if one was asked for.
 
     Args:
         run: what to go on with.
-        asked: the command line's; None, empty or default values leave the run's own.
+        id: the environment's.
+        asked: what the command line gives beside, by the names of ``Settings``; None and empty leave the run's own.
+        budget: seconds and steps, None where none was asked for.
+
+    Raises:
+        UsageError: what is asked for is not what the run was.
     """
     settings = run.settings()
-    for name in ("id", "env_kwargs", "params"):
-        theirs, ours = getattr(settings, name), getattr(asked, name)
-        if ours and ours != theirs:
-            raise UsageError(f"{run.folder} was trained with {name} {theirs}, not {ours}; choose another --out")
-    if asked.seconds is None and asked.steps is None:
+    other = f"leave it out, or train anew with another --out than {run.folder}"
+    if id != settings.id:
+        raise UsageError(f"{run.folder} was trained with id {settings.id}, not {id}; choose another --out")
+    for name, value in asked.items():
+        theirs = getattr(settings, name)
+        for part, given in value.items() if isinstance(value, dict) else ((name, value),):
+            was = theirs.get(part, "the default") if isinstance(theirs, dict) else theirs
+            if given is not None and json.dumps(given) != json.dumps(was):
+                raise UsageError(f"--resume keeps {name}: {part} was {was}, not {given}; {other}")
+    seconds, steps = budget
+    if seconds is None and steps is None:
         return settings
-    if (asked.steps is None) != (settings.steps is None):
+    if (steps is None) != (settings.steps is None):
         raise UsageError(
             f"{run.folder} counts {'seconds' if settings.steps is None else 'steps'}; resume it with that budget"
         )
-    return dataclasses.replace(settings, seconds=asked.seconds, steps=asked.steps)
+    return dataclasses.replace(settings, seconds=seconds, steps=steps)
 
 
 def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
     """Loads the policy of a run (its folder, or a model file), or the one that ships for an id."""
     if (run is None) == (pretrained is None):
         raise UsageError("name either a RUN or --pretrained ID")
+    id = None
     if run is None:
         assert pretrained is not None
         id = known_id(pretrained)
         path = PRETRAINED / (re.sub(r"-v\d+$", "", id.rpartition("/")[2]) + ".zip")
         if not path.exists():
-            raise UsageError(f"no model of {id} ships with musegym; train one: musegym train {id}")
+            raise UsageError(f"no model of {id} ships with musegym; train one: {shlex.join(['musegym', 'train', id])}")
     elif run.is_dir():
         id, path = Run(run).settings().id, Run(run).model
         if not path.exists():
-            raise UsageError(f"{run} has no model yet; go on with: musegym train {id} --out {run} --resume")
+            raise UsageError(f"{run} has no model yet; go on with: {Run(run).command(id)}")
         known_id(id)  # imports the module of a task that somebody else registers
     elif run.exists():
         path = run
     else:
-        raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {run}")
+        raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {shlex.quote(str(run))}")
     from .agents import AdversarialDQN
 
     try:
-        return AdversarialDQN.load(path)
+        model = AdversarialDQN.load(path)
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from None
+    if run is not None and id is not None and id_of(model) != id:
+        raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
+    return model
 
 
 def id_of(model: AdversarialDQN) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from stable_baselines3.common.utils import get_device
 
+from . import arguments
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from .agents.networks import RecurrentQ
+from .arguments import Argument
 from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
 from .discriminators import Settings as Learning
 from .runs import Settings, UsageError
@@ -29,29 +31,50 @@ _NOT_OFFERED = {
 _OF_THE_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
 
 
+_OF_THE_NETWORK = ("hidden", "embedding", "dropout", "sight")
+
+
+def hyperparameters() -> dict[str, Argument]:
+    """Returns what ``--param`` takes: the agent's arguments, then those of the discriminator and of its training."""
+    found = arguments.of(AdversarialDQN, _NOT_OFFERED)
+    for owner in (DiscriminatorTrainer, Architecture, Learning):
+        for name, argument in arguments.of(owner, _NOT_OFFERED | _OF_THE_TASK).items():
+            found[DISCRIMINATOR + name] = argument
+    return found
+
+
 def defaults() -> dict[str, Any]:
     """Returns the names that ``--param`` takes, with the values they have where nothing is said."""
-    own = _arguments(AdversarialDQN)
-    return own | {DISCRIMINATOR + name: value for name, value in (_of_trainer() | _of_discriminator()).items()}
+    return {name: argument.default for name, argument in hyperparameters().items()}
 
 
-def check(params: dict[str, Any]) -> dict[str, Any]:
+def read(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the values, plain data, of hyperparameters that were given as text.
+
+    Raises:
+        UsageError: a name is unknown, or a value is of another type.
+    """
+    try:
+        values = arguments.read(texts, hyperparameters(), "--param")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    check(values)
+    return values
+
+
+def check(params: Mapping[str, Any]) -> dict[str, Any]:
     """Returns parameters with lists as tuples.
 
     Raises:
-        UsageError: a name is unknown, or a value has another type than its default.
+        UsageError: a name is unknown, or a value is of another type.
     """
-    known = defaults()
-    result = {}
-    for name, value in params.items():
-        if name not in known:
-            raise UsageError(f"--param {name}: there is no such hyperparameter; there are: {', '.join(known)}")
-        default = known[name]
-        value = tuple(value) if isinstance(value, list) else value
-        if not _fits(value, default):
-            raise UsageError(f"--param {name}={value}: give a value like its default, {default}")
-        result[name] = value
-    return result
+    network = {name: argument for name, argument in arguments.of(RecurrentQ).items() if name in _OF_THE_NETWORK}
+    try:
+        values = arguments.check(params, hyperparameters(), "--param")
+        arguments.check(values.get("policy_kwargs") or {}, network, "--param policy_kwargs:", "the network")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
@@ -69,7 +92,7 @@ def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
         device = device_of(given)
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
         trainer = make_trainer(model.task, seed=settings.seed, device=device, **theirs)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: what torch raises of impossible networks
         raise UsageError(f"--param or --set: {error}") from None
     return model, DiscriminatorCallback(trainer)
 
@@ -90,28 +113,3 @@ def device_of(params: dict[str, Any]) -> str:
             f"--param device={asked}: torch finds no such device here; give cpu, or auto to use what there is"
         )
     return str(found)
-
-
-def _arguments(function: Any) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters
-    return {name: parameter.default for name, parameter in parameters.items() if name not in _NOT_OFFERED}
-
-
-def _of_trainer() -> dict[str, Any]:
-    return _arguments(DiscriminatorTrainer)
-
-
-def _of_discriminator() -> dict[str, Any]:
-    fields = (*dataclasses.fields(Architecture), *dataclasses.fields(Learning))
-    return {field.name: field.default for field in fields if field.name not in _OF_THE_TASK}
-
-
-def _fits(value: Any, default: Any) -> bool:
-    """Whether a value has the type of a default; where that is None, whether it is no text."""
-    if isinstance(default, tuple):
-        return isinstance(value, tuple) and len(value) == len(default) and all(map(_fits, value, default))
-    if default is None:
-        return not isinstance(value, str | bool | tuple)
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)

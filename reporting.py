@@ -56,6 +56,41 @@ class Watch:
         return time.monotonic() - self._start
 
 
+class Stages(logging.Handler):
+    """Says on the console, while it is entered, what an evaluation is doing.
+
+    Args:
+        console: where there is a terminal, the line changes and goes in the end; elsewhere there is a line for each.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self._console, self._watch = console, Watch(0.0)
+        self._status = console.status("evaluating")
+        self._logger = logging.getLogger("musegym.benchmarks")
+
+    def __enter__(self) -> Self:
+        self._level = self._logger.level
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self)
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._level)
+        self._status.stop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows a line."""
+        text = f"{self._watch.seconds():.0f} s  {record.getMessage()}"
+        if self._console.is_terminal:
+            self._status.update(text)
+        else:
+            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
 class Announcer(logging.Handler):
     """Says on the console, while it is entered, what the agent's controller does.
 

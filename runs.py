@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
+import hashlib
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -34,6 +37,10 @@ if sys.platform != "win32":
     import fcntl
 
 
+MOST_ENVS = 1_000_000
+"""Rows: more of them do not fit into any memory."""
+
+
 class UsageError(Exception):
     """The user asked for something impossible; one line that says what to do. Exit code 2."""
 
@@ -42,9 +49,30 @@ class RunError(Exception):
     """A run failed; one line. Exit code 1."""
 
 
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, then try again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a place that you may use"),
+    errno.ENAMETOOLONG: "choose a shorter one",
+    errno.ENOENT: "make it, or name one that there is",
+    errno.EISDIR: "name a file",
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "name a folder"),
+}
+"""What to do about what the system says of a file."""
+
+
+def because(error: OSError) -> str:
+    """Returns what the system says of a file, and what to do about it."""
+    said = error.strerror or str(error)
+    return f"{said}; {ADVICE[error.errno]}" if error.errno in ADVICE else said
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a run was asked to do; plain data."""
+    """What a run was asked to do; plain data.
+
+    Raises:
+        ValueError: a field is of another type, or out of range.
+    """
 
     id: str
     """Environment id."""
@@ -57,6 +85,28 @@ class Settings:
     env_kwargs: dict[str, Any]
     params: dict[str, Any]
     """Hyperparameters of the agent."""
+
+    def __post_init__(self) -> None:
+        seconds, steps = self.seconds, self.steps
+        if type(self.id) is not str:
+            raise ValueError(f"id must be text, not {self.id!r}")
+        if (seconds is None) == (steps is None):
+            raise ValueError("it takes either seconds or steps")
+        if seconds is not None and not (type(seconds) in (int, float) and 0 < seconds < math.inf):
+            raise ValueError(f"seconds must be a finite number above 0, not {seconds!r}")
+        for name, least, most in (("steps", 1, 2**63 - 1), ("seed", 0, 2**31 - 1), ("num_envs", 1, MOST_ENVS)):
+            value = getattr(self, name)
+            if not (type(value) is int and least <= value <= most) and (name, value) != ("steps", None):
+                raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+        for name in ("env_kwargs", "params"):
+            if not isinstance(getattr(self, name), dict):
+                raise ValueError(f"{name} must be an object, not {getattr(self, name)!r}")
+        json.dumps([self.env_kwargs, self.params], allow_nan=False)  # a ValueError where a number is not finite
+
+    def lasting(self) -> dict[str, Any]:
+        """Returns what a run never changes, as JSON has it: all but the budget."""
+        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("seconds", "steps")}
+        return {"counts": "steps" if self.seconds is None else "seconds", **json.loads(json.dumps(kept))}
 
 
 class Run:
@@ -72,6 +122,7 @@ class Run:
         self.metrics = folder / "metrics.jsonl"
         self.samples = folder / "samples"
         self.tensorboard = folder / "tensorboard"
+        self._settings: Settings | None = None
         self._config = folder / "config.json"
         self._checkpoint = folder / "checkpoint"
         self._lock = folder / ".lock"
@@ -87,7 +138,7 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self._lock.open("a")
         except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
+            raise UsageError(f"cannot write to {self.folder}: {because(error)}") from None
         with file:
             if sys.platform != "win32":
                 try:
@@ -116,6 +167,10 @@ class Run:
         self.refuse_if_taken()
         self.amend(settings)
 
+    def command(self, id: str) -> str:
+        """Returns the command that goes on with the run."""
+        return shlex.join(["musegym", "train", id, "--out", str(self.folder), "--resume"])
+
     def settings(self) -> Settings:
         """Reads ``config.json``.
 
@@ -125,9 +180,13 @@ class Run:
         try:
             return Settings(**json.loads(self._config.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError):
-            raise UsageError(f"{self.folder} is not a run: it has no readable config.json") from None
-        except (TypeError, ValueError):
-            raise UsageError(f"{self._config} is damaged; train again with another --out") from None
+            raise UsageError(
+                f"{self.folder} is not a run: it has no readable config.json; name a folder of `musegym train`"
+            ) from None
+        except (TypeError, ValueError, RecursionError) as error:
+            raise UsageError(
+                f"{self._config} is damaged ({error}); put the original back, or train again with another --out"
+            ) from None
 
     def amend(self, settings: Settings) -> None:
         """Replaces ``config.json``, when a resumed run gets another budget.
@@ -139,23 +198,37 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._config, json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
         except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {error.strerror}") from None
+            raise UsageError(f"cannot write to {self.folder}: {because(error)}") from None
+        self._settings = settings
 
     def save_checkpoint(self, save: Callable[[Path], None], seconds: float) -> None:
-        """Replaces the checkpoint; a kill at any moment leaves the old one or the new one, complete.
+        """Replaces the checkpoint; a kill or a full disk at any moment leaves the old one or the new one, complete.
+
+        Beside what ``save`` writes it holds ``run.json``: the run's settings and a digest of every file, so that
+        nothing but this checkpoint is taken for it.
 
         Args:
             save: writes the state into the folder it is handed.
             seconds: training time spent so far.
         """
+        assert self._settings is not None, "create, amend or restore the run first"
         fresh, old = self._checkpoint.with_suffix(".tmp"), self._checkpoint.with_suffix(".old")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        save(fresh)
-        size = self.metrics.stat().st_size if self.metrics.exists() else 0
-        (fresh / "run.json").write_text(json.dumps({"seconds": seconds, "metrics_bytes": size}), encoding="utf-8")
-        for path in [*fresh.rglob("*"), fresh]:
-            _sync(path)
+        try:
+            save(fresh)
+            about = {
+                "seconds": seconds,
+                "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
+                "settings": self._settings.lasting(),
+                "files": _digests(fresh),
+            }
+            (fresh / "run.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+            for path in [*fresh.rglob("*"), fresh]:
+                _sync(path)
+        except OSError:
+            shutil.rmtree(fresh, ignore_errors=True)  # a full disk has more room without it
+            raise
         if self._checkpoint.exists():
             # What lies at .old is older than the checkpoint: latest() prefers the latter.
             shutil.rmtree(old, ignore_errors=True)
@@ -165,36 +238,81 @@ class Run:
         shutil.rmtree(old, ignore_errors=True)
 
     def latest(self) -> Path | None:
-        """Returns the last complete checkpoint."""
-        # Between the two renames of save_checkpoint only .old exists under a final name.
-        for folder in (self._checkpoint, self._checkpoint.with_suffix(".old")):
-            if (folder / "run.json").exists():
-                return folder
-        return None
-
-    def rewind(self, checkpoint: Path | None) -> float:
-        """Drops the metrics later than a checkpoint, all without one; returns the seconds of training spent up to it.
+        """Returns the folder of the last complete checkpoint; None where the run was ended before its first.
 
         Raises:
-            UsageError: the checkpoint is damaged.
+            UsageError: there was one, of which parts are missing.
+        """
+        # Between the two renames of save_checkpoint only .old exists under a final name.
+        for folder in (self._checkpoint, self._checkpoint.with_suffix(".old")):
+            if folder.exists():
+                return folder
+        if self.model.exists():  # which is written after the first checkpoint
+            raise self._damaged(self._checkpoint, "it is missing")
+        return None
+
+    def rewind(self, checkpoint: Path | None, settings: Settings) -> float:
+        """Drops the metrics later than a checkpoint, all without one; returns the seconds of training spent up to it.
+
+        Args:
+            checkpoint: what ``latest`` returned.
+            settings: what the run is to go on with.
+
+        Raises:
+            UsageError: the checkpoint is damaged, or of another run; nothing is dropped then.
         """
         seconds, size = 0.0, 0
         if checkpoint is not None:
-            try:
-                about = json.loads((checkpoint / "run.json").read_text(encoding="utf-8"))
-                seconds, size = float(about["seconds"]), int(about["metrics_bytes"])
-            except (OSError, ValueError, KeyError, TypeError):
-                raise UsageError(f"{checkpoint} is damaged; train again with another --out") from None
-        if self.metrics.exists():
-            os.truncate(self.metrics, min(size, self.metrics.stat().st_size))
+            seconds, size = self._about(checkpoint, settings)
+        there = self.metrics.stat().st_size if self.metrics.exists() else 0
+        if there < size:
+            raise self._damaged(self.metrics, "lines that were there at the last checkpoint are missing")
+        if there > size:
+            os.truncate(self.metrics, size)
         return seconds
+
+    def _about(self, checkpoint: Path, settings: Settings) -> tuple[float, int]:
+        """Returns seconds and bytes of metrics of a checkpoint, once it is known to be whole and of this run."""
+        file = checkpoint / "run.json"
+        try:
+            about = json.loads(file.read_text(encoding="utf-8"))
+            seconds, size, were, digests = (about[key] for key in ("seconds", "metrics_bytes", "settings", "files"))
+            if type(seconds) not in (int, float) or not 0 <= seconds < math.inf or type(size) is not int or size < 0:
+                raise ValueError("seconds and metrics_bytes must be finite numbers of at least 0")
+            found, there = dict(digests), _digests(checkpoint)
+            ours, theirs = settings.lasting(), dict(were)
+        except FileNotFoundError:
+            raise self._damaged(file, "it is missing") from None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise self._damaged(file, f"{type(error).__name__}: {error}") from None
+        for name in sorted(ours.keys() | theirs.keys()):
+            if ours.get(name) != theirs.get(name):
+                raise UsageError(
+                    f"{checkpoint} was trained with {name} {json.dumps(theirs.get(name))}, {self._config} asks for "
+                    f"{json.dumps(ours.get(name))}: put the run's own files back, or train again with another --out"
+                )
+        for name in sorted(found.keys() | there.keys()):
+            if found.get(name) != there.get(name):
+                what = "it is missing" if name not in there else "it is not the file that was saved"
+                raise self._damaged(checkpoint / name, what)
+        return float(seconds), size
+
+    def _damaged(self, path: Path, why: str) -> UsageError:
+        return UsageError(
+            f"{path} is damaged ({why}): the run cannot go on; put the run's own file back, "
+            "or train again with another --out"
+        )
 
     def save_model(self, save: Callable[[Path], None]) -> None:
         """Replaces ``model.zip``; readers see the old file or the new one."""
         fresh = self.folder / "model.tmp.zip"
-        save(fresh)
-        _sync(fresh)
-        fresh.replace(self.model)
+        try:
+            save(fresh)
+            _sync(fresh)
+            fresh.replace(self.model)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
 
     def report(self, seconds: float, steps: int, values: Mapping[str, float]) -> None:
         """Adds a line to ``metrics.jsonl``; what JSON cannot say (nan, infinity) becomes null."""
@@ -257,6 +375,16 @@ def export_all(
     together = tile([task.medium.render(content) for content in contents]) if together is None else together
     Image.fromarray(together).save(picture)
     return [*paths, text, picture]
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Returns the SHA-256 of every file below a folder but ``run.json``, by its name there."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / "run.json":
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _sync(path: Path) -> None:

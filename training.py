@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -20,7 +22,7 @@ from .agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
 from .agents.precision import choose
 from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
-from .runs import Run, RunError, Settings, UsageError, export_all
+from .runs import Run, RunError, Settings, UsageError, because, export_all
 
 AGENT = "agent.zip"
 """The whole state, within a checkpoint."""
@@ -185,49 +187,87 @@ def train(
         None when the budget is spent, the signal's number when interrupted.
 
     Raises:
-        RunError: losses became nan or infinite.
+        RunError: losses became nan or infinite, or the disk is full.
         UsageError: hyperparameters are impossible, a checkpoint or folder is, or another process trains there.
     """
     processor.settle()
     with Interrupts() as interrupts, contextlib.ExitStack() as lock:
+        checkpoint, spent = None, 0.0
         if resume:
             lock.enter_context(run.locked())
-            run.amend(settings)
-        checkpoint = run.latest() if resume else None
+            checkpoint = run.latest()
+            spent = run.rewind(checkpoint, settings)
         model, discriminator = build(settings) if checkpoint is None else _restore(checkpoint, settings.params, console)
-        if not resume:  # only now: impossible hyperparameters leave no folder behind
+        if resume:
+            run.amend(settings)
+        else:  # only now: impossible hyperparameters leave no folder behind
             lock.enter_context(run.locked())
             run.create(settings)
-        spent = run.rewind(checkpoint)
-        if _over(settings, model, spent):
-            if model.controller is not None:  # who interrupted its last round kept it from doing so
-                model.controller.keep_best()
-            run.save_model(lambda path: model.save(path, training=False))
-            return None
-        watch = Watch(spent)
-        lines = Lines(run, watch)
-        model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
-        with _bar(console) as progress, Announcer(watch, progress.console):
-            keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
-            model.budget = None if settings.seconds is None else keeper.done
-            steps = sys.maxsize if settings.steps is None else settings.steps
-            try:
-                model.learn(
-                    steps - model.num_timesteps,
-                    callback=[discriminator, keeper],
-                    log_interval=sys.maxsize,  # the keeper reports, by the clock
-                    reset_num_timesteps=False,
-                )
-            except Stop:
-                pass
-            except FloatingPointError as error:
-                raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
-            if interrupts.received is None and model.controller is not None:
-                model.controller.keep_best()
-            keeper.report()
-            keeper.save()
-            keeper.sample()
+        try:
+            _learn(run, settings, model, discriminator, spent, interrupts, checkpoint_every, report_every, console)
+        except FloatingPointError as error:
+            raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
+        except OSError as error:
+            where = error.filename or run.folder
+            kept = "the last checkpoint is whole; " if run.latest() else ""
+            raise RunError(
+                f"cannot write {where}: {because(error)}; {kept}go on with: {run.command(settings.id)}"
+            ) from (None)
     return interrupts.received
+
+
+def _learn(
+    run: Run,
+    settings: Settings,
+    model: AdversarialDQN,
+    discriminator: DiscriminatorCallback,
+    spent: float,
+    interrupts: Interrupts,
+    checkpoint_every: float,
+    report_every: float,
+    console: Console,
+) -> None:
+    """Trains an agent from where it stands until the budget is spent or somebody interrupts."""
+    if _over(settings, model, spent):
+        if model.controller is not None:  # who interrupted its last round kept it from doing so
+            model.controller.keep_best()
+        run.save_model(lambda path: model.save(path, training=False))
+        return
+    watch = Watch(spent)
+    lines = Lines(run, watch)
+    model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
+    with _one_voice(), _bar(console) as progress, Announcer(watch, progress.console):
+        keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
+        model.budget = None if settings.seconds is None else keeper.done
+        steps = sys.maxsize if settings.steps is None else settings.steps
+        with contextlib.suppress(Stop):
+            model.learn(
+                steps - model.num_timesteps,
+                callback=[discriminator, keeper],
+                log_interval=sys.maxsize,  # the keeper reports, by the clock
+                reset_num_timesteps=False,
+            )
+        if interrupts.received is None and model.controller is not None:
+            model.controller.keep_best()
+        keeper.report()
+        keeper.save()
+        keeper.sample()
+
+
+@contextlib.contextmanager
+def _one_voice() -> Iterator[None]:
+    """Keeps TensorBoard's thread from printing what a full disk did to it: the next to write raises the same error."""
+    before = threading.excepthook
+
+    def told(what: threading.ExceptHookArgs) -> None:
+        if not issubclass(what.exc_type, OSError):
+            before(what)
+
+    threading.excepthook = told
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _over(settings: Settings, model: AdversarialDQN, spent: float) -> bool:

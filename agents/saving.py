@@ -9,11 +9,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-<<<<<<< HEAD
 from stable_baselines3.common.type_aliases import GymEnv
-=======
 from stable_baselines3.common.utils import get_device
->>>>>>> cpu
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
@@ -117,16 +114,12 @@ class SavedAlgorithm(OffPolicyAlgorithm):
 
     @classmethod
     def load(  # type: ignore[override]
-<<<<<<< HEAD
-        cls, path: files.Target, env: GymEnv | None = None, device: torch.device | str = "cpu", **changes: Any
-=======
         cls,
-        path: str | Path,
-        env: VecEnv | None = None,
+        path: files.Target,
+        env: GymEnv | None = None,
         device: torch.device | str = "cpu",
         precision: str = "auto",
         **changes: Any,
->>>>>>> cpu
     ) -> Self:
         """Reads what ``save`` wrote; the environment is made anew from its id, without wrappers.
 
@@ -142,11 +135,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             ValueError: it is damaged or doctored, the environment does not fit, or the device cannot learn in the
                 precision.
         """
-<<<<<<< HEAD
-=======
-        path = Path(path)
         choose(precision, get_device(device))  # for whose mistakes the file is not to blame
->>>>>>> cpu
         config, tensors = files.read(path)
         given = env
         try:

@@ -79,12 +79,16 @@ def write_members(target: Path | IO[bytes], members: dict[str, str | bytes], lev
 def _replace(path: Path, members: dict[str, str | bytes], level: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
-        write_members(stream, members, level)
-    # Without it a crash of the machine could leave the new name on an empty file.
-    with partial.open("rb+") as written:
-        os.fsync(written.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as stream:
+            write_members(stream, members, level)
+            stream.flush()
+            # Without it a crash of the machine could leave the new name on an empty file.
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)  # a full disk has more room without it
+        raise
 
 
 def read(path: Path) -> Saved:

@@ -86,14 +86,30 @@ def make_task(env_id: str, **kwargs: Any) -> Task[Any]:
         gymnasium.error.Error: the id is unknown or not one of musegym.
         TypeError: the task does not take an argument.
     """
+    spec = _spec(env_id)
+    merged = {**spec.kwargs, **kwargs}
+    return load_task(spec.kwargs["task"], {key: merged[key] for key in merged if key not in _NOT_FOR_TASKS})
+
+
+def task_class(env_id: str) -> tuple[type[Task[Any]], dict[str, Any]]:
+    """Returns the class of a registered id's task, and the arguments that it is registered with.
+
+    Raises:
+        gymnasium.error.Error: the id is unknown or not one of musegym.
+        TypeError: what was registered is not a task.
+    """
+    kwargs = _spec(env_id).kwargs
+    return _factory(kwargs["task"]), {key: kwargs[key] for key in kwargs if key != "task"}
+
+
+def _spec(env_id: str) -> gym.envs.registration.EnvSpec:
     module, _, name = env_id.rpartition(":")
     if module:
         importlib.import_module(module)
     spec = gym.spec(name)
     if spec.entry_point != SCALAR:
         raise gym.error.Error(f"{name} is not a musegym environment; these are: {', '.join(ids())}")
-    merged = {**spec.kwargs, **kwargs}
-    return load_task(spec.kwargs["task"], {key: merged[key] for key in merged if key not in _NOT_FOR_TASKS})
+    return spec
 
 
 def load_task(entry_point: str, kwargs: dict[str, Any]) -> Task[Any]:
@@ -106,17 +122,22 @@ def load_task(entry_point: str, kwargs: dict[str, Any]) -> Task[Any]:
     Raises:
         TypeError: the task does not take an argument, or what was named is not a task.
     """
-    module, name = _split(entry_point)
-    factory = getattr(importlib.import_module(module), name, None)
-    if not (isinstance(factory, type) and issubclass(factory, Task)):
-        raise TypeError(f"{entry_point} is not a subclass of musegym.envs.Task")
+    factory = _factory(entry_point)
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
     parameters = inspect.signature(factory).parameters
     unknown = [key for key in kwargs if key not in parameters]
     if unknown and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        raise TypeError(f"{name} does not take {', '.join(unknown)}; it takes: {', '.join(parameters) or 'nothing'}")
-    task: Task[Any] = factory(**kwargs)
-    return task
+        takes = ", ".join(parameters) or "nothing"
+        raise TypeError(f"{factory.__name__} does not take {', '.join(unknown)}; it takes: {takes}")
+    return factory(**kwargs)
+
+
+def _factory(entry_point: str) -> type[Task[Any]]:
+    module, name = _split(entry_point)
+    factory = getattr(importlib.import_module(module), name, None)
+    if not (isinstance(factory, type) and issubclass(factory, Task)):
+        raise TypeError(f"{entry_point} is not a subclass of musegym.envs.Task")
+    return factory
 
 
 def plain_spec(spec: EnvSpec | None) -> EnvSpec | None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+GUTTER = 4
+"""Pixels between the frames of a tiled picture, and around them."""
+SHEET = (40, 44, 60)
+"""Behind them: dark, and yet not the black of an empty drawing."""
 
 
 def open_display() -> None:
@@ -37,7 +42,8 @@ class Window:
     def __init__(self, title: str, fps: int) -> None:
         self._title = title
         self._fps = fps
-        self._clock: Any = None
+        self._due: float | None = None
+        """When the next frame may follow, by ``time.monotonic``; None while the window is closed."""
 
     def show(self, frame: NDArray[np.uint8]) -> None:
         """Shows a frame, uint8 [H, W, 3], and waits for its turn.
@@ -49,40 +55,42 @@ class Window:
 
         height, width = frame.shape[:2]
         try:
-            if self._clock is None:
+            if self._due is None or not pygame.display.get_init():  # somebody else may have ended pygame
                 open_display()
                 pygame.display.set_caption(self._title)
-                self._clock = pygame.time.Clock()
             screen = pygame.display.get_surface()
             if screen is None or screen.get_size() != (width, height):
                 screen = pygame.display.set_mode((width, height))
         except pygame.error as error:
-            self._clock = None
+            self._due = None
             raise RuntimeError(f"no display ({error}): use render_mode='rgb_array', or run under xvfb-run") from error
         screen.blit(pygame.image.frombuffer(np.ascontiguousarray(frame).tobytes(), (width, height), "RGB"), (0, 0))
         # Unread events make the desktop call the window unresponsive.
         pygame.event.pump()
         pygame.display.flip()
-        self._clock.tick(self._fps)
+        now = time.monotonic()
+        if self._due is not None and now < self._due:
+            time.sleep(self._due - now)
+        self._due = max(now, self._due or now) + 1 / self._fps
 
     def close(self) -> None:
         """Closes the window; a later frame opens it again."""
-        if self._clock is not None:
+        if self._due is not None:
             import pygame
 
             pygame.display.quit()
-            self._clock = None
+            self._due = None
 
 
 def tile(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Lays frames [h, w, 3] of any sizes out in a near-square picture, row by row, on white."""
-    height = max(frame.shape[0] for frame in frames)
-    width = max(frame.shape[1] for frame in frames)
-    columns = math.ceil(math.sqrt(len(frames) * height / width)) if width else 1
-    columns = max(1, min(columns, len(frames)))
+    """Lays frames [h, w, 3] of any sizes out in a near-square picture, row by row, on a dark sheet with gutters."""
+    height = max(frame.shape[0] for frame in frames) + GUTTER
+    width = max(frame.shape[1] for frame in frames) + GUTTER
+    columns = max(1, min(math.ceil(math.sqrt(len(frames) * height / width)), len(frames)))
     rows = math.ceil(len(frames) / columns)
-    picture = np.full((rows * height, columns * width, 3), 255, np.uint8)  # [H, W, 3]
+    picture = np.empty((rows * height + GUTTER, columns * width + GUTTER, 3), np.uint8)  # [H, W, 3]
+    picture[:] = SHEET
     for index, frame in enumerate(frames):
-        top, left = index // columns * height, index % columns * width
+        top, left = GUTTER + index // columns * height, GUTTER + index % columns * width
         picture[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
     return picture

@@ -32,7 +32,7 @@ def may_import(path: Path) -> tuple[str, ...]:
     module = name_of(path)
     package, _, rest = module.partition(".")
     if module == "":
-        return ("envs.registry",)
+        return ("envs.registry", "signals")
     if module in {"envs", "envs.registry"}:
         return ("envs.registry", "envs.task")  # and string entry points
     if module == "envs.task":

@@ -388,7 +388,8 @@ class TestSB3:
         AdversarialDQN.load(kept[0])
         assert np.load(tmp_path / "evaluations.npz")["ep_lengths"].min() >= 1
         mean, _ = evaluate_policy(model, test_env, n_eval_episodes=4)
-        assert mean == 0, "discriminator='none' rewards nothing"
+        assert test_env.get_attr("discriminator")[0] is model.discriminator
+        assert mean != 0, "the D that trains scores"
 
     def test_logs(self, tmp_path):
         model, lines = agent(warm_start=10, lead=1), Lines()

@@ -1,9 +1,11 @@
 """Scores: reading, drawing, ABC, MIDI, sound and measures, all against melodies written by hand."""
 
+import collections
 import itertools
 import math
 import subprocess
 import sys
+import types
 import wave
 
 import numpy as np
@@ -11,11 +13,14 @@ import pretty_midi
 import pytest
 from PIL import Image
 
+from musegym.envs import make_task
 from musegym.envs.corpora.abc import read_abc
 from musegym.envs.media import pianoroll
 from musegym.envs.media.audio import RATE, TAIL
 from musegym.envs.media.notation import MODES, Key
 from musegym.envs.media.score import Score
+from musegym.envs.registry import BUILT_IN
+from musegym.envs.window import GUTTER, SHEET, Window, tile
 
 PITCHES = range(55, 90)
 DURATIONS = (2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 60, 72, 96)
@@ -170,6 +175,8 @@ def test_drawing_needs_no_display_and_importing_no_pygame():
     code = """
 import sys, numpy as np
 from musegym.envs.media.score import Score
+from musegym.envs.registry import BUILT_IN
+from musegym.envs.window import GUTTER, SHEET, Window, tile
 assert "pygame" not in sys.modules and "pretty_midi" not in sys.modules
 score = Score([60], [96], [(4, 4)], ["major"], [0])
 score.render(np.array([[0, 0, 0, 0], [0, 0, 2, 1]]))
@@ -178,6 +185,88 @@ assert not pygame.display.get_init() and not pygame.mixer.get_init()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={"PATH": ""})
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.fixture
+def alive(monkeypatch):
+    """Returns a function that says how many fonts and surfaces of pygame's there are."""
+    import pygame
+
+    counts = collections.Counter()
+
+    def counted(cls, name):
+        class Counted(cls):
+            def __init__(self, *arguments, **keywords):
+                super().__init__(*arguments, **keywords)
+                counts[name] += 1
+
+            def __del__(self):
+                counts[name] -= 1
+
+        return Counted
+
+    for module, name in ((pygame.font, "Font"), (pygame, "Surface")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name), name))
+    return lambda: +counts
+
+
+@pytest.mark.parametrize("id", [id for id, _ in BUILT_IN])
+def test_nothing_of_pygame_outlives_a_picture(id, alive):
+    import pygame
+
+    task, pictures = make_task(id), []
+    if id == "musegym/Melody-v0":  # no corpus: the melodies of this file
+        task.medium = score()
+        contents = np.stack([melody(SCALE), melody([(60, 0)])])
+    else:
+        contents = task.content(task.initial(np.zeros(2, np.uint64)))
+    for end in (pygame.quit, pygame.font.quit, pygame.display.quit):
+        pictures.append([task.medium.render(content, upto) for content in contents for upto in (None, 0, 1)])
+        assert not alive()
+        end()
+    assert all(np.array_equal(a, b) for later in pictures[1:] for a, b in zip(pictures[0], later, strict=True))
+
+
+def test_a_window_opens_again_after_somebody_ended_pygame(monkeypatch, alive):
+    import pygame
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    window, other = Window("one", 1000), Window("two", 1000)
+    frames = [np.full((8, 8, 3), level, np.uint8) for level in (10, 200)]
+    for end in (pygame.quit, pygame.display.quit, other.close):
+        for frame in frames:
+            window.show(frame)
+            assert (pygame.surfarray.array3d(pygame.display.get_surface()) == frame).all()
+        other.show(frames[0])
+        assert not alive()
+        end()
+    window.show(frames[1])
+    window.close()
+    assert not pygame.display.get_init()
+
+
+def test_frames_take_turns_at_their_rate(monkeypatch):
+    slept = []
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    clock = types.SimpleNamespace(monotonic=lambda: 5.0 + sum(slept), sleep=slept.append)
+    monkeypatch.setattr("musegym.envs.window.time", clock)
+    window = Window("", 4)
+    for _ in range(3):
+        window.show(np.zeros((8, 8, 3), np.uint8))
+    window.close()
+    assert slept == pytest.approx([0.25, 0.25])
+
+
+def test_tiles_stand_on_a_dark_sheet_with_gutters():
+    frames = [np.full((4, 6, 3), 255, np.uint8)] * 5
+    picture = tile(frames)
+    white = (picture == 255).all(-1)
+    assert white.sum() == 5 * 4 * 6
+    assert picture[~white].max() < 80
+    for edge in (picture[:GUTTER], picture[-GUTTER:], picture[:, :GUTTER], picture[:, -GUTTER:]):
+        assert (edge == SHEET).all()
+    rows = np.flatnonzero(white.any(1))
+    assert (np.diff(rows)[np.diff(rows) > 1] == GUTTER + 1).all(), "a gutter between rows"
 
 
 def test_grid_lays_out_rows():

@@ -142,7 +142,7 @@ def test_rewind_drops_the_metrics_after_the_checkpoint(run):
     run.report(1.0, 10, {"loss": 0.5})
     run.save_checkpoint(saver("1"), 1.5)
     run.report(2.0, 20, {"loss": 0.4})
-    assert run.rewind(run.latest()) == 1.5
+    assert run.rewind(run.latest(), SETTINGS) == 1.5
     (line,) = (json.loads(line) for line in run.metrics.read_text().splitlines())
     assert (line["seconds"], line["steps"], line["loss"]) == (1.0, 10, 0.5)
 
@@ -158,7 +158,7 @@ def test_a_damaged_checkpoint_is_a_clear_error(run, text):
     run.save_checkpoint(saver("1"), 1.0)
     (run.folder / "checkpoint" / "run.json").write_text(text)
     with pytest.raises(UsageError, match="damaged"):
-        run.rewind(run.latest())
+        run.rewind(run.latest(), SETTINGS)
 
 
 def test_without_checkpoint_there_is_none(run):

@@ -19,7 +19,7 @@ from musegym.benchmarks.tables import TABLES, Row, Table
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
 from musegym.options import pairs
-from musegym.parameters import check, defaults
+from musegym.parameters import defaults, read
 
 OF_KIND = {"musegym/Density-v0": ablations.OF_GRIDS, "musegym/Digit-v0": ablations.OF_IMAGES}
 ROWS = [
@@ -40,7 +40,7 @@ def listed(params: Mapping[str, Any]) -> dict[str, Any]:
 def test_hyperparameters_are_those_of_the_command_line(table: Table, row: Row) -> None:
     command = work.train_command(table, row, 0, row.seconds, Path("run"))
     given = [command[i + 1] for i, part in enumerate(command) if part == "--param"]
-    assert listed(check(pairs(given, "--param"))) == listed(row.params)
+    assert listed(read(pairs(given, "--param"))) == listed(row.params)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -9,6 +9,7 @@ import toys
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from musegym.envs import ids
+from musegym.envs.window import GUTTER
 
 toys.register()
 MODES = ("NextStep", "SameStep", "Disabled")
@@ -204,7 +205,8 @@ def test_an_overview_of_at_most_64_rows():
     with pytest.raises(gym.error.ResetNeeded, match="overview"):
         env.overview()
     env.reset(seed=0)
-    assert env.overview().shape == (16, 16, 3)  # 64 frames of 2 x 2
+    side = 8 * (2 + GUTTER) + GUTTER  # 64 frames of 2 x 2
+    assert env.overview().shape == (side, side, 3)
     env.step(np.ones(100, int))
     picture = env.overview()
     assert picture.dtype == np.uint8

@@ -25,6 +25,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # pygame greets on std
 WIDTH, HEIGHT = 960, 480  # pixels of the finished picture
 LEFT, TOP, RIGHT, BOTTOM = 70, 84, 22, 20  # margins around the lanes
 SMOOTH = 2
+_SIZE = (WIDTH * SMOOTH, HEIGHT * SMOOTH)
 
 BACKGROUND: Colour = (17, 19, 28)
 LANE: Colour = (26, 29, 41)
@@ -91,7 +92,8 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     pygame.font.init()
     length = max(phrase.length, phrase.written)
     frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high)
-    canvas = _background(frame).copy()
+    canvas = pygame.Surface(_SIZE, 0, 32)
+    canvas.get_buffer().write(_background(frame))
     _status(canvas, phrase, highlight)
     if highlight:
         _cursor(canvas, frame, phrase.written)
@@ -120,18 +122,14 @@ def _rect(x: float, y: float, width: float, height: float) -> pygame.Rect:
     return pygame.Rect(left, top, round((x + width) * SMOOTH) - left, round((y + height) * SMOOTH) - top)
 
 
-@functools.lru_cache
-def _font(size: int) -> pygame.font.Font:
-    import pygame
-
-    return pygame.font.Font(None, size * SMOOTH)
-
-
 def _text(
     canvas: pygame.Surface, text: str, x: float, y: float, size: int, colour: Colour, align: float = 0.0
 ) -> float:
     """Writes text centred on height ``y``; ``align`` 0, 0.5, 1 puts x at its left, middle, right; returns its width."""
-    image = _font(size).render(text, True, colour)
+    import pygame
+
+    # Fonts are not kept: one that outlives somebody's pygame.quit() ends the process when it is next used.
+    image = pygame.font.Font(None, size * SMOOTH).render(text, True, colour)
     canvas.blit(image, (x * SMOOTH - align * image.get_width(), y * SMOOTH - image.get_height() / 2))
     return float(image.get_width() / SMOOTH)
 
@@ -147,11 +145,11 @@ def _shade(colour: Colour, share: float, towards: Colour) -> Colour:
 
 
 @functools.lru_cache(maxsize=32)
-def _background(frame: Frame) -> pygame.Surface:
-    """Lanes, beats, bar lines, keyboard and title."""
+def _background(frame: Frame) -> bytes:
+    """Lanes, beats, bar lines, keyboard and title, as bytes: they outlive a ``pygame.quit()``, a surface need not."""
     import pygame
 
-    canvas = pygame.Surface((WIDTH * SMOOTH, HEIGHT * SMOOTH), 0, 32)
+    canvas = pygame.Surface(_SIZE, 0, 32)
     canvas.fill(BACKGROUND)
     left, right, bottom = frame.x(0), frame.x(frame.length), HEIGHT - BOTTOM
     for pitch in range(frame.low, frame.high + 1):
@@ -177,7 +175,7 @@ def _background(frame: Frame) -> pygame.Surface:
     pygame.draw.rect(canvas, BAR, _rect(right - 1, TOP, 2, bottom - TOP))
     _keyboard(canvas, frame)
     _title(canvas, phrase)
-    return canvas
+    return bytes(canvas.get_buffer().raw)
 
 
 def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
