@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import importlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.lib.format import read_array
 
 from .envs.registry import ids, make_task
-from .envs.task import Array, Ints, Task
+from .envs.task import Array, CorpusReport, Ints, Task
 from .runs import Run, Settings, UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
         raise UsageError(f"{id} needs the package {error.name or error}, which is not installed") from None
     except (TypeError, ValueError, OSError, gym.error.Error) as error:
         raise UsageError(f"{id}: {error}") from None
+
+
+def env_arguments(id: str, given: Sequence[str] | None) -> dict[str, Any]:
+    """Reads the ``NAME=VALUE`` pairs of --set as the task takes them: the path of a corpus is absolute."""
+    kwargs = pairs(given, "--set")
+    taken = env_task(id, kwargs).kwargs() if kwargs else {}
+    return {name: taken.get(name, value) for name, value in kwargs.items()}
 
 
 def known_id(id: str) -> str:
@@ -112,8 +120,21 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
 
 def read_corpus(task: Task[Any]) -> Array:
     """Returns the training works."""
-    try:
+    with _corpus_mistakes(task):
         return task.corpus("train")
+
+
+def read_report(task: Task[Any]) -> CorpusReport:
+    """Returns what was read of the corpus."""
+    with _corpus_mistakes(task):
+        return task.corpus_report()
+
+
+@contextlib.contextmanager
+def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
+    """Turns errors of reading a corpus into a user's mistake."""
+    try:
+        yield
     except ImportError as error:
         hint = task.data_hint or f"install the package {error.name}"
         raise UsageError(f"the real works cannot be read ({error}): {hint}") from None

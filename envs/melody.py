@@ -336,7 +336,7 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         left_out.append(f"strain: shorter than {BARS} bars")
     for begin in range(0, int(ends[-1]) - length + 1, length):
         inside = (ends > begin) & (starts < begin + length)
-        notes = strain.notes[inside]
+        notes = _with_writable_rests(strain.notes[inside])
         midi = notes[:, 0] + to_c
         if reason := _reason(notes, midi, length):
             left_out.append(f"phrase: {reason}")
@@ -345,12 +345,27 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         phrase[0] = header
         phrase[0, 3] = begin + 2 * length > ends[-1]
         rows = phrase[1 : 1 + len(notes)]
-        bar, tick = _position(starts[inside] - begin, header[0], header[2])
+        bar, tick = _position(np.cumsum(notes[:, 1]) - notes[:, 1], header[0], header[2])
         rows[:, 0], rows[:, 1] = bar, tick
         rows[:, 2] = np.where(notes[:, 0] < 0, 1, midi - PITCHES[0] + 2)
         rows[:, 3] = np.searchsorted(DURATIONS, notes[:, 1]) + 1
         phrases.append(phrase)
     return phrases, left_out
+
+
+def _with_writable_rests(notes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Returns notes [N, 2] with rests that no action writes, such as 5 / 8, as two or more that actions write."""
+    rows: list[tuple[int, int]] = []
+    for pitch, ticks in notes.tolist():
+        while pitch < 0 and ticks > 2 * DURATIONS[-1]:
+            rows.append((pitch, DURATIONS[-1]))
+            ticks -= DURATIONS[-1]
+        first = next((first for first in reversed(DURATIONS) if ticks - first in DURATIONS), 0)
+        if pitch < 0 and first and ticks not in DURATIONS:
+            rows.append((pitch, first))
+            ticks -= first
+        rows.append((pitch, ticks))
+    return np.array(rows, np.int32)
 
 
 def _reason(notes: NDArray[np.int32], midi: NDArray[np.int32], length: int) -> str:

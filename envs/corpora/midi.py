@@ -84,7 +84,7 @@ def _key(sharps: int, minor: int) -> tuple[int, str]:
 
 
 def _melody(midi: Midi, exact: bool) -> tuple[int, NDArray[np.int64]]:
-    """Returns the melody's track, and [N, 3] onset, duration (ticks) and pitch, with rests in the gaps between notes."""
+    """Returns the melody's track, and [N, 3] onset, duration (ticks) and pitch, with rests between notes."""
     part = next((part for part in midi.parts if _is_one_line(part, midi.resolution)), midi.parts[0])
     chosen = np.array(part.notes, float)
     chosen = chosen[np.lexsort((-chosen[:, 2], chosen[:, 0]))]
