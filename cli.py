@@ -277,6 +277,8 @@ def _write(file: Path, text: str) -> None:
     if str(file) == "-":
         sys.stdout.write(text)
         return
+    if file.is_dir():
+        raise UsageError(f"cannot write {file}: it is a folder")
     try:
         write_atomically(file, text)
     except OSError as error:

@@ -145,6 +145,8 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
             problem = problem or f"a text that begins with %%begin{shortened(mark[2])} and has no end"
             break
         line = line.split("%")[0].rstrip()
+        if not line:
+            continue
         match = FIELD.match(line)
         if match is None:
             if continued:  # the text of a field goes on
