@@ -1,4 +1,4 @@
-"""The command line: ``musegym list | train | generate | evaluate | play | bench | report``.
+"""The command line: ``musegym list | corpus | train | generate | evaluate | play | bench | report``.
 
 Heavy packages (torch, Stable-Baselines3, pygame) are imported inside the commands that need them, so
 that help and mistakes are answered at once. A user's mistake is one line on stderr and exit code 2, a
@@ -39,6 +39,7 @@ from .options import (
     pairs,
     read_corpus,
     read_prefix,
+    read_report,
     resumed,
 )
 from .runs import MOST_ENVS, Run, RunError, Settings, UsageError, because, export_all, write_atomically
@@ -191,6 +192,29 @@ def _works(task: Task[Any]) -> tuple[str, str]:
 
 
 @app.command()
+def corpus(
+    id: Id,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write it as JSON instead; - for stdout.")
+    ] = None,
+) -> None:
+    """Says what is read of a corpus and why the rest is not; exit code 1 where no work is read."""
+    from .corpus import to_json, to_table
+
+    report = read_report(env_task(id, env_kwargs(id, set_)))
+    if file is None:
+        out.print(to_table(report))
+    else:
+        _write(file, to_json(report))
+    if not report.total:
+        raise RunError("no work was read: the reasons are what was left out and skipped")
+
+
+@app.command()
 def train(
     id: Id,
     seconds: Annotated[
@@ -250,6 +274,7 @@ def train(
         )
     task = env_task(id, settings.env_kwargs)
     read_corpus(task)
+    err.print(read_report(task).summary(), highlight=False, soft_wrap=True)
     from .training import train as train_
 
     often = {"checkpoint_every": checkpoint_every, "report_every": report_every}
@@ -337,15 +362,22 @@ def evaluate(
     for name, generated, real in _rows(result):
         table.add_row(name, _figure(generated), _figure(real))
     (err if str(file) == "-" else out).print(table)
-    text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+    if file is not None:
+        _write(file, json.dumps(result, indent=2, allow_nan=False) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    """Writes to a file, or to stdout where it is called ``-``."""
     if str(file) == "-":
         sys.stdout.write(text)
-    elif file is not None:
-        try:
-            write_atomically(file, text)
-        except OSError as error:  # it took minutes: the numbers go where they can
-            sys.stdout.write(text)
-            raise RunError(f"cannot write {file}: {because(error)}; the numbers are on stdout instead") from None
+        return
+    if file.is_dir():
+        raise UsageError(f"cannot write {file}: it is a folder")
+    try:
+        write_atomically(file, text)
+    except OSError as error:  # it took minutes: the text goes where it can
+        sys.stdout.write(text)
+        raise RunError(f"cannot write {file}: {because(error)}; what it was to hold is on stdout instead") from None
 
 
 def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import importlib
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from . import arguments
 from .arguments import Argument
 from .envs.registry import ids, make_task, task_class
 from .envs.scalar import TaskEnv
-from .envs.task import Array, Ints, Task
+from .envs.task import Array, CorpusReport, Ints, Task
 from .runs import Run, Settings, UsageError, because
 
 if TYPE_CHECKING:
@@ -149,8 +150,21 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
 
 def read_corpus(task: Task[Any]) -> Array:
     """Returns the training works."""
-    try:
+    with _corpus_mistakes(task):
         return task.corpus("train")
+
+
+def read_report(task: Task[Any]) -> CorpusReport:
+    """Returns what was read of the corpus."""
+    with _corpus_mistakes(task):
+        return task.corpus_report()
+
+
+@contextlib.contextmanager
+def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
+    """Turns errors of reading a corpus into a user's mistake."""
+    try:
+        yield
     except ImportError as error:
         hint = task.data_hint or f"install the package {error.name}"
         raise UsageError(f"the real works cannot be read ({error}): {hint}") from None

@@ -43,8 +43,9 @@ class TaskVecEnv(VecEnv):
         made = gym.make_vec(env_id, num_envs=num_envs, autoreset_mode="SameStep", **kwargs)
         if not isinstance(made.unwrapped, TaskVectorEnv):
             raise foreign
-        self.env_id, self.env_kwargs = env_id, kwargs
         self.venv: TaskVectorEnv = made.unwrapped
+        taken = self.venv.task.kwargs()  # a corpus is found from any folder
+        self.env_id, self.env_kwargs = env_id, {name: taken.get(name, value) for name, value in kwargs.items()}
         super().__init__(num_envs, self.venv.single_observation_space, self.venv.single_action_space)
         self.metadata["render_fps"] = self.venv.metadata["render_fps"]
         self.seed(seed)

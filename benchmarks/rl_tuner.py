@@ -103,7 +103,7 @@ def census(task: RLTunerTask) -> dict[str, int]:
         "in_other_modes": len(strains) - len(major),
         "out_of_range": len(major) - len(fitting),
         "windows": sum(int(strain.notes[:, 1].sum()) // (rules.STEPS * TICKS) for strain in fitting),
-        "windows_said": sum(len(cut(strain)) for strain in fitting),
+        "windows_said": sum(len(cut(strain)[0]) for strain in fitting),
         **{split: len(task.corpus(split)) for split in SPLITS},
     }
 

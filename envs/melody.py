@@ -11,9 +11,11 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
+from .corpora.works import CutWorks, cut_works
 from .media.score import Score
-from .task import Array, Bools, Ints, Split, State, Task
+from .task import Array, Bools, CorpusReport, Ints, Split, State, Task
 
 BARS = 4
 NOTES = 36  # 98% of the phrases of four bars have no more
@@ -118,7 +120,7 @@ class MelodyTask(Task[Draft]):
     When four bars are full: 4 to 72 choices.
 
     ### Arguments
-    ``corpus``: a folder of your own ABC or MIDI files. ``essen``: adds the Essen folk songs
+    ``corpus``: a folder of your own ABC or MIDI files, or one such file. ``essen``: adds the Essen folk songs
     (non-commercial licence). ``style``: words that fix the condition, such as ``"6/8 minor"`` or
     ``"closing"``.
 
@@ -136,7 +138,7 @@ class MelodyTask(Task[Draft]):
     data_hint = 'pip install "music21==10.5.1"'
 
     def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
-        self._corpus, self._style, self._essen = corpus, style, essen
+        self._corpus, self._style, self._essen = absolute(corpus), style, essen
         self._fixed = _parse_style(style)
         header, note = (
             [int(n) for n in self.condition_space.nvec],
@@ -260,11 +262,15 @@ class MelodyTask(Task[Draft]):
 
     def corpus(self, split: Split) -> NDArray[np.int16]:
         """Returns the phrases of a split, int16 [N, 37, 4]."""
-        return _phrases(self._corpus, self._essen)[split][0]
+        return _phrases(self._corpus, self._essen).usable().contents[split]
 
     def groups(self, split: Split) -> Ints:
         """Returns the tune of each phrase, int [N]."""
-        return _phrases(self._corpus, self._essen)[split][1]
+        return _phrases(self._corpus, self._essen).usable().groups[split]
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns what was read of the files, and why the rest was not."""
+        return _phrases(self._corpus, self._essen).report
 
     def tokens(self, contents: Array) -> Ints:
         """Returns int [N, 36], a number per note (pitch and duration, 0 = padding): what copies are counted in."""
@@ -306,49 +312,82 @@ def _parse_style(style: str | None) -> Ints:
     return fixed
 
 
-def _cut(strain: Strain) -> list[NDArray[np.int16]]:
-    """Cuts a strain into phrases of four bars, at its upbeat; leaves out what the tables do not hold."""
+def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
+    """Cuts a strain into phrases of four bars, at its upbeat.
+
+    Returns:
+        The phrases, and why others, which the tables do not hold, were left out.
+    """
     metre = (4, 4) if strain.metre == (2, 2) else strain.metre
-    if metre not in METRES or strain.mode not in MODES or strain.upbeat not in UPBEATS:
-        return []
+    if metre not in METRES:
+        supported = ", ".join(f"{beats}/{unit}" for beats, unit in METRES)
+        return [], [f"strain: metre {metre[0]}/{metre[1]}, not one of {supported}, 2/2"]
+    if strain.mode not in MODES:
+        return [], [f"strain: mode {strain.mode}, not one of {', '.join(MODES)}"]
+    if strain.upbeat not in UPBEATS:
+        return [], [f"strain: an upbeat of {strain.upbeat} ticks, not one of {', '.join(map(str, UPBEATS))}"]
     header = np.array([METRES.index(metre), MODES.index(strain.mode), UPBEATS.index(strain.upbeat), 0], np.int16)
     length = BARS * int(BAR_TICKS[header[0]])
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
     to_c = (6 - strain.tonic) % 12 - 6  # the shorter way, so that tunes keep their register
-    phrases = []
+    phrases, left_out = [], []
+    if ends[-1] < length:
+        left_out.append(f"strain: shorter than {BARS} bars")
     for begin in range(0, int(ends[-1]) - length + 1, length):
         inside = (ends > begin) & (starts < begin + length)
-        notes = strain.notes[inside]
-        if notes[:, 1].sum() != length or not 2 <= len(notes) <= NOTES or not np.isin(notes[:, 1], DURATIONS).all():
-            continue  # a note hangs over the cut, too many notes, or an odd duration
+        notes = _with_writable_rests(strain.notes[inside])
         midi = notes[:, 0] + to_c
-        if ((notes[:, 0] >= 0) & ((midi < PITCHES[0]) | (midi > PITCHES[-1]))).any():
+        if reason := _reason(notes, midi, length):
+            left_out.append(f"phrase: {reason}")
             continue
         phrase = np.zeros((1 + NOTES, 4), np.int16)
         phrase[0] = header
         phrase[0, 3] = begin + 2 * length > ends[-1]
         rows = phrase[1 : 1 + len(notes)]
-        bar, tick = _position(starts[inside] - begin, header[0], header[2])
+        bar, tick = _position(np.cumsum(notes[:, 1]) - notes[:, 1], header[0], header[2])
         rows[:, 0], rows[:, 1] = bar, tick
         rows[:, 2] = np.where(notes[:, 0] < 0, 1, midi - PITCHES[0] + 2)
         rows[:, 3] = np.searchsorted(DURATIONS, notes[:, 1]) + 1
         phrases.append(phrase)
-    return phrases
+    return phrases, left_out
+
+
+def _with_writable_rests(notes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Returns notes [N, 2] with rests that no action writes, such as 5 / 8, as two or more that actions write."""
+    rows: list[tuple[int, int]] = []
+    for pitch, ticks in notes.tolist():
+        while pitch < 0 and ticks > 2 * DURATIONS[-1]:
+            rows.append((pitch, DURATIONS[-1]))
+            ticks -= DURATIONS[-1]
+        first = next((first for first in reversed(DURATIONS) if ticks - first in DURATIONS), 0)
+        if pitch < 0 and first and ticks not in DURATIONS:
+            rows.append((pitch, first))
+            ticks -= first
+        rows.append((pitch, ticks))
+    return np.array(rows, np.int32)
+
+
+def _reason(notes: NDArray[np.int32], midi: NDArray[np.int32], length: int) -> str:
+    """Returns why a phrase is left out, "" if it is not.
+
+    Args:
+        notes: [N, 2] pitch (-1 for a rest) and ticks of what sounds in it.
+        midi: [N] pitches with the tonic at C, of rests anything.
+        length: Ticks of the phrase.
+    """
+    if notes[:, 1].sum() != length:
+        return "a note lasts beyond its ends"
+    if not 2 <= len(notes) <= NOTES:
+        return f"fewer than 2 notes or more than {NOTES}"
+    if not np.isin(notes[:, 1], DURATIONS).all():
+        return "a duration that no action writes"
+    if ((notes[:, 0] >= 0) & ((midi < PITCHES[0]) | (midi > PITCHES[-1]))).any():
+        return "a pitch that no action writes"
+    return ""
 
 
 @functools.cache
-def _phrases(corpus: str | None, essen: bool) -> dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]]:
-    """Returns phrases and tune numbers by split; a phrase that a tune repeats to the letter counts once."""
-    strains = load_strains(corpus, essen=essen)
-    found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {"train": {}, "validation": {}, "test": {}}
-    for strain, label in zip(strains, strains.labels, strict=True):
-        for phrase in _cut(strain):
-            found[label].setdefault((strain.tune, phrase.tobytes()), phrase)
-    empty = [split for split, phrases in found.items() if not phrases]
-    if empty:
-        raise ValueError(f"no {empty[0]} phrases of {BARS} bars in {corpus or 'the corpus'}: more tunes are needed")
-    return {
-        split: (np.stack(list(phrases.values())), np.array([tune for tune, _ in phrases], np.int64))
-        for split, phrases in found.items()
-    }
+def _phrases(corpus: str | None, essen: bool) -> CutWorks:
+    """Returns the phrases of a corpus."""
+    return cut_works(load_strains(corpus, essen=essen), _cut, f"phrases of {BARS} bars", corpus or "the corpus")

@@ -11,7 +11,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
+from .corpora.works import CutWorks, cut_works
 from .media.rules import (
     FIRST_NOTE,
     LOWEST,
@@ -26,7 +28,7 @@ from .media.rules import (
     step_rewards,
 )
 from .media.steps import TICKS, StepScore, sounding
-from .task import Array, Bools, Floats, Ints, Split, State, Task
+from .task import Array, Bools, CorpusReport, Floats, Ints, Split, State, Task
 
 METRES = ((4, 4), (2, 2), (2, 4))  # two bars, or four of 2/4: in both 32 sixteenths begin at a bar line
 MODE = "major"  # the rules know C major alone
@@ -78,7 +80,7 @@ class RLTunerTask(Task[Draft]):
     After 32 steps.
 
     ### Arguments
-    ``corpus``: a folder of your own ABC or MIDI files. ``counting``: "sum" or "kept", see Rewards.
+    ``corpus``: a folder of your own ABC or MIDI files, or one such file. ``counting``: "sum" or "kept", see Rewards.
 
     ### Version History
     v0: initial version.
@@ -92,7 +94,7 @@ class RLTunerTask(Task[Draft]):
     def __init__(self, corpus: str | None = None, counting: Counting = "sum") -> None:
         if counting not in get_args(Counting):
             raise ValueError(f"counting must be one of {', '.join(get_args(Counting))}, not {counting!r}")
-        self._corpus, self._counting = corpus, counting
+        self._corpus, self._counting = absolute(corpus), counting
         self.content_space = gym.spaces.MultiDiscrete(np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]))
         self.observation_space = gym.spaces.MultiDiscrete(np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]))
         self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.corpus("train"))
@@ -159,11 +161,15 @@ class RLTunerTask(Task[Draft]):
 
     def corpus(self, split: Split) -> NDArray[np.int16]:
         """Returns the melodies of a split, int16 [N, 33, 2]."""
-        return self.content(self.restore(_melodies(self._corpus)[split][0]))
+        return self.content(self.restore(_melodies(self._corpus).usable().contents[split]))
 
     def groups(self, split: Split) -> Ints:
         """Returns the tune of each melody, int [N]."""
-        return _melodies(self._corpus)[split][1]
+        return _melodies(self._corpus).usable().groups[split]
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns what was read of the files, and why the rest was not."""
+        return _melodies(self._corpus).report
 
     def rules(self, contents: Array) -> Floats:
         """Returns the sum of the 32 music-theory rewards of RL Tuner, or the number of rules kept, float32 [N]."""
@@ -184,22 +190,38 @@ class RLTunerTask(Task[Draft]):
         return read(np.asarray(contents)[:, 1:, 0] - 1)
 
 
-def cut(strain: Strain) -> list[NDArray[np.int16]]:
-    """Cuts a strain at its bar lines into sheets of 32 steps; leaves out what events cannot say."""
-    if strain.metre not in METRES or strain.mode != MODE:
-        return []
+def cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
+    """Cuts a strain at its bar lines into sheets of 32 steps.
+
+    Returns:
+        The sheets, and why others, which events cannot say, were left out.
+    """
+    if strain.metre not in METRES:
+        supported = ", ".join(f"{beats}/{unit}" for beats, unit in METRES)
+        return [], [f"strain: metre {strain.metre[0]}/{strain.metre[1]}, not one of {supported}"]
+    if strain.mode != MODE:
+        return [], [f"strain: mode {strain.mode}, not {MODE}"]
     pitches = in_c(strain)
     if pitches is None:
-        return []
+        return [], ["strain: out of range"]
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
     length = STEPS * TICKS
-    sheets = []
+    sheets, left_out = [], []
+    if ends[-1] < length:
+        left_out.append(f"strain: shorter than {STEPS} sixteenths")
     # Where the upbeat of the repeat would complete the last bar, its last note is held instead.
     for begin in range(strain.upbeat, int(ends[-1]) + strain.upbeat - length + 1, length):
         inside = (ends > begin) & (starts < begin + length)
         sounds, onsets = strain.notes[inside, 0] >= 0, starts[inside] - begin
-        if sounds.sum() < FEWEST or (onsets[sounds] < 0).any() or (onsets[onsets > 0] % TICKS).any():
+        if sounds.sum() < FEWEST:
+            left_out.append(f"melody: fewer than {FEWEST} notes")
+            continue
+        if (onsets[sounds] < 0).any():
+            left_out.append("melody: a note begins before it")
+            continue
+        if (onsets[onsets > 0] % TICKS).any():
+            left_out.append("melody: a note off the sixteenths")
             continue
         sheet = np.full(STEPS + 1, 1 + NO_EVENT, np.int16)
         at = np.maximum(onsets, 0) // TICKS
@@ -207,7 +229,7 @@ def cut(strain: Strain) -> list[NDArray[np.int16]]:
         events[~sounds & (at == 0)] = NO_EVENT  # nothing sounds that could be turned off
         sheet[at], sheet[STEPS] = 1 + events, STEPS
         sheets.append(sheet)
-    return sheets
+    return sheets, left_out
 
 
 def in_c(strain: Strain) -> Ints | None:
@@ -225,18 +247,6 @@ def in_c(strain: Strain) -> Ints | None:
 
 
 @functools.cache
-def _melodies(corpus: str | None) -> dict[str, tuple[NDArray[np.int16], NDArray[np.int64]]]:
-    """Returns sheets and tune numbers by split; a melody that a tune repeats to the letter counts once."""
-    strains = load_strains(corpus)
-    found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {"train": {}, "validation": {}, "test": {}}
-    for strain, label in zip(strains, strains.labels, strict=True):
-        for sheet in cut(strain):
-            found[label].setdefault((strain.tune, sheet.tobytes()), sheet)
-    empty = [split for split, sheets in found.items() if not sheets]
-    if empty:
-        where = corpus or "the corpus"
-        raise ValueError(f"no {empty[0]} melodies of two bars of 4/4 in major in {where}: more tunes are needed")
-    return {
-        split: (np.stack(list(sheets.values())), np.array([tune for tune, _ in sheets], np.int64))
-        for split, sheets in found.items()
-    }
+def _melodies(corpus: str | None) -> CutWorks:
+    """Returns the sheets of a corpus."""
+    return cut_works(load_strains(corpus), cut, f"melodies of {STEPS} sixteenths", corpus or "the corpus")

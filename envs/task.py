@@ -46,6 +46,40 @@ class State:
 S = TypeVar("S", bound=State)
 
 
+@dataclasses.dataclass(frozen=True)
+class CorpusReport:
+    """What was read of a corpus, and why the rest was not.
+
+    Attributes:
+        files: How many files were found; 0 where works come from no files.
+        read: How many of them gave something.
+        works: How many works each split has.
+        left_out: How many parts of what was read became no work, by reason.
+        skipped: (name, reason) of the files that gave nothing; names are relative to the corpus.
+    """
+
+    works: Mapping[Split, int]
+    files: int = 0
+    read: int = 0
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The works of all splits."""
+        return sum(self.works.values())
+
+    def summary(self) -> str:
+        """Says it in one line."""
+        said = ", ".join(f"{count:,} {split}" for split, count in self.works.items())
+        said = f"{self.total:,} works ({said})"
+        if self.files:
+            said += f" from {self.read:,} of {self.files:,} file{'s' * (self.files != 1)}"
+        if self.left_out:
+            said += f"; {sum(self.left_out.values()):,} parts left out"
+        return said
+
+
 class Medium(abc.ABC):
     """How one kind of content is shown, heard, written to files and measured; shared by domains."""
 
@@ -166,6 +200,14 @@ class Task(abc.ABC, Generic[S]):
     @abc.abstractmethod
     def corpus(self, split: Split) -> Array:
         """Returns the real works of a split, [N, ...]; where there are demonstrations, every one can be built."""
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns what was read of the corpus, and why the rest was not.
+
+        It differs from ``corpus`` in that a corpus without works, or with too few to be split, has a report as well.
+        By default it counts the works: a task that reads files says more.
+        """
+        return CorpusReport({split: len(self.corpus(split)) for split in SPLITS})
 
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` fresh real works [num, ...], where works are drawn from a known distribution.

@@ -323,7 +323,7 @@ def strain(notes, upbeat=0, metre=(4, 4), mode="major", tonic=0):
 
 
 def cut(*args, **kwargs):
-    return [sheet[:32].tolist() for sheet in cut_strain(strain(*args, **kwargs))]
+    return [sheet[:32].tolist() for sheet in cut_strain(strain(*args, **kwargs))[0]]
 
 
 def test_how_strains_are_cut():

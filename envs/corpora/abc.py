@@ -6,6 +6,10 @@ accidental holds to the bar line in every octave, the standard's default (``prop
 
 Time is counted in ticks, 24 to the quarter note. A duration off that grid is never rounded silently: its bar says
 ``exact=False``, and only in such bars onsets and durations are the floor of the true ones.
+
+Text is no music: file headers, fields and their continuations, text blocks, comments, lyrics. A tune that cannot be
+read as written says so in its ``problem``. The time a file takes grows with its length alone, whatever the numbers in
+it are.
 """
 
 from __future__ import annotations
@@ -18,11 +22,23 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .abc_fields import NO_KEY, SEMITONES, SHIFT, default_unit, read_key, read_length, read_metre, read_unit
+from .abc_fields import (
+    NO_KEY,
+    SEMITONES,
+    SHIFT,
+    default_unit,
+    read_key,
+    read_length,
+    read_metre,
+    read_number,
+    read_unit,
+    shortened,
+)
 from .notation import FIRST_ENDING, PLAIN, REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
 Ticks: TypeAlias = int | Fraction  # a Fraction only where the grid is missed
 
+LONGEST_FIELD = 1000  # characters within a line
 NOTE = r"(?P<sign>\^\^|\^|__|_|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>\d*/*\d*)"
 CHORD_NOTE = re.compile(NOTE + "(?P<tie>-?)")
 TOKEN = re.compile(
@@ -35,14 +51,22 @@ TOKEN = re.compile(
     r"|(?P<rest>[zx](?P<restlen>\d*/*\d*))"
     r"|(?P<bars>[ZX](?P<count>\d*))"
     r"|(?P<lone>\[(?P<number>\d+(?:[,-]\d+)*))"
-    r"|(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]*)\])"
-    r"|(?P<chord>\[(?P<inside>[^\]|]*)\](?P<chordlen>\d*/*\d*))"
-    r"|(?P<old>\+(?P<oldinside>(?=[^+]*[A-G\d])(?:[_^=]*[A-Ga-g][,']*\d*/*\d*)+)\+)"  # how ABC 1.5 wrote a chord
-    r"""|\{[^}]*\}|"[^"]*"|![^!\s|]*!|\+[^+\s|]*\+|y\d*|(?P<overlay>&)|(?P<stray>\d)|."""
+    rf"|(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]{{0,{LONGEST_FIELD}}})\])"
+    r"|(?P<chord>\[(?P<inside>[^\]\[|]*)\](?P<chordlen>\d*/*\d*))"
+    r"|(?P<old>\+(?P<oldinside>(?=[^+]*[A-G\d])(?:[_^=]*+[A-Ga-g][,']*+\d*+/*+\d*+)++)\+)"  # how ABC 1.5 wrote a chord
+    r"""|\{[^{}]*\}|"[^"]*"|!(?:D\.[CS]\.[^!|]*|[^!\s|]*)!|\+[^+\s|]*\+|y\d*|(?P<overlay>&)|(?P<quote>")|(?P<stray>\d)|."""
 )
-FIELD = re.compile(r"([A-Za-z]):(?![|:])(.*)")
+# A letter that may be music, as in A:|, is no field before such a bar line.
+FIELD = re.compile(r"([H-Wh-w+]|[A-GX-Za-gx-z](?=:(?![|:]))):(.*)")
+TEXT_BLOCK = re.compile(r"%%\s*(begin|end)(\w+)")
+TEXT_FIELDS = frozenset("ABCDFGHNORSTWZrsw")
 OPEN_CHORD = re.compile(r"\[[A-Ga-g,'^_=\d/]*\\?$")
-LONGEST = 1000 * TICKS_PER_WHOLE  # of a note or rest, ticks: longer ones are misprints that would not fit int32
+LONGEST = 1000 * TICKS_PER_WHOLE  # of a note or rest, ticks: longer ones are misprints
+MOST_NOTES, MOST_MEASURES, MOST_TICKS = 100_000, 10_000, 10_000 * TICKS_PER_WHOLE  # of a tune: more fill the memory
+FINEST = 1_000_000  # parts of a tick: lengths that need more are rubbish whose sums take ever longer
+MOST_BROKEN = 8  # signs of a broken rhythm
+HIGHEST = 127  # MIDI pitch
+LONGEST_CHORD = 200  # characters of a chord over several lines
 CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
@@ -64,34 +88,75 @@ def read_abc(text: str, source: str = "") -> list[Tune]:
 
 
 def _blocks(text: str) -> Iterator[list[str]]:
-    """Yields the lines of each tune: from an ``X:`` field to a blank line or the next ``X:`` field."""
+    """Yields the lines of each tune: from an ``X:`` field to a blank line or the next ``X:`` field.
+
+    The metre and the unit note length of a file's header come before them.
+    """
+    header: list[str] = []
+    in_header = True
     block: list[str] = []
-    for line in text.splitlines():
-        if line.startswith("X:") and FIELD.match(line):
+    for line in _without_text_blocks(_lines(text)):
+        field = FIELD.match(line)
+        if field and field[1] == "X":
             if block:
                 yield block
-            block = [line]
-        elif block and line.strip():
+            block, in_header = [*header, line], False
+        elif block and line:
             block.append(line)
         elif block:
             yield block
             block = []
+        elif in_header and field and field[1] in "ML":
+            header.append(line)
+        elif header and not line:
+            in_header = False
     if block:
         yield block
+
+
+def _lines(text: str) -> list[str]:
+    """Returns lines without the space around them; other separators than line feed and carriage return are space."""
+    lines = re.split(r"\r\n|[\r\n]", text)
+    return [line.strip() for line in (text.splitlines() if len(lines) == 1 else lines)]
+
+
+def _without_text_blocks(lines: list[str]) -> Iterator[str]:
+    """Yields the lines outside ``%%begintext`` ... ``%%endtext`` and their like; a beginning without an end stays."""
+    marks = [TEXT_BLOCK.match(line) if line.startswith("%%") else None for line in lines]
+    ends = {mark[2]: place for place, mark in enumerate(marks) if mark and mark[1] == "end"}
+    inside = ""
+    for place, (line, mark) in enumerate(zip(lines, marks, strict=True)):
+        if inside:
+            if mark and mark[1] == "end" and mark[2] == inside:
+                inside = ""
+        elif mark and mark[1] == "begin" and ends.get(mark[2], -1) > place:
+            inside = mark[2]
+        else:
+            yield line
 
 
 def _read_tune(lines: list[str], source: str, index: int) -> Tune:
     name, number, metre, problem = "", index + 1, (0, 0), ""
     unit: Fraction | None = None
     reader: _Reader | None = None
-    broken = ""
-    for line in (line.split("%")[0] for line in lines):
+    broken, continued = "", False
+    for line in lines:
+        if (mark := TEXT_BLOCK.match(line)) and mark[1] == "begin":
+            problem = problem or f"a text that begins with %%begin{shortened(mark[2])} and has no end"
+            break
+        line = line.split("%")[0].rstrip()
+        if not line:
+            continue
         match = FIELD.match(line)
         if match is None:
+            if continued:  # the text of a field goes on
+                continued = line.endswith("\\")
+                continue
             line, broken = broken + line, ""
-            if cut := OPEN_CHORD.search(line):  # typed before e-mail broke the line
+            if len(line) < LONGEST_CHORD and (cut := OPEN_CHORD.search(line)):  # typed before e-mail broke the line
                 line, broken = line[: cut.start()], line[cut.start() :].rstrip("\\")
         field, value = (match[1], match[2].strip()) if match else ("", "")
+        continued = value.endswith("\\") and (field in TEXT_FIELDS or (field == "+" and continued))
         try:
             if reader is not None:
                 if match:
@@ -99,7 +164,7 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
                 else:
                     reader.line(line)
             elif field == "X":
-                number = int(value) if value.isdigit() else number
+                number = int(value) if re.fullmatch("[0-9]{1,9}", value) else number
             elif field == "T":
                 name = name or value
             elif field == "M":
@@ -111,6 +176,8 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
                 reader.key = read_key(value)
         except ValueError as error:
             problem = problem or str(error)
+            if reader is not None and not (field == "K" and not reader.notes):
+                break  # the tune cannot be used: no more of it is read
     if reader is None:
         return Tune(name, source, number, np.empty((0, 3), np.int32), (), problem or "no key field")
     reader.bar_line(STRUCTURAL)
@@ -199,6 +266,8 @@ class _Reader:
                     self.bar_line(PLAIN, match["number"])
             elif kind == "bars":
                 self.rest_bars(match["count"])
+            elif kind == "quote":  # what follows may be music or text
+                self.problem = self.problem or "a text without its closing quote"
             elif kind == "overlay":
                 self.problem = self.problem or "several voices"
             elif kind == "stray":  # notes were lost on the way to this file: some of the Essen collection
@@ -222,12 +291,19 @@ class _Reader:
         shift = self.accidentals.get(upper)
         if shift is None:
             shift = self.key.signature.get(upper, 0)
-        return SEMITONES[upper] + (60 if letter == upper else 72) + 12 * (octave.count("'") - octave.count(",")) + shift
+        pitch = (
+            SEMITONES[upper] + (60 if letter == upper else 72) + 12 * (octave.count("'") - octave.count(",")) + shift
+        )
+        if not 0 <= pitch <= HIGHEST:
+            raise ValueError(f"a note {octave.count(',') or octave.count(chr(39))} octaves away")
+        return pitch
 
     def add(self, pitch: int, duration: Ticks, spelled: str = "") -> None:
         """Appends a note, or lengthens the one it is tied to."""
         if not 0 < duration <= LONGEST:
             raise ValueError("a note without length" if not duration else "a note of more than 1000 whole notes")
+        if len(self.notes) >= MOST_NOTES or len(self.bars) >= MOST_MEASURES or self.clock > MOST_TICKS:
+            raise ValueError(f"a tune of more than {MOST_NOTES:,} notes, or {MOST_MEASURES:,} measures or whole notes")
         if self.clock == self.start:
             self.opening = (self.metre, self.key)
         if self.factor is not None:
@@ -241,6 +317,8 @@ class _Reader:
         self.last = _Note(self.clock, duration, pitch, spelled)
         self.tied = False
         self.clock += duration
+        if isinstance(self.clock, Fraction) and self.clock.denominator > FINEST:
+            raise ValueError(f"lengths that add up to no {FINEST:,}th of a tick")
 
     def chord(self, inside: str, length: str) -> None:
         """Adds a chord's highest note for as long as its first (ABC 2.1, 4.17)."""
@@ -253,6 +331,10 @@ class _Reader:
 
     def broken(self, sign: str) -> None:
         """``>`` dots the last note and cuts the next, ``<`` the reverse; each further sign halves again."""
+        if len(sign) > MOST_BROKEN:
+            raise ValueError(f"a rhythm broken by {len(sign)} signs")
+        if self.factor is not None:
+            raise ValueError("a rhythm broken twice between two notes")
         cut = Fraction(1, 2 ** len(sign))
         mine, self.factor = (2 - cut, cut) if sign[0] == ">" else (cut, 2 - cut)
         if self.notes:
@@ -264,18 +346,19 @@ class _Reader:
     def start_tuplet(self, match: re.Match[str]) -> None:
         p = int(match["p"])
         compound = self.metre[0] % 3 == 0 and self.metre[0] > 3
-        q = int(match["q"] or {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(p, 3 if compound else 2))
+        q = read_number(match["q"] or "0") or {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(p, 3 if compound else 2)
         if p and q:
-            self.tuplet, self.tuplet_left = Fraction(q, p), int(match["r"] or p)
+            self.tuplet, self.tuplet_left = Fraction(q, p), read_number(match["r"] or match["p"])
 
     def rest_bars(self, count: str) -> None:
         """Rests for whole bars; inside a bar ``Z`` can only be a slip of the pen for ``z``."""
         if self.clock != self.start or not self.metre[1]:
             return self.add(REST, self.duration(count))
         full = _whole(Fraction(TICKS_PER_WHOLE * self.metre[0], self.metre[1]))
-        if int(count or 1) * full > LONGEST:
+        measures = read_number(count or "1")
+        if measures > MOST_MEASURES or measures * full > LONGEST:
             raise ValueError(f"a rest of {count} measures")
-        for index in range(int(count or 1)):
+        for index in range(measures):
             if index:
                 self.bar_line(PLAIN)
             self.add(REST, full)

@@ -22,6 +22,8 @@ MODES = {  # first three letters -> name, and steps along the circle of fifths f
 FIFTHS = "FCGDAEB"
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHIFT = {"": 0, "=": 0, "^": 1, "^^": 2, "#": 1, "_": -1, "__": -2, "b": -1}
+MOST_DIGITS, MOST_SLASHES = 6, 8
+QUOTED = 40  # characters of a text that a message quotes
 CLEF = re.compile(r"\b(?:[a-z]{2,}=\S+|treble|alto|tenor|bass|perc)\S*")
 
 
@@ -58,7 +60,7 @@ def read_key(text: str) -> Key:
     explicit = mode == "exp"  # the signature is exactly the accidentals that follow
     mode = "" if explicit else mode[:3]
     if match is None or mode not in MODES:
-        raise ValueError(f"unreadable key {text!r}")
+        raise ValueError(f"unreadable key {shortened(text)!r}")
     name, steps = MODES[mode]
     letter, accidental = match[1], match[2]
     sharps = FIFTHS.index(letter) - 1 + 7 * SHIFT[accidental] + steps
@@ -85,7 +87,7 @@ def read_metre(text: str) -> tuple[int, int]:
         return 0, 0
     match = re.match(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3})*)\s*\)?\s*/\s*(\d{1,3})(?!\d)", text)
     if match is None or not int(match[2]):
-        raise ValueError(f"unreadable metre {text!r}")
+        raise ValueError(f"unreadable metre {shortened(text)!r}")
     return sum(int(part) for part in match[1].split("+")), int(match[2])
 
 
@@ -95,9 +97,9 @@ def read_unit(text: str) -> Fraction:
     Raises:
         ValueError: If it is no fraction.
     """
-    match = re.match(r"\s*(\d+)(?:\s*/\s*(\d+))?\s*(?:$|%)", text)
+    match = re.match(r"\s*(\d{1,4})(?:\s*/\s*(\d{1,4}))?\s*(?:$|%)", text)
     if match is None or not int(match[1]) or not int(match[2] or 1):
-        raise ValueError(f"unreadable unit note length {text.strip()!r}")
+        raise ValueError(f"unreadable unit note length {shortened(text)!r}")
     return Fraction(int(match[1]), int(match[2] or 1))
 
 
@@ -107,9 +109,32 @@ def default_unit(metre: tuple[int, int]) -> Fraction:
 
 
 def read_length(text: str) -> Fraction:
-    """Returns the length of a note in unit notes: ``""``, ``3``, ``/``, ``//``, ``/4`` or ``3/2``."""
+    """Returns the length of a note in unit notes: ``""``, ``3``, ``/``, ``//``, ``/4`` or ``3/2``.
+
+    Raises:
+        ValueError: If one of its numbers has more than six digits, or it has more than eight slashes.
+    """
     top, slash, _ = text.partition("/")
-    bottom = text.rpartition("/")[2]
     if not slash:
-        return Fraction(int(top or 1))
-    return Fraction(int(top or 1), int(bottom) if bottom and int(bottom) else 2 ** text.count("/"))
+        return Fraction(read_number(top or "1"))
+    slashes, bottom = text.count("/"), text.rpartition("/")[2]
+    if slashes > MOST_SLASHES:
+        raise ValueError(f"a note length with {slashes} slashes")
+    return Fraction(read_number(top or "1"), read_number(bottom or "0") or 2**slashes)
+
+
+def read_number(text: str) -> int:
+    """Returns a number of at most six digits.
+
+    Raises:
+        ValueError: If it has more.
+    """
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def shortened(text: str) -> str:
+    """Returns what of a text can be quoted in a line."""
+    text = text.strip()
+    return text if len(text) <= QUOTED else text[:QUOTED] + "..."

@@ -1,83 +1,99 @@
-"""Melodies from a user's MIDI files, through pretty_midi."""
+"""Melodies from a user's MIDI files."""
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .abc_fields import read_key
+from .midi_events import FREE, Midi, Part, Signature, parse
 from .notation import PLAIN, REST, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
-
-if TYPE_CHECKING:
-    import pretty_midi
 
 TICKS_PER_QUARTER = TICKS_PER_WHOLE // 4
 TOLERANCE = 0.25  # ticks between an onset and the grid: a hundredth of a quarter note
 STRAYS = 0.02  # share of onsets that may be further off
 LEGATO = 0.8  # a note that sounds for more of the time to the next onset fills it
+LONGEST = 10_000  # whole notes of a piece, five hours and a half: longer ones are gaps that no notation has
+OURS = re.compile(r"musegym: ([A-G][b#]? [a-z]+), (\d{1,7}) ticks")
+"""The text event of our own files: the key, with modes that a key signature cannot say, and how long the music is. Such
+files are exact: no note is lengthened, and rests at either end belong to the music."""
 
 # How well each pitch class fits C major and C minor: Krumhansl, Cognitive Foundations of Musical Pitch, 1990, ch. 2
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
-def read_midi(path: Path | str, source: str = "") -> list[Tune]:
-    """Returns the melody of a MIDI file as one tune of one strain without upbeat.
+def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
+    """Returns the melody of a MIDI file as one tune of one strain.
 
-    The melody is the first instrument without overlapping notes, else the highest notes of the first instrument;
-    drums do not count. Times are quantised to ticks of 1/24 quarter note; a note that sounds for more than four fifths
-    of the time to the next is taken to fill it. Metre and key come from the file; without them the metre is 4/4 and the
-    key is estimated.
+    The melody is the first part (channel of a track) without overlapping notes, else the highest notes of the first
+    part; drums do not count. Times are quantised to ticks of 1/24 quarter note; a note that sounds for more than four
+    fifths of the time to the next is taken to fill it. Metre and key are those of any track, the melody's own first;
+    without them the metre is 4/4 and the key is estimated. A first measure in a metre of its own, shorter than one of
+    the metre that follows, is an upbeat.
+
+    Args:
+        data: The file's contents.
+        name: The tune's name.
+        source: Where the tune comes from.
 
     Raises:
-        ValueError: If the file is unreadable, holds no notes, or was played freely: more than 2% of the onsets lie
-            further than a quarter tick from the grid.
+        ValueError: If the file is unreadable, holds no notes, lasts for too long, or was played freely: more than 2% of
+            the onsets lie further than a quarter tick from the grid.
     """
-    import mido
-    import pretty_midi
-
-    source = source or Path(path).name
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a tempo on a late track is no concern of a melody's
-            midi = pretty_midi.PrettyMIDI(str(path))
-    except (OSError, EOFError, ValueError, LookupError, TypeError, mido.KeySignatureError) as error:
-        raise ValueError(f"unreadable MIDI file ({type(error).__name__}: {error})") from error
-    notes = _melody(midi)
-    key = midi.key_signature_changes[0].key_number if midi.key_signature_changes else estimate_key(notes)
-    changes = [(midi.time_to_tick(c.time), c.numerator, c.denominator) for c in midi.time_signature_changes]
-    metres = [(round(time / midi.resolution * TICKS_PER_QUARTER), (top, low)) for time, top, low in changes]
+    midi = parse(data)
+    if not midi.parts:
+        raise ValueError("no notes in this MIDI file")
+    end = max(end for part in midi.parts for _, end, _ in part.notes)
+    if end > 4 * LONGEST * midi.resolution:
+        raise ValueError(f"it lasts {end // (4 * midi.resolution):,} whole notes, more than {LONGEST:,}")
+    ours = next((found for text in midi.texts if (found := OURS.fullmatch(text))), None)
+    track, notes = _melody(midi, exact=ours is not None)
+    keys = [(tick, _key(*value)) for tick, value in _declared(midi.keys, track, midi.resolution)]
+    if ours:
+        keys = [(0, read_key(ours[1])[:2])]
+        notes = _filled(notes, min(int(ours[2]), LONGEST * TICKS_PER_WHOLE))
+    metres = _declared(midi.metres, track, midi.resolution)
     if not metres or metres[0][0] > 0:
         metres.insert(0, (0, (4, 4)))
-    skipped, bars = _bars(metres, int(notes[0, 0]), int(notes[-1, :2].sum()), key)
+    if not keys:
+        keys = [(0, estimate_key(notes))]
+    skipped, bars = _bars(metres, keys, int(notes[0, 0]), int(notes[-1, :2].sum()))
     if notes[0, 0] > skipped:
         notes = np.concatenate([[[skipped, notes[0, 0] - skipped, REST]], notes])
     notes = notes - np.array([skipped, 0, 0])
-    return [Tune(Path(path).stem, source, 1, notes.astype(np.int32), bars)]
+    return [Tune(name, source, 1, notes.astype(np.int32), bars)]
 
 
-def _melody(midi: pretty_midi.PrettyMIDI) -> NDArray[np.int64]:
-    """Returns [N, 3] onset, duration (ticks) and pitch of the melody, gaps filled with rests."""
-    parts = [
-        np.array([[midi.time_to_tick(n.start), midi.time_to_tick(n.end), n.pitch] for n in part.notes], float)
-        for part in midi.instruments
-        if part.notes and not part.is_drum
-    ]
-    if not parts:
-        raise ValueError("no notes in this MIDI file")
-    parts = [part[np.lexsort((-part[:, 2], part[:, 0]))] for part in parts]
-    slack = midi.resolution / TICKS_PER_QUARTER
-    chosen = next((part for part in parts if (part[1:, 0] >= part[:-1, 1] - slack).all()), parts[0])
-    exact = chosen[:, :2] / midi.resolution * TICKS_PER_QUARTER
-    onsets = exact[:, 0].round()
-    if (np.abs(exact[:, 0] - onsets) > TOLERANCE).mean() > STRAYS:
+def _declared(signatures: Sequence[Signature], track: int, resolution: int) -> list[tuple[int, tuple[int, int]]]:
+    """Returns (1/24 quarter notes, value) of the signatures that change something; at one time a track's own counts."""
+    values = {s.tick: s.value for s in sorted(signatures, key=lambda s: (s.tick, s.track == track, -s.track))}
+    changes: list[tuple[int, tuple[int, int]]] = []
+    for tick, value in values.items():
+        if not changes or value != changes[-1][1]:
+            changes.append((round(tick * TICKS_PER_QUARTER / resolution), value))
+    return changes
+
+
+def _key(sharps: int, minor: int) -> tuple[int, str]:
+    """Returns tonic and mode of a key signature."""
+    return (7 * sharps + 9 * minor) % 12, "minor" if minor else "major"
+
+
+def _melody(midi: Midi, exact: bool) -> tuple[int, NDArray[np.int64]]:
+    """Returns the melody's track, and [N, 3] onset, duration (ticks) and pitch, with rests between notes."""
+    part = next((part for part in midi.parts if _is_one_line(part, midi.resolution)), midi.parts[0])
+    chosen = np.array(part.notes, float)
+    chosen = chosen[np.lexsort((-chosen[:, 2], chosen[:, 0]))]
+    times = chosen[:, :2] / midi.resolution * TICKS_PER_QUARTER
+    onsets = times[:, 0].round()
+    if (np.abs(times[:, 0] - onsets) > TOLERANCE).mean() > STRAYS:
         raise ValueError("not on a grid of 1/24 quarter notes: export the notation, not a performance")
     top: list[list[float]] = []  # onset, end, pitch
-    for onset, end, pitch in zip(onsets.tolist(), exact[:, 1].tolist(), chosen[:, 2].tolist(), strict=True):
+    for onset, end, pitch in zip(onsets.tolist(), times[:, 1].tolist(), chosen[:, 2].tolist(), strict=True):
         if top and onset < top[-1][1] - 1 and pitch <= top[-1][2]:
             continue  # a lower note under one that still sounds
         if not top or onset > top[-1][0]:
@@ -85,35 +101,69 @@ def _melody(midi: pretty_midi.PrettyMIDI) -> NDArray[np.int64]:
     rows: list[tuple[int, int, int]] = []
     for (onset, end, pitch), after in zip(top, [*(note[0] for note in top[1:]), None], strict=True):
         start, stop = int(onset), max(round(end), int(onset) + 1)
-        if after is not None and (stop > after or end - onset > LEGATO * (after - onset)):
+        if after is not None and (stop > after or (not exact and end - onset > LEGATO * (after - onset))):
             stop = int(after)
         rows.append((start, stop - start, int(pitch)))
         if after is not None and stop < after:
             rows.append((stop, int(after) - stop, REST))
-    return np.array(rows)
+    return part.track, np.array(rows)
 
 
-def _bars(metres: Sequence[tuple[int, tuple[int, int]]], first: int, end: int, key: int) -> tuple[int, tuple[Bar, ...]]:
-    """Returns how many ticks of empty measures were skipped, and the measures from there to the end."""
+def _is_one_line(part: Part, resolution: int) -> bool:
+    """Whether no note begins more than a tick before the one before it ends."""
+    slack = resolution / TICKS_PER_QUARTER
+    return all(after[0] >= note[1] - slack for note, after in zip(part.notes, part.notes[1:], strict=False))
+
+
+def _filled(notes: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Returns notes with rests before the first and after the last, so that they fill so many ticks."""
+    begin, end = int(notes[0, 0]), int(notes[-1, :2].sum())
+    before = [[0, begin, REST]] if begin else []
+    after = [[end, length - end, REST]] if end < length else []
+    return np.array([*before, *notes.tolist(), *after])
+
+
+def _bars(
+    metres: Sequence[tuple[int, tuple[int, int]]], keys: Sequence[tuple[int, tuple[int, str]]], first: int, end: int
+) -> tuple[int, tuple[Bar, ...]]:
+    """Returns how many ticks of empty measures were skipped, and the measures from there to the end.
+
+    Args:
+        metres: (tick, metre) of each change, the first at 0.
+        keys: (tick, (tonic, mode)) of each change; the first holds from the beginning.
+        first: Onset of the first note.
+        end: Of the last.
+    """
     bars: list[Bar] = []
-    time = skipped = 0
+    time = skipped = metre = key = 0
     while time < end:
-        metre = next(metre for start, metre in reversed(metres) if start <= time)
-        full = max(TICKS_PER_WHOLE * metre[0] // metre[1], 1)
-        if time + full <= first:
-            skipped = time + full
+        while metre + 1 < len(metres) and metres[metre + 1][0] <= time:
+            metre += 1
+        while key + 1 < len(keys) and keys[key + 1][0] <= time:
+            key += 1
+        beats, unit = metres[metre][1]
+        full = max(TICKS_PER_WHOLE * beats // unit, 1) if unit else end - time
+        change = metres[metre + 1][0] if metre + 1 < len(metres) else end  # a new metre begins a measure
+        length = min(full, change - time, end - time)
+        if time + length <= first:
+            skipped = time + length
         else:
-            length = min(full, end - time)
             left = PLAIN if bars else STRUCTURAL
-            mode = "major" if key < 12 else "minor"
             right = STRUCTURAL if time + length == end else PLAIN
-            bars.append(Bar(time - skipped, length, metre, key % 12, mode, left, right, True))
-        time += full
+            bars.append(Bar(time - skipped, length, (beats, unit), *keys[key][1], left, right, True))
+        time += length
+    if len(bars) > 1 and not skipped and _is_upbeat(bars[0], bars[1]):
+        bars[0] = bars[0]._replace(metre=bars[1].metre)
     return skipped, tuple(bars)
 
 
-def estimate_key(notes: NDArray[np.int64]) -> int:
-    """Returns the key in which the notes fit best: 0-11 C major to B major, 12-23 C minor to B minor.
+def _is_upbeat(bar: Bar, after: Bar) -> bool:
+    """Whether a first measure in a metre of its own is shorter than one of the metre that follows."""
+    return FREE not in (bar.metre, after.metre) and bar.length * after.metre[1] < TICKS_PER_WHOLE * after.metre[0]
+
+
+def estimate_key(notes: NDArray[np.int64]) -> tuple[int, str]:
+    """Returns the tonic (0 is C) and the mode, major or minor, of the key in which the notes fit best.
 
     Correlates the time spent on each pitch class with the profile of each key (the Krumhansl-Schmuckler algorithm).
 
@@ -124,4 +174,5 @@ def estimate_key(notes: NDArray[np.int64]) -> int:
     spent = np.bincount(sounding[:, 2] % 12, sounding[:, 1], 12)
     profiles = np.array([np.roll(profile, tonic) for profile in (MAJOR, MINOR) for tonic in range(12)])
     spent, profiles = spent - spent.mean(), profiles - profiles.mean(1, keepdims=True)
-    return int(np.argmax(profiles @ spent / np.linalg.norm(profiles, axis=1)))
+    best = int(np.argmax(profiles @ spent / np.linalg.norm(profiles, axis=1)))
+    return best % 12, "major" if best < 12 else "minor"

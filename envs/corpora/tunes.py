@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -18,6 +17,7 @@ import numpy as np
 from .abc import read_abc
 from .abc_fields import MODES
 from .cache import cache_folder, load_arrays, save_arrays
+from .files import Found, decode, find, printable, read_files
 from .midi import read_midi
 from .notation import Tune
 from .packages import CorpusMissingError
@@ -25,7 +25,7 @@ from .strains import SPLITS, Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
-PARSER_VERSION = 4  # raise it whenever a strain or a label may come out differently: older caches are then ignored
+PARSER_VERSION = 5  # raise it whenever a strain or a label may come out differently: older caches are then ignored
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
 INSTALL = 'pip install "music21==10.5.1"'
 SUFFIXES = (".abc", ".mid", ".midi")
@@ -43,11 +43,15 @@ class Strains(Sequence[Strain]):
         items: The strains, tune by tune.
         labels: The part each belongs to: ``"train"``, ``"validation"`` or ``"test"``.
         left_out: What was left out, by reason.
+        files: How many files were found.
+        skipped: (name, reason) of the files of which nothing was read.
     """
 
     items: tuple[Strain, ...] = field(repr=False)
     labels: tuple[str, ...] = field(repr=False)
     left_out: Counter[str]
+    files: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -74,16 +78,19 @@ class Strains(Sequence[Strain]):
 
 
 def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strains:
-    """Returns the strains of a corpus, from the cache where it is there.
+    """Returns the strains of a corpus, from the cache where it is there; there may be none.
+
+    A file of which nothing can be read, whatever the reason is, is named in ``skipped``; the others are read.
 
     Args:
-        corpus: A folder with your own ``.abc``, ``.mid`` and ``.midi`` files, subfolders included. None means the tunes
-            that music21 ships: O'Neill's Music of Ireland, Aird's Airs, Ryan's Mammoth Collection and a few others.
+        corpus: A folder with your own ``.abc``, ``.mid`` and ``.midi`` files, subfolders included, or one such file.
+            None means the tunes that music21 ships: O'Neill's Music of Ireland, Aird's Airs, Ryan's Mammoth Collection
+            and a few others.
         essen: Adds the Essen folk song collection that music21 ships. Its licence allows non-commercial use only.
 
     Raises:
         CorpusMissingError: If music21 is not installed.
-        ValueError: If the folder holds no usable file.
+        ValueError: If there is no such folder or file, or no file of these kinds in it.
     """
     if corpus is None:
         root, version = _music21()
@@ -91,11 +98,13 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         files = [file for name in names for file in sorted((root / name).glob("*.abc"))]
         if not files:
             raise CorpusMissingError(f"music21 {version} is installed without its corpus; get it with: {INSTALL}")
+        found = Found(root, files, {})
         key = f"music21-{version}{'-essen' if essen else ''}"
     else:
-        root, files = _folder(corpus)
-        stamps = [[str(file.relative_to(root)), (stat := file.stat()).st_size, stat.st_mtime_ns] for file in files]
-        key = "folder-" + hashlib.sha256(json.dumps([str(root.resolve()), stamps]).encode()).hexdigest()[:20]
+        found = find(Path(corpus), SUFFIXES)
+        if not found.files and not found.skipped:
+            raise ValueError(f"there is no {', '.join(SUFFIXES)} file in {printable(str(corpus))}")
+        key = f"folder-{found.fingerprint()}"
     path = cache_folder() / f"tunes-{key}-v{PARSER_VERSION}.npz"
     try:
         return _load(path)
@@ -103,7 +112,7 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         pass
     except (ValueError, LookupError, TypeError) as error:
         logger.warning("rebuilding the damaged cache file %s (%s)", path, error)
-    strains = _build(root, files)
+    strains = _build(found)
     _save(path, strains)
     return strains
 
@@ -115,42 +124,17 @@ def _music21() -> tuple[Path, str]:
     return Path(spec.submodule_search_locations[0]) / "corpus", importlib.metadata.version("music21")
 
 
-def _folder(corpus: str | Path) -> tuple[Path, list[Path]]:
-    root = Path(corpus).expanduser()
-    files = sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not files:
-        found = f"it holds no {', '.join(SUFFIXES)} file" if root.is_dir() else "there is no such folder"
-        raise ValueError(f"cannot load tunes from {str(root)!r}: {found}")
-    return root, files
-
-
-def _build(root: Path, files: Sequence[Path]) -> Strains:
-    tunes: list[Tune] = []
-    failed = 0
-    for file in files:
-        try:
-            tunes += _read(file, file.relative_to(root).as_posix())
-        except (ValueError, OSError, OverflowError) as error:
-            failed += 1
-            logger.warning("skipping %s: %s", file, error)
-    if failed == len(files):
-        raise ValueError(f"cannot load tunes from {str(root)!r}: all {failed} {', '.join(SUFFIXES)} files were skipped")
+def _build(found: Found) -> Strains:
+    tunes, skipped = read_files(found, _read)
     strains, left_out = cut(tunes)
-    if not strains:
-        why = ", ".join(f"{reason} ({count})" for reason, count in left_out.most_common())
-        raise ValueError(f"cannot load tunes from {str(root)!r}: every strain was left out: {why}")
-    return Strains(tuple(strains), tuple(split(strains)), left_out)
+    labels = split(strains) if strains else []
+    return Strains(tuple(strains), tuple(labels), left_out, len(found.files) + len(found.skipped), skipped)
 
 
-def _read(file: Path, source: str) -> list[Tune]:
-    if file.suffix.lower() != ".abc":
-        return read_midi(file, source)
-    raw = file.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:  # files older than ABC 2.1 are often Latin-1
-        text = raw.decode("latin-1")
-    return read_abc(text, source)
+def _read(data: bytes, source: str) -> list[Tune]:
+    """Returns the tunes of a file, by its suffix."""
+    name = Path(source)
+    return read_abc(decode(data), source) if name.suffix.lower() == ".abc" else read_midi(data, name.stem, source)
 
 
 def _save(path: Path, strains: Strains) -> None:
@@ -159,10 +143,11 @@ def _save(path: Path, strains: Strains) -> None:
         for s, label in zip(strains, strains.labels, strict=True)
     ]
     titles = {strain.tune: (strain.name, strain.source) for strain in strains}
-    text = json.dumps({"titles": list(titles.items()), "left_out": strains.left_out})
+    meta = {"left_out": strains.left_out, "files": strains.files, "skipped": strains.skipped}
+    text = json.dumps({"titles": list(titles.items()), **meta})
     arrays = {
-        "strains": np.array(rows, np.int32),
-        "notes": np.concatenate([strain.notes for strain in strains]),
+        "strains": np.array(rows, np.int32).reshape(-1, 8),
+        "notes": np.concatenate([np.empty((0, 2), np.int32), *(strain.notes for strain in strains)]),
         "text": np.frombuffer(text.encode(), np.uint8),
     }
     save_arrays(path, arrays)
@@ -173,13 +158,15 @@ def _load(path: Path) -> Strains:
     rows = arrays["strains"].tolist()
     counts = arrays["strains"][:, 7]
     ends = np.cumsum(counts)
-    if not rows or counts.min() < 1 or ends[-1] != len(arrays["notes"]):
+    if counts.min(initial=1) < 1 or counts.sum() != len(arrays["notes"]):
         raise ValueError("the lengths of the strains do not add up")
     meta = json.loads(arrays["text"].tobytes())
     titles: dict[int, list[str]] = dict(meta["titles"])
     notes = np.split(arrays["notes"], ends[:-1])
     items = [
         Strain(tune, titles[tune][0], titles[tune][1], (beats, unit), tonic, MODE_NAMES[mode], upbeat, own)
-        for (tune, beats, unit, tonic, mode, upbeat, _, _), own in zip(rows, notes, strict=True)
+        for (tune, beats, unit, tonic, mode, upbeat, _, _), own in zip(rows, notes if rows else [], strict=True)
     ]
-    return Strains(tuple(items), tuple(SPLITS[row[6]] for row in rows), Counter(meta["left_out"]))
+    skipped = tuple((str(name), str(reason)) for name, reason in meta["skipped"])
+    labels = tuple(SPLITS[row[6]] for row in rows)
+    return Strains(tuple(items), labels, Counter(meta["left_out"]), int(meta["files"]), skipped)

@@ -30,7 +30,11 @@ class Sound(NamedTuple):
 
 
 def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
-    """Writes a phrase as MIDI: tempo, key, metre (an upbeat is a first, shorter bar) and metrical accents."""
+    """Writes a phrase as MIDI: tempo, key, metre (an upbeat is a first, shorter bar) and metrical accents.
+
+    A text event says what these cannot, as in "musegym: D dorian, 384 ticks": the mode, and how long the music is,
+    whose last ticks (24 a quarter note) may be silent. ``envs.corpora.midi`` reads it.
+    """
     import pretty_midi
 
     tempo = 60 / phrase.quarter_seconds
@@ -46,6 +50,7 @@ def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
     minor = phrase.key.mode == "minor"
     number = 12 + phrase.key.tonic if minor else 7 * phrase.key.signature % 12
     midi.key_signature_changes.append(pretty_midi.KeySignature(number, 0))
+    midi.text_events.append(pretty_midi.Text(f"musegym: {phrase.key.ascii}, {phrase.written} ticks", 0))
     voice = pretty_midi.Instrument(PROGRAM, name="melody")
     for onset, ticks, pitch in phrase.notes:
         if pitch is not None and ticks:

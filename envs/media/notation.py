@@ -21,6 +21,7 @@ ABC_MODES = {"lydian": "lyd", "major": "", "mixolydian": "mix", "dorian": "dor",
 LETTERS = "FCGDAEB"  # in order of fifths
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {-2: "♭♭", -1: "♭", 0: "", 1: "♯", 2: "♯♯"}
+ASCII_ACCIDENTALS = {-1: "b", 0: "", 1: "#"}
 ABC_ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
 
@@ -69,6 +70,12 @@ class Key(NamedTuple):
         place = lowest + (7 * pitch - lowest) % 12
         letter, accidental = LETTERS[(place + 1) % 7], (place + 1) // 7
         return Spelled(letter, accidental, (pitch - accidental - SEMITONES[letter]) // 12 - 1)
+
+    @property
+    def ascii(self) -> str:
+        """Its name in plain letters, as in "Bb minor"."""
+        tonic = self.spell(self.tonic)
+        return f"{tonic.letter}{ASCII_ACCIDENTALS[tonic.accidental]} {self.mode}"
 
     def __str__(self) -> str:
         tonic = self.spell(self.tonic)
@@ -162,7 +169,7 @@ def to_abc(phrase: Phrase) -> str:
     beats = Fraction(phrase.beat, TICKS_PER_WHOLE)
     tempo = round(60 / phrase.seconds(phrase.beat))
     tonic = phrase.key.spell(phrase.key.tonic)
-    accidental = {-1: "b", 0: "", 1: "#"}[tonic.accidental]
+    accidental = ASCII_ACCIDENTALS[tonic.accidental]
     mode = ABC_MODES.get(phrase.key.mode, phrase.key.mode[:3])
     header = f"X:1\nT:{phrase.title}\nM:{phrase.metre[0]}/{phrase.metre[1]}\nL:1/8\n"
     header += f"Q:{beats.numerator}/{beats.denominator}={tempo}\nK:{tonic.letter}{accidental}{mode}\n"
