@@ -70,6 +70,7 @@ class DiscriminatorCallback(BaseCallback):
         self._given, self._options, self._load = trainer, options, load
         self._save_path = None if save_path is None else Path(save_path)
         self._checkpoints: list[tuple[CheckpointCallback, int]] = []  # and how many more calls than this they had
+        self._evaluating: list[VecEnv] = []
         self.every, self.lead = every, lead
         self._waiting: list[Array] = []
 
@@ -90,10 +91,11 @@ class DiscriminatorCallback(BaseCallback):
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
             agent.teach = self._observe if agent.worth.settings.discriminator_weight and agent.co_training else None
-        every = self.locals.get("callback", self)
+        every, self._evaluating = self.locals.get("callback", self), []
         for callback in _within(every):
             if isinstance(callback, EvalCallback):
                 self._hand_over(callback.eval_env)
+        self._share_reward()
         if self._save_path is not None:
             self._file(LATEST).parent.mkdir(parents=True, exist_ok=True)
             listed = [callback for callback in _listed(every) if isinstance(callback, CheckpointCallback)]
@@ -116,11 +118,19 @@ class DiscriminatorCallback(BaseCallback):
         return make_trainer(task, **{"seed": self.model.seed or 0, "device": device, **self._options})
 
     def _hand_over(self, env: VecEnv) -> None:
-        """Lets an environment that only evaluates score with D, unless it names a frozen one."""
+        """Lets an environment that only evaluates score as the one that is trained in, unless it names a frozen D."""
         task_of(env)
         if env.get_attr("named_discriminator")[0] in (None, "none"):
             _refuse_processes(env, "EvalCallback's environment")
             env.env_method("set_discriminator", self.trainer.discriminator)
+            self._evaluating.append(env)
+
+    def _share_reward(self) -> None:
+        """Lets evaluations be rewarded alike, as the agent's controller has it by now."""
+        agent = self.model if isinstance(self.model, AdversarialDQN) else None
+        for env in self._evaluating:
+            trained = self.training_env.get_attr("unwrapped")[0].rewards.settings
+            env.env_method("set_reward", trained if agent is None else agent.worth.settings)
 
     def _file(self, name: str) -> Path:
         assert self._save_path is not None
@@ -145,6 +155,7 @@ class DiscriminatorCallback(BaseCallback):
         if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
             if self.model.controller is not None:
                 self.model.controller.before_d()
+                self._share_reward()
             if self.model.leading:  # afterwards D learns before each update of the agent
                 for contents in np.array_split(self.locals["contents"], self.model.minibatches):
                     for _ in range(self.lead):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import toys
-from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, StopTrainingOnMaxEpisodes
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback, StopTrainingOnMaxEpisodes
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper, VecFrameStack, VecMonitor, VecNormalize
 
@@ -260,6 +260,13 @@ class TestOneReward:
         np.testing.assert_allclose(
             env.venv.rewards(contents), model.rewards(contents, model.fresh.conditions), rtol=1e-4, atol=1e-5
         )
+
+    def test_evaluations_are_rewarded_as_the_agent_is(self):
+        env = native(n=2)
+        model = agent(native(rule_weight=0.5), reward_form="gail")
+        learn(model, 200, EvalCallback(env, eval_freq=10, n_eval_episodes=2, verbose=0))
+        assert env.venv.rewards.settings == model.worth.settings
+        assert env.venv.rewards.settings.form == "gail"
 
     def test_the_environment_asks_no_discriminator_while_it_is_stepped(self):
         model, asked = agent(Wrapper(native())), []
