@@ -98,8 +98,8 @@ def cut_works(
     )
     problem = _problem(report, [strain for strain, _, _ in cuts], kind, printable(corpus))
     return CutWorks(
-        {name: np.stack(list(works.values())) for name, works in found.items() if works} if not problem else {},
-        {name: np.array([tune for tune, _ in works], np.int64) for name, works in found.items()},
+        {} if problem else {name: np.stack(list(found[name].values())) for name in SPLITS},
+        {name: np.array([tune for tune, _ in found[name]], np.int64) for name in SPLITS},
         report,
         problem,
         _warning(report, printable(corpus)),
