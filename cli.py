@@ -212,7 +212,8 @@ def corpus(
     else:
         _write(file, to_json(report))
     if not report.total:
-        raise RunError("no work was read: the reasons are what was left out and skipped")
+        why = "see what was left out or skipped" if report.files else "there is no file of its kinds"
+        raise RunError(f"no work was read: {why}")
 
 
 @app.command()

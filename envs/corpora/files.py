@@ -160,8 +160,9 @@ def decode(data: bytes) -> str:
     """Returns the text of a file: UTF-8, UTF-16 where it says so, else the Western code page of Windows."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError:  # files older than ABC 2.1 are often in an 8-bit code
         return data.decode("cp1252", "replace")
 
