@@ -203,6 +203,7 @@ def corpus(
     ] = None,
 ) -> None:
     """Says what is read of a corpus and why the rest is not; exit code 1 where no work is read."""
+    _refuse_unwritable(file)
     from .corpus import to_json, to_table
 
     report = read_report(env_task(id, env_kwargs(id, set_)))
@@ -211,7 +212,8 @@ def corpus(
     else:
         _write(file, to_json(report))
     if not report.total:
-        raise RunError("no work was read: the reasons are what was left out and skipped")
+        why = "see what was left out or skipped" if report.files else "there is no file of its kinds"
+        raise RunError(f"no work was read: {why}")
 
 
 @app.command()
@@ -274,7 +276,6 @@ def train(
         )
     task = env_task(id, settings.env_kwargs)
     read_corpus(task)
-    err.print(read_report(task).summary(), highlight=False, soft_wrap=True)
     from .training import train as train_
 
     often = {"checkpoint_every": checkpoint_every, "report_every": report_every}
@@ -344,10 +345,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compares new works with the held-out test split."""
-    if file is not None and not file.parent.is_dir():
-        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
-    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file.parent, os.W_OK)):
-        raise UsageError(f"--json {file}: name a file that can be written")
+    _refuse_unwritable(file)
     model = load_model(run, pretrained)
     from .benchmarks.suite import evaluate as evaluate_
     from .reporting import Stages
@@ -366,13 +364,19 @@ def evaluate(
         _write(file, json.dumps(result, indent=2, allow_nan=False) + "\n")
 
 
+def _refuse_unwritable(file: Path | None) -> None:
+    """Refuses a file of --json that cannot be written, before any work is done for it."""
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
+    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        raise UsageError(f"--json {file}: name a file that can be written")
+
+
 def _write(file: Path, text: str) -> None:
     """Writes to a file, or to stdout where it is called ``-``."""
     if str(file) == "-":
         sys.stdout.write(text)
         return
-    if file.is_dir():
-        raise UsageError(f"cannot write {file}: it is a folder")
     try:
         write_atomically(file, text)
     except OSError as error:  # it took minutes: the text goes where it can

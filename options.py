@@ -19,6 +19,7 @@ from numpy.lib.format import read_array
 
 from . import arguments
 from .arguments import Argument
+from .envs.corpora.files import absolute
 from .envs.registry import ids, make_task, task_class
 from .envs.scalar import TaskEnv
 from .envs.task import Array, CorpusReport, Ints, Task
@@ -66,10 +67,10 @@ def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
         raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
     try:
         values = arguments.read(texts, known, "--set", id)
-    except ValueError as error:
+        if "corpus" in values:  # a run is resumed from other folders, too
+            values["corpus"] = absolute(values["corpus"])
+    except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
-    if isinstance(values.get("corpus"), str):  # a run is resumed from other folders, too
-        values["corpus"] = str(Path(values["corpus"]).expanduser().absolute())
     return values
 
 

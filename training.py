@@ -233,6 +233,7 @@ def _learn(
             model.controller.keep_best()
         run.save_model(lambda path: model.save(path, training=False))
         return
+    console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
     watch = Watch(spent)
     lines = Lines(run, watch)
     model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))

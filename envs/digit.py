@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .corpora.pictures import SOURCES, Pictures, load_digits
 from .media.drawing import Drawing, Pen
 from .media.strokes import Polyline, to_svg
-from .task import Array, Bools, Ints, Split, State, Task
+from .task import Array, Bools, CorpusReport, Ints, Split, State, Task
 
 CLASSES = 10
 GAIN = 1.3  # halving a picture dims its thin strokes: this makes up for it
@@ -229,6 +229,10 @@ class DigitTask(Task[Sheet]):
     def corpus(self, split: Split) -> NDArray[np.uint8]:
         """Returns the pictures of a split, laid out as ``content``."""
         return self._headed(*self._pictures[split])
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns the number of pictures, which are of one file."""
+        return dataclasses.replace(super().corpus_report(), files=1, read=1)
 
     def render(self, state: Sheet) -> list[NDArray[np.uint8]]:
         """Draws the canvases with the pen at work; finished ones without it."""

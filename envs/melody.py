@@ -25,6 +25,7 @@ MODES = ("major", "minor", "dorian", "mixolydian")
 UPBEATS = (0, 6, 12, 24, 36)  # ticks
 PITCHES = tuple(range(55, 90))  # MIDI, with the tonic at C
 DURATIONS = (2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 60, 72, 96)  # ticks: 99.9% of all notes
+WRITABLE = frozenset(DURATIONS)
 CHOICES = 2  # per note: pitch, then duration. A velocity would be one more, before the duration
 HORIZON = CHOICES * NOTES
 
@@ -355,13 +356,15 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
 
 def _with_writable_rests(notes: NDArray[np.int32]) -> NDArray[np.int32]:
     """Returns notes [N, 2] with rests that no action writes, such as 5 / 8, as two or more that actions write."""
+    if WRITABLE.issuperset(notes[notes[:, 0] < 0, 1].tolist()):
+        return notes
     rows: list[tuple[int, int]] = []
     for pitch, ticks in notes.tolist():
         while pitch < 0 and ticks > 2 * DURATIONS[-1]:
             rows.append((pitch, DURATIONS[-1]))
             ticks -= DURATIONS[-1]
-        first = next((first for first in reversed(DURATIONS) if ticks - first in DURATIONS), 0)
-        if pitch < 0 and first and ticks not in DURATIONS:
+        first = next((first for first in reversed(DURATIONS) if ticks - first in WRITABLE), 0)
+        if pitch < 0 and first and ticks not in WRITABLE:
             rows.append((pitch, first))
             ticks -= first
         rows.append((pitch, ticks))
@@ -380,7 +383,7 @@ def _reason(notes: NDArray[np.int32], midi: NDArray[np.int32], length: int) -> s
         return "a note lasts beyond its ends"
     if not 2 <= len(notes) <= NOTES:
         return f"fewer than 2 notes or more than {NOTES}"
-    if not np.isin(notes[:, 1], DURATIONS).all():
+    if not WRITABLE.issuperset(notes[:, 1].tolist()):
         return "a duration that no action writes"
     if ((notes[:, 0] >= 0) & ((midi < PITCHES[0]) | (midi > PITCHES[-1]))).any():
         return "a pitch that no action writes"

@@ -18,6 +18,7 @@ from musegym.envs.corpora.midi import estimate_key, read_midi
 from musegym.envs.corpora.notation import FIRST_ENDING, PLAIN, SECOND_ENDING, STRUCTURAL
 from musegym.envs.corpora.strains import GRAM, components, cut, split
 from musegym.envs.corpora.tunes import load_strains
+from musegym.envs.melody import MelodyTask
 
 HEADER = "X:7\nT:A Tune\nM:4/4\nL:1/8\nK:C\n"
 
@@ -426,8 +427,9 @@ def test_bad_folders_are_told_in_one_line(tmp_path, monkeypatch):
         load_strains(tmp_path / "nowhere")
     own = tmp_path / "own"
     own.mkdir()
+    assert load_strains(own).files == 0
     with pytest.raises(ValueError, match=r"^there is no \.abc, \.mid, \.midi file in .*own$"):
-        load_strains(own)
+        MelodyTask(str(own)).corpus("train")
     (own / "a.abc").write_text("nothing")
     (own / "b.mid").write_bytes(b"MThd nothing")
     (own / "c.abc").write_text(HEADER + "c8|")

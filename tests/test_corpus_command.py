@@ -6,7 +6,8 @@ import os
 import pytest
 from users_files import abc, good
 
-from musegym import cli, training
+from musegym import cli
+from musegym.agents import AdversarialDQN
 from musegym.envs import registry
 
 
@@ -79,7 +80,7 @@ def test_no_work(call, tmp_path, content, counts):
     code, out, err = call("corpus", "musegym/Melody-v0", "--set", f"corpus={tmp_path / 'a.abc'}", "--json", "-")
     found = json.loads(out)
     assert code == 1
-    assert err == "musegym: no work was read: the reasons are what was left out and skipped\n"
+    assert err == "musegym: no work was read: see what was left out or skipped\n"
     assert (found["files"], found["read"]) == counts
     assert sum(found["works"].values()) == 0
     assert found["left_out"] or found["skipped"]
@@ -91,11 +92,11 @@ def test_no_work(call, tmp_path, content, counts):
         (("musegym/Nothing-v0",), "no environment is called"),
         (("musegym/Melody-v0", "--set", "corpus=/no/such/folder"), "/no/such/folder"),
         (("musegym/Melody-v0", "--set", "corpus="), "corpus is empty"),
-        (("musegym/Melody-v0", "--set", "corpus=[1]"), "corpus must be the path"),
+        (("musegym/Melody-v0", "--set", "corpus=[1]"), "there is no folder or file"),
         (("musegym/Melody-v0", "--set", "corpus=/dev/null"), "/dev/null is no folder"),
-        (("musegym/Density-v0", "--set", "corpus=/tmp"), "does not take corpus"),
+        (("musegym/Density-v0", "--set", "corpus=/tmp"), "takes no such argument"),
         (("musegym/Density-v0", "--json", "/no/such/folder/a.json"), "cannot write"),
-        (("musegym/Density-v0", "--json", "/"), "cannot write"),
+        (("musegym/Density-v0", "--json", "/"), "--json /: name a file that can be written"),
     ],
 )
 def test_mistakes(call, arguments, word):
@@ -106,21 +107,27 @@ def test_mistakes(call, arguments, word):
     assert word in err
 
 
-def test_an_empty_folder_is_a_mistake(call, tmp_path):
-    code, out, err = call("corpus", "musegym/Melody-v0", "--set", f"corpus={tmp_path}")
-    assert (code, out) == (2, "")
-    assert "there is no .abc, .mid, .midi file in" in err
+def test_an_empty_folder(call, tmp_path):
+    code, out, err = call("corpus", "musegym/Melody-v0", "--set", f"corpus={tmp_path}", "--json", "-")
+    assert code == 1
+    assert json.loads(out) == {
+        "files": 0, "read": 0, "works": {"train": 0, "validation": 0, "test": 0}, "left_out": {}, "skipped": []
+    }  # fmt: skip
+    assert err == "musegym: no work was read: there is no file of its kinds\n"
 
 
-def test_training_says_what_it_reads_and_names_it_for_any_folder(call, folder, tmp_path, monkeypatch):
-    trained = []
-    monkeypatch.setattr(training, "train", lambda run, settings, **_: trained.append(settings))
+def test_training_says_what_it_reads_and_names_it_for_any_folder(call, folder, tmp_path, monkeypatch, caplog):
+    def stop(*args, **kwargs):
+        raise FloatingPointError("far enough for this test")
+
+    monkeypatch.setattr(AdversarialDQN, "learn", stop)
     monkeypatch.chdir(tmp_path)
     (folder / "bad.mid").write_bytes(b"rubbish")
     code, _, err = call("train", "musegym/RLTuner-v0", "--set", "corpus=own", "--steps", 100, "--out", "run")
-    assert code == 0
-    assert "from 30 of 31 files" in err
-    assert [settings.env_kwargs for settings in trained] == [{"corpus": str(folder)}]
+    assert code == 1
+    assert "120 works (96 train, 12 validation, 12 test) from 30 of 31 files\n" in err
+    assert "own: 1 of 31 files were skipped (bad.mid: no MIDI file" in caplog.text
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["env_kwargs"] == {"corpus": str(folder)}
 
 
 @pytest.mark.slow

@@ -58,6 +58,7 @@ TOKEN = re.compile(
 )
 # A letter that may be music, as in A:|, is no field before such a bar line.
 FIELD = re.compile(r"([H-Wh-w+]|[A-GX-Za-gx-z](?=:(?![|:]))):(.*)")
+COMMENT = re.compile(r"(?<!\\)%")
 TEXT_BLOCK = re.compile(r"%%\s*(begin|end)(\w+)")
 TEXT_FIELDS = frozenset("ABCDFGHNORSTWZrsw")
 OPEN_CHORD = re.compile(r"\[[A-Ga-g,'^_=\d/]*\\?$")
@@ -90,33 +91,30 @@ def read_abc(text: str, source: str = "") -> list[Tune]:
 def _blocks(text: str) -> Iterator[list[str]]:
     """Yields the lines of each tune: from an ``X:`` field to a blank line or the next ``X:`` field.
 
-    The metre and the unit note length of a file's header come before them.
+    A paragraph without ``X:`` that has a title and then a key is a tune as well. The metre and the unit note length of
+    a file's header come before the lines of each tune.
     """
     header: list[str] = []
-    in_header = True
+    first, tune = True, False  # whether the lines so far are the file's first paragraph, or a tune
     block: list[str] = []
-    for line in _without_text_blocks(_lines(text)):
+    for line in [*_without_text_blocks(_lines(text)), ""]:
         field = FIELD.match(line)
-        if field and field[1] == "X":
-            if block:
-                yield block
-            block, in_header = [*header, line], False
-        elif block and line:
+        starts = field is not None and field[1] == "X"
+        if starts or not line:
+            if tune:
+                yield [*header, *block]
+            elif first:
+                header = [text for text in block if (found := FIELD.match(text)) and found[1] in "ML"]
+            first = first and not (tune or any(FIELD.match(text) for text in block))
+            block, tune = [], starts
+        if line:
             block.append(line)
-        elif block:
-            yield block
-            block = []
-        elif in_header and field and field[1] in "ML":
-            header.append(line)
-        elif header and not line:
-            in_header = False
-    if block:
-        yield block
+        tune = tune or (field is not None and field[1] == "K" and any(text.startswith("T:") for text in block))
 
 
 def _lines(text: str) -> list[str]:
     """Returns lines without the space around them; other separators than line feed and carriage return are space."""
-    lines = re.split(r"\r\n|[\r\n]", text)
+    lines = re.split(r"\r\n|[\r\n]", text.replace("\ufeff", ""))  # the mark of a file that was joined to another
     return [line.strip() for line in (text.splitlines() if len(lines) == 1 else lines)]
 
 
@@ -144,7 +142,7 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
         if (mark := TEXT_BLOCK.match(line)) and mark[1] == "begin":
             problem = problem or f"a text that begins with %%begin{shortened(mark[2])} and has no end"
             break
-        line = line.split("%")[0].rstrip()
+        line = COMMENT.split(line, maxsplit=1)[0].rstrip()
         if not line:
             continue
         match = FIELD.match(line)

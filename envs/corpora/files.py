@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-LARGEST = {".abc": 32 << 20, ".mid": 4 << 20, ".midi": 4 << 20}
+LARGEST = {".abc": 16 << 20, ".mid": 1 << 20, ".midi": 1 << 20}
 """Bytes of a file: the largest tune books, and more than any melody takes."""
 LONGEST_REASON = 200  # characters
 ESCAPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -160,8 +160,9 @@ def decode(data: bytes) -> str:
     """Returns the text of a file: UTF-8, UTF-16 where it says so, else the Western code page of Windows."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError:  # files older than ABC 2.1 are often in an 8-bit code
         return data.decode("cp1252", "replace")
 

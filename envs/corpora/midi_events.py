@@ -109,7 +109,7 @@ def _read_track(data: bytes, track: int, midi: Midi) -> None:
                 starts = sounding.setdefault((channel, pitch), [])
                 if starts[-1:] != [tick]:
                     starts.append(tick)
-            elif starts := sounding.get((channel, pitch)):
+            elif starts := sounding.get((channel, pitch), []):
                 notes.setdefault(channel, []).extend((start, tick, pitch) for start in starts if start < tick)
                 sounding[channel, pitch] = [start for start in starts if start == tick]
         elif kind in DATA_BYTES:

@@ -17,7 +17,7 @@ import numpy as np
 from .abc import read_abc
 from .abc_fields import MODES
 from .cache import cache_folder, load_arrays, save_arrays
-from .files import Found, decode, find, printable, read_files
+from .files import Found, decode, find, read_files
 from .midi import read_midi
 from .notation import Tune
 from .packages import CorpusMissingError
@@ -25,7 +25,7 @@ from .strains import SPLITS, Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
-PARSER_VERSION = 5  # raise it whenever a strain or a label may come out differently: older caches are then ignored
+PARSER_VERSION = 6  # raise it whenever a strain or a label may come out differently: older caches are then ignored
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
 INSTALL = 'pip install "music21==10.5.1"'
 SUFFIXES = (".abc", ".mid", ".midi")
@@ -90,7 +90,7 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
 
     Raises:
         CorpusMissingError: If music21 is not installed.
-        ValueError: If there is no such folder or file, or no file of these kinds in it.
+        ValueError: If there is no such folder, or no such file of these kinds.
     """
     if corpus is None:
         root, version = _music21()
@@ -102,8 +102,6 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         key = f"music21-{version}{'-essen' if essen else ''}"
     else:
         found = find(Path(corpus), SUFFIXES)
-        if not found.files and not found.skipped:
-            raise ValueError(f"there is no {', '.join(SUFFIXES)} file in {printable(str(corpus))}")
         key = f"folder-{found.fingerprint()}"
     path = cache_folder() / f"tunes-{key}-v{PARSER_VERSION}.npz"
     try:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..task import SPLITS, CorpusReport, Split
 from .files import printable
 from .strains import Strain, components, split
-from .tunes import Strains
+from .tunes import SUFFIXES, Strains
 
 FEW = 100  # works: an agent soon knows fewer by heart
 MENTIONED = 3  # reasons, and names of files, in one line
@@ -98,8 +98,8 @@ def cut_works(
     )
     problem = _problem(report, [strain for strain, _, _ in cuts], kind, printable(corpus))
     return CutWorks(
-        {name: np.stack(list(works.values())) for name, works in found.items() if works} if not problem else {},
-        {name: np.array([tune for tune, _ in works], np.int64) for name, works in found.items()},
+        {} if problem else {name: np.stack(list(found[name].values())) for name in SPLITS},
+        {name: np.array([tune for tune, _ in found[name]], np.int64) for name in SPLITS},
         report,
         problem,
         _warning(report, printable(corpus)),
@@ -114,6 +114,8 @@ def _problem(report: CorpusReport, strains: list[Strain], kind: str, corpus: str
     reasons += [f"{name}: {reason}" for name, reason in report.skipped]
     more = f", and {len(reasons) - MENTIONED} reasons more" if len(reasons) > MENTIONED else ""
     because = f"; left out: {'; '.join(reasons[:MENTIONED])}{more}" if reasons else ""
+    if not report.files:
+        return f"there is no {', '.join(SUFFIXES)} file in {corpus}"
     if not report.total:
         return f"no {kind} in {corpus}{because}"
     unrelated = len(set(components(strains).tolist()))
