@@ -15,17 +15,25 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 logger = logging.getLogger(__name__)
+NOWHERE = Path(os.devnull) / "musegym"
+"""A folder that cannot be."""
 
 
 def cache_folder() -> Path:
-    """Returns where caches live: ``MUSEGYM_CACHE``, or ``musegym`` in the user's cache folder."""
-    if own := os.environ.get("MUSEGYM_CACHE"):
-        return Path(own).expanduser()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "musegym"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "musegym" / "Cache"
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "musegym"
+    """Returns where caches live: ``MUSEGYM_CACHE``, or ``musegym`` in the user's cache folder.
+
+    A user without a home has none: the folder returned then is one that cannot be, as ``save_arrays`` says.
+    """
+    try:
+        if own := os.environ.get("MUSEGYM_CACHE"):
+            return Path(own).expanduser()
+        if xdg := os.environ.get("XDG_CACHE_HOME"):
+            return Path(xdg) / "musegym"
+        if sys.platform == "win32":
+            return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "musegym" / "Cache"
+        return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "musegym"
+    except RuntimeError:  # of Path: the user has no home
+        return NOWHERE
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -44,7 +52,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
             finally:
                 temporary.unlink(missing_ok=True)
     except OSError as error:
-        logger.warning("cannot cache %s: %s", path.name, error)
+        logger.warning("cannot cache %s: %s; set MUSEGYM_CACHE to a folder to start faster", path.name, error)
 
 
 def load_arrays(path: Path, layout: Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]) -> dict[str, NDArray[Any]]:
@@ -63,8 +71,8 @@ def load_arrays(path: Path, layout: Mapping[str, tuple[DTypeLike, tuple[int | No
             if not isinstance(data, np.lib.npyio.NpzFile):
                 raise ValueError("not an npz archive")
             arrays = {name: data[name] for name in layout}
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except (KeyError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     for name, (dtype, shape) in layout.items():
