@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any, Self
 
 import gymnasium as gym
@@ -67,24 +66,23 @@ class BoltzmannPolicy(BasePolicy):
             self.q_net.add_to(self.prior)
             self.q_net_target.add_to(self.prior)
 
-    def save(self, path: str | Path) -> None:
-        """Writes one file: JSON and tensors, replaced as a whole or not at all.
+    def save(self, path: files.Target) -> None:
+        """Writes one file: JSON and tensors, replaced as a whole or not at all; ``.zip`` is added to a bare name.
 
         Raises:
             ValueError: nobody could make the task anew, since it is not registered.
         """
         config = {"env": {"env_id": id_of(self.task), **self.task.kwargs()}, "network": self.network_kwargs}
-        files.write(Path(path), config, {"policy_alone": self.state_dict()})
+        files.write(path, config, {"policy_alone": self.state_dict()})
 
     @classmethod
-    def load(cls, path: str | Path, device: torch.device | str = "auto") -> Self:
+    def load(cls, path: files.Target, device: torch.device | str = "auto") -> Self:
         """Reads what ``save`` wrote, executing nothing of it.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, doctored or something else, or its task is not registered.
         """
-        path = Path(path)
         config, tensors = files.read(path)
         if "policy_alone" not in tensors:
             raise ValueError(f"{path} is a whole model, not a policy alone: read it with AdversarialDQN.load")
