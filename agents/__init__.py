@@ -2,7 +2,15 @@
 
 from .callbacks import DiscriminatorCallback
 from .dqn import AdversarialDQN
-from .generation import generate, generate_episodes
+from .generation import built_by, generate, generate_episodes
 from .sb3 import TaskVecEnv, make_sb3_env
 
-__all__ = ["AdversarialDQN", "DiscriminatorCallback", "TaskVecEnv", "generate", "generate_episodes", "make_sb3_env"]
+__all__ = [
+    "AdversarialDQN",
+    "DiscriminatorCallback",
+    "TaskVecEnv",
+    "built_by",
+    "generate",
+    "generate_episodes",
+    "make_sb3_env",
+]

@@ -21,6 +21,10 @@ Target = str | os.PathLike[str] | IO[bytes]
 UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)
 
 
+class ForeignError(Exception):
+    """A file is of another library."""
+
+
 def place(path: Target) -> Path | IO[bytes]:
     """Returns where a model is written to: an open file as it is, a path with ``.zip`` where it has no suffix."""
     if isinstance(path, str | os.PathLike):
@@ -53,12 +57,20 @@ def read(path: Target) -> tuple[dict[str, Any], dict[str, Any]]:
             raise FileNotFoundError(f"there is no model at {path}: give the file that AdversarialDQN.save wrote")
     try:
         with zipfile.ZipFile(source) as file:
+            if "_stable_baselines3_version" in file.namelist():
+                raise ForeignError
             config = json.loads(files.read_member(file, "config.json", 1_000_000))
             if not isinstance(config, dict) or config.pop("format", None) != FORMAT:
                 raise ValueError(f"its format is not {FORMAT!r}: another version of musegym wrote it")
             names = [name for name in file.namelist() if name.endswith(".pt")]
             packed = {name.removesuffix(".pt"): files.read_member(file, name, LIMIT) for name in names}
         return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}
+    except ForeignError:
+        raise ValueError(
+            f"{path} is a model of Stable-Baselines3, whose files hold code that runs as they are read (pickle): load it "
+            "in Python, where musegym.agents.generate and musegym.benchmarks.suite.evaluate take it, or evaluate its "
+            "works: musegym evaluate --works FILE.npz --id ID"
+        ) from None
     except UNREADABLE as error:
         raise unusable(path, error) from error
 

@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecNormalize
 
-from ..envs.task import Array, Ints
+from ..envs.task import Array, Ints, Task
 from .dqn import AdversarialDQN
-from .episodes import Episodes, play
+from .episodes import Episodes, Recorder, play
+from .sb3 import task_of
 
 ROWS = 1024
 """Contents built at a time: bounds memory."""
+OTHERS_ROWS = 128
+"""Likewise by Stable-Baselines3's policies, which see observations as one-hot vectors."""
 
 
 def generate(
-    model: AdversarialDQN,
+    model: BaseAlgorithm,
     num: int,
     seed: int = 0,
     temperature: float = 1.0,
     prefix: Ints | None = None,
     condition: Ints | None = None,
 ) -> Array:
-    """Returns contents [num, ...] that the agent's policy builds: those of ``generate_episodes``."""
+    """Returns contents [num, ...] that a model's policy builds: those of ``generate_episodes``."""
     return generate_episodes(model, num, seed, temperature, prefix, condition).contents
 
 
 def generate_episodes(
-    model: AdversarialDQN,
+    model: BaseAlgorithm,
     num: int,
     seed: int = 0,
     temperature: float = 1.0,
     prefix: Ints | None = None,
     condition: Ints | None = None,
 ) -> Episodes:
-    """Builds contents with the agent's policy; time per decision does not grow with the length.
+    """Builds contents with a model's policy.
 
     Args:
-        model: the agent.
+        model: an ``AdversarialDQN``, for which time per decision does not grow with the length, or any model of
+            Stable-Baselines3 that has a musegym environment. Masks are handed to those that take them; illegal actions
+            of others are replaced, as in the environment.
         num: how many.
         seed: of all draws: the same call gives the same contents.
-        temperature: 1 is the learned distribution, 0 takes the most probable decisions.
+        temperature: 1 is the learned distribution, 0 takes the most probable decisions; others are for
+            ``AdversarialDQN`` only.
         prefix: int [P], the first decisions of every content (``task.demonstrations(content)[:P]`` continues
             a given one; pass its condition too).
         condition: int [C] or [num, C]; drawn as in the training works where None.
@@ -50,11 +63,19 @@ def generate_episodes(
         The ``num`` contents with the decisions that built them.
 
     Raises:
-        ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible.
+        TypeError: the model's environment builds no contents.
+        ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible; the model has
+            no environment, or sees what the task does not tell.
     """
     if num < 1 or not 0 <= temperature < math.inf:
         raise ValueError(f"num must be at least 1 and temperature finite, at least 0, not {num} and {temperature}")
-    task = model.task
+    own = isinstance(model, AdversarialDQN)
+    if not own and temperature not in (0, 1):
+        raise ValueError(
+            f"temperature must be 1 or 0 for a {type(model).__name__}, as it acts or its most probable decisions, "
+            f"not {temperature}"
+        )
+    task = built_by(model)
     starts = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     if condition is not None:
         sizes = np.zeros(0, int) if task.condition_space is None else task.condition_space.nvec
@@ -70,10 +91,109 @@ def generate_episodes(
         legal = prefix.ndim == 1 and prefix.dtype.kind in "iu" and ((prefix >= 0) & (prefix < task.num_actions)).all()
         if not legal:
             raise ValueError(f"prefix must be int [P] of actions 0..{task.num_actions - 1}, not {prefix.tolist()}")
-    generator = torch.Generator(model.device).manual_seed(seed)
     parts = []
-    for first in range(0, num, ROWS):
-        rows = slice(first, first + ROWS)
-        state = task.initial(starts[rows], None if condition is None else condition[rows])
-        parts.append(play(model.q_net, task, state, generator, temperature, prefix))
+    with contextlib.nullcontext() if own else _seeded(model, seed):
+        generator = torch.Generator(model.device).manual_seed(seed)
+        rows_at_once = ROWS if own else OTHERS_ROWS
+        for first in range(0, num, rows_at_once):
+            rows = slice(first, first + rows_at_once)
+            state = task.initial(starts[rows], None if condition is None else condition[rows])
+            if isinstance(model, AdversarialDQN):
+                parts.append(play(model.q_net, task, state, generator, temperature, prefix))
+            else:
+                parts.append(_play_with(model, task, state, temperature == 0, prefix))
     return Episodes.join(parts)
+
+
+def built_by(model: BaseAlgorithm) -> Task[Any]:
+    """Returns the task whose contents a model builds.
+
+    Raises:
+        TypeError: its environment builds none.
+        ValueError: it has no environment.
+    """
+    env = model.get_env()
+    if env is None:
+        name = type(model).__name__
+        raise ValueError(
+            f"this {name} has no environment, which says what it builds: {name}.load(path, make_sb3_env(id, ...))"
+        )
+    return task_of(env)
+
+
+def _play_with(model: BaseAlgorithm, task: Task[Any], state: Any, greedy: bool, prefix: Ints | None) -> Episodes:
+    """Lets a policy of Stable-Baselines3 build contents from the starts of N episodes; see ``play``."""
+    env = model.get_env()
+    assert env is not None
+    seen = _observing(env, task)
+    masked = "action_masks" in inspect.signature(model.predict).parameters
+    recorder, memory, begins, step = Recorder(task, state), None, np.ones(len(state), np.bool_), 0
+    while not recorder.done.all():
+        mask, _, _ = recorder.look()
+        given = {"action_masks": mask} if masked else {}
+        actions, memory = model.predict(
+            seen(task.observe(recorder.state)), state=memory, episode_start=begins, deterministic=greedy, **given
+        )
+        if prefix is not None and step < len(prefix):
+            actions = np.full(len(begins), prefix[step])
+        recorder.act(task.legalise(recorder.state, np.asarray(actions, np.int64)))
+        begins, step = np.zeros_like(begins), step + 1
+    return recorder.episodes()
+
+
+def _observing(env: VecEnv, task: Task[Any]) -> Callable[[Array], Array]:
+    """Returns what turns observations of the task into those of an environment: normalisation, or nothing.
+
+    Raises:
+        ValueError: a wrapper makes them something else, or changes actions.
+    """
+    wrappers = list[VecEnvWrapper]()
+    while isinstance(env, VecEnvWrapper):
+        wrappers.append(env)
+        env = env.venv
+    row: Any = env.envs[0] if isinstance(env, DummyVecEnv) else None
+    changing = list[str]()
+    while isinstance(row, gym.Wrapper):
+        if (
+            isinstance(row, gym.ObservationWrapper | gym.ActionWrapper)
+            or row.observation_space != row.env.observation_space
+        ):
+            changing.append(type(row).__name__)
+        row = row.env
+    normalising = list[VecNormalize]()
+    for wrapper in reversed(wrappers):
+        if isinstance(wrapper, VecNormalize):
+            normalising.append(wrapper)
+        elif wrapper.observation_space != wrapper.venv.observation_space:
+            changing.append(type(wrapper).__name__)
+    if env.observation_space != task.observation_space and not changing:
+        changing.append(type(env).__name__)  # of rows in other processes the wrappers are unknown
+    if changing:
+        raise ValueError(
+            f"this model acts through {', '.join(changing)}, without which it cannot build: step its own environment, "
+            "and collect info['content']"
+        )
+
+    def seen(observations: Array) -> Array:
+        for wrapper in normalising:
+            observations = np.asarray(wrapper.normalize_obs(observations))
+        return observations
+
+    return seen
+
+
+@contextlib.contextmanager
+def _seeded(model: BaseAlgorithm, seed: int) -> Iterator[None]:
+    """Seeds what policies of Stable-Baselines3 draw from, which is global, and puts all of it back."""
+    exploring = model.action_space.np_random.bit_generator
+    kept, legacy = exploring.state, np.random.get_state()  # noqa: NPY002 - Stable-Baselines3 draws from it
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        exploring.state = np.random.default_rng(seed).bit_generator.state
+        try:
+            yield
+        finally:
+            np.random.set_state(legacy)  # noqa: NPY002
+            exploring.state = kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -11,10 +11,13 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.utils import get_device
 
 from ..envs.task import Array, Task
+from . import files
 from .episodes import draw, see, width_seen
 from .networks import Dropout, RecurrentQ
+from .sb3 import id_of, make_sb3_env, task_of
 
 Remembered = tuple[NDArray[Any], ...]
 
@@ -62,6 +65,39 @@ class BoltzmannPolicy(BasePolicy):
         if relative:
             self.q_net.add_to(self.prior)
             self.q_net_target.add_to(self.prior)
+
+    def save(self, path: files.Target) -> None:
+        """Writes one file: JSON and tensors, replaced as a whole or not at all; ``.zip`` is added to a bare name.
+
+        Raises:
+            ValueError: nobody could make the task anew, since it is not registered.
+        """
+        config = {"env": {"env_id": id_of(self.task), **self.task.kwargs()}, "network": self.network_kwargs}
+        files.write(path, config, {"policy_alone": self.state_dict()})
+
+    @classmethod
+    def load(cls, path: files.Target, device: torch.device | str = "auto") -> Self:
+        """Reads what ``save`` wrote, executing nothing of it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, doctored or something else, or its task is not registered.
+        """
+        config, tensors = files.read(path)
+        if "policy_alone" not in tensors:
+            raise ValueError(f"{path} is a whole model, not a policy alone: read it with AdversarialDQN.load")
+        try:
+            if "task" in config["env"]:
+                raise ValueError("it sets 'task', which no saved policy does")
+            env, weights = make_sb3_env(num_envs=1, discriminator="none", **config["env"]), tensors["policy_alone"]
+            spaces = env.observation_space, env.action_space
+            policy = cls(*spaces, lambda _: 0.0, task=task_of(env), **config["network"])
+            if any(name.startswith("prior.") for name in weights):
+                policy.freeze_prior(relative=any(name.startswith("q_net.prior.") for name in weights))
+            policy.load_state_dict(weights)
+        except files.UNREADABLE as error:
+            raise files.unusable(path, error) from error
+        return policy.to(get_device(device))
 
     def predict(
         self,

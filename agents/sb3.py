@@ -166,6 +166,19 @@ def task_of(env: VecEnv) -> Task[Any]:
     return task
 
 
+def id_of(task: Task[Any]) -> str:
+    """Returns the first id that a task is registered under.
+
+    Raises:
+        ValueError: there is none, so that nobody could make the task anew.
+    """
+    named = f"{type(task).__module__}:{type(task).__qualname__}"
+    for env_id, spec in gym.registry.items():
+        if spec.kwargs.get("task") == named:
+            return env_id
+    raise ValueError(f"{named} is not registered, and could not be made anew from a file: musegym.register it")
+
+
 def wrappers_of(env: VecEnv) -> list[str]:
     """Returns the class names of the wrappers around the rows of an environment, from outside in.
 

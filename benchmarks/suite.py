@@ -37,11 +37,13 @@ class Sampler(Protocol):
 
 
 class AgentSampler:
-    """An ``AdversarialDQN`` as a sampler, at a temperature of its policy."""
+    """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
 
     def __init__(self, model: Any, temperature: float = 1.0) -> None:
+        from ..agents import built_by
+
         self.model, self.temperature = model, temperature
-        self.task: Task[Any] = model.task
+        self.task: Task[Any] = built_by(model)
 
     def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
         """Returns ``num`` contents."""
@@ -62,7 +64,8 @@ def evaluate(
     """Measures a model against a held-out split; see ``docs/measuring.md`` for every key.
 
     Args:
-        model: a ``Sampler`` or an ``AdversarialDQN``; likelihoods are measured where it has ``log_prob``.
+        model: a ``Sampler``, an ``AdversarialDQN``, or any model of Stable-Baselines3 that has a musegym environment;
+            likelihoods are measured where it has ``log_prob``.
         num: works generated for shares and run lengths. Judges, Frechet distance and neighbourhoods always take as many
             as the split holds.
         split: "test" for figures to publish, "validation" while choosing anything.
@@ -82,39 +85,122 @@ def measure(
     """As ``evaluate``, with what the judges said of each work, for paired comparisons."""
     sampler: Sampler = model if isinstance(model, Sampler) else AgentSampler(model)
     task = sampler.task
-    real, train, groups = task.corpus(split), task.corpus("train"), task.groups(split)
+    real, train = task.corpus(split), task.corpus("train")
     n = len(real)
     contents = generated(sampler, real, max(num, n), seed)
     notes: list[str] = []
     result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
     result |= likelihoods(model, task, real, train, seed, notes)
+    measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, judge, notes)
+    result = clean(result | measured, notes)
+    result["notes"] = notes
+    return result, found
 
-    found = None
-    result["c2st"] = None
+
+def evaluate_works(
+    task: Task[Any], contents: Array, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
+) -> dict[str, Any]:
+    """Measures finished works of any origin against a held-out split: the keys of ``evaluate``, but for likelihoods.
+
+    Nobody made them under the conditions of the split's works, so that judges may go by what conditions they have.
+
+    Args:
+        task: whose works they are.
+        contents: [N, ...], elements of ``task.content_space``.
+        split: as in ``evaluate``.
+        seeds: as in ``evaluate``.
+        seed: of judging, and of the choice where there are more works on one side: judges, Frechet distance and
+            neighbourhoods take as many of both.
+        judge: as in ``evaluate``.
+
+    Raises:
+        ValueError: the works are of another kind, or too few.
+    """
+    contents, real = check_works(task, contents), task.corpus(split)
+    rng = np.random.default_rng([seed, 4])
+    n = min(len(real), len(contents))
+    rows = np.sort(rng.permutation(len(real))[:n])
+    notes: list[str] = []
+    if task.condition_space is not None:
+        notes.append("c2st, frechet: works have their own conditions, not those of the works they are compared with")
+    result: dict[str, Any] = {"split": split, "num": len(contents), "judged": n, "seed": seed}
+    chosen = contents[rng.permutation(len(contents))[:n]]
+    measured, _ = _compared(task, chosen, contents, rows, split, seeds, seed, judge, notes)
+    result = clean(result | measured, notes)
+    result["notes"] = notes
+    return result
+
+
+def check_works(task: Task[Any], contents: Array) -> Array:
+    """Returns works [N, ...] in the dtype of the task's own.
+
+    Raises:
+        ValueError: they are not integers, of another shape, or not contents of the task.
+    """
+    given, own = np.asarray(contents), task.corpus("train")
+    shape = ", ".join(map(str, own.shape[1:]))
+    if given.shape[1:] != own.shape[1:] or not len(given) or given.dtype.kind not in "iub":
+        raise ValueError(f"works of this task are integers [N, {shape}], not {given.dtype} {list(given.shape)}")
+    works = given.astype(own.dtype)
+    wrong = (works != given).reshape(len(given), -1).any(1)  # what does not fit in comes out as something else
+    wrong[~wrong] = [not task.content_space.contains(work) for work in works[~wrong]]
+    if wrong.any():
+        raise ValueError(
+            f"{wrong.sum()} of {len(given)} works are no contents of this task (first: number {wrong.argmax()}): "
+            f"a number is out of its range in {task.content_space}".replace("\n", "")
+        )
+    return works
+
+
+def _compared(
+    task: Task[Any],
+    chosen: Array,
+    population: Array,
+    rows: Ints,
+    split: Split,
+    seeds: int,
+    seed: int,
+    judge: bool,
+    notes: list[str],
+) -> tuple[dict[str, Any], C2ST | None]:
+    """Returns what is measured of works alone.
+
+    Args:
+        task: whose works they are.
+        chosen: [n, ...] that are compared with real ones, number i with that of the split's row ``rows[i]``.
+        population: [N, ...] that shares and run lengths are of.
+        rows: int [n].
+        split: as in ``evaluate``.
+        seeds: as in ``evaluate``.
+        seed: as in ``evaluate``.
+        judge: as in ``evaluate``.
+        notes: gets a line for each number that cannot be had.
+    """
+    every, train, groups = task.corpus(split), task.corpus("train"), task.groups(split)[rows]
+    real, found = every[rows], None
+    shown = task.medium.metrics(population)  # first, since it says of works that are no good why, and judges take long
+    result: dict[str, Any] = {"c2st": None}
     if judge:
-        found = c2st(real, contents[:n], groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
+        found = c2st(real, chosen, groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
         result["c2st"] = found.accuracy
         right = (found.correct_real.astype(float) + found.correct_fake) / 2
         interval = mean_by_group(right[found.judged_real], groups[found.judged_real], np.random.default_rng(seed))
         result["c2st_interval"] = [interval.low, interval.high]
         result["c2st_detail"] = found.summary()
 
-    floors = [train[matched_rows(task, split, draw)] for draw in range(FLOOR_DRAWS)]
-    result |= distances(feature_net(train, task.medium.kind), real, contents[:n], floors)
-    population = contents[:num]
-    result["unique"], result["unique_real"] = metrics.unique(population), metrics.unique(real)
-    result["novel"], result["novel_real"] = metrics.novel(population, train), metrics.novel(real, train)
+    floors = [train[matched_rows(task, split, draw)[rows]] for draw in range(FLOOR_DRAWS)]
+    result |= distances(feature_net(train, task.medium.kind), real, chosen, floors)
+    result["unique"], result["unique_real"] = metrics.unique(population), metrics.unique(every)
+    result["novel"], result["novel_real"] = metrics.novel(population, train), metrics.novel(every, train)
     known = tokens(task, train)
     result["longest_copy"] = float(metrics.longest_runs(tokens(task, population), known).mean())
-    result["longest_copy_real"] = float(metrics.longest_runs(tokens(task, real), known).mean())
+    result["longest_copy_real"] = float(metrics.longest_runs(tokens(task, every), known).mean())
     result["validity"] = result["validity_real"] = None
     if task.has_demonstrations:
-        result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, real)
+        result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, every)
     else:
         notes.append("validity: works are known as they look, not as they are built")
-    result["metrics"], result["metrics_real"] = task.medium.metrics(population), task.medium.metrics(real)
-    result = clean(result, notes)
-    result["notes"] = notes
+    result["metrics"], result["metrics_real"] = shown, task.medium.metrics(every)
     return result, found
 
 
