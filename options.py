@@ -7,7 +7,6 @@ import dataclasses
 import difflib
 import importlib
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence

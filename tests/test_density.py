@@ -300,7 +300,7 @@ def test_a_vector_environment_shows_all_its_points_over_the_density():
     shown = []
     for actions in task.demonstrations(points).T:
         env.step(actions)
-        shown.append(env.render())
+        shown.append(env.unwrapped.overview())
     assert np.array_equal(shown[-1], task.medium.population(points))
     assert not np.array_equal(shown[3], shown[-1])
 

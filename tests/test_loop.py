@@ -93,7 +93,7 @@ def test_turns_learn_at_full_rate():
 
 
 def test_rows_are_those_of_the_command_line():
-    assert inspect.signature(cli.train).parameters["num_envs"].default == turns.ROWS
+    assert cli.DEFAULT_ENVS == turns.ROWS
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 1.5])

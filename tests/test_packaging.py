@@ -47,7 +47,7 @@ def test_import_loads_nothing_heavy() -> None:
     heavy = {"torch", "stable_baselines3", "pygame", "scipy", "matplotlib", "music21", "pretty_midi", "PIL", "typer"}
     assert not heavy & set(packages)
     ours = {name for name in modules if name.startswith("musegym")}
-    assert ours <= {"musegym", "musegym.envs", "musegym.envs.registry", "musegym.envs.task"}
+    assert ours <= {"musegym", "musegym.envs", "musegym.envs.registry", "musegym.envs.task", "musegym.signals"}
 
 
 def test_version() -> None:

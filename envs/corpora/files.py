@@ -59,7 +59,8 @@ def absolute(path: str | Path | None) -> str | None:
         raise TypeError(f"corpus must be the path of a folder or a file, not {path!r}")
     if not str(path):
         raise ValueError("corpus is empty: give it the path of a folder or a file")
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  (resolve() follows links, and fails in a circle of them)
+    # resolve() follows links, and fails in a circle of them; Path.expanduser fails for users without a home.
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
 def _name(file: Path, root: Path) -> str:
