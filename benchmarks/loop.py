@@ -1,10 +1,12 @@
 """Where the time of learning goes: ``python -m musegym.benchmarks.loop``.
 
-Three measurements of ``AdversarialDQN`` with ``DiscriminatorCallback``, both at their defaults, with one thread and
+Measurements of ``AdversarialDQN`` with ``DiscriminatorCallback``, both at their defaults, with one thread and
 without warm start, reports and checkpoints:
 
 * the shares of a round's wall time that go into acting, the agent's loss, scores, D's updates and data;
 * what a round costs against T, the number of decisions of a content, on the small oracle;
+* with ``--stepped``, environment steps learned per second where the environment is stepped, as under wrappers, beside
+  one whose task is played directly, in turns;
 * with ``--against FOLDER``, environment steps learned per second beside another version of musegym. Each learns in a
   process of its own, and they take turns.
 """
@@ -28,6 +30,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from stable_baselines3.common.vec_env import VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from ..agents import AdversarialDQN, DiscriminatorCallback
 from ..agents.demonstrations import Demonstrations
@@ -213,6 +217,50 @@ def against(
     }
 
 
+class Watched(VecEnvWrapper):
+    """A wrapper that changes nothing: it only makes an agent step its environment."""
+
+    def reset(self) -> VecEnvObs:
+        """Starts all rows."""
+        return self.venv.reset()
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Passes on what the environment says."""
+        return self.venv.step_wait()
+
+
+def stepped(
+    env_id: str = "musegym/Melody-v0", *, rows: int = ROWS, repeats: int = 5, seconds: float = 6.0
+) -> dict[str, Any]:
+    """Measures environment steps learned per second under a wrapper, beside those without, in turns.
+
+    Args:
+        env_id: a registered id.
+        rows: contents built in a round.
+        repeats: turns of each; the median counts.
+        seconds: least length of a turn.
+
+    Returns:
+        Medians of steps per second of both; the ratios of neighbouring turns, stepped over played directly, and the
+        medians of these (``ratio``) and of those by processor time (``cpu_ratio``).
+    """
+    learners = learner(env_id, rows, Watched), learner(env_id, rows)
+    for model, callback in learners:
+        learn(model, callback, 1)  # reads the corpus
+    turns_taken = [[turns.turn(*pair, seconds) for pair in learners] for _ in range(repeats)]
+    wrapped, bare = zip(*turns_taken, strict=True)
+    ratios = [own.per_second / other.per_second for own, other in turns_taken]
+    return {
+        "id": env_id,
+        "rows": rows,
+        "stepped_per_second": statistics.median(rate.per_second for rate in wrapped),
+        "direct_per_second": statistics.median(rate.per_second for rate in bare),
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "cpu_ratio": statistics.median(own.per_cpu_second / other.per_cpu_second for own, other in turns_taken),
+    }
+
+
 def _contestant(folder: Path, rows: int, rates: Sequence[Rate]) -> dict[str, Any]:
     # Within another repository's folder git would name a commit of that one.
     version = revision(folder) if (folder / ".git").exists() else {"commit": None, "dirty": None}
@@ -272,6 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=_positive(int), default=ROWS, help="contents built in a round")
     parser.add_argument("--seconds", type=_positive(float), default=6.0, help="least length of a measurement or turn")
     parser.add_argument("--lengths", type=_positive(int), nargs="*", default=LENGTHS, help="of the oracle's contents")
+    parser.add_argument("--stepped", action="store_true", help="stepped environments beside tasks played directly")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="a checkout of another version")
     parser.add_argument("--against-rows", type=_positive(int), default=ROWS, help="contents that it builds in a round")
     parser.add_argument("--repeats", type=_positive(int), default=5, help="turns of both versions")
@@ -310,6 +359,9 @@ def _main(given: argparse.Namespace) -> None:
                 repeats=given.repeats,
                 seconds=given.seconds,
             )
+        if given.stepped:
+            said += ["--stepped", "--repeats", given.repeats]
+            found["stepped"] = stepped(given.env_id, rows=given.rows, repeats=given.repeats, seconds=given.seconds)
         found["profile"] = profile(given.env_id, rows=given.rows, seconds=given.seconds)
         if given.lengths:
             found["length"] = cost_against_length(given.lengths, rows=given.rows, seconds=given.seconds)

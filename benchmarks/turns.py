@@ -10,11 +10,12 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from .. import agents
 from ..agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
@@ -40,15 +41,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def learner(env_id: str, rows: int, **kwargs: Any) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+def learner(
+    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None, **kwargs: Any
+) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     """Makes an agent and what trains its discriminator, both at their defaults.
 
     Args:
         env_id: a registered id.
         rows: contents built in a round.
+        wrapper: goes around the environment.
         **kwargs: arguments of the environment.
     """
-    env = make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs)
+    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs)
+    env = env if wrapper is None else wrapper(env)
     model = AdversarialDQN("auto", env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
     model.budget = lambda: 0.0

@@ -183,6 +183,15 @@ def test_command_line(tmp_path, capsys):
     assert "length" not in result
 
 
+def test_stepping_is_held_against_playing_directly(capsys):
+    arguments = ["--env-id", "toy/Bits-v0", "--rows", "4", "--seconds", "0.01", "--lengths", "--stepped"]
+    assert loop.main([*arguments, "--repeats", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)["stepped"]
+    assert len(found["ratios"]) == 3
+    assert found["ratio"] == sorted(found["ratios"])[1] > 0
+    assert min(found["stepped_per_second"], found["direct_per_second"], found["cpu_ratio"]) > 0
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
