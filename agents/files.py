@@ -16,8 +16,8 @@ from ..discriminators import files
 
 FORMAT = "musegym agent 3"
 LIMIT = 4 << 30  # bytes: what a member may unpack to
-# The environment is made from its id, which may be unknown here, or of a package that is not installed.
 Target = str | os.PathLike[str] | IO[bytes]
+# The environment is made from its id, which may be unknown here, or of a package that is not installed.
 UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)
 
 
