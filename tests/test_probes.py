@@ -88,7 +88,7 @@ class TestExactDiscriminator:
         soft = every.soft_values(log_data - expected, (1 - alpha) * temperature)
         assert temperature * values[0, 0] == pytest.approx(soft[0, 0], abs=0.03)
 
-    @pytest.mark.parametrize("n_steps", [1, *slow((3,))])
+    @pytest.mark.parametrize("n_steps", slow((1,), (3,)))
     def test_settles_there_with_shorter_paths(self, n_steps):
         every = everything()
         log_data = preferences(every, 1)
@@ -229,6 +229,7 @@ class TestValues:
             assert errors.max() < 0.3, "rare states included"
         assert every.distance(every.log_prob(model), every.normalised(rewards / soft)) < 0.02
 
+    @pytest.mark.slow
     def test_with_illegal_decisions_and_unequal_lengths(self):
         every = everything(CellsTask)
         rewards = np.random.default_rng(9).uniform(-1, 1, len(every.contents))

@@ -54,7 +54,7 @@ def discounted_policy(every, gains, gamma):
 
 
 class TestPrior:
-    @pytest.mark.parametrize(("variant", "n_steps"), [("g", 1), *slow(("psi", 1), ("g", None), ("psi", None))])
+    @pytest.mark.parametrize(("variant", "n_steps"), slow(("g", 1), ("psi", 1), ("g", None), ("psi", None)))
     def test_settles_at_the_prior_times_the_exponential_of_the_reward(self, variant, n_steps):
         every = everything()
         rewards = np.random.default_rng(4).uniform(-1, 1, 16)
