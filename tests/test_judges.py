@@ -179,6 +179,7 @@ def test_a_slight_difference_is_seen() -> None:
     assert found.accuracy > 0.57
 
 
+@pytest.mark.slow
 def test_taught_judges_see_what_is_there_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     train, test, groups = phrases(600, rng), phrases(300, rng), np.arange(600) // 2

@@ -10,6 +10,7 @@ import pytest
 import torch
 from probes import CellsTask, Enumeration, EveryBitsTask, Exact, Fixed, munchausen_values, q_learning, settled
 from stable_baselines3.common.callbacks import BaseCallback
+from test_precision import learns_in_16_bits
 
 import musegym
 from musegym.agents import AdversarialDQN, generate, joint, make_sb3_env
@@ -20,14 +21,14 @@ torch.set_num_threads(1)  # a second thread is slower for networks this small
 BITS, CELLS = "probe/Bits-v0", "probe/Cells-v0"
 SETTINGS = {
     "seed": 0, "warm_start": 0, "lead": 0, "demonstrations": 0, "cross_entropy": 0.0, "weight_decay": 0.0,
-    "learning_rate": 1e-2,
+    "learning_rate": 1e-2, "precision": "float32",
     "target_update_interval": 2, "gradient_steps": 2, "policy_kwargs": {"hidden": 40, "embedding": 20, "dropout": 0.0},
 }  # fmt: skip
 
 
 def slow(*cases):
-    """Returns cases that the fast tests leave out: each takes about a second, and others like it are among them."""
-    return (pytest.param(*case, marks=pytest.mark.slow) for case in cases)
+    """Returns cases that the fast tests leave out: each takes seconds, and others like it are among them."""
+    return [pytest.param(*case, marks=pytest.mark.slow) for case in cases]
 
 
 @functools.cache
@@ -68,7 +69,10 @@ def rewarded(every: Enumeration, rewards: np.ndarray, updates: int, env_id=BITS,
 class TestExactDiscriminator:
     @pytest.mark.parametrize(
         ("alpha", "temperature"),
-        [(0.0, 2.0), (0.5, 1.0), (0.9, 4.0), (1.0, 0.5), *slow((0.0, 0.5), (0.5, 3.0), (0.9, 1.0), (1.0, 2.0))],
+        [
+            *((0.5, 1.0), (1.0, 0.5)),
+            *slow((0.0, 2.0), (0.9, 4.0), (0.0, 0.5), (0.5, 3.0), (0.9, 1.0), (1.0, 2.0)),
+        ],
     )
     def test_settles_at_a_power_of_the_data(self, alpha, temperature):
         every = everything()
@@ -84,12 +88,19 @@ class TestExactDiscriminator:
         soft = every.soft_values(log_data - expected, (1 - alpha) * temperature)
         assert temperature * values[0, 0] == pytest.approx(soft[0, 0], abs=0.03)
 
-    @pytest.mark.parametrize("n_steps", [1, *slow((3,))])
+    @pytest.mark.parametrize("n_steps", slow((1,), (3,)))
     def test_settles_there_with_shorter_paths(self, n_steps):
         every = everything()
         log_data = preferences(every, 1)
         model = matching(every, log_data, 240, n_steps=n_steps, alpha=0.5)
         assert every.distance(every.log_prob(model), settled(every, log_data, 0.5, 1.0)) < 0.02
+
+    @learns_in_16_bits
+    def test_settles_there_in_16_bits(self):
+        every = everything()
+        log_data = preferences(every, 0)
+        model = matching(every, log_data, 160, alpha=0.5, precision="bfloat16")
+        assert every.distance(every.log_prob(model), settled(every, log_data, 0.5, 1.0)) < 0.03
 
     def test_settles_there_on_episodes_of_others(self):
         """Fresh, replayed and demonstrated episodes obey the same equations, so none needs importance weights."""
@@ -112,7 +123,7 @@ class TestConditionsAndOrders:
         painted = free.contents[:, 1:].sum(1)
         assert free.orders.tolist() == [[1, 1, 2, 6][k] for k in painted]
 
-    @pytest.mark.parametrize(("alpha", "n_steps"), [(1.0, None), *slow((0.5, 1))])
+    @pytest.mark.parametrize(("alpha", "n_steps"), slow((1.0, None), (0.5, 1)))
     def test_matches_under_every_condition(self, alpha, n_steps):
         every = everything(CellsTask)
         log_data = preferences(every, 4)
@@ -123,7 +134,7 @@ class TestConditionsAndOrders:
         model = matching(every, log_data, 400, CELLS, alpha=alpha, n_steps=n_steps)
         assert every.distance(every.log_prob(model), settled(every, log_data, alpha, 1.0)) < 0.03
 
-    @pytest.mark.parametrize("alpha", [1.0, 0.0])
+    @pytest.mark.parametrize("alpha", [1.0, *slow((0.0,))])
     def test_contents_match_in_whatever_order_they_are_built(self, alpha):
         every = everything(CellsTask, ordered=False)
         log_data = preferences(every, 5)
@@ -198,7 +209,7 @@ class TestValues:
 
     @pytest.mark.parametrize(
         ("alpha", "temperature", "n_steps"),
-        [(0.5, 1.5, 1), (0.0, 0.7, 3), (0.5, 1.5, None), *slow((0.0, 0.7, 1), (0.5, 1.5, 3), (0.0, 0.7, None))],
+        [(0.5, 1.5, 1), *slow((0.0, 0.7, 3), (0.5, 1.5, None), (0.0, 0.7, 1), (0.5, 1.5, 3), (0.0, 0.7, None))],
     )
     def test_are_those_of_the_soft_bellman_equation(self, alpha, temperature, n_steps):
         every = everything()
@@ -218,6 +229,7 @@ class TestValues:
             assert errors.max() < 0.3, "rare states included"
         assert every.distance(every.log_prob(model), every.normalised(rewards / soft)) < 0.02
 
+    @pytest.mark.slow
     def test_with_illegal_decisions_and_unequal_lengths(self):
         every = everything(CellsTask)
         rewards = np.random.default_rng(9).uniform(-1, 1, len(every.contents))
@@ -234,6 +246,7 @@ class TestTheCornerOfQLearning:
     # Of 0000 to 1111. The best work begins with 0, but most that do are worth little.
     REWARDS = np.array([0, 0.4, 0.2, 0, 0, 1.2, 0.2, 0, 0.5, 0.7, 0.4, 0.2, 0.6, 0.9, 0.6, 0.4])
 
+    @pytest.mark.slow
     def test_finds_the_best_work_past_a_misleading_first_step(self):
         every = everything()
         rewards = self.REWARDS[every.contents @ [8, 4, 2, 1]]

@@ -13,16 +13,16 @@ from musegym import processor
 SCRIPT = """
 import json, resource, torch
 from musegym import processor
-def faults():
-    for _ in range(30):  # for the first ones the heap grows
+def faults(unmeasured):
+    for _ in range(unmeasured):
         torch.empty(16_000_000).fill_(1.0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(5):
         torch.empty(16_000_000).fill_(1.0)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 5
-before = faults()
+before = faults(2)
 processor.settle()
-print(json.dumps([before, faults()]))
+print(json.dumps([before, faults(20)]))  # for the first ones the heap grows
 """
 
 

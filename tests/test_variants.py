@@ -54,8 +54,7 @@ def discounted_policy(every, gains, gamma):
 
 
 class TestPrior:
-    @pytest.mark.parametrize("variant", VARIANTS)
-    @pytest.mark.parametrize("n_steps", [1, *slow((None,))])
+    @pytest.mark.parametrize(("variant", "n_steps"), slow(("g", 1), ("psi", 1), ("g", None), ("psi", None)))
     def test_settles_at_the_prior_times_the_exponential_of_the_reward(self, variant, n_steps):
         every = everything()
         rewards = np.random.default_rng(4).uniform(-1, 1, 16)
@@ -96,7 +95,7 @@ class TestPrior:
 
 
 class TestDenseRules:
-    @pytest.mark.parametrize("gamma", [0.5, 1.0])
+    @pytest.mark.parametrize("gamma", [0.5, *slow((1.0,))])
     def test_settle_where_the_discounted_rules_say(self, gamma):
         every = everything(RuledBitsTask)
         model = beside_a_prior(
