@@ -23,7 +23,7 @@ Locals = dict[str, Any]
 
 def is_bare(env: VecEnv) -> bool:
     """Whether an environment is a task's own, so that stepping it pays nothing but the terms of D and the rules."""
-    return type(env) is TaskVecEnv and not wrappers_of(env)
+    return type(env) is TaskVecEnv and not wrappers_of(env) and env.venv.max_episode_steps is None
 
 
 def no_step(env: VecEnv, observations: Any) -> Locals:
@@ -119,7 +119,9 @@ class EnvRollout:
         )
 
     def _wrappers(self) -> str:
-        return " or ".join(wrappers_of(self.env)) or type(self.env).__name__
+        base = self.env.unwrapped
+        limited = isinstance(base, TaskVecEnv) and base.venv.max_episode_steps is not None
+        return " or ".join([*wrappers_of(self.env), *["max_episode_steps"] * limited]) or type(self.env).__name__
 
     @torch.no_grad()
     def collect(

@@ -182,15 +182,12 @@ def id_of(task: Task[Any]) -> str:
 def wrappers_of(env: VecEnv) -> list[str]:
     """Returns the class names of the wrappers around the rows of an environment, from outside in.
 
-    Those that only watch (Monitor, and what Gymnasium's ``make`` adds) are left out; a time limit of ``make_sb3_env``
-    goes by the name of its argument.
+    Those that only watch (Monitor, and what Gymnasium's ``make`` adds) are left out.
     """
     names = list[str]()
     while isinstance(env, VecEnvWrapper):
         names.append(type(env).__name__)
         env = env.venv
-    if isinstance(env, TaskVecEnv) and env.venv.max_episode_steps is not None:
-        names.append("max_episode_steps")
     row: Any = env.envs[0] if isinstance(env, DummyVecEnv) else getattr(env, "venv", None)
     while isinstance(row, gym.Wrapper | gym.vector.VectorWrapper):
         names.append(type(row).__name__)
