@@ -8,6 +8,7 @@ failed run one line and exit code 1.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import math
@@ -40,11 +41,12 @@ from .options import (
     read_corpus,
     read_prefix,
     read_report,
+    read_works,
     resumed,
 )
 from .runs import MOST_ENVS, Run, RunError, Settings, UsageError, because, export_all, write_atomically
 
-DEFAULT_SECONDS, DEFAULT_ENVS = 600.0, 1024
+DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
 # Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
 _BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -338,22 +340,46 @@ def evaluate(
     pretrained: Annotated[
         str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
     ] = None,
-    num: Annotated[int, typer.Option(min=2, max=MOST_WORKS, help="How many works to judge.")] = 1000,
+    works: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Works of any origin: an .npz file that holds `content` [N, ...]."),
+    ] = None,
+    id: Annotated[str | None, typer.Option(metavar="ID", help="The environment whose works --works holds.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, beside --id.")
+    ] = None,
+    num: Annotated[
+        int | None,
+        typer.Option(min=2, max=MOST_WORKS, help=f"How many works of a model to judge; by default {DEFAULT_WORKS}."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=5, help="How many judges of each kind.")] = 5,
     file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers; - for stdout.")
     ] = None,
 ) -> None:
-    """Compares new works with the held-out test split."""
+    """Compares new works, of a model or from a file, with the held-out test split."""
+    if (works is None) != (id is None) or (set_ and works is None):
+        raise UsageError("--works FILE and --id ID go together, and --set with them: the works, and what they are of")
+    if works is not None and (run is not None or pretrained is not None or num is not None):
+        raise UsageError("--works judges all that its FILE holds: leave out RUN, --pretrained and --num")
     _refuse_unwritable(file)
-    model = load_model(run, pretrained)
-    from .benchmarks.suite import evaluate as evaluate_
+    if works is not None and id is not None:
+        task = env_task(id, env_kwargs(id, set_))
+        read_corpus(task)
+        from .benchmarks.suite import evaluate_works
+
+        judge = functools.partial(evaluate_works, task, read_works(task, works), split="test", seeds=seeds)
+    else:
+        model = load_model(run, pretrained)
+        read_corpus(model.task)
+        from .benchmarks.suite import evaluate as evaluate_
+
+        judge = functools.partial(evaluate_, model, DEFAULT_WORKS if num is None else num, split="test", seeds=seeds)
     from .reporting import Stages
 
-    read_corpus(model.task)
     try:
         with Stages(err):
-            result = evaluate_(model, num, split="test", seeds=seeds)
+            result = judge()
     except ValueError as error:
         raise RunError(f"cannot evaluate: {error}") from None
     table = Table("", "generated", "real test works")

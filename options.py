@@ -9,6 +9,8 @@ import importlib
 import json
 import re
 import shlex
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +149,29 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
     if keep >= (length := int(work.lengths[0])):
         raise UsageError(f"--keep {keep}: the work has {length} decisions; keep fewer")
     return work.actions[0, :keep].astype(np.int64), task.condition(content[None])[0]
+
+
+def read_works(task: Task[Any], file: Path) -> Array:
+    """Returns the works [N, ...] of a file of ``np.savez(FILE, content=works)``; whatever it holds, nothing is run."""
+    from .benchmarks.suite import check_works
+
+    how = "write it with np.savez(FILE, content=works)"
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            names = [name for name in ("content", "contents") if name in arrays.files]
+            if not names:
+                raise UsageError(f"--works {file} holds {', '.join(arrays.files) or 'nothing'}, no content: {how}")
+            contents = arrays[names[0]]
+    except FileNotFoundError:
+        raise UsageError(f"--works {file} does not exist; {how}") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        raise UsageError(f"--works {file} is no readable .npz of numbers ({error}); {how}") from None
+    except (zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"--works {file} is damaged ({error}); {how}") from None
+    try:
+        return check_works(task, contents)
+    except ValueError as error:
+        raise UsageError(f"--works {file}: {error}") from None
 
 
 def read_corpus(task: Task[Any]) -> Array:

@@ -67,9 +67,9 @@ def read(path: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}
     except ForeignError:
         raise ValueError(
-            f"{path} is a model of Stable-Baselines3, whose files hold code that runs as they are read (pickle): "
-            "load it in Python, where musegym.agents.generate and musegym.benchmarks.suite.evaluate take it, or "
-            "evaluate its works: musegym evaluate --works FILE.npz --id ID"
+            f"{path} is a model of Stable-Baselines3, which holds a pickle, code that runs as it is read: load it in "
+            "Python, where musegym.agents.generate and musegym.benchmarks.suite.evaluate take it, or evaluate what it "
+            "made: musegym evaluate --works FILE.npz --id ID"
         ) from None
     except UNREADABLE as error:
         raise unusable(path, error) from error

@@ -112,6 +112,8 @@ def built_by(model: BaseAlgorithm) -> Task[Any]:
         TypeError: its environment builds none.
         ValueError: it has no environment.
     """
+    if isinstance(task := getattr(model, "task", None), Task):
+        return task
     env = model.get_env()
     if env is None:
         name = type(model).__name__

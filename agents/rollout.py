@@ -119,7 +119,9 @@ class EnvRollout:
         )
 
     def _wrappers(self) -> str:
-        return " or ".join(wrappers_of(self.env)) or type(self.env).__name__
+        base = self.env.unwrapped
+        limited = isinstance(base, TaskVecEnv) and base.venv.max_episode_steps is not None
+        return " or ".join([*wrappers_of(self.env), *["max_episode_steps"] * limited]) or type(self.env).__name__
 
     @torch.no_grad()
     def collect(

@@ -44,8 +44,9 @@ class TaskVecEnv(VecEnv):
         if not isinstance(made.unwrapped, TaskVectorEnv):
             raise foreign
         self.venv: TaskVectorEnv = made.unwrapped
-        taken = self.venv.task.kwargs()  # a corpus is found from any folder
-        self.env_id, self.env_kwargs = env_id, {name: taken.get(name, value) for name, value in kwargs.items()}
+        assert self.venv.spec is not None
+        plain = {**self.venv.spec.kwargs, **self.venv.task.kwargs()}  # in which a corpus is found from any folder
+        self.env_id, self.env_kwargs = env_id, {name: plain[name] for name in kwargs}
         super().__init__(num_envs, self.venv.single_observation_space, self.venv.single_action_space)
         self.metadata["render_fps"] = self.venv.metadata["render_fps"]
         self.seed(seed)

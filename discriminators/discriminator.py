@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -284,6 +285,17 @@ class Discriminator:
             raise files.unusable(Path(path), error) from error
         discriminator.updates = saved.updates
         return discriminator
+
+
+def _stay(_: Discriminator) -> NoReturn:
+    """Refuses to send a live discriminator to a process, before it is sent: an error there would end it unread."""
+    raise RuntimeError(
+        "environments in other processes cannot share a live discriminator: its copies would never be trained; use "
+        "gym.make_vec(...), make_sb3_env(...) or DummyVecEnv, or save it and name discriminator='PATH' for a frozen one"
+    )
+
+
+ForkingPickler.register(Discriminator, _stay)
 
 
 def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:

@@ -91,10 +91,11 @@ class DensityTask(Task[Bits]):
         """Chooses one bit of every unfinished point."""
         count = state.sheet[:, HORIZON]
         rows = np.flatnonzero(count < HORIZON)
-        at, bits = count[rows], np.asarray(actions)[rows]
+        at, bits = count[rows].astype(np.intp), np.asarray(actions)[rows]
+        axis = (at >= BITS).astype(np.intp)
         state.sheet[rows, at] = 1 + bits
-        state.cell[rows, at // BITS] = _narrow(state.cell[rows, at // BITS], bits)
-        count[rows] += 1
+        state.cell[rows, axis] = _narrow(state.cell[rows, axis], bits)
+        count += count < HORIZON
         return state, count == HORIZON
 
     def observe(self, state: Bits) -> NDArray[np.int64]:

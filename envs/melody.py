@@ -170,7 +170,7 @@ class MelodyTask(Task[Draft]):
         place, sheet = state.place, state.sheet
         token = self._tokens.take(self._kinds.take(place) * NUM_ACTIONS + actions)  # 0 in finished rows: they stay
         step = sheet[:, HORIZON]
-        sheet[np.arange(len(place)), step] += token
+        sheet[np.arange(len(place)), step] = np.where(step < HORIZON, token, HORIZON)  # where the count stands
         step += token > 0
         place += self._moves.take(token)
         return state, place < DONE
@@ -238,8 +238,11 @@ class MelodyTask(Task[Draft]):
         header = state.sheet[:, HORIZON + 1 :]
         pitch, duration, onset = _notes(state)
         bar, tick = _position(onset, header[:, :1], header[:, 2:3])
-        notes = np.stack([bar, tick, pitch, duration], -1) * (pitch > 0)[..., None]
-        return np.concatenate([header[:, None], notes], 1).astype(np.int16)
+        works = np.zeros((len(state), 1 + NOTES, 4), np.int16)
+        works[:, 0] = header
+        for column, values in enumerate((bar, tick, pitch, duration)):
+            works[:, 1:, column] = values * (pitch > 0)
+        return works
 
     def condition(self, contents: Array) -> Ints:
         """Returns the header rows: metre, mode, upbeat, closing."""
@@ -297,7 +300,8 @@ def _position(onset: Ints, metre: Ints, upbeat: Ints) -> tuple[Ints, Ints]:
     """Returns bar and tick within the bar; bar 0 holds the upbeat, full bars count from 1."""
     length = BAR_TICKS[metre]
     shifted = onset + length - UPBEAT_TICKS[upbeat]
-    return shifted // length, shifted % length
+    bar, tick = np.divmod(shifted, length)
+    return bar, tick
 
 
 def _parse_style(style: str | None) -> Ints:

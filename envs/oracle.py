@@ -94,7 +94,7 @@ class OracleTask(Task[Line]):
         """Appends a token to every unfinished sequence."""
         sheet, step = state.sheet, state.sheet[:, self.horizon]
         live = step < self.horizon
-        sheet[np.arange(len(sheet)), step] += ((actions + 1) * live).astype(np.int16)  # 0 in finished rows: they stay
+        sheet[np.arange(len(sheet)), step] = np.where(live, 1 + actions, self.horizon)  # finished rows: the count again
         step += live
         return state, step == self.horizon
 

@@ -112,7 +112,7 @@ class RLTunerTask(Task[Draft]):
         sheet = state.sheet
         step = sheet[:, STEPS]
         live = step < STEPS
-        sheet[np.arange(len(sheet)), step] += np.where(live, 1 + actions, 0).astype(np.int16)  # finished rows: + 0
+        sheet[np.arange(len(sheet)), step] = np.where(live, 1 + actions, STEPS)  # finished rows: their count again
         step += live
         return state, step == STEPS
 

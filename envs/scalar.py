@@ -40,7 +40,8 @@ class TaskEnv(gym.Env[Array, np.int64]):
     ``reset(options={"condition": [...]})``.
 
     ## Episode End
-    Terminated when the content is finished, which ``info["content"]`` then holds. Never truncated.
+    Terminated when the content is finished, which ``info["content"]`` then holds. Truncation is left to time limits:
+    ``gym.make(..., max_episode_steps=...)``.
 
     ## Arguments
     Plain data only, so that specs survive JSON and pickle.

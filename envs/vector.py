@@ -207,7 +207,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             work: dict[str, Any] = {}
             final = state.take(ended)
             if len(finished):
-                contents = self.task.content(final)[done[ended]]  # [k, ...]
+                contents = self.task.content(final if ended is finished else state.take(finished))  # [k, ...]
                 terms = self.rewards.terms(contents)
                 rewards[finished] = total(terms)
                 _add_work(work, contents, terms, finished, n)

@@ -1,6 +1,8 @@
 """The same callback trains D beside any SB3 algorithm, in any of SB3's environments."""
 
+import copy
 import logging
+import multiprocessing
 
 import gymnasium as gym
 import numpy as np
@@ -368,6 +370,16 @@ def test_other_processes_are_refused_here():
     assert "\n" not in str(caught.value)
     with pytest.raises(RuntimeError, match="EvalCallback's environment is a SubprocVecEnv"):
         ppo().learn(64, callback=[evaluation(Elsewhere(environment("sb3"))), callback()])
+
+
+def test_a_live_d_is_sent_to_no_process():
+    d = make_discriminator(make_sb3_env(WORD, 1).venv.task, seed=1, **D)
+    here, there = multiprocessing.Pipe()
+    with pytest.raises(RuntimeError, match="other processes cannot share a live discriminator") as caught:
+        here.send(("env_method", ("set_discriminator", (d,), {})))  # as SubprocVecEnv and AsyncVectorEnv do
+    assert "\n" not in str(caught.value)
+    assert not there.poll(), "nothing was sent"
+    assert copy.deepcopy(d).updates == d.updates, "copies in this process are nobody's business"
 
 
 @pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")

@@ -252,3 +252,21 @@ def test_copies_go_on_as_the_original(env_id, make):
             np.testing.assert_array_equal(one[0], other[0])
             if np.ndim(one[2]) == 0 and one[2]:
                 break
+
+
+# Spaces
+
+
+def test_spaces_are_like_any_other():
+    space = scalar("musegym/RLTuner-v0").observation_space
+    observation, _ = scalar("musegym/RLTuner-v0").reset(seed=0)
+    assert space.contains(space.sample(mask=tuple(np.ones(n, np.int8) for n in space.nvec)))
+    assert gym.spaces.flatten(space, observation).sum() == len(observation)
+    np.testing.assert_array_equal(gym.spaces.unflatten(space, gym.spaces.flatten(space, observation)), observation)
+    assert space.from_jsonable(space.to_jsonable([observation]))[0].dtype == np.int64
+    assert isinstance(space[0], gym.spaces.Discrete)
+    batch = gym.vector.utils.batch_space(space, 3)
+    assert type(batch.high) is np.ndarray
+    assert batch.dtype == np.int64
+    env = gym.wrappers.FlattenObservation(scalar("musegym/RLTuner-v0"))
+    assert env.reset(seed=0)[0].shape == (sum(space.nvec),)

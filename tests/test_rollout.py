@@ -233,6 +233,10 @@ class TestRefuses:
                 lambda: DummyVecEnv([lambda: gym.make(BITS, discriminator="none", max_episode_steps=2)]),
                 "TimeLimit ends every episode",
             ),
+            (
+                lambda: make_sb3_env(BITS, 4, seed=0, discriminator="none", max_episode_steps=2),
+                "max_episode_steps ends every episode",
+            ),
         ],
     )
     def test_by_name(self, env, words):
@@ -372,5 +376,6 @@ class TestFiles:
 
 def test_bare_is_what_pays_nothing_else():
     assert is_bare(native())
+    assert not is_bare(make_sb3_env(WORD, 2, max_episode_steps=9))
     assert not is_bare(Wrapper(native()))
     assert not is_bare(make_vec_env(WORD, 1, env_kwargs={"discriminator": "none"}))

@@ -1,6 +1,7 @@
 """Environments under Stable-Baselines3 and sb3-contrib, as their documentation has it."""
 
 import copy
+import json
 import pickle
 
 import gymnasium as gym
@@ -9,6 +10,7 @@ import pytest
 import torch
 import toys
 from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
+from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -21,7 +23,7 @@ from stable_baselines3.common.vec_env import (
     VecVideoRecorder,
 )
 
-from musegym.agents import make_sb3_env
+from musegym.agents import DiscriminatorCallback, make_sb3_env
 from musegym.envs import ids
 
 torch.set_num_threads(1)
@@ -212,6 +214,28 @@ def test_attributes_that_rows_share():
             env.set_attr("note", 8, indices=indices)
     env.set_attr("note", 9, indices=[2, 1, 0])
     assert env.get_attr("note") == [9, 9, 9]
+
+
+def test_arguments_are_kept_in_plain_data(tmp_path):
+    env = make(MELODY, corpus=tmp_path, rule_weight=np.float32(0.5))
+    assert json.loads(json.dumps(env.env_kwargs)) == env.env_kwargs
+    assert env.env_kwargs["corpus"] == str(tmp_path)
+    assert env.env_kwargs["rule_weight"] == 0.5
+
+
+def test_masks_of_scalar_environments():
+    model = MaskablePPO("MlpPolicy", gym.make("toy/Word-v0", discriminator="none"), device="cpu", **ON_POLICY)
+    model.learn(16)
+    masks = model.get_env().env_method("action_masks")
+    np.testing.assert_array_equal(masks[0], model.get_env().envs[0].unwrapped.action_masks())
+
+
+def test_evaluations_with_masks_score_with_the_d_that_trains():
+    scoring = MaskableEvalCallback(make("toy/Word-v0", 2), eval_freq=8, n_eval_episodes=2, verbose=0)
+    co = DiscriminatorCallback(hidden=8, embedding=4, attention_layers=0)
+    model = MaskablePPO("MlpPolicy", make("toy/Word-v0", 2), device="cpu", **ON_POLICY)
+    model.learn(32, callback=[scoring, co])
+    assert scoring.eval_env.get_attr("discriminator")[0] is co.trainer.discriminator
 
 
 def test_seeds_are_of_the_next_reset_only():
