@@ -266,6 +266,13 @@ def test_a_note_struck_a_hundred_thousand_times_is_one():
     assert seen(strain_of(midi(track(metre(4, 2), key(1), strikes, b"\x0c\x80\x40\0", melody()))))[4][0] == [64, 12]
 
 
+def test_hours_of_silence_are_no_phrase():
+    data = midi(track(metre(4, 2), key(0), note(60, 1), note(62, 1, 850_000)), division=24)
+    phrases, left_out = _cut(strain_of(data))
+    assert phrases == []
+    assert {*left_out} == {"phrase: a note lasts beyond its ends"}
+
+
 def test_ten_thousand_metres():
     events = [metre(2 + i % 2, 2) + note(60, 24) for i in range(10_000)]
     assert len(read_midi(midi(track(*events)))[0].bars) == 10_000
