@@ -718,6 +718,20 @@ def test_what_is_no_path_is_refused(made, corpus, error, why):
         made(corpus=corpus)
 
 
+@pytest.mark.parametrize("corpus", ["~nobody-of-this-name/tunes", Path("~nobody-of-this-name")])
+def test_a_home_that_is_not_there(corpus):
+    with pytest.raises(ValueError, match=r"^corpus ~nobody.* is nowhere to be found \(.*\): give its whole path$"):
+        MelodyTask(corpus=corpus)
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(ValueError, match=r"^corpus tunes is nowhere to be found"):
+        MelodyTask(corpus="tunes")
+    monkeypatch.chdir("/")
+
+
 @pytest.mark.parametrize("corpus", ["a\0b", "\ud800", "x" * 5000, "/dev/null"])
 def test_paths_that_cannot_be(corpus):
     task = MelodyTask(corpus=corpus)

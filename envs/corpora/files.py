@@ -60,7 +60,12 @@ def absolute(path: str | Path | None) -> str | None:
     if not str(path):
         raise ValueError("corpus is empty: give it the path of a folder or a file")
     # resolve() follows links, and fails in a circle of them; Path.expanduser fails for users without a home.
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    try:
+        return os.path.abspath(Path(path).expanduser())  # noqa: PTH100  (resolve() fails in a circle of links)
+    except (RuntimeError, OSError) as error:  # no such user's home; the current folder is gone
+        raise ValueError(
+            f"corpus {printable(str(path))} is nowhere to be found ({error}): give its whole path"
+        ) from None
 
 
 def _name(file: Path, root: Path) -> str:
