@@ -377,6 +377,7 @@ FIRST, SECOND = TUNE[: TUNE.index("EG")] + "\n", TUNE[TUNE.index("EG") :]
         "w:a bad\u2028cab\u2029bag\n",
         "w:a bad\x0bcab\x0cbag\x1cface\n",
         '"^a bad | cab"',
+        '"^a \\"bad\\" cab"',
         "!D.C. al fine!",
         "[r:a bad cab]",
         "{c" + "d" * 500 + "}",

@@ -54,7 +54,7 @@ TOKEN = re.compile(
     rf"|(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]{{0,{LONGEST_FIELD}}})\])"
     r"|(?P<chord>\[(?P<inside>[^\]\[|]*)\](?P<chordlen>\d*/*\d*))"
     r"|(?P<old>\+(?P<oldinside>(?=[^+]*[A-G\d])(?:[_^=]*+[A-Ga-g][,']*+\d*+/*+\d*+)++)\+)"  # how ABC 1.5 wrote a chord
-    r"""|\{[^{}]*\}|"[^"]*"|!(?:D\.[CS]\.[^!|]*|[^!\s|]*)!|\+[^+\s|]*\+|(?P<space>y\d*)|(?P<overlay>&)|(?P<quote>")|(?P<stray>\d)|."""
+    r"""|\{[^{}]*\}|"(?:[^"\\]|\\.)*+"|!(?:D\.[CS]\.[^!|]*|[^!\s|]*)!|\+[^+\s|]*\+|(?P<space>y\d*)|(?P<overlay>&)|(?P<quote>")|(?P<stray>\d)|."""
 )
 # A letter that may be music, as in A:|, is no field before such a bar line.
 FIELD = re.compile(r"([H-Wh-w+]|[A-GX-Za-gx-z](?=:(?![|:]))):(.*)")
