@@ -340,8 +340,9 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
     if ends[-1] < length:
         left_out.append(f"strain: shorter than {BARS} bars")
     for begin in range(0, int(ends[-1]) - length + 1, length):
-        inside = (ends > begin) & (starts < begin + length)
-        notes = _with_writable_rests(strain.notes[inside])
+        notes = strain.notes[np.searchsorted(ends, begin, "right") : np.searchsorted(starts, begin + length)]
+        if notes[:, 1].sum() == length:
+            notes = _with_writable_rests(notes)
         midi = notes[:, 0] + to_c
         if reason := _reason(notes, midi, length):
             left_out.append(f"phrase: {reason}")

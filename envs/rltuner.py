@@ -212,7 +212,7 @@ def cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         left_out.append(f"strain: shorter than {STEPS} sixteenths")
     # Where the upbeat of the repeat would complete the last bar, its last note is held instead.
     for begin in range(strain.upbeat, int(ends[-1]) + strain.upbeat - length + 1, length):
-        inside = (ends > begin) & (starts < begin + length)
+        inside = slice(np.searchsorted(ends, begin, "right"), np.searchsorted(starts, begin + length))
         sounds, onsets = strain.notes[inside, 0] >= 0, starts[inside] - begin
         if sounds.sum() < FEWEST:
             left_out.append(f"melody: fewer than {FEWEST} notes")

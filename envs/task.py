@@ -76,7 +76,8 @@ class CorpusReport:
         if self.files:
             said += f" from {self.read:,} of {self.files:,} file{'s' * (self.files != 1)}"
         if self.left_out:
-            said += f"; {sum(self.left_out.values()):,} parts left out"
+            count = sum(self.left_out.values())
+            said += f"; {count:,} part{'s' * (count != 1)} left out"
         return said
 
 

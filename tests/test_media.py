@@ -15,6 +15,7 @@ from PIL import Image
 
 from musegym.envs import make_task
 from musegym.envs.corpora.abc import read_abc
+from musegym.envs.corpora.notation import NEW_REST, REST
 from musegym.envs.media import pianoroll
 from musegym.envs.media.audio import RATE, TAIL
 from musegym.envs.media.notation import MODES, Key
@@ -341,8 +342,11 @@ def test_abc_reads_back_the_same():
         content = random_melody(rng, index % 5, index % 4, index % len(UPBEATS))
         (tune,) = read_abc(score().describe(content))
         phrase = score().phrase(content)
-        expected = [(onset, ticks, -1 if pitch is None else pitch) for onset, ticks, pitch in phrase.notes]
-        # A rest across a bar line is two rests.
+        expected, last = [], 0
+        for onset, ticks, pitch in phrase.notes:
+            last = pitch if pitch is not None else REST if last >= 0 else NEW_REST
+            expected.append((onset, ticks, last))
+        # A rest across a bar line is two rests, the second of which is no new one.
         assert _join_rests(tune.notes.tolist()) == _join_rests(expected), score().describe(content)
         assert {(bar.metre, bar.tonic, bar.mode) for bar in tune.bars} == {(phrase.metre, 0, phrase.key.mode)}
 
@@ -350,8 +354,8 @@ def test_abc_reads_back_the_same():
 def _join_rests(notes):
     joined = []
     for onset, ticks, pitch in notes:
-        if joined and pitch == -1 == joined[-1][2]:
-            joined[-1] = (joined[-1][0], joined[-1][1] + ticks, -1)
+        if joined and pitch == REST and joined[-1][2] < 0:
+            joined[-1] = (joined[-1][0], joined[-1][1] + ticks, joined[-1][2])
         else:
             joined.append((onset, ticks, pitch))
     return joined

@@ -266,6 +266,13 @@ def test_a_note_struck_a_hundred_thousand_times_is_one():
     assert seen(strain_of(midi(track(metre(4, 2), key(1), strikes, b"\x0c\x80\x40\0", melody()))))[4][0] == [64, 12]
 
 
+def test_hours_of_silence_are_no_phrase():
+    data = midi(track(metre(4, 2), key(0), note(60, 1), note(62, 1, 850_000)), division=24)
+    phrases, left_out = _cut(strain_of(data))
+    assert phrases == []
+    assert {*left_out} == {"phrase: a note lasts beyond its ends"}
+
+
 def test_ten_thousand_metres():
     events = [metre(2 + i % 2, 2) + note(60, 24) for i in range(10_000)]
     assert len(read_midi(midi(track(*events)))[0].bars) == 10_000
@@ -370,6 +377,7 @@ FIRST, SECOND = TUNE[: TUNE.index("EG")] + "\n", TUNE[TUNE.index("EG") :]
         "w:a bad\u2028cab\u2029bag\n",
         "w:a bad\x0bcab\x0cbag\x1cface\n",
         '"^a bad | cab"',
+        '"^a \\"bad\\" cab"',
         "!D.C. al fine!",
         "[r:a bad cab]",
         "{c" + "d" * 500 + "}",
@@ -525,16 +533,11 @@ STYLES = np.array([*itertools.product(range(len(METRES)), range(len(MODES)), ran
 
 
 def build(task, condition, seed):
-    """Random contents, one for each condition; no rest follows a rest, which would be read as one."""
+    """Random contents, one for each condition."""
     rng, state = np.random.default_rng(seed), task.initial(np.zeros(len(condition), np.uint64), condition)
-    rest = np.zeros(len(condition), bool)
-    for step in range(task.horizon):
+    for _ in range(task.horizon):
         mask = task.action_mask(state)
-        if step % 2 == 0:
-            mask[rest, 0] = False
-        actions = (rng.random(mask.shape) * mask).argmax(1)
-        rest = actions == 0 if step % 2 == 0 else rest
-        state, _ = task.step(state, actions)
+        state, _ = task.step(state, (rng.random(mask.shape) * mask).argmax(1))
     return task.content(state)
 
 
@@ -583,12 +586,14 @@ def test_exports_of_real_works_are_read_back(task, every):
             np.testing.assert_array_equal(found, as_read(content), phrase.title)
 
 
-def silent(*rows, header=(2, 0, 0, 1)):
-    """A content of notes (pitch, duration), as indices of the tables."""
-    content = np.zeros((37, 4), np.int16)
-    content[0] = header
-    content[1 : 1 + len(rows), 2:] = rows
-    return content
+def written(task, rows, header):
+    """The content of notes (pitch, duration), as indices of the tables."""
+    state = task.initial(np.zeros(1, np.uint64), np.array([header], np.int16))
+    for pitch, duration in rows:
+        task.step(state, np.array([pitch - 1]))
+        _, done = task.step(state, np.array([duration + 35]))
+    assert done.all()
+    return task.content(state)[0]
 
 
 @pytest.mark.parametrize(
@@ -603,21 +608,17 @@ def silent(*rows, header=(2, 0, 0, 1)):
     ],
 )
 def test_rests_are_read_back(task, rows, header):
-    """In sound: rests in a row are one."""
-    content = silent(*rows, header=header)
+    content = written(task, rows, header)
     phrase = task.medium.phrase(content)
-    assert phrase.written == phrase.length
-    expected = cut(read_abc(to_abc(phrase)))[0][0]
-    assert seen(strain_of(midi_bytes(phrase))) == seen(expected)
-    ticks = [ticks for ticks, pitch in ((n.ticks, n.pitch) for n in phrase.notes) if pitch is not None]
     for tunes_ in (read_midi(midi_bytes(phrase)), read_abc(to_abc(phrase))):
         (found,) = back(tunes_)
-        read_phrase = task.medium.phrase(found)
-        assert [n.ticks for n in read_phrase.notes if n.pitch is not None] == ticks
-        assert [n.onset for n in read_phrase.notes if n.pitch is not None] == [
-            n.onset for n in phrase.notes if n.pitch is not None
-        ]
-        assert (read_phrase.upbeat, read_phrase.key) == (phrase.upbeat, phrase.key)
+        np.testing.assert_array_equal(found, content)
+
+
+@pytest.mark.parametrize("music", ["z4 z4|z8|c8|d8|", "z y z3 z4|z8|c8|d8|"])
+def test_other_rests_in_a_row_are_one(music):
+    (strain,), _ = cut(read_abc(abc(music)))
+    assert strain.notes.tolist()[-3:] == [[-1, 180 if "y" in music else 192], [72, 96], [74, 96]]
 
 
 def test_exports_of_earlier_versions_are_read(task):
@@ -709,6 +710,20 @@ def test_a_tune_book_is_a_corpus(folder, monkeypatch):
 def test_what_is_no_path_is_refused(made, corpus, error, why):
     with pytest.raises(error, match=why):
         made(corpus=corpus)
+
+
+@pytest.mark.parametrize("corpus", ["~nobody-of-this-name/tunes", Path("~nobody-of-this-name")])
+def test_a_home_that_is_not_there(corpus):
+    with pytest.raises(ValueError, match=r"^corpus ~nobody.* is nowhere to be found \(.*\): give its whole path$"):
+        MelodyTask(corpus=corpus)
+
+
+def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    with pytest.raises(ValueError, match=r"^corpus tunes is nowhere to be found"):
+        MelodyTask(corpus="tunes")
+    monkeypatch.chdir("/")
 
 
 @pytest.mark.parametrize("corpus", ["a\0b", "\ud800", "x" * 5000, "/dev/null"])

@@ -34,7 +34,7 @@ from .abc_fields import (
     read_unit,
     shortened,
 )
-from .notation import FIRST_ENDING, PLAIN, REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
+from .notation import FIRST_ENDING, NEW_REST, PLAIN, REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
 Ticks: TypeAlias = int | Fraction  # a Fraction only where the grid is missed
 
@@ -54,7 +54,7 @@ TOKEN = re.compile(
     rf"|(?P<field>\[(?P<name>[A-Za-z]):(?P<value>[^\]]{{0,{LONGEST_FIELD}}})\])"
     r"|(?P<chord>\[(?P<inside>[^\]\[|]*)\](?P<chordlen>\d*/*\d*))"
     r"|(?P<old>\+(?P<oldinside>(?=[^+]*[A-G\d])(?:[_^=]*+[A-Ga-g][,']*+\d*+/*+\d*+)++)\+)"  # how ABC 1.5 wrote a chord
-    r"""|\{[^{}]*\}|"[^"]*"|!(?:D\.[CS]\.[^!|]*|[^!\s|]*)!|\+[^+\s|]*\+|y\d*|(?P<overlay>&)|(?P<quote>")|(?P<stray>\d)|."""
+    r"""|\{[^{}]*\}|"(?:[^"\\]|\\.)*+"|!(?:D\.[CS]\.[^!|]*|[^!\s|]*)!|\+[^+\s|]*\+|(?P<space>y\d*)|(?P<overlay>&)|(?P<quote>")|(?P<stray>\d)|."""
 )
 # A letter that may be music, as in A:|, is no field before such a bar line.
 FIELD = re.compile(r"([H-Wh-w+]|[A-GX-Za-gx-z](?=:(?![|:]))):(.*)")
@@ -211,6 +211,7 @@ class _Reader:
         self.last = _Note(0, 0, REST)  # as written: before ties
         self.factor: Fraction | None = None  # what a broken rhythm leaves to the next note
         self.tuplet, self.tuplet_left = Fraction(1), 0
+        self.spaced = False  # whether a spacer stands before the next note
         self.tied = False
         self.joins = False  # whether the tie merges two notes: not across a structural bar line
         self.voice: str | None = None
@@ -250,9 +251,11 @@ class _Reader:
             elif kind == "broken":
                 self.broken(match["broken"])
             elif kind == "tie":
-                self.tied = self.joins = self.last.pitch != REST
-            elif kind == "rest":
-                self.add(REST, self.duration(match["restlen"]))
+                self.tied = self.joins = self.last.pitch >= 0
+            elif kind == "rest":  # so do our own files tell rests in a row apart from a rest over a bar line: zyz
+                self.add(NEW_REST if self.spaced else REST, self.duration(match["restlen"]))
+            elif kind == "space":
+                self.spaced = True
             elif kind == "tuplet":
                 self.start_tuplet(match)
             elif kind == "chord":
@@ -313,7 +316,7 @@ class _Reader:
         else:
             self.notes.append(_Note(self.clock, duration, pitch))
         self.last = _Note(self.clock, duration, pitch, spelled)
-        self.tied = False
+        self.tied = self.spaced = False
         self.clock += duration
         if isinstance(self.clock, Fraction) and self.clock.denominator > FINEST:
             raise ValueError(f"lengths that add up to no {FINEST:,}th of a tick")

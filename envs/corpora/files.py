@@ -51,7 +51,7 @@ def absolute(path: str | Path | None) -> str | None:
 
     Raises:
         TypeError: If it is no path.
-        ValueError: If it is empty.
+        ValueError: If it is empty, or relative to a folder that is gone.
     """
     if path is None:
         return None
@@ -59,8 +59,13 @@ def absolute(path: str | Path | None) -> str | None:
         raise TypeError(f"corpus must be the path of a folder or a file, not {path!r}")
     if not str(path):
         raise ValueError("corpus is empty: give it the path of a folder or a file")
-    # resolve() follows links, and fails in a circle of them; Path.expanduser fails for users without a home.
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    try:
+        # resolve() follows links, and fails in a circle of them.
+        return os.path.abspath(Path(path).expanduser())  # noqa: PTH100
+    except (RuntimeError, OSError) as error:  # no such user's home; the current folder is gone
+        raise ValueError(
+            f"corpus {printable(str(path))} is nowhere to be found ({error}): give its whole path"
+        ) from None
 
 
 def _name(file: Path, root: Path) -> str:

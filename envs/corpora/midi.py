@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect, bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from .abc_fields import read_key
 from .midi_events import FREE, Midi, Part, Signature, parse
-from .notation import PLAIN, REST, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
+from .notation import NEW_REST, PLAIN, REST, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
 TICKS_PER_QUARTER = TICKS_PER_WHOLE // 4
 TOLERANCE = 0.25  # ticks between an onset and the grid: a hundredth of a quarter note
@@ -20,6 +22,8 @@ LONGEST = 10_000  # whole notes of a piece, five hours and a half: longer ones a
 OURS = re.compile(r"musegym: ([A-G][b#]? [a-z]+), (\d{1,7}) ticks")
 """The text event of our own files: the key, with modes that a key signature cannot say, and how long the music is. Such
 files are exact: no note is lengthened, and rests at either end belong to the music."""
+OUR_REST = "musegym: rest"
+"""The text event of our own files where a rest follows a rest."""
 
 # How well each pitch class fits C major and C minor: Krumhansl, Cognitive Foundations of Musical Pitch, 1990, ch. 2
 MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -50,12 +54,13 @@ def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
     end = max(end for part in midi.parts for _, end, _ in part.notes)
     if end > 4 * LONGEST * midi.resolution:
         raise ValueError(f"it lasts {end // (4 * midi.resolution):,} whole notes, more than {LONGEST:,}")
-    ours = next((found for text in midi.texts if (found := OURS.fullmatch(text))), None)
+    ours = next((found for _, text in midi.texts if (found := OURS.fullmatch(text))), None)
     track, notes = _melody(midi, exact=ours is not None)
     keys = [(tick, _key(*value)) for tick, value in _declared(midi.keys, track, midi.resolution)]
     if ours:
         keys = [(0, read_key(ours[1])[:2])]
         notes = _filled(notes, min(int(ours[2]), LONGEST * TICKS_PER_WHOLE))
+        notes = _parted(notes, [_grid(tick, midi.resolution) for tick, text in midi.texts if text == OUR_REST])
     metres = _declared(midi.metres, track, midi.resolution)
     if not metres or metres[0][0] > 0:
         metres.insert(0, (0, (4, 4)))
@@ -74,8 +79,13 @@ def _declared(signatures: Sequence[Signature], track: int, resolution: int) -> l
     changes: list[tuple[int, tuple[int, int]]] = []
     for tick, value in values.items():
         if not changes or value != changes[-1][1]:
-            changes.append((round(tick * TICKS_PER_QUARTER / resolution), value))
+            changes.append((_grid(tick, resolution), value))
     return changes
+
+
+def _grid(tick: int, resolution: int) -> int:
+    """Returns a time of the file in ticks of 1/24 quarter note."""
+    return round(tick * TICKS_PER_QUARTER / resolution)
 
 
 def _key(sharps: int, minor: int) -> tuple[int, str]:
@@ -121,6 +131,17 @@ def _filled(notes: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     before = [[0, begin, REST]] if begin else []
     after = [[end, length - end, REST]] if end < length else []
     return np.array([*before, *notes.tolist(), *after])
+
+
+def _parted(notes: NDArray[np.int64], onsets: Sequence[int]) -> NDArray[np.int64]:
+    """Returns notes with new rests where rests are to begin."""
+    rows: list[list[int]] = []
+    marks = sorted({*onsets})
+    for onset, ticks, pitch in notes.tolist():
+        inside = marks[bisect(marks, onset) : bisect_left(marks, onset + ticks)] if pitch == REST else []
+        for start, stop in itertools.pairwise([onset, *inside, onset + ticks]):
+            rows.append([start, stop - start, pitch if start == onset else NEW_REST])
+    return np.array(rows)
 
 
 def _bars(

@@ -47,14 +47,14 @@ class Midi(NamedTuple):
         parts: Those that hold notes and are no percussion, in the order of the file.
         metres: In the order of the file.
         keys: In the order of the file.
-        texts: Text events.
+        texts: (tick, text) of text events.
     """
 
     resolution: int
     parts: list[Part]
     metres: list[Signature]
     keys: list[Signature]
-    texts: list[str]
+    texts: list[tuple[int, str]]
 
 
 def parse(data: bytes) -> Midi:
@@ -145,7 +145,7 @@ def _read_meta(what: int, value: bytes, tick: int, track: int, midi: Midi) -> No
         if -7 <= sharps <= 7 and value[1] <= 1:
             midi.keys.append(Signature(tick, track, (sharps, value[1])))
     elif what == TEXT:
-        midi.texts.append(value.decode("latin-1"))
+        midi.texts.append((tick, value.decode("latin-1")))
 
 
 def _number(data: bytes, place: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 TICKS_PER_WHOLE = 96
 REST = -1  # the pitch of a rest
+NEW_REST = -2  # the pitch of a rest that does not prolong the one before it; of tunes only, strains have REST for both
 PLAIN, STRUCTURAL, FIRST_ENDING, SECOND_ENDING = range(4)  # kinds of bar line
 
 
@@ -48,8 +49,8 @@ class Tune:
         name: Its first title.
         source: The file it comes from.
         number: Its reference number in that file.
-        notes: [N, 3] onset and duration in ticks, MIDI pitch or -1 for a rest. Tied notes are one note, except across
-            a structural bar line.
+        notes: [N, 3] onset and duration in ticks, MIDI pitch or REST or NEW_REST. Tied notes are one note, except
+            across a structural bar line.
         bars: Its measures in order.
         problem: Why not to use it, ``""`` where nothing is wrong.
     """

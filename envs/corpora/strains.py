@@ -122,12 +122,12 @@ def _reason(bars: Sequence[Bar], notes: NDArray[np.int32]) -> str:
 
 
 def _merge_rests(notes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Returns [N, 2] pitch and duration with neighbouring rests made one."""
-    rest = notes[:, 0] == REST
-    starts = np.flatnonzero(np.r_[True, ~(rest[1:] & rest[:-1])][: len(notes)])
+    """Returns [N, 2] pitch and duration with neighbouring rests made one, but where a new one begins."""
+    pitches = np.maximum(notes[:, 0], REST)
+    starts = np.flatnonzero(np.r_[True, (notes[1:, 0] != REST) | (pitches[:-1] != REST)][: len(notes)])
     if len(starts) == len(notes):
-        return np.ascontiguousarray(notes)
-    return np.stack([notes[starts, 0], np.add.reduceat(notes[:, 1], starts)], axis=1).astype(np.int32)
+        return np.stack([pitches, notes[:, 1]], axis=1)
+    return np.stack([pitches[starts], np.add.reduceat(notes[:, 1], starts)], axis=1).astype(np.int32)
 
 
 def components(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> NDArray[np.int64]:

@@ -32,8 +32,9 @@ class Sound(NamedTuple):
 def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
     """Writes a phrase as MIDI: tempo, key, metre (an upbeat is a first, shorter bar) and metrical accents.
 
-    A text event says what these cannot, as in "musegym: D dorian, 384 ticks": the mode, and how long the music is,
-    whose last ticks (24 a quarter note) may be silent. ``envs.corpora.midi`` reads it.
+    Text events say what these cannot, as in "musegym: D dorian, 384 ticks": the mode, and how long the music is, whose
+    last ticks (24 a quarter note) may be silent; "musegym: rest" where a rest follows a rest. ``envs.corpora.midi``
+    reads them.
     """
     import pretty_midi
 
@@ -51,6 +52,7 @@ def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
     number = 12 + phrase.key.tonic if minor else 7 * phrase.key.signature % 12
     midi.key_signature_changes.append(pretty_midi.KeySignature(number, 0))
     midi.text_events.append(pretty_midi.Text(f"musegym: {phrase.key.ascii}, {phrase.written} ticks", 0))
+    midi.text_events += [pretty_midi.Text("musegym: rest", phrase.seconds(onset)) for onset in phrase.new_rests]
     voice = pretty_midi.Instrument(PROGRAM, name="melody")
     for onset, ticks, pitch in phrase.notes:
         if pitch is not None and ticks:

@@ -140,6 +140,12 @@ class Phrase(NamedTuple):
         return sum(note.ticks for note in self.notes)
 
     @property
+    def new_rests(self) -> list[int]:
+        """Ticks at which a rest follows a rest."""
+        pairs = itertools.pairwise(self.notes)
+        return [note.onset for before, note in pairs if before.pitch is None and note.pitch is None]
+
+    @property
     def pending(self) -> Note | None:
         """The last note while its length is undecided."""
         return self.notes[-1] if self.notes and not self.notes[-1].ticks else None
@@ -164,7 +170,8 @@ def fraction(ticks: int) -> str:
 def to_abc(phrase: Phrase) -> str:
     """Writes a phrase as an ABC tune that any ABC program reads; an undecided last note becomes a comment.
 
-    Notes are beamed by beats, notes across a bar line are tied, lengths off the binary grid stand in triplets.
+    Notes are beamed by beats, notes across a bar line are tied, lengths off the binary grid stand in triplets. Of rests
+    in a row a spacer, ``zyz``, tells where the next one begins.
     """
     beats = Fraction(phrase.beat, TICKS_PER_WHOLE)
     tempo = round(60 / phrase.seconds(phrase.beat))
@@ -187,23 +194,29 @@ def _name(key: Key, pitch: int | None) -> str:
 
 
 class _Piece(NamedTuple):
-    """What of a note falls into one bar; ``place`` is its tick in the bar, counted from the bar line."""
+    """What of a note falls into one bar; ``place`` is its tick in the bar, counted from the bar line.
+
+    A spaced one is the beginning of a rest after a rest.
+    """
 
     place: int
     ticks: int
     pitch: int | None
     tied: bool
+    spaced: bool
 
 
 def _split_at_bars(phrase: Phrase) -> list[list[_Piece]]:
     bars: dict[int, list[_Piece]] = {}
+    new_rests = phrase.new_rests
     for onset, ticks, pitch in phrase.notes:
-        end = onset + ticks
+        end, spaced = onset + ticks, onset in new_rests
         while onset < end:
             bar, place = divmod(onset - phrase.upbeat, phrase.bar)
             stop = min(end, onset - place + phrase.bar)
-            bars.setdefault(bar, []).append(_Piece(place, stop - onset, pitch, stop < end and pitch is not None))
-            onset = stop
+            tied = stop < end and pitch is not None
+            bars.setdefault(bar, []).append(_Piece(place, stop - onset, pitch, tied, spaced))
+            onset, spaced = stop, False
     return list(bars.values())
 
 
@@ -229,7 +242,7 @@ def _abc_bar(phrase: Phrase, pieces: list[_Piece]) -> str:
 
 def _abc_notes(key: Key, piece: _Piece, stretch: Fraction, altered: set[str]) -> list[str]:
     """Writes a note, in several tied ones where no dotted or plain note value is as long."""
-    left, notes = piece.ticks * stretch / UNIT, list[str]()
+    left, notes, space = piece.ticks * stretch / UNIT, list[str](), "y" if piece.spaced else ""
     while left:
         length = Fraction(1, 256)
         while 2 * length <= left:
@@ -239,7 +252,8 @@ def _abc_notes(key: Key, piece: _Piece, stretch: Fraction, altered: set[str]) ->
         suffix = str(length.numerator) if length.numerator > 1 else ""
         suffix += f"/{length.denominator}" if length.denominator > 1 else ""
         tie = "-" if piece.pitch is not None and (left or piece.tied) else ""
-        notes.append(_abc_pitch(key, piece.pitch, altered) + suffix + tie)
+        notes.append(space + _abc_pitch(key, piece.pitch, altered) + suffix + tie)
+        space = ""
     return notes
 
 
