@@ -413,9 +413,9 @@ class AdversarialDQN(JointAlgorithm):
                         "works that the agent also learns from were never paid: pass demonstrations=0"
                     )
         self.fresh = fresh
+        if not self.relabel:
+            fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
         if self.replayed:
-            if not self.relabel:
-                fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
             self.episodes.add(fresh)
         self._episode_num += len(fresh)
         if len(fresh):
