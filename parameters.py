@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ _OF_THE_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_head
 _OF_THE_NETWORK = ("hidden", "embedding", "dropout", "sight")
 
 
+@functools.cache
 def hyperparameters() -> dict[str, Argument]:
     """Returns what ``--param`` takes: the agent's arguments, then those of the discriminator and of its training."""
     found = arguments.of(AdversarialDQN, _NOT_OFFERED)

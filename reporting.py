@@ -13,6 +13,9 @@ from stable_baselines3.common.logger import KVWriter
 
 from .runs import Run
 
+SAID_EVERY = 10.0
+"""Seconds between lines where there is no terminal."""
+
 
 class Lines(KVWriter):
     """Sends what the agent logs to ``metrics.jsonl``.
@@ -60,13 +63,14 @@ class Stages(logging.Handler):
     """Says on the console, while it is entered, what an evaluation is doing.
 
     Args:
-        console: where there is a terminal, the line changes and goes in the end; elsewhere there is a line for each.
+        console: on a terminal the line changes, and goes in the end; elsewhere there is one now and then.
     """
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self._console, self._watch = console, Watch(0.0)
         self._status = console.status("evaluating")
+        self._said: float | None = None
         self._logger = logging.getLogger("musegym.benchmarks")
 
     def __enter__(self) -> Self:
@@ -84,10 +88,12 @@ class Stages(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows a line."""
-        text = f"{self._watch.seconds():.0f} s  {record.getMessage()}"
+        seconds = self._watch.seconds()
+        text = f"{seconds:.0f} s  {record.getMessage()}"
         if self._console.is_terminal:
             self._status.update(text)
-        else:
+        elif self._said is None or seconds - self._said >= SAID_EVERY:
+            self._said = seconds
             self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 

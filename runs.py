@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import errno
@@ -26,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -47,6 +48,14 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """A run failed; one line. Exit code 1."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers a mistake in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help)\n")
 
 
 ADVICE = {

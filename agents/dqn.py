@@ -40,8 +40,13 @@ LEAST = {
     **dict.fromkeys(
         ("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps", "minibatch"), 1
     ),
+    "stats_window_size": 1,
 }
 """Smallest values of constructor arguments."""
+MOST_AT_ONCE = dict.fromkeys(("demonstrations", "replayed", "batch_size", "minibatch", "stats_window_size"), 1_000_000)
+"""Largest values of those that are numbers of episodes in memory."""
+LARGEST = 1e30
+"""Bound of all other numbers: float32 holds them, and their products with what networks make."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
 EVALUATED = 512
@@ -176,6 +181,10 @@ class AdversarialDQN(JointAlgorithm):
         for name, value in {**arguments, "learning_rate": learning_rate}.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"{name} must be a finite number, not {value}")
+        for name, value in (arguments | {"learning_rate": learning_rate}).items():
+            most = MOST_AT_ONCE.get(name, LARGEST)
+            if isinstance(value, int | float) and not abs(value) <= most:
+                raise ValueError(f"{name} must be at most {most:,}, not {value}")
         for name, least in LEAST.items():
             if arguments[name] is not None and not arguments[name] >= least:
                 raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
@@ -212,7 +221,7 @@ class AdversarialDQN(JointAlgorithm):
         self.task = task_of(self.env)
         self.arguments = arguments
         self.temperature, self.alpha = temperature, alpha
-        self.n_steps = self.task.horizon if n_steps is None else n_steps
+        self.n_steps = self.task.horizon if n_steps is None else min(n_steps, self.task.horizon)
         self.real = Demonstrations(self.task)
         self.demonstrations, self.replayed = demonstrations if self.real else 0, replayed
         self.hard, self.relabel = hard, relabel
@@ -413,9 +422,9 @@ class AdversarialDQN(JointAlgorithm):
                         "works that the agent also learns from were never paid: pass demonstrations=0"
                     )
         self.fresh = fresh
+        if not self.relabel:
+            fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
         if self.replayed:
-            if not self.relabel:
-                fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
             self.episodes.add(fresh)
         self._episode_num += len(fresh)
         if len(fresh):

@@ -166,6 +166,7 @@ def train_once(net: nn.Module, path: Path | None, train: Callable[[], None]) -> 
         else:
             net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
             return
+    logger.info("training a network to measure with; it is kept for the next time")
     train()
     if path is not None:
         save_arrays(path, {name: value.numpy() for name, value in net.state_dict().items()})

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from torch.nn import functional as F
 
 from .networks import Kind, judge_network, lengths, prepare
 
+logger = logging.getLogger(__name__)
 ARCHITECTURES = ("recurrent", "convolutional")
 FOLDS = 5
 INNER = 8
@@ -113,6 +115,7 @@ def c2st(
     per_seed, chosen = [], []
     alone: dict[str, list[float]] = {name: [] for name in architectures}
     for k in range(seeds):
+        logger.info("judge %d of %d, of %d works", k + 1, seeds, 2 * n)
         test = np.concatenate([np.flatnonzero(fold_real == k), n + np.flatnonzero(fold_fake == k)])
         rest_real, rest_fake = np.flatnonzero(fold_real != k), np.flatnonzero(fold_fake != k)
         part_real = folds(real_groups[rest_real], INNER, rng)
@@ -261,7 +264,8 @@ def fit(
         net = judge_network(architecture, kind, x)
         optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         best, best_loss, since = copy.deepcopy(net.state_dict()), np.inf, 0
-        for _ in range(epochs):
+        for epoch in range(epochs):
+            logger.info("%s judge, epoch %d of at most %d", architecture, epoch + 1, epochs)
             net.train()
             for batch in batches(x, train, kind, rng):
                 loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch], kind)), y[batch])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import html
 import json
 import sys
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.registry import make_task
-from ..runs import write_atomically
+from ..runs import Parser, write_atomically
 from . import RESULTS
 from .stats import Interval, paired_difference, unpacked
 from .tables import TABLES
@@ -252,7 +251,7 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table of a folder of results, or writes the page; exit code 2 where that cannot be."""
-    parser = argparse.ArgumentParser(prog="musegym report", description="Shows what benchmark runs have found.")
+    parser = Parser(prog="musegym report", description="Shows what benchmark runs have found.")
     parser.add_argument("table", help=f"a table's name ({', '.join(TABLES)}), or a folder of result files")
     parser.add_argument("--against", metavar="ROW", help="adds the C2ST difference from this row, with an interval")
     parser.add_argument(

@@ -7,11 +7,11 @@ with one thread, and holds a lock on its folder, so that a second queue beside t
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import signal
 import subprocess
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
 
+from ..runs import Parser
 from . import RESULTS
 from .own import measure_of
 from .rows import Row, Table
@@ -271,9 +272,7 @@ def _figure(value: float | None, digits: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a table; returns the exit code: 0 all done, 1 some failed, 2 bad usage, 128 + signal when stopped."""
-    parser = argparse.ArgumentParser(
-        prog="musegym bench", description="Runs benchmark tables; picks up where it stopped."
-    )
+    parser = Parser(prog="musegym bench", description="Runs benchmark tables; picks up where it stopped.")
     parser.add_argument("table", choices=TABLES, help="which table")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, one core each")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="this row alone; may be repeated")
@@ -285,8 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console()
     few = given.seeds is not None and given.seeds < 1
-    if given.jobs < 1 or few or (given.seconds is not None and given.seconds <= 0):
-        print("musegym bench: --jobs and --seeds must be at least 1 and --seconds above 0", file=sys.stderr)
+    if given.jobs < 1 or few or (given.seconds is not None and not 0 < given.seconds < math.inf):
+        print("musegym bench: --jobs and --seeds must be at least 1 and --seconds above 0, finite", file=sys.stderr)
         return 2
     command = ["--results", str(given.results), "--runs", str(given.runs)]
     command += [] if given.seconds is None else ["--seconds", str(given.seconds)]

@@ -87,9 +87,11 @@ def measure(
     task = sampler.task
     real, train = task.corpus(split), task.corpus("train")
     n = len(real)
+    logger.info("generating %d works", max(num, n))
     contents = generated(sampler, real, max(num, n), seed)
     notes: list[str] = []
     result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
+    logger.info("likelihoods")
     result |= likelihoods(model, task, real, train, seed, notes)
     measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, judge, notes)
     result = clean(result | measured, notes)
@@ -188,8 +190,10 @@ def _compared(
         result["c2st_interval"] = [interval.low, interval.high]
         result["c2st_detail"] = found.summary()
 
+    logger.info("distances of %d works", len(rows))
     floors = [train[matched_rows(task, split, draw)[rows]] for draw in range(FLOOR_DRAWS)]
     result |= distances(feature_net(train, task.medium.kind), real, chosen, floors)
+    logger.info("copies and shares among %d works", len(population))
     result["unique"], result["unique_real"] = metrics.unique(population), metrics.unique(every)
     result["novel"], result["novel_real"] = metrics.novel(population, train), metrics.novel(every, train)
     known = tokens(task, train)

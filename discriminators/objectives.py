@@ -37,10 +37,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         numbers = (self.learning_rate, self.weight_decay, self.clip, self.label_smoothing, self.r1, *self.betas)
+        said = f"learning_rate={self.learning_rate}, weight_decay={self.weight_decay}, clip={self.clip}, "
+        said += f"label_smoothing={self.label_smoothing}, r1={self.r1}, betas={self.betas}"
         if not all(isinstance(value, int | float) and 0 <= value < 1e6 for value in numbers) or len(self.betas) != 2:
-            raise ValueError(f"settings of a discriminator must be numbers of at least 0, got {self}")
+            raise ValueError(f"settings of a discriminator must be numbers from 0 to a million, got {said}")
         if not max(self.betas) < 1 or not self.label_smoothing < 0.5 or not self.learning_rate or not self.clip:
-            raise ValueError(f"betas below 1, label_smoothing below 0.5, learning_rate and clip above 0; got {self}")
+            raise ValueError(f"betas below 1, label_smoothing below 0.5, learning_rate and clip above 0; got {said}")
         if not all(type(value) is int and value > 0 for value in (self.r1_every, self.r1_rows)):
             raise ValueError(
                 f"r1_every and r1_rows must be whole numbers from 1, got {self.r1_every!r}, {self.r1_rows!r}"

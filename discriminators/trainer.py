@@ -16,6 +16,9 @@ from .architecture import Architecture
 from .discriminator import Array, Discriminator, TaskLike
 from .objectives import Settings
 
+MOST_CONTENTS = 1_000_000
+"""Contents in memory at a time."""
+
 
 class DiscriminatorTrainer:
     """Trains one discriminator on a task's real contents against those an agent makes. Needs no framework.
@@ -57,6 +60,8 @@ class DiscriminatorTrainer:
             raise ValueError(
                 "batch_size, validate_every and validation_size are at least 1; updates and past at least 0"
             )
+        if max(batch_size, past, validation_size) > MOST_CONTENTS:
+            raise ValueError(f"batch_size, past and validation_size are at most {MOST_CONTENTS:,}")
         if not 0 <= past_share < 1:
             raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
         self._options: dict[str, Any] = {

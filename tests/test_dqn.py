@@ -16,7 +16,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, generate, joint, make_sb3_env
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, files, generate, joint, make_sb3_env
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.scalar import TaskEnv
 
@@ -240,6 +240,32 @@ class TestLearn:
         now = model.rewards(episodes.contents, episodes.conditions)
         assert np.array_equal(rewards, now) == relabel
         assert np.array_equal(rewards, episodes.rewards) == (not relabel)
+
+    def test_without_replay_nothing_is_kept_or_saved_of_past_episodes(self, tmp_path):
+        kept = {}
+        for replayed in (0, 8):
+            model = agent(replayed=replayed)
+            model.learn(10**6, callback=[callback(), Stopper(3)])
+            model.save(tmp_path / f"{replayed}.zip")
+            kept[replayed] = files.read(tmp_path / f"{replayed}.zip")[1]["training"]["episodes"]
+            assert (len(model.episodes) > 0) == (replayed > 0)
+        assert kept[0]["episodes"] == {}
+        assert len(kept[8]["episodes"]["contents"]) == len(model.episodes)
+
+    @pytest.mark.parametrize("replayed", [0, 8])
+    def test_rewards_that_are_kept_are_those_of_the_round(self, replayed, monkeypatch):
+        model = agent(relabel=False, demonstrations=0, replayed=replayed)
+        model.learn(10**6, callback=[callback(learning_rate=0.1), Stopper(2)])
+        scored = []
+        errors = model._errors
+        monkeypatch.setattr(model, "_errors", lambda *given: scored.append(given[1]) or errors(*given))
+        first = model.rewards(model.fresh.contents, model.fresh.conditions)
+        model.train(1)
+        assert np.ptp(first) > 0
+        assert np.ptp(scored[0][:6]) > 0, "without a replay, too"
+
+    def test_n_steps_beyond_the_end_are_to_the_end(self):
+        assert agent(n_steps=2**62).n_steps == agent().n_steps == agent().task.horizon
 
     def test_a_round_deals_its_episodes_into_batches(self, monkeypatch):
         model = agent(num_envs=20, minibatch=6, gradient_steps=2, demonstrations=2, replayed=3)
