@@ -147,9 +147,9 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                     names = ", ".join(map(str, wrappers))
                     LOG.warning("this model learned under %s, which its file does not hold: pass load(env=...)", names)
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
-            arguments = {**config["arguments"], **changes}
+            arguments = {**config["arguments"], "precision": precision, **changes}
             arguments["schedule"] = tuple(arguments["schedule"])
-            model = cls("auto", env, device=device, precision=precision, **arguments)
+            model = cls("auto", env, device=device, **arguments)
             weights = {name: value.float() for name, value in tensors["policy"].items()}
             if not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its weights are not finite")
