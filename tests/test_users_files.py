@@ -439,6 +439,7 @@ def test_a_file_header_is_not_a_text_before_tunes():
         ("M:x\n\n" + abc(head="K:C\n"), "unreadable metre 'x'"),
         (abc(FIRST + "%%begintext\na bad cab\n" + SECOND), "a text that begins with %%begintext and has no end"),
         (abc(FIRST + '"a bad cab\n' + SECOND), "a text without its closing quote"),
+        (abc(TUNE + "[CE\n"), "a chord without its end"),
         (abc("C" + "9" * 5000), "a number of 5000 digits"),
         (abc(FIRST + "C" + "/" * 100_000), "a note length with 100000 slashes"),
         (abc(FIRST + "C/" + "9" * 5000), "a number of 5000 digits"),
@@ -520,6 +521,15 @@ def test_a_byte_order_mark_is_no_character():
 def test_an_escaped_percent_sign_begins_no_comment():
     assert same_music(abc('"^50\\% a bad cab"' + TUNE))
     assert same_music(abc(TUNE.strip() + '% "a bad cab\n'))
+
+
+def test_a_chord_may_be_broken_at_the_end_of_a_long_line():
+    assert read(abc("CDEF GABc|" * 40 + "[CE\nc]8||")).notes[-1].tolist() == [40 * 96, 96, 72]
+
+
+def test_text_without_tunes_takes_no_more_than_its_length():
+    with pytest.raises(ValueError, match="no ABC tune found"):
+        read_abc("K:C\n" * 100_000)
 
 
 def test_a_reference_number_need_not_be_one():

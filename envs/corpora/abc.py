@@ -95,7 +95,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
     a file's header come before the lines of each tune.
     """
     header: list[str] = []
-    first, tune = True, False  # whether the lines so far are the file's first paragraph, or a tune
+    first, tune, titled = True, False, False  # whether the lines so far are the first paragraph, a tune, have a title
     block: list[str] = []
     for line in [*_without_text_blocks(_lines(text)), ""]:
         field = FIELD.match(line)
@@ -106,15 +106,18 @@ def _blocks(text: str) -> Iterator[list[str]]:
             elif first:
                 header = [text for text in block if (found := FIELD.match(text)) and found[1] in "ML"]
             first = first and not (tune or any(FIELD.match(text) for text in block))
-            block, tune = [], starts
+            block, tune, titled = [], starts, False
         if line:
             block.append(line)
-        tune = tune or (field is not None and field[1] == "K" and any(text.startswith("T:") for text in block))
+        if field is not None:
+            titled = titled or field[1] == "T"
+            tune = tune or (titled and field[1] == "K")
 
 
 def _lines(text: str) -> list[str]:
     """Returns lines without the space around them; other separators than line feed and carriage return are space."""
-    lines = re.split(r"\r\n|[\r\n]", text.replace("\ufeff", ""))  # the mark of a file that was joined to another
+    text = text.replace("\ufeff", "")  # the mark of a file that was joined to another
+    lines = re.split(r"\r\n|[\r\n]", text)
     return [line.strip() for line in (text.splitlines() if len(lines) == 1 else lines)]
 
 
@@ -151,7 +154,8 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
                 continued = line.endswith("\\")
                 continue
             line, broken = broken + line, ""
-            if len(line) < LONGEST_CHORD and (cut := OPEN_CHORD.search(line)):  # typed before e-mail broke the line
+            cut = OPEN_CHORD.search(line)  # typed before e-mail broke the line
+            if cut and len(line) - cut.start() < LONGEST_CHORD:
                 line, broken = line[: cut.start()], line[cut.start() :].rstrip("\\")
         field, value = (match[1], match[2].strip()) if match else ("", "")
         continued = value.endswith("\\") and (field in TEXT_FIELDS or (field == "+" and continued))
@@ -178,6 +182,8 @@ def _read_tune(lines: list[str], source: str, index: int) -> Tune:
                 break  # the tune cannot be used: no more of it is read
     if reader is None:
         return Tune(name, source, number, np.empty((0, 3), np.int32), (), problem or "no key field")
+    if broken:
+        problem = problem or "a chord without its end"
     reader.bar_line(STRUCTURAL)
     notes = np.array([[int(n.onset), int(n.duration), n.pitch] for n in reader.notes], np.int32).reshape(-1, 3)
     if not (notes[:, 2] >= 0).any():
