@@ -6,8 +6,9 @@ TRAIN_SECONDS ?= 60
 # Empty for a copy instead of an installation in place.
 EDITABLE ?= -e
 BIN = $(VENV)/bin
+NUMERICAL = precision networks losses discriminators images probes variants dqn
 
-.PHONY: melodies test check install format lint types tests tests-slow reformat clean
+.PHONY: melodies test check install format lint types tests tests-numerical tests-slow reformat clean
 
 # Run again after an interruption, it goes on where it was.
 melodies: install  ## set up, train on real melodies for a minute, write 16 new ones to runs/melody/new
@@ -44,6 +45,10 @@ types:
 # One process for each core. Two threads of these small networks are slower than one.
 tests:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n logical --dist worksteal --durations=15
+
+# Those whose figures depend on the processor. oneDNN obeys ONEDNN_MAX_CPU_ISA, so that one machine can play others.
+tests-numerical:
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n logical --dist worksteal $(NUMERICAL:%=tests/test_%.py)
 
 tests-slow:
 	$(BIN)/python -m pytest -q -m slow --durations=10
