@@ -264,7 +264,7 @@ def test_a_loaded_model_goes_on_with_its_d(tmp_path, caplog, name):
     model.learn(128, callback=co)
     model.save(tmp_path / "model")
     loaded = PPO.load(tmp_path / "model", environment("native"))
-    again = DiscriminatorCallback(load=str(path), every=10**6)
+    again = DiscriminatorCallback(load=str(path).removesuffix(".zip"), every=10**6)
     loaded.learn(64, callback=again)
     assert not caplog.records
     assert same_state(again.trainer.state_dict(), co.trainer.state_dict())

@@ -238,6 +238,13 @@ def test_evaluations_with_masks_score_with_the_d_that_trains():
     assert scoring.eval_env.get_attr("discriminator")[0] is co.trainer.discriminator
 
 
+@pytest.mark.parametrize("given", [{"autoreset_mode": "NextStep"}, {"vectorization_mode": "sync"}, {"wrappers": []}])
+def test_what_is_not_to_be_chosen_is_told_by_name(given):
+    with pytest.raises(TypeError, match=f"make_sb3_env chooses {next(iter(given))} itself") as caught:
+        make(**given)
+    assert "\n" not in str(caught.value)
+
+
 def test_seeds_are_of_the_next_reset_only():
     env, other = make(n=3, seed=5), make(n=3, seed=6)
     first = env.reset()
