@@ -42,7 +42,8 @@ class DiscriminatorCallback(BaseCallback):
         save_path: a folder for D and its trainer: ``discriminator_N_steps.zip`` whenever a ``CheckpointCallback``
             beside this one saves the model, ``discriminator.zip`` as of the latest and of the end. Or one file,
             ``NAME.zip``.
-        load: such a file (or folder, for its latest), or one of ``Discriminator.save``, to go on with.
+        load: to go on with: such a file, with or without its ``.zip``, a folder, for its latest, or what
+            ``Discriminator.save`` wrote.
         verbose: as in SB3.
         **options: of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...); an ``AdversarialDQN`` that learned before keeps
@@ -106,6 +107,8 @@ class DiscriminatorCallback(BaseCallback):
         device = str(self.model.device)
         if self._load is not None:
             path = Path(self._load)
+            bare = path.with_name(f"{path.name}.zip")
+            path = bare if bare.is_file() and not path.exists() else path
             return load_trainer(path / LATEST if path.is_dir() else path, task, self.model.seed or 0, device)
         if trainer is not None:
             return trainer

@@ -36,6 +36,14 @@ class TaskVecEnv(VecEnv):
     """
 
     def __init__(self, env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> None:
+        taken = [
+            name for name in ("autoreset_mode", "vectorization_mode", "vector_kwargs", "wrappers") if name in kwargs
+        ]
+        if taken:
+            raise TypeError(
+                f"make_sb3_env chooses {taken[0]} itself, as Stable-Baselines3 has it: leave it out; for rows under "
+                "wrappers of Gymnasium use stable_baselines3's make_vec_env"
+            )
         spec = gym.registry.get(env_id.rpartition(":")[2])
         foreign = TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")
         if spec is not None and "task" not in spec.kwargs:  # which would not take these arguments

@@ -32,7 +32,12 @@ class Draws:
             self.generators = [np.random.default_rng() for _ in range(n)]
         if seed is None:
             return
-        seeds = [seed + i for i in range(n)] if isinstance(seed, int | np.integer) else list(seed)
+        if isinstance(seed, int | np.integer):
+            seeds: list[int | None] = [int(seed) + i for i in range(n)]
+        elif np.asarray(seed, object).ndim == 1:
+            seeds = list(seed)
+        else:
+            raise ValueError(f"seed must be an integer, {n} of them or None, not {seed!r}")
         if len(seeds) != n:
             raise ValueError(f"{n} rows need {n} seeds, not {len(seeds)}")
         for row in rows:

@@ -62,8 +62,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         style: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
+            raise ValueError(f"num_envs must be an integer of at least 1, not {num_envs!r}")
         try:
             self.autoreset_mode = AutoresetMode(autoreset_mode)
         except ValueError as error:

@@ -264,7 +264,7 @@ def test_a_loaded_model_goes_on_with_its_d(tmp_path, caplog, name):
     model.learn(128, callback=co)
     model.save(tmp_path / "model")
     loaded = PPO.load(tmp_path / "model", environment("native"))
-    again = DiscriminatorCallback(load=str(path), every=10**6)
+    again = DiscriminatorCallback(load=str(path).removesuffix(".zip"), every=10**6)
     loaded.learn(64, callback=again)
     assert not caplog.records
     assert same_state(again.trainer.state_dict(), co.trainer.state_dict())
@@ -289,7 +289,8 @@ def test_goes_on_with_a_discriminator_alone(tmp_path):
 @pytest.mark.parametrize("how", ["loaded", "loaded DQN", "the same", "a new one", "with its agent"])
 def test_says_where_d_begins_anew(tmp_path, caplog, how):
     if how == "with its agent":
-        model = AdversarialDQN("auto", environment("native"), seed=0, policy_kwargs={"hidden": 8, "embedding": 4})
+        small = {"policy_kwargs": {"hidden": 8, "embedding": 4}, "warm_start": 0, "lead": 0, "demonstrations": 8}
+        model = AdversarialDQN("auto", environment("native"), seed=0, **small)
     else:
         model = algorithm("DQN" if "DQN" in how else "PPO", environment("native"))
     co = callback()

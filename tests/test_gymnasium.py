@@ -4,6 +4,8 @@ import copy
 import json
 import pathlib
 import pickle
+import sys
+import types
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import vector as wrappers
+from PIL import Image
 
 import musegym
 from musegym.envs import ids
@@ -71,6 +74,27 @@ def scalar_frame(env_id):
     env = scalar(env_id, render_mode="rgb_array")
     env.reset(seed=0)
     return env.render()
+
+
+@pytest.mark.parametrize("env_id", ["musegym/Density-v0", "musegym/RLTuner-v0"])
+def test_a_window_of_gymnasiums_shows_each_row(env_id, monkeypatch):
+    import pygame
+
+    def resize(picture, size):  # what OpenCV is needed for
+        return np.asarray(Image.fromarray(picture).resize(size))
+
+    opencv = types.ModuleType("cv2")
+    opencv.resize = resize
+    monkeypatch.setitem(sys.modules, "cv2", opencv)
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = wrappers.HumanRendering(vector(env_id, render_mode="rgb_array"))
+    env.reset(seed=0)
+    env.step(np.array([0, 1, 0, 1]))
+    shown = pygame.surfarray.array3d(pygame.display.get_surface())
+    assert shown.shape[:2] == scalar_frame(env_id).shape[1::-1]
+    assert shown.std() > 0
+    env.close()  # which ends pygame
+    assert scalar_frame(env_id).std() > 0
 
 
 def test_a_window_of_vectors_shows_the_overview(monkeypatch):

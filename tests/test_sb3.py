@@ -38,8 +38,8 @@ ALGORITHMS = {
     QRDQN: OFF_POLICY,
     RecurrentPPO: ON_POLICY,
 }
-LARGE = {("musegym/Oracle-v0", QRDQN), ("musegym/Oracle-v0", RecurrentPPO)}
-"""Networks of more than a hundred million weights: they are built only."""
+ORACLE = "musegym/Oracle-v0"
+"""Its observations are vectors of a hundred thousand: networks are built only, the largest in the slow tests."""
 MELODY = "musegym/Melody-v0"
 
 
@@ -47,12 +47,19 @@ def make(env_id=MELODY, n=3, **kwargs):
     return make_sb3_env(env_id, n, **{"seed": 0, "discriminator": "none", **kwargs})
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda algorithm: algorithm.__name__)
-@pytest.mark.parametrize("env_id", ids())
+def pairs():
+    for env_id in ids():
+        for algorithm in ALGORITHMS:
+            large = env_id == ORACLE and algorithm in (QRDQN, RecurrentPPO)
+            marks = [pytest.mark.slow] if large else []
+            yield pytest.param(env_id, algorithm, id=f"{env_id}-{algorithm.__name__}", marks=marks)
+
+
+@pytest.mark.parametrize(("env_id", "algorithm"), list(pairs()))
 def test_any_algorithm_with_its_default_policy(env_id, algorithm):
     policy = "MlpLstmPolicy" if algorithm is RecurrentPPO else "MlpPolicy"
     model = algorithm(policy, make(env_id, 2), device="cpu", **ALGORITHMS[algorithm])
-    if (env_id, algorithm) not in LARGE:
+    if env_id != ORACLE:
         model.learn(16)
         assert model.num_timesteps == 16
 
@@ -236,6 +243,13 @@ def test_evaluations_with_masks_score_with_the_d_that_trains():
     model = MaskablePPO("MlpPolicy", make("toy/Word-v0", 2), device="cpu", **ON_POLICY)
     model.learn(32, callback=[scoring, co])
     assert scoring.eval_env.get_attr("discriminator")[0] is co.trainer.discriminator
+
+
+@pytest.mark.parametrize("given", [{"autoreset_mode": "NextStep"}, {"vectorization_mode": "sync"}, {"wrappers": []}])
+def test_what_is_not_to_be_chosen_is_told_by_name(given):
+    with pytest.raises(TypeError, match=f"make_sb3_env chooses {next(iter(given))} itself") as caught:
+        make(**given)
+    assert "\n" not in str(caught.value)
 
 
 def test_seeds_are_of_the_next_reset_only():

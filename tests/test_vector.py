@@ -187,8 +187,9 @@ def test_actions_outside_the_space_are_refused(actions, problem):
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="'NextStep', 'SameStep', 'Disabled'"):
         gym.make_vec("toy/Word-v0", autoreset_mode="never")
-    with pytest.raises(ValueError, match="at least 1"):
-        gym.make_vec("toy/Word-v0", num_envs=0)
+    for num_envs in (0, "4", 2.0, True):
+        with pytest.raises(ValueError, match="num_envs must be an integer of at least 1"):
+            gym.make_vec("toy/Word-v0", num_envs=num_envs)
     with pytest.raises(TypeError, match="WordTask does not take doubled; it takes: double"):
         gym.make_vec("toy/Word-v0", doubled=True)
     env = gym.make_vec("toy/Word-v0", num_envs=2, discriminator="none")
@@ -198,6 +199,9 @@ def test_bad_arguments_are_refused():
         env.reset(options={"reset_mask": np.zeros(2, bool)})
     with pytest.raises(ValueError, match="2 seeds, not 3"):
         env.reset(seed=[1, 2, 3])
+    for seed in (1.5, "12"):
+        with pytest.raises(ValueError, match="seed must be an integer, 2 of them or None"):
+            env.reset(seed=seed)
 
 
 def test_an_overview_of_at_most_64_rows():
