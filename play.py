@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,34 @@ class Saver:
         except OSError as error:
             return f"not saved: {error.strerror}"
         return "saved " + ", ".join(path.name for path in paths)
+
+
+class Judge:
+    """Says how real the discriminator that ships for a task takes its works to be; nothing where none ships.
+
+    Args:
+        task: whose works.
+    """
+
+    def __init__(self, task: Task[Any]) -> None:
+        self._task = task
+
+    def __call__(self, content: Array) -> str:
+        """Returns a phrase that follows "finished"."""
+        if self._discriminator is None:
+            return ""
+        contents = content[None]
+        logit = float(self._discriminator.logits(contents, self._task.condition(contents))[0])
+        return f"   ·   D takes it for {'real' if logit > 0 else 'made'} ({logit:+.1f})"
+
+    @functools.cached_property
+    def _discriminator(self) -> Any:
+        from .discriminators import pretrained
+
+        try:
+            return pretrained(self._task)
+        except ValueError:  # none ships
+            return None
 
 
 class Desk:
@@ -205,10 +234,12 @@ class Desk:
 
 
 def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver) -> list[Array]:
-    desk, finished, said, changed = Desk(task, rng), list[Array](), "", True
+    desk, finished, said, changed, judge = Desk(task, rng), list[Array](), "", True, Judge(task)
     while stage.open:
         if changed:
-            head = "finished" if desk.done else f"choice {desk.count + 1} of at most {task.horizon}"
+            head = (
+                f"finished{judge(desk.content)}" if desk.done else f"choice {desk.count + 1} of at most {task.horizon}"
+            )
             head += f"   ·   {said}" if said else ""
             chips = [] if desk.done else [desk.caption(index) for index in desk.shown]
             stage.show(
@@ -236,7 +267,7 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
 def _watch(
     stage: Stage, task: Task[Any], model: Any, rng: np.random.Generator, speed: float, saver: Saver
 ) -> list[Array]:
-    finished = list[Array]()
+    finished, judge = list[Array](), Judge(task)
     while stage.open:
         (content, actions), said, key = _imagine(model, rng), "", ""
         due = time.monotonic()
@@ -249,11 +280,11 @@ def _watch(
                 break
         else:
             finished.append(content)
-        heard = False
+        heard, ended = False, f"finished{judge(content)}"
         while stage.open and key != "n":
             if key == "s":
                 said = saver.save(content, actions)
-            stage.show(task.medium.render(content), (f"finished   ·   {said}" if said else "finished", HELP_DONE), [])
+            stage.show(task.medium.render(content), (f"{ended}   ·   {said}" if said else ended, HELP_DONE), [])
             if key == "r" or not heard:
                 heard = True
                 lasting = _sound(stage, task, content)

@@ -33,6 +33,10 @@ MARKED: Colour = (255, 209, 92)
 INK: Colour = (18, 20, 30)
 TEXT: Colour = (232, 234, 243)
 FAINT: Colour = (128, 135, 162)
+REPEATING = {"up", "down", "left", "right", "page up", "page down", "backspace", "return", "space"}
+"""Keys that count again while they are held; the others save, begin or end something."""
+SIGNS = str.maketrans({"♯": "#", "♭": "b", "♮": ""})
+"""What stands for signs that the font of pygame does not have."""
 
 
 class Stage:
@@ -64,6 +68,7 @@ class Stage:
         self._end = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
         self._closed = False
         self._mute = False
+        self._held = set[str]()
         try:
             with _silent_stderr():
                 pygame.mixer.init(RATE, -16, 1, allowedchanges=0)
@@ -84,8 +89,13 @@ class Stage:
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 names.append("q")
-            elif event.type == pygame.KEYDOWN:
-                names.append({"escape": "q", "enter": "return"}.get(name := _key_name(event.key), name))
+            elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
+                name = {"escape": "q", "enter": "return"}.get(name := _key_name(event.key), name)
+                if event.type == pygame.KEYUP:
+                    self._held.discard(name)
+                elif name in REPEATING or name not in self._held:
+                    self._held.add(name)
+                    names.append(name)
         self._closed |= "q" in names
         return names
 
@@ -161,16 +171,26 @@ def _panel(width: int, lines: tuple[str, str], chips: list[str], chosen: int) ->
     panel = pygame.Surface((2 * width, 2 * PANEL), 0, 32)
     panel.fill(GROUND)
     bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
-    left = 24
-    for index, chip in enumerate(chips):
+    labels = [chip.translate(SIGNS) for chip in chips]
+    # Chips that do not fit are drawn smaller, all of them alike.
+    wanted = sum(plain.size("1")[0] + bold.size(label)[0] + 58 for label in labels)
+    scale = min(1.0, (panel.get_width() - 48) / wanted) if labels else 1.0
+    large, small = (pygame.font.Font(None, int(size * scale)) for size in (40, 34))
+    left = 24.0
+    for index, label in enumerate(labels):
         marked = index == chosen
-        text = bold.render(chip, True, INK if marked else TEXT)
-        number = plain.render(str(index + 1), True, FAINT)
-        box = pygame.Rect(left, 14, number.get_width() + text.get_width() + 44, 56)
-        pygame.draw.rect(panel, MARKED if marked else CHIP, box, border_radius=28)
-        panel.blit(number, (box.left + 16, box.centery - number.get_height() // 2))
-        panel.blit(text, (box.right - 16 - text.get_width(), box.centery - text.get_height() // 2))
-        left = box.right + 14
-    panel.blit(bold.render(lines[0], True, TEXT), (24, 92))
-    panel.blit(plain.render(lines[1], True, FAINT), (24, 138))
+        text = large.render(label, True, INK if marked else TEXT)
+        number = small.render(str(index + 1), True, FAINT)
+        box = pygame.Rect(int(left), 14, int(number.get_width() + text.get_width() + 44 * scale), 56)
+        pygame.draw.rect(panel, MARKED if marked else CHIP, box, border_radius=int(28 * scale))
+        edge = int(16 * scale)
+        panel.blit(number, (box.left + edge, box.centery - number.get_height() // 2))
+        panel.blit(text, (box.right - edge - text.get_width(), box.centery - text.get_height() // 2))
+        left = box.right + 14 * scale
+    for line, font, colour, top in ((lines[0], bold, TEXT, 92), (lines[1], plain, FAINT, 138)):
+        image = font.render(line.translate(SIGNS), True, colour)
+        if image.get_width() > panel.get_width() - 48:
+            size = panel.get_width() - 48, image.get_height()
+            image = pygame.transform.smoothscale(image, size)
+        panel.blit(image, (24, top))
     return panel

@@ -236,8 +236,12 @@ def _learn(
     console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
     watch = Watch(spent)
     lines = Lines(run, watch)
-    model.set_logger(Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines]))
-    with _one_voice(), _bar(console) as progress, Announcer(watch, progress.console):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_one_voice())
+        logger = Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), lines])
+        model.set_logger(stack.enter_context(contextlib.closing(logger)))
+        progress = stack.enter_context(_bar(console))
+        stack.enter_context(Announcer(watch, progress.console))
         keeper = Keeper(run, settings, watch, lines, interrupts, progress, checkpoint_every, report_every)
         model.budget = None if settings.seconds is None else keeper.done
         steps = sys.maxsize if settings.steps is None else settings.steps

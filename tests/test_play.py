@@ -17,7 +17,7 @@ from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.play import Desk, play
 from musegym.runs import RunError
-from musegym.stage import CHIPS, Stage
+from musegym.stage import CHIPS, GROUND, MARKED, Stage
 
 
 class Songs(MelodyTask):
@@ -172,7 +172,9 @@ def script(monkeypatch):
             show(stage, picture, lines, chips, chosen)
             seen.append((lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
             if left:
-                pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.key.key_code(left.pop(0))))
+                key = pygame.key.key_code(left.pop(0))
+                for kind in (pygame.KEYDOWN, pygame.KEYUP):
+                    pygame.event.post(pygame.event.Event(kind, key=key))
 
         monkeypatch.setattr(Stage, "show", show_and_press)
         return seen
@@ -275,6 +277,71 @@ def clock(monkeypatch):
     for module in ("play", "stage"):
         monkeypatch.setattr(f"musegym.{module}.time", clock)
     return clock
+
+
+def test_a_key_that_is_held_saves_once_and_moves_on_and_on(dummy):
+    import pygame
+
+    stage = Stage("held")
+    try:
+        for name, times in (("s", 1), ("n", 1), ("up", 3), ("backspace", 3)):
+            key = pygame.key.key_code(name)
+            for _ in range(3):  # as SDL repeats a key: it goes down, and down again, and up in the end
+                pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
+            assert stage.keys() == times * [name]
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
+            assert stage.keys() == (times > 1) * [name]
+            pygame.event.post(pygame.event.Event(pygame.KEYUP, key=key))
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
+            assert stage.keys() == [name]
+    finally:
+        stage.close()
+
+
+def panel_of(chips, chosen=0, lines=("", "")):
+    import pygame
+
+    from musegym.stage import _panel
+
+    pygame.font.init()
+    return pygame.surfarray.array3d(_panel(640, lines, chips, chosen))  # [W, H, 3]
+
+
+def test_sharps_and_flats_are_signs_that_the_font_has():
+    assert np.array_equal(panel_of(["C♯4", "E♭4"], lines=("B♭", "F♯")), panel_of(["C#4", "Eb4"], lines=("Bb", "F#")))
+    assert not np.array_equal(panel_of(["C♯4"]), panel_of(["C4"]))
+
+
+@pytest.mark.parametrize("word", ["a", "draw to row 4, column 5", "m" * 60])
+def test_nine_chips_fit_however_long_they_are(word):
+    picture = panel_of([word] * CHIPS, chosen=CHIPS - 1)
+    marked = np.flatnonzero((picture == MARKED).all(-1).any(1))
+    assert len(marked) > 8
+    assert marked.max() < len(picture) - 20
+    assert (picture[-20:, :80] == GROUND).all()
+
+
+def test_a_line_that_is_too_long_is_squeezed():
+    picture = panel_of([], lines=("saved " + "x" * 300, ""))
+    assert (picture[-20:] == GROUND).all()
+    assert (picture[-60:-24] != GROUND).any()
+
+
+def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkeypatch):
+    import musegym.discriminators
+
+    class Half:
+        def logits(self, contents, conditions):
+            assert len(contents) == len(conditions) == 1
+            return np.array([-1.25])
+
+    seen = script(*["space"] * 4, "q")
+    play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
+    assert seen[-1][0] == "finished", "none ships"
+    monkeypatch.setattr(musegym.discriminators, "pretrained", lambda task: Half())
+    seen = script(*["space"] * 4, "q")
+    play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
+    assert seen[-1][0] == "finished   ·   D takes it for made (-1.2)"
 
 
 def test_watching_goes_on_by_itself_at_its_speed(dummy, script, monkeypatch, clock):

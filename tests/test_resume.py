@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -140,7 +141,7 @@ def test_signals_stop_where_it_can_go_on(uninterrupted, tmp_path, number, code):
     resume = re.search(r"go on with: musegym (.*)\n$", err)
     assert resume, err
     lines = len((run / "metrics.jsonl").read_text().splitlines())
-    finish(start(resume[1].split()))
+    finish(start(shlex.split(resume[1])))
     assert_equal(state(run), uninterrupted)
     steps = [json.loads(line)["steps"] for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert len(steps) > lines
