@@ -196,7 +196,8 @@ def test_command_line(tmp_path, capsys):
     assert "length" not in result
 
 
-def test_stepping_is_held_against_playing_directly(capsys):
+def test_stepping_is_held_against_playing_directly(capsys, monkeypatch):
+    monkeypatch.setattr(turns, "STEPS", 1)
     arguments = ["--env-id", "toy/Bits-v0", "--rows", "4", "--seconds", "0.01", "--lengths", "--stepped"]
     assert loop.main([*arguments, "--repeats", "3"]) == 0
     found = json.loads(capsys.readouterr().out)["stepped"]
