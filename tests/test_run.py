@@ -136,7 +136,7 @@ def test_worker_killed_without_warning_goes_on_where_it_was(tmp_path: Path) -> N
     mine._advance(1)
     job = mine.jobs[0]
     progress = tmp_path / "runs" / "toy" / "a-s0.progress"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not progress.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert job.process is not None
