@@ -95,7 +95,9 @@ def of(function: Callable[..., Any], leave_out: typing.Collection[str] = ()) -> 
         leave_out: names that nobody is to give.
     """
     try:
-        hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function)
+        hints = typing.get_type_hints(
+            inspect.getattr_static(function, "__init__") if isinstance(function, type) else function
+        )
     except NameError:  # somebody's annotations name what only type checkers import: defaults tell the types
         hints = {}
     meanings = _meanings(function)

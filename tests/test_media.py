@@ -3,6 +3,7 @@
 import collections
 import itertools
 import math
+import os
 import subprocess
 import sys
 import types
@@ -226,6 +227,34 @@ def test_nothing_of_pygame_outlives_a_picture(id, alive):
         assert not alive()
         end()
     assert all(np.array_equal(a, b) for later in pictures[1:] for a, b in zip(pictures[0], later, strict=True))
+
+
+def test_threads_draw_what_the_process_drew():
+    import concurrent.futures
+
+    contents = [melody(SCALE, mode=mode) for mode in NAMES] * 2
+    expected = [score().render(content) for content in contents]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda content: score().render(content), contents))
+    assert all(np.array_equal(a, b) for a, b in zip(drawn, expected, strict=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
+def test_a_fork_draws_after_its_parent_did():
+    code = """
+import os, numpy as np, pygame
+from musegym.envs.media.score import Score
+score, content = Score([60], [96], [(4, 4)], ["major"], [0]), np.array([[0, 0, 0, 0], [0, 0, 2, 1]])
+before = score.render(content)
+child = os.fork()
+if not child:
+    pygame.quit()
+    os._exit(0 if (score.render(content) == before).all() else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert (score.render(content) == before).all()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_window_opens_again_after_somebody_ended_pygame(monkeypatch, alive):
