@@ -47,6 +47,8 @@ DIGITS = {"mmd": 5, "frechet": 2, "nll_test": 2, "longest_copy": 2, "cpu_seconds
 OWN_DIGITS = {"nll_test": 3}
 """Of environments' own measures that have other units than the general suite: nats per token."""
 Result = dict[str, Any]
+NEEDED = {"evaluation": dict, "row": str, "table": str, "env_id": str, "seconds": (int, float)}
+"""What a result file holds at least, and of which types."""
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -76,7 +78,12 @@ def load(folder: Path) -> list[Result]:
     for path in sorted(folder.glob("*.json")):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            if not isinstance(found, dict):
+                raise ValueError(f"it holds no object but {type(found).__name__}")
+            wrong = [key for key, kind in NEEDED.items() if not isinstance(found.get(key), kind)]
+            if "evaluation" in found and wrong:
+                raise ValueError(f"it has no {' or '.join(wrong)} of the right type")
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
         if "evaluation" in found:
             results.append(found)

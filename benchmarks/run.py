@@ -127,12 +127,14 @@ def finished(path: Path, seconds: float | None = None, taught: bool = False, own
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds no object but {type(found).__name__}")
         enough = seconds is None or not found.get("partial") or not short(found, seconds)
         needed = ["evaluation", *(["taught"] if taught else []), *(["own"] if own else [])]
         return enough and all(key in found for key in needed)
     except FileNotFoundError:
         return False
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
 
 

@@ -549,7 +549,72 @@ DAMAGES = [
     ("RUN/config.json", "of an unknown task", ("play", "{run}"), ("no environment",), config(id="toy/Gone-v0")),
 ]  # fmt: skip
 
-TABLE = [Mistake(*row) for row in (*COMMANDS, *sets(), *params(), *DAMAGES)]
+JUDGE = ("evaluate", "--id", WORD, "--works", "{run}/w.npz")
+REPORT = ("report", "{run}/results")
+
+
+def works(**arrays: object) -> Callable[[Path], object]:
+    """Writes a file of works."""
+    return lambda run: np.savez(run / "w.npz", **arrays)  # type: ignore[arg-type]
+
+
+def result(content: bytes, table: str = "") -> Callable[[Path], object]:
+    """Writes a result file of a benchmark."""
+
+    def damage(run: Path) -> None:
+        (run / "results" / table).mkdir(parents=True)
+        (run / "results" / table / "ours-s0.json").write_bytes(content)
+
+    return damage
+
+
+GOOD = np.ones((20, 7), np.int8)
+FILES = [
+    ("evaluate --works", "without --id", ("evaluate", "--works", "x"), ("--id",), None),
+    ("evaluate --works", "beside RUN", ("evaluate", "{run}", *JUDGE[1:]), ("leave out",), None),
+    ("evaluate --works", "beside --pretrained", (*JUDGE, "--pretrained", MELODY), ("leave out",), None),
+    ("evaluate --works", "beside --num", (*JUDGE, "--num", "5"), ("leave out",), None),
+    ("evaluate --works", "not there", JUDGE, ("does not exist", "np.savez"), None),
+    ("evaluate --works", "a folder", (*JUDGE[:-1], "{tmp}"), ("np.savez",), None),
+    ("evaluate --works", "text", (*JUDGE[:-1], "{run}/config.json"), ("np.savez",), None),
+    ("evaluate --works", "a model", (*JUDGE[:-1], "{run}/model.zip"), ("np.savez",), None),
+    ("evaluate --works", "empty", JUDGE, ("np.savez",), text("w.npz", b"")),
+    ("evaluate --works", "a zip of nothing", JUDGE, ("no content",), text("w.npz", EMPTY_ZIP)),
+    ("evaluate --works", "another name", JUDGE, ("works", "no content"), works(works=GOOD)),
+    ("evaluate --works", "objects", JUDGE, ("np.savez",), works(content=np.array([{}, {}]))),
+    ("evaluate --works", "fractions", JUDGE, ("integers",), works(content=GOOD / 2)),
+    ("evaluate --works", "nan", JUDGE, ("integers",), works(content=GOOD * np.nan)),
+    ("evaluate --works", "text in it", JUDGE, ("integers",), works(content=np.array(["a", "b"]))),
+    ("evaluate --works", "of another shape", JUDGE, ("[N, 7]",), works(content=GOOD[:, :3])),
+    ("evaluate --works", "none", JUDGE, ("[N, 7]",), works(content=GOOD[:0])),
+    ("evaluate --works", "one alone", JUDGE, ("[N, 7]",), works(content=GOOD[0])),
+    ("evaluate --works", "numbers out of range", JUDGE, ("out of its range",), works(content=GOOD * 100)),
+    ("evaluate --works", "numbers beyond 8 bits", JUDGE, ("out of its range",), works(content=GOOD.astype(int) + 256)),
+    ("evaluate --id", "without --works", ("evaluate", "--id", WORD), ("--works",), None),
+    ("evaluate --id", "unknown", ("evaluate", "--works", "x", "--id", "CartPole-v1"), ("no environment",), None),
+    ("evaluate --set", "without --works", ("evaluate", "{run}", "--set", "double=1"), ("--works",), None),
+    ("evaluate --set", "unknown", (*JUDGE, "--set", "triple=1"), ("triple", "double"), None),
+    ("evaluate --set", "of another type", (*JUDGE, "--set", "double=very"), ("true or false",), None),
+    ("a result file", "empty", REPORT, ("no result file",), result(b"")),
+    ("a result file", "cut short", REPORT, ("no result file",), result(b'{"evaluation": {')),
+    ("a result file", "no text", REPORT, ("no result file",), result(b"\xff\xfe")),
+    ("a result file", "a list", REPORT, ("no result",), result(b"[]")),
+    ("a result file", "a number", REPORT, ("no result",), result(b"7")),
+    ("a result file", "of nothing", REPORT, ("no results",), result(b"{}")),
+    ("a result file", "without its row", REPORT, ("no result file",), result(b'{"evaluation": {}}')),
+    ("a result file", "figures in a list", REPORT, ("no result file",), result(b'{"row": "a", "evaluation": []}')),
+    ("a result file", "nested without end", REPORT, ("no result file",), result(b"[" * 100_000)),
+    (
+        *("a result file of bench", "cut short", ("bench", "melody", "--list", "--results", "{run}/results")),
+        *(("no result file", "delete"), result(b"{", "melody")),
+    ),
+    (
+        *("a result file of bench", "a list", ("bench", "melody", "--list", "--results", "{run}/results")),
+        *(("no result file", "delete"), result(b"[]", "melody")),
+    ),
+]  # fmt: skip
+
+TABLE = [Mistake(*row) for row in (*COMMANDS, *sets(), *params(), *DAMAGES, *FILES)]
 
 
 @pytest.fixture(scope="module")
