@@ -17,7 +17,7 @@ from .discriminator import Array, Discriminator, TaskLike
 from .objectives import Settings
 
 MOST_CONTENTS = 1_000_000
-"""Contents in memory at a time."""
+"""Contents in memory at a time, and updates on them without a word in between."""
 
 
 class DiscriminatorTrainer:
@@ -56,12 +56,12 @@ class DiscriminatorTrainer:
         validate_every: int = 100,
         validation_size: int = 256,
     ) -> None:
-        if min(batch_size, validate_every, validation_size) < 1 or updates_per_observe < 0 or past < 0:
+        if min(batch_size, validate_every, validation_size) < 1 or not updates_per_observe >= 0 or past < 0:
             raise ValueError(
                 "batch_size, validate_every and validation_size are at least 1; updates and past at least 0"
             )
-        if max(batch_size, past, validation_size) > MOST_CONTENTS:
-            raise ValueError(f"batch_size, past and validation_size are at most {MOST_CONTENTS:,}")
+        if not max(batch_size, past, validation_size, updates_per_observe) <= MOST_CONTENTS:
+            raise ValueError(f"batch_size, past, validation_size and updates_per_observe are at most {MOST_CONTENTS:,}")
         if not 0 <= past_share < 1:
             raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
         self._options: dict[str, Any] = {

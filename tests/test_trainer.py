@@ -137,9 +137,15 @@ class TestWhatIsShown:
         with pytest.raises(ValueError, match="contents must have shape"):
             record().observe(draw(3)[:, :-1])
 
-    @pytest.mark.parametrize("options", [{"batch_size": 0}, {"past_share": 1.0}, {"past": -1}, {"validate_every": 0}])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            *({"batch_size": 0}, {"past_share": 1.0}, {"past": -1}, {"validate_every": 0}, {"batch_size": 10**7}),
+            *({"updates_per_observe": value} for value in (-1, float("nan"), float("inf"), 1e300)),
+        ],
+    )
     def test_bad_options(self, options):
-        with pytest.raises(ValueError, match=r"must be|at least"):
+        with pytest.raises(ValueError, match=r"must be|at least|at most"):
             record(**options)
 
 
