@@ -332,7 +332,10 @@ class Run:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that readers see whole or not at all."""
+    """Writes a file that readers see whole or not at all; a device or a pipe is written to as it is."""
+    if path.exists() and not path.is_file():  # replacing /dev/null would take it from everybody
+        path.write_text(text, encoding="utf-8")
+        return
     fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with fresh.open("w", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -48,7 +49,7 @@ OWN_DIGITS = {"nll_test": 3}
 """Of environments' own measures that have other units than the general suite: nats per token."""
 Result = dict[str, Any]
 NEEDED = {"evaluation": dict, "row": str, "table": str, "env_id": str, "seconds": (int, float)}
-"""What a result file holds at least, and of which types."""
+"""What a report needs of a result file, and of which types."""
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -68,8 +69,12 @@ th:first-child, td:first-child {{ text-align: left; }}
 """
 
 
-def load(folder: Path) -> list[Result]:
+def load(folder: Path, needed: Mapping[str, Any] = MappingProxyType({"evaluation": dict})) -> list[Result]:
     """Reads all result files of a folder.
+
+    Args:
+        folder: where they are.
+        needed: what each must hold, and of which types; files without an evaluation are left out.
 
     Raises:
         ValueError: there are none, or one is damaged.
@@ -80,7 +85,7 @@ def load(folder: Path) -> list[Result]:
             found = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(found, dict):
                 raise ValueError(f"it holds no object but {type(found).__name__}")
-            wrong = [key for key, kind in NEEDED.items() if not isinstance(found.get(key), kind)]
+            wrong = [key for key, kind in needed.items() if not isinstance(found.get(key), kind)]
             if "evaluation" in found and wrong:
                 raise ValueError(f"it has no {' or '.join(wrong)} of the right type")
         except (ValueError, RecursionError) as error:
@@ -268,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     columns = [name for names in given.columns for name in names.split(",") if name]
     try:
-        results = load(folder_of(given.table))
+        results = load(folder_of(given.table), NEEDED)
         text = (markdown if given.html is None else page)(results, given.against, columns)
     except (OSError, ValueError) as error:
         print(f"musegym report: {error}", file=sys.stderr)

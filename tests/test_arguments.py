@@ -134,8 +134,8 @@ def test_every_hyperparameter_of_the_agent_has_type_and_meaning() -> None:
 def test_what_an_id_is_registered_with_is_its_default() -> None:
     import musegym
 
-    musegym.register("toy/Double-v0", "toys:WordTask", double=True)
-    assert options.env_arguments("toy/Double-v0")["double"].shown == "true"
+    musegym.register("toy/DoubleByDefault-v0", "toys:WordTask", double=True)
+    assert options.env_arguments("toy/DoubleByDefault-v0")["double"].shown == "true"
     assert options.env_arguments("toy/Word-v0")["double"].shown == "false"
 
 

@@ -279,7 +279,7 @@ def test_figures_that_no_file_takes_go_to_stdout(call: Any, tmp_path: Path, monk
     assert "on stdout" in said(err)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, of Linux")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full, of Linux")
 def test_a_full_disk_under_stdout(monkeypatch: Any, capsys: Any) -> None:
     for command in (["list", "musegym/Density-v0"], ["--version"], ["--help"]):
         with Path("/dev/full").open("w", encoding="utf-8") as stream:

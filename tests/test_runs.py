@@ -179,6 +179,19 @@ def test_atomic_writes_leave_no_debris(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes on Windows")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        write_atomically(pipe, "figures")
+        assert reader.read() == "figures"
+    assert pipe.is_fifo()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_atomically(tmp_path / "folder", "figures")
+
+
 def test_export_all_passes_on_how_works_were_built(tmp_path):
     task, actions = make_task("musegym/Digit-v0", strokes=3), np.array([[0, 1, 2], [3, 81, 5]])
     starts = task.initial(np.zeros(2, np.uint64))
