@@ -10,6 +10,7 @@ from stable_baselines3.common.utils import get_device
 
 from . import arguments
 from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from .agents.config import DQNConfig
 from .agents.networks import RecurrentQ
 from .arguments import Argument
 from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
@@ -19,16 +20,8 @@ from .runs import Settings, UsageError
 DISCRIMINATOR = "discriminator."
 """Begins the names that are the discriminator's, or its training's."""
 # Arguments that the command line or the task sets; D is where the agent is.
-_NOT_OFFERED = {
-    "policy",
-    "env",
-    "discriminator",
-    "task",
-    "seed",
-    "verbose",
-    "tensorboard_log",
-    "_init_setup_model",
-}
+_NOT_OFFERED = {"discriminator", "task", "seed"}
+_OF_THE_MACHINE = ("device", "precision")
 _OF_THE_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
 
 
@@ -38,7 +31,8 @@ _OF_THE_NETWORK = ("hidden", "embedding", "dropout", "sight")
 @functools.cache
 def hyperparameters() -> dict[str, Argument]:
     """Returns what ``--param`` takes: the agent's arguments, then those of the discriminator and of its training."""
-    found = arguments.of(AdversarialDQN, _NOT_OFFERED)
+    found = arguments.of(DQNConfig, _NOT_OFFERED)
+    found |= {name: argument for name, argument in arguments.of(AdversarialDQN).items() if name in _OF_THE_MACHINE}
     for owner in (DiscriminatorTrainer, Architecture, Learning):
         for name, argument in arguments.of(owner, _NOT_OFFERED | _OF_THE_TASK).items():
             found[DISCRIMINATOR + name] = argument

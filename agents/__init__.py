@@ -1,12 +1,14 @@
 """Who builds: agents that learn from a discriminator, and adapters to Stable-Baselines3."""
 
 from .callbacks import DiscriminatorCallback
+from .config import DQNConfig
 from .dqn import AdversarialDQN
 from .generation import built_by, generate, generate_episodes
 from .sb3 import TaskVecEnv, make_sb3_env
 
 __all__ = [
     "AdversarialDQN",
+    "DQNConfig",
     "DiscriminatorCallback",
     "TaskVecEnv",
     "built_by",

@@ -91,7 +91,8 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
-            agent.teach = self._observe if agent.worth.settings.discriminator_weight and agent.co_training else None
+            learning = agent.worth.settings.discriminator_weight and agent.config.co_training
+            agent.teach = self._observe if learning else None
         every, self._evaluating = self.locals.get("callback", self), []
         for callback in _within(every):
             if isinstance(callback, EvalCallback):

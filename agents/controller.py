@@ -116,8 +116,8 @@ class Controller:
         Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
         """
         m = self.model
-        beside = m.rule_weight or m.paid_beside or m.prior_weight or m.relative_to_prior
-        return m.alpha == m.gamma == 1 and not beside
+        beside = m.rule_weight or m.paid_beside or m.config.prior_weight or m.config.relative_to_prior
+        return m.config.alpha == m.config.gamma == 1 and not beside
 
     def before_d(self) -> None:
         """Reads and acts, when it is time to; to be called before D learns from the round's contents."""
@@ -126,9 +126,9 @@ class Controller:
             return
         if len(model.trainer.measured[1]) < LEAST_HELD_OUT:
             return
-        before, self.updates = self.updates, self.updates + model.minibatches * model.gradient_steps
+        before, self.updates = self.updates, self.updates + model.minibatches * model.config.gradient_steps
         if self.updates // READ_EVERY > before // READ_EVERY:
-            self.act(self.reading(), model.trainer.learning and model.co_training)
+            self.act(self.reading(), model.trainer.learning and model.config.co_training)
         if (not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY) and self.aims_at_data:
             score = self.score(model.fresh.contents)
             if model.real:
@@ -294,7 +294,7 @@ class Controller:
         model = self.model
         # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
         settings = model.worth.settings
-        if settings.form == "log_ratio" and model.alpha == 1:
+        if settings.form == "log_ratio" and model.config.alpha == 1:
             model.worth = dataclasses.replace(model.worth, settings=dataclasses.replace(settings, trust=self.slope))
         model.temperature = self.given_temperature * self.caution
         model.policy_rate = self.policy_rate

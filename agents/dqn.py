@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -18,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints
+from .config import WARM_START, DQNConfig, changed
 from .controller import Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
@@ -27,26 +27,10 @@ from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
-from .saving import SAVED
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
-WARM_START = 500
-"""Updates of the warm start, where neither they nor a budget say otherwise."""
-LEAST = {
-    **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
-    **dict.fromkeys(("consistency", "max_grad_norm", "discriminator_weight", "prior_weight"), 0),
-    **dict.fromkeys(
-        ("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps", "minibatch"), 1
-    ),
-    "stats_window_size": 1,
-}
-"""Smallest values of constructor arguments."""
-MOST_AT_ONCE = dict.fromkeys(("demonstrations", "replayed", "batch_size", "minibatch", "stats_window_size"), 1_000_000)
-"""Largest values of those that are numbers of episodes in memory."""
-LARGEST = 1e30
-"""Bound of all other numbers: float32 holds them, and their products with what networks make."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
 EVALUATED = 512
@@ -81,50 +65,21 @@ class AdversarialDQN(JointAlgorithm):
     Args:
         policy: ``"auto"`` or a ``BoltzmannPolicy`` class.
         env: from ``make_sb3_env``, wrapped or not, or an id; its rows are the contents built in a round.
-        learning_rate: of the rounds, a number or SB3 schedule; it ramps up at first and falls to zero at the end.
-        temperature: tau; the reward is divided by it.
-        alpha: Munchausen weight.
-        n_steps: decisions between a Q-value and its target; None reaches the end of the episode.
-        gamma: discount of rewards and values.
-        hard: targets hold the largest Q-value instead of the soft one: Q-learning, for ``n_steps=1`` and ``alpha=0``.
-        demonstrations: real episodes in a batch; none where the task has no demonstrations, nor a warm start.
-        replayed: past episodes in a batch.
-        relabel: past episodes are scored by D as it is now; False keeps the rewards that they were given at first.
-        reward_form: "log_ratio", "gail" or "bounded": see ``envs.rewards.REWARD_FORMS``; "auto" is "gail" where the
-            task has no demonstrations, else "log_ratio". The environment rewards alike.
-        discriminator_weight: of D's reward; at 0 the agent learns without a discriminator.
-        dense_rules: the task's rules are paid when they fall due (``Task.step_rules``), and not in sum at the end.
-        prior_weight: of log p(a|s) in every decision's reward, where p is the policy at the end of the warm start.
-        relative_to_prior: what is learned after the warm start is added to the log of p.
-        consistency: weight of L_DQN, which makes Q consistent with its targets; 0 leaves the cross-entropy alone.
-        cross_entropy: weight of the negative log-likelihood of the real episodes.
-        buffer_size: past episodes that are kept.
-        target_update_interval: updates between those of the target network; None: it is what builds a round's episodes.
-        target_share: share by which it then moves towards the network (Polyak averaging); 1 copies.
-        warm_start: updates by maximum likelihood before the first round; None: 500, or 0 without demonstrations.
-        warm_start_learning_rate: their first rate; it falls to zero linearly.
-        lead: rounds in which only D learns, before the policy moves; None: ten, but no more than the share of the
-            steps that ``schedule`` gives, and one at least.
-        co_training: whether D learns on beside the policy; else it stays as it was at the end of the lead.
-        schedule: shares of the budget for warm start and lead, instead of the counts, where ``budget`` is set.
-        batch_size: real episodes in an update of the warm start.
-        weight_decay: decoupled, of AdamW.
-        max_grad_norm: largest norm of the policy's gradient, and of that of the values.
-        gradient_steps: how often a round goes through its fresh episodes.
-        minibatch: fresh episodes in an update; rounds of more rows take several.
-        controller: whether rates, trust in D and temperature are adapted beside ``DiscriminatorCallback``: see
-            ``Controller``; its ``keep_best`` ends a run that is not to go on.
+        learning_rate: of the rounds, a number or SB3 schedule; that of ``config`` where None.
+        config: how to learn.
         discriminator: a frozen D for learning without ``DiscriminatorCallback``.
-        policy_kwargs: ``hidden``, ``embedding``, ``dropout`` and ``sight`` of the network.
-        stats_window_size: episodes over which statistics are taken.
         tensorboard_log: folder for TensorBoard.
         verbose: 0, 1 or 2, as in SB3.
-        seed: of everything.
         device: "cpu", "cuda" or "auto".
         precision: of products within the LSTM while it learns: "float32"; "bfloat16"; or "auto", bfloat16 on a CPU
             that has them (``precision.resolve``). All else is of float32. Like the device it is of the machine that
             learns: files do not keep it.
         _init_setup_model: as in SB3.
+        **settings: fields of ``DQNConfig`` by name, over those of ``config``.
+
+    Raises:
+        TypeError: there is no such setting.
+        ValueError: settings are impossible, for this environment or at all.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"auto": BoltzmannPolicy}
@@ -136,106 +91,53 @@ class AdversarialDQN(JointAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule = 3e-3,
+        learning_rate: float | Schedule | None = None,
         *,
-        temperature: float = 1.0,
-        alpha: float = 1.0,
-        n_steps: int | None = None,
-        gamma: float = 1.0,
-        hard: bool = False,
-        demonstrations: int = 64,
-        replayed: int = 0,
-        relabel: bool = True,
-        reward_form: str = "auto",
-        discriminator_weight: float = 1.0,
-        dense_rules: bool = False,
-        prior_weight: float = 0.0,
-        relative_to_prior: bool = False,
-        consistency: float = 1.0,
-        cross_entropy: float = 1.0,
-        buffer_size: int = 5_000,
-        target_update_interval: int | None = None,
-        target_share: float = 1.0,
-        warm_start: int | None = None,
-        warm_start_learning_rate: float = 5e-3,
-        lead: int | None = None,
-        co_training: bool = True,
-        schedule: tuple[float, float] = (0.4, 0.05),
-        batch_size: int = 128,
-        weight_decay: float = 0.1,
-        max_grad_norm: float = 1.0,
-        gradient_steps: int = 1,
-        minibatch: int = 256,
-        controller: bool = True,
+        config: DQNConfig | None = None,
         discriminator: Discriminator | None = None,
-        policy_kwargs: dict[str, Any] | None = None,
-        stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         verbose: int = 0,
-        seed: int | None = None,
         device: torch.device | str = "cpu",
         precision: str = "auto",
         _init_setup_model: bool = True,
+        **settings: Any,
     ) -> None:
-        arguments = {name: value for name, value in locals().items() if name in SAVED}
-        for name, value in {**arguments, "learning_rate": learning_rate}.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, not {value}")
-        for name, value in (arguments | {"learning_rate": learning_rate}).items():
-            most = MOST_AT_ONCE.get(name, LARGEST)
-            if isinstance(value, int | float) and not abs(value) <= most:
-                raise ValueError(f"{name} must be at most {most:,}, not {value}")
-        for name, least in LEAST.items():
-            if arguments[name] is not None and not arguments[name] >= least:
-                raise ValueError(f"{name} must be at least {least}, not {arguments[name]}")
-        if not temperature > 0 or not 0 <= alpha <= 1:
-            raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {temperature} and {alpha}")
-        if not 0 <= gamma <= 1 or not 0 < target_share <= 1:
-            raise ValueError(f"gamma must be in 0..1 and target_share above 0, at most 1, not {gamma}, {target_share}")
-        if hard and (n_steps != 1 or alpha):
-            raise ValueError(f"hard targets are of Q-learning: set n_steps=1 and alpha=0, not {n_steps} and {alpha}")
-        if not 0 <= sum(schedule) <= 1 or min(schedule) < 0:
-            raise ValueError(f"schedule gives the shares of warm start and lead, together at most 1, not {schedule}")
+        if isinstance(learning_rate, int | float):
+            settings["learning_rate"] = learning_rate
+        self.config = config = changed(config or DQNConfig(), settings)
         super().__init__(
             policy,
-            make_sb3_env(env, ROWS, seed=seed, discriminator="none") if isinstance(env, str) else env,
-            learning_rate,
-            buffer_size=buffer_size,
+            make_sb3_env(env, ROWS, seed=config.seed, discriminator="none") if isinstance(env, str) else env,
+            learning_rate if callable(learning_rate) else config.learning_rate,
+            buffer_size=config.buffer_size,
             learning_starts=0,
-            batch_size=batch_size,
-            gamma=gamma,
-            gradient_steps=gradient_steps,
-            policy_kwargs=dict(policy_kwargs or {}),
-            stats_window_size=stats_window_size,
+            batch_size=config.batch_size,
+            gamma=config.gamma,
+            gradient_steps=config.gradient_steps,
+            policy_kwargs=dict(config.policy_kwargs or {}),
+            stats_window_size=config.stats_window_size,
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             device=device,
             support_multi_env=True,
             monitor_wrapper=False,
-            seed=seed,
+            seed=config.seed,
             sde_support=False,
             supported_action_spaces=(gym.spaces.Discrete,),
         )
         self.learns_in = choose(precision, self.device)
         """Dtype of products within the LSTM while it learns."""
         self.task = task_of(self.env)
-        self.arguments = arguments
-        self.temperature, self.alpha = temperature, alpha
-        self.n_steps = self.task.horizon if n_steps is None else min(n_steps, self.task.horizon)
         self.real = Demonstrations(self.task)
-        self.demonstrations, self.replayed = demonstrations if self.real else 0, replayed
-        self.hard, self.relabel = hard, relabel
-        self.prior_weight, self.relative_to_prior = prior_weight, relative_to_prior
-        self.consistency, self.cross_entropy = consistency, cross_entropy
-        self.target_update_interval, self.target_share = target_update_interval, target_share
+        self.temperature = config.temperature
+        """As the controller has it by now."""
+        self.n_steps = self.task.horizon if config.n_steps is None else min(config.n_steps, self.task.horizon)
+        self.demonstrations = config.demonstrations if self.real else 0
         imitated = WARM_START if self.real else 0
-        self.warm_start = imitated if warm_start is None else warm_start
-        self.warm_start_learning_rate = warm_start_learning_rate
-        self.lead, self.schedule, self.co_training, self.minibatch = lead, schedule, co_training, minibatch
-        self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
-        self.discriminator = discriminator
+        self.warm_start = imitated if config.warm_start is None else config.warm_start
         if self.warm_start and not self.real:
             raise ValueError(f"{type(self.task).__name__} has no demonstrations to imitate: leave warm_start at 0")
+        self.discriminator = discriminator
         self.budget = None
         self.policy_rate = 1.0
         self.trainer: DiscriminatorTrainer | None = None
@@ -260,10 +162,13 @@ class AdversarialDQN(JointAlgorithm):
         ]
         # The low first beta suits an objective that moves; see docs/algorithm.md.
         self.policy.optimizer = torch.optim.AdamW(
-            groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.weight_decay
+            groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.config.weight_decay
         )
         self.imitator = torch.optim.AdamW(
-            self.q_net.parameters(), self.warm_start_learning_rate, betas=(0.9, 0.99), weight_decay=self.weight_decay
+            self.q_net.parameters(),
+            self.config.warm_start_learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=self.config.weight_decay,
         )
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -275,19 +180,18 @@ class AdversarialDQN(JointAlgorithm):
                 "VecNormalize(norm_reward=True) rescales rewards, and D's is a log ratio that must keep its scale: "
                 "pass norm_reward=False, and let temperature say how much rewards count"
             )
-        given = self.arguments
-        form = given["reward_form"]
+        form = self.config.reward_form
         if form == "auto":
             form = "log_ratio" if self.real else "gail"
         # Past SB3's Monitor, which has "rewards" of its own.
         self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
-        settings = RewardSettings(self.rule_weight, form, discriminator_weight=given["discriminator_weight"])
-        self.worth = Rewards(self.task, settings, given["dense_rules"])
+        settings = RewardSettings(self.rule_weight, form, discriminator_weight=self.config.discriminator_weight)
+        self.worth = Rewards(self.task, settings, self.config.dense_rules)
         self.stepped: EnvRollout | None = None
         """Steps the environment, where that is more than its task; made by the first ``learn``."""
         self.paid_beside = False
         """Whether the environment has paid anything beside D's and the rules' terms."""
-        self.controller = Controller(self) if given["controller"] else None
+        self.controller = Controller(self) if self.config.controller else None
 
     # Learning
 
@@ -346,8 +250,8 @@ class AdversarialDQN(JointAlgorithm):
                 callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
                 going = callback.on_step()
             else:
-                if self.policy.prior is None and (self.prior_weight or self.relative_to_prior):
-                    self.policy.freeze_prior(self.relative_to_prior)
+                if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
+                    self.policy.freeze_prior(self.config.relative_to_prior)
                 rollout = self.collect_rollouts(self.env, callback)
                 going = rollout.continue_training
                 if going:
@@ -422,9 +326,9 @@ class AdversarialDQN(JointAlgorithm):
                         "works that the agent also learns from were never paid: pass demonstrations=0"
                     )
         self.fresh = fresh
-        if not self.relabel:
+        if not self.config.relabel:
             fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
-        if self.replayed:
+        if self.config.replayed:
             self.episodes.add(fresh)
         self._episode_num += len(fresh)
         if len(fresh):

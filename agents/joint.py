@@ -25,18 +25,8 @@ class JointAlgorithm(PhasedAlgorithm):
     """The part of ``AdversarialDQN`` that learns from a round; its arguments are documented there."""
 
     temperature: float
-    alpha: float
     n_steps: int
-    hard: bool
-    relabel: bool
     demonstrations: int
-    replayed: int
-    minibatch: int
-    prior_weight: float
-    consistency: float
-    cross_entropy: float
-    target_update_interval: int | None
-    target_share: float
     worth: Rewards
     fresh: Episodes
     """What every row built in this round."""
@@ -53,7 +43,7 @@ class JointAlgorithm(PhasedAlgorithm):
     @property
     def minibatches(self) -> int:
         """How many batches the fresh episodes of a round make."""
-        return max(1, round(self.env.num_envs / self.minibatch))
+        return max(1, round(self.env.num_envs / self.config.minibatch))
 
     @property
     def bootstraps(self) -> bool:
@@ -70,8 +60,8 @@ class JointAlgorithm(PhasedAlgorithm):
             batch_size: unused: ``minibatch``, ``replayed`` and ``demonstrations`` make a batch.
         """
         del batch_size
-        if self.target_update_interval is None:
-            self._update_target(self.target_share)
+        if self.config.target_update_interval is None:
+            self._update_target(self.config.target_share)
         for _ in range(gradient_steps):
             for rows in np.array_split(self.rng.permutation(len(self.fresh)), self.minibatches):
                 fresh = self.fresh.take(rows)
@@ -82,10 +72,10 @@ class JointAlgorithm(PhasedAlgorithm):
     def _update(self, fresh: Episodes) -> None:
         """Takes a step on fresh episodes, and on replayed and real ones beside them."""
         rewards = self.rewards(fresh.contents, fresh.conditions)
-        parts, worth = [fresh], [rewards if self.relabel else fresh.rewards]
-        if self.replayed:
-            parts.append(past := self.episodes.sample(self.replayed, self.rng))
-            worth.append(self.rewards(past.contents, past.conditions) if self.relabel else past.rewards)
+        parts, worth = [fresh], [rewards if self.config.relabel else fresh.rewards]
+        if self.config.replayed:
+            parts.append(past := self.episodes.sample(self.config.replayed, self.rng))
+            worth.append(self.rewards(past.contents, past.conditions) if self.config.relabel else past.rewards)
         own, real = sum(map(len, parts)), None
         if self.demonstrations:
             parts.append(real := self.real.sample(self.demonstrations, self.rng))
@@ -101,18 +91,18 @@ class JointAlgorithm(PhasedAlgorithm):
         values = torch.where(fitted[:, None], values, values.detach())
         # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
         common = errors[:own].sum() / live[:own].sum()
-        loss = self.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
-        if self.cross_entropy and real is not None:
+        loss = self.config.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
+        if self.config.cross_entropy and real is not None:
             self.q_net.dropout.train()
             imitated, _, decisions = real.evaluate(self.q_net, self.device, values=False)
-            loss = loss - self.cross_entropy * imitated.sum() / decisions.sum()
+            loss = loss - self.config.cross_entropy * imitated.sum() / decisions.sum()
             self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
         ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
         self._step(self.policy.optimizer, loss, ramp * self.policy_rate * self.lr_schedule(left))
         self._n_updates += 1
-        if self.target_update_interval is not None and self._n_updates % self.target_update_interval == 0:
-            self._update_target(self.target_share)
+        if self.config.target_update_interval is not None and self._n_updates % self.config.target_update_interval == 0:
+            self._update_target(self.config.target_share)
         dqn_loss = float(errors.square().sum() / live.sum())
         gan_loss = generator_loss(rewards - self.worth.rules_at_end(fresh.contents))
         paid = float((rewards + fresh.paid.sum(1)).mean())
@@ -137,12 +127,14 @@ class JointAlgorithm(PhasedAlgorithm):
         now, said = taken.detach(), values.detach()
         target_taken, target_values = self._target(episodes, now, said, fresh)
         worth = torch.from_numpy(self.worth.by_decision(episodes, rewards)).to(self.device)
-        if self.prior_weight:
+        if self.config.prior_weight:
             assert self.policy.prior is not None
             with torch.no_grad():
-                worth += self.prior_weight * episodes.evaluate(self.policy.prior, self.device, values=False)[0]
+                worth += self.config.prior_weight * episodes.evaluate(self.policy.prior, self.device, values=False)[0]
         worth /= self.temperature
-        errors = q_errors(now, target_taken, said, target_values, worth, live, self.n_steps, self.alpha, self.gamma)
+        errors = q_errors(
+            now, target_taken, said, target_values, worth, live, self.n_steps, self.config.alpha, self.config.gamma
+        )
         return errors, taken, values, live
 
     @torch.no_grad()
@@ -155,10 +147,10 @@ class JointAlgorithm(PhasedAlgorithm):
         (``taken``, ``values``), and of fresh episodes it said it when it built them.
         """
         network, L = self.policy.q_net_target, taken.shape[1]
-        if self.target_update_interval == 1 and self.target_share == 1 and not self.hard:
+        if self.config.target_update_interval == 1 and self.config.target_share == 1 and not self.config.hard:
             return taken, values
-        if self.target_update_interval is not None or self.target_share < 1 or self.bootstraps:
-            target_taken, worth, _ = episodes.evaluate(network, self.device, self.bootstraps, self.hard)
+        if self.config.target_update_interval is not None or self.config.target_share < 1 or self.bootstraps:
+            target_taken, worth, _ = episodes.evaluate(network, self.device, self.bootstraps, self.config.hard)
             return target_taken, worth
         built = torch.from_numpy(episodes.log_probs[:fresh, :L]).to(self.device)
         if fresh == len(episodes):

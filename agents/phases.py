@@ -20,11 +20,7 @@ class PhasedAlgorithm(SavedAlgorithm):
     """The part of ``AdversarialDQN`` that knows its phases and takes its gradient steps."""
 
     warm_start: int
-    warm_start_learning_rate: float
-    lead: int | None
     worth: Rewards
-    schedule: tuple[float, float]
-    max_grad_norm: float
     warm_updates: int
     lead_rounds: int
     budget: Callable[[], float] | None
@@ -33,7 +29,7 @@ class PhasedAlgorithm(SavedAlgorithm):
     @property
     def shares(self) -> tuple[float, float]:
         """Shares of the budget for warm start and lead: ``schedule``, but no warm start without demonstrations."""
-        return self.schedule if self.real else (0.0, self.schedule[1])
+        return self.config.schedule if self.real else (0.0, self.config.schedule[1])
 
     def _warming_up(self) -> bool:
         if self.budget is not None:
@@ -47,16 +43,16 @@ class PhasedAlgorithm(SavedAlgorithm):
             return False
         if self.budget is not None:
             return self.budget() < sum(self.shares)
-        if self.lead is not None:
-            return self.lead_rounds < self.lead
-        over = self.lead_rounds > 0 and self.num_timesteps >= self.schedule[1] * self._total_timesteps
+        if self.config.lead is not None:
+            return self.lead_rounds < self.config.lead
+        over = self.lead_rounds > 0 and self.num_timesteps >= self.config.schedule[1] * self._total_timesteps
         return self._n_updates == 0 and self.lead_rounds < LEAD and not over
 
     def _imitate(self) -> None:
         """Takes a step of maximum likelihood."""
         spent = self.budget() / self.shares[0] if self.budget is not None else self.warm_updates / self.warm_start
-        rate = self.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
-        batch = self.real.like_lengths(self.batch_size, self.rng)
+        rate = self.config.warm_start_learning_rate * max(0.0, 1 - spent) * min(1.0, (self.warm_updates + 1) / RAMP)
+        batch = self.real.like_lengths(self.config.batch_size, self.rng)
         q_net = self.policy.q_net
         q_net.train()
         taken, _, live = batch.evaluate(q_net, self.device, values=False)
@@ -74,5 +70,5 @@ class PhasedAlgorithm(SavedAlgorithm):
             loss.backward()
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("times", 1)
-            torch.nn.utils.clip_grad_norm_(group["params"], self.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_(group["params"], self.config.max_grad_norm)
         optimizer.step()

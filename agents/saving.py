@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from typing import Any, Self
@@ -16,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
+from .config import DQNConfig, changed
 from .controller import Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes
@@ -24,14 +26,6 @@ from .precision import choose
 from .replay import EpisodeBuffer
 from .sb3 import TaskVecEnv, make_sb3_env, wrappers_of
 
-SAVED = (
-    *("temperature", "alpha", "n_steps", "gamma", "hard", "demonstrations", "replayed", "relabel", "reward_form"),
-    *("discriminator_weight", "dense_rules", "prior_weight", "relative_to_prior", "consistency", "cross_entropy"),
-    *("buffer_size", "target_update_interval", "target_share"),
-    *("warm_start", "warm_start_learning_rate", "lead", "schedule", "co_training", "controller", "batch_size"),
-    *("weight_decay", "max_grad_norm", "gradient_steps", "minibatch", "policy_kwargs", "stats_window_size", "seed"),
-)
-"""Constructor arguments that a file keeps beside the learning rate."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
 
 
@@ -71,8 +65,7 @@ def _refuse_another_task(model: SavedAlgorithm, weights: dict[str, torch.Tensor]
 class SavedAlgorithm(OffPolicyAlgorithm):
     """The part of ``AdversarialDQN`` that writes and reads files; it only names what it needs of the rest."""
 
-    arguments: dict[str, Any]
-    """Constructor arguments."""
+    config: DQNConfig
     env: VecEnv
     policy: BoltzmannPolicy
     task: Task[Any]
@@ -100,7 +93,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         config = {
             "env": described(self.env),
             "wrappers": wrappers_of(self.env),
-            "arguments": self.arguments | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
+            "arguments": dataclasses.asdict(self.config)
+            | {"learning_rate": self.lr_schedule(self._current_progress_remaining)},
         }
         weights = {name: value.half() if half else value for name, value in self.policy.q_net.state_dict().items()}
         tensors: dict[str, Any] = {"policy": weights}
@@ -139,21 +133,19 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         config, tensors = files.read(path)
         given = env
         try:
-            unknown = {*config["arguments"]} - {*SAVED, "learning_rate"} | {*config["env"]} & {"task"}
-            if unknown:
-                raise ValueError(f"it sets {sorted(unknown)}, which no saved model does")
+            if "task" in config["env"]:
+                raise ValueError("it sets 'task', which no saved model does")
             if env is None:
                 if wrappers := config.get("wrappers"):
                     names = ", ".join(map(str, wrappers))
                     LOG.warning("this model learned under %s, which its file does not hold: pass load(env=...)", names)
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
-            arguments = {**config["arguments"], "precision": precision, **changes}
-            arguments["schedule"] = tuple(arguments["schedule"])
-            model = cls("auto", env, device=device, **arguments)
+            saved = changed(DQNConfig(), config["arguments"])
+            model = cls("auto", env, **{"config": saved, "device": device, "precision": precision, **changes})
             weights = {name: value.float() for name, value in tensors["policy"].items()}
             if not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its weights are not finite")
-            if model.arguments["relative_to_prior"] and any(name.startswith("prior.") for name in weights):
+            if model.config.relative_to_prior and any(name.startswith("prior.") for name in weights):
                 model.policy.freeze_prior(relative=True)
             if given is not None:
                 _refuse_another_task(model, weights, config["env"]["env_id"])

@@ -308,8 +308,8 @@ class TestDefaults:
             asked = Settings(id=env_id, seconds=None, steps=5, seed=0, num_envs=4, env_kwargs=kwargs, params={})
             built, _ = build(asked)
             made = AdversarialDQN("auto", native(env_id, 4, **kwargs), seed=0)
-            assert built.arguments == made.arguments
-            assert (built.warm_start, built.lead, built.shares) == (made.warm_start, made.lead, made.shares)
+            assert built.config == made.config
+            assert (built.warm_start, built.shares) == (made.warm_start, made.shares)
 
     def test_without_demonstrations_there_is_no_warm_start(self):
         assert AdversarialDQN("auto", native("musegym/Digit-v0", 2, data="sklearn")).warm_start == 0
@@ -335,7 +335,7 @@ class TestFiles:
         model = agent(native())
         model.save(str(tmp_path / "best_model"))
         assert [path.name for path in tmp_path.iterdir()] == ["best_model.zip"]
-        assert AdversarialDQN.load(tmp_path / "best_model").arguments == model.arguments
+        assert AdversarialDQN.load(tmp_path / "best_model").config == model.config
 
     def test_an_open_file(self):
         model, file = agent(native()), io.BytesIO()
