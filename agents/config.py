@@ -156,5 +156,7 @@ def changed(config: DQNConfig, settings: dict[str, Any]) -> DQNConfig:
     unknown = [name for name in settings if name not in names]
     if unknown:
         raise TypeError(f"AdversarialDQN has no setting {', '.join(unknown)}; there are: {', '.join(names)}")
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
     return dataclasses.replace(config, **given)
