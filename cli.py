@@ -29,6 +29,7 @@ from .arguments import Argument
 from .envs.registry import ids, make_task
 from .envs.task import Task
 from .options import (
+    discriminator_of,
     env_arguments,
     env_kwargs,
     env_task,
@@ -438,13 +439,13 @@ def play(
     """Opens a window: watch the agent build, or build by hand."""
     if Path(what).exists():
         model = load_model(Path(what), None)
-        id, task = id_of(model), model.task
+        id, task, discriminator = id_of(model), model.task, discriminator_of(Path(what))
     else:
-        id, model, task = known_id(what), None, env_task(what, {})
+        id, model, task, discriminator = known_id(what), None, env_task(what, {}), None
     read_corpus(task)
     from .play import play as play_
 
-    play_(id, model, seed=seed, speed=speed, folder=folder, task=task)
+    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)

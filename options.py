@@ -25,7 +25,7 @@ from .envs.corpora.files import absolute
 from .envs.registry import ids, make_task, task_class
 from .envs.scalar import TaskEnv
 from .envs.task import Array, CorpusReport, Ints, Task
-from .runs import Run, Settings, UsageError, because
+from .runs import AGENT, Run, Settings, UsageError, because
 
 if TYPE_CHECKING:
     from .agents import AdversarialDQN
@@ -268,6 +268,19 @@ def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
     if run is not None and id is not None and id_of(model) != id:
         raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
     return model
+
+
+def discriminator_of(run: Path) -> Any:
+    """Returns the discriminator that trained with a run's agent, of its latest checkpoint; None where there is none."""
+    checkpoint = Run(run).latest() if run.is_dir() else None
+    if checkpoint is None:
+        return None
+    from .agents import AdversarialDQN
+
+    try:
+        return AdversarialDQN.load(checkpoint / AGENT).discriminator
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
 
 
 def id_of(model: AdversarialDQN) -> str:

@@ -55,6 +55,7 @@ def play(
     max_seconds: float | None = None,
     folder: Path = Path(),
     task: Task[Any] | None = None,
+    discriminator: Any = None,
 ) -> list[Array]:
     """Opens a window and plays until it is closed.
 
@@ -66,6 +67,7 @@ def play(
         max_seconds: closes the window after so long.
         folder: where saved works go.
         task: the task, where it is not that of the model or the one that ``env_id`` gives by default.
+        discriminator: says how real finished works look; the one that ships for the task where None.
 
     Returns:
         The works that were finished.
@@ -82,7 +84,10 @@ def play(
     try:
         rng = np.random.default_rng(seed)
         saver = Saver(task, folder, name)
-        return _build(stage, task, rng, saver) if model is None else _watch(stage, task, model, rng, speed, saver)
+        judge = Judge(task, discriminator)
+        if model is None:
+            return _build(stage, task, rng, saver, judge)
+        return _watch(stage, task, model, rng, speed, saver, judge)
     finally:
         stage.close()
 
@@ -106,14 +111,15 @@ class Saver:
 
 
 class Judge:
-    """Says how real the discriminator that ships for a task takes its works to be; nothing where none ships.
+    """Says how real a discriminator takes finished works of a task to be.
 
     Args:
         task: whose works.
+        discriminator: the one that ships for the task where None; where none ships nothing is said.
     """
 
-    def __init__(self, task: Task[Any]) -> None:
-        self._task = task
+    def __init__(self, task: Task[Any], discriminator: Any = None) -> None:
+        self._task, self._given = task, discriminator
 
     def __call__(self, content: Array) -> str:
         """Returns a phrase that follows "finished"."""
@@ -125,6 +131,8 @@ class Judge:
 
     @functools.cached_property
     def _discriminator(self) -> Any:
+        if self._given is not None:
+            return self._given
         from .discriminators import pretrained
 
         try:
@@ -233,8 +241,8 @@ class Desk:
         self.chosen = next(again, len(self.legal) // 2)
 
 
-def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver) -> list[Array]:
-    desk, finished, said, changed, judge = Desk(task, rng), list[Array](), "", True, Judge(task)
+def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver, judge: Judge) -> list[Array]:
+    desk, finished, said, changed = Desk(task, rng), list[Array](), "", True
     while stage.open:
         if changed:
             head = (
@@ -265,9 +273,9 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
 
 
 def _watch(
-    stage: Stage, task: Task[Any], model: Any, rng: np.random.Generator, speed: float, saver: Saver
+    stage: Stage, task: Task[Any], model: Any, rng: np.random.Generator, speed: float, saver: Saver, judge: Judge
 ) -> list[Array]:
-    finished, judge = list[Array](), Judge(task)
+    finished = list[Array]()
     while stage.open:
         (content, actions), said, key = _imagine(model, rng), "", ""
         due = time.monotonic()

@@ -38,6 +38,8 @@ if sys.platform != "win32":
     import fcntl
 
 
+AGENT = "agent.zip"
+"""The agent with its discriminator and all that learning on depends on, within a checkpoint."""
 MOST_ENVS = 1_000_000
 """Rows: more of them do not fit into any memory."""
 

@@ -22,10 +22,8 @@ from .agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
 from .agents.precision import choose
 from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
-from .runs import Run, RunError, Settings, UsageError, because, export_all
+from .runs import AGENT, Run, RunError, Settings, UsageError, because, export_all
 
-AGENT = "agent.zip"
-"""The whole state, within a checkpoint."""
 SAMPLES = 4
 """Contents exported at a time while training."""
 SHOWN = {

@@ -47,6 +47,15 @@ def refused(result: tuple[int, str, str], *words: str) -> None:
         assert word in err
 
 
+def test_a_run_is_watched_by_the_discriminator_that_trained_with_it(trained, tmp_path):
+    d = options.discriminator_of(trained)
+    task = options.load_model(trained, None).task
+    works = task.corpus("train")
+    assert np.ptp(d.logits(works, task.condition(works))) > 0
+    assert options.discriminator_of(trained / "model.zip") is None, "a policy alone has none"
+    assert options.discriminator_of(tmp_path) is None
+
+
 def test_help_names_the_commands(call):
     for arguments in ((), ("--help",)):
         code, out, err = call(*arguments)

@@ -327,6 +327,11 @@ def test_a_line_that_is_too_long_is_squeezed():
     assert (picture[-60:-24] != GROUND).any()
 
 
+class Sure:
+    def logits(self, contents, conditions):
+        return np.full(len(contents), 3.0)
+
+
 def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkeypatch):
     import musegym.discriminators
 
@@ -342,6 +347,10 @@ def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkey
     seen = script(*["space"] * 4, "q")
     play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
     assert seen[-1][0] == "finished   ·   D takes it for made (-1.2)"
+    seen = script(*["space"] * 4, "q")
+    monkeypatch.setattr(Half, "logits", lambda *_: pytest.fail("another was handed over"))
+    play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20, discriminator=Sure())
+    assert seen[-1][0] == "finished   ·   D takes it for real (+3.0)"
 
 
 def test_watching_goes_on_by_itself_at_its_speed(dummy, script, monkeypatch, clock):
