@@ -1,4 +1,4 @@
-"""What rules cost: curves of the table ``rl-tuner`` over rule weights, held against one another.
+"""The cost of rules: curves of the table ``rl-tuner`` over rule weights, held against one another.
 
 ``python -m musegym.benchmarks.fronts [FOLDER] --json FILE`` reads the table's results and prints a line for each point
 of a method: the share of rules kept and the diversity (higher is better), the held-out NLL in nats (lower is), and
