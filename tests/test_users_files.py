@@ -28,6 +28,7 @@ from users_files import (
 from musegym.envs import make_task
 from musegym.envs.corpora import tunes
 from musegym.envs.corpora.abc import read_abc
+from musegym.envs.corpora.abc_fields import read_key
 from musegym.envs.corpora.files import decode, printable
 from musegym.envs.corpora.midi import read_midi
 from musegym.envs.corpora.strains import cut
@@ -394,7 +395,7 @@ def test_bytes_of_windows_are_no_line_ends():
     assert same_music(abc(FIRST + "w:la vie\u2026 a bad f\xe9e\n" + SECOND).encode("cp1252"))
 
 
-@pytest.mark.parametrize("end", ["\r\n", "\r", "\u2028", "\x0b", "\u0085"])
+@pytest.mark.parametrize("end", ["\r\n", "\r\r\n", "\r", "\u2028", "\x0b", "\u0085"])
 def test_any_line_separator(end):
     assert same_music(abc(FIRST + "w:a bad cab\n" + SECOND).replace("\n", end))
 
@@ -402,6 +403,11 @@ def test_any_line_separator(end):
 def test_line_ends_may_be_mixed():
     first, second = read_abc("\r\n" + abc().replace("\n", "\r\n") + "\n" + abc(number=2).replace("\n", "\r"))
     assert [first.notes[:, 2].tolist(), second.notes[:, 2].tolist()] == [NOTES, NOTES]
+
+
+@pytest.mark.parametrize(("sign", "plain"), [("F\u266fm", "F#m"), ("B\u266d", "Bb"), ("E\u266d Dor", "Ebdor")])
+def test_keys_may_be_written_with_music_signs(sign, plain):
+    assert read_key(sign) == read_key(plain)
 
 
 def test_fields_may_be_indented():

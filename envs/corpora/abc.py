@@ -117,7 +117,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 def _lines(text: str) -> list[str]:
     """Returns lines without the space around them; other separators than line feed and carriage return are space."""
     text = text.replace("\ufeff", "")  # the mark of a file that was joined to another
-    lines = re.split(r"\r\n|[\r\n]", text)
+    lines = re.split(r"\r{0,2}\n|\r", text)  # two returns: converted to the line ends of Windows twice
     return [line.strip() for line in (text.splitlines() if len(lines) == 1 else lines)]
 
 
