@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from users_files import (
+    PITCHES,
     TUNE,
     abc,
     chunk,
@@ -300,6 +301,20 @@ def test_signatures_and_tempo_are_read_from_any_track():
             (track(signature[0], tune), track(tempo(400_000), signature[1])),
         ):
             assert seen(strain_of(midi(*tracks))) == seen(strain_of(one))
+
+
+@pytest.mark.parametrize("gate", [1, 0.999, 0.98, 0.95, 0.9, 0.85, 0.81])
+@pytest.mark.parametrize("last", [(12, 12, 12, 12), (24, 24), (48,), (36, 12), (12, 36), (16, 16, 16), (42, 6)])
+def test_notes_played_shorter_than_written_are_read_as_written(gate, last):
+    """Many programs write ends before the next beginnings; the last note is as long as it was written as well."""
+    written = [(pitch, 12) for pitch in (*7 * PITCHES, 60, 62, 64, 65)] + [(67 - i, n) for i, n in enumerate(last)]
+    events, rest = b"", 0
+    for pitch, ticks in written:
+        sounding = round(20 * ticks * gate)
+        events += note(pitch, sounding, rest)
+        rest = 20 * ticks - sounding
+    strain = strain_of(midi(track(metre(4, 2), key(0), events), division=480))
+    assert strain.notes.tolist() == [[pitch, ticks] for pitch, ticks in written]
 
 
 def test_a_tempo_on_a_late_track_moves_no_note():
