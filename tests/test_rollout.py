@@ -372,6 +372,21 @@ class TestFiles:
             AdversarialDQN.load(tmp_path / "model", env=native(BITS))
         assert "restore the file" not in str(error.value)
 
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            ({"env": gym.make("CartPole-v1")}, "builds no contents of musegym"),
+            ({"custom_objects": {}}, "custom_objects"),
+            ({"gamma": 2.0}, "gamma must be in"),
+            ({"env": VecNormalize(native(), norm_obs=False)}, "rescales rewards"),
+        ],
+    )
+    def test_wrong_arguments_are_blamed_and_not_the_file(self, tmp_path, arguments, why):
+        agent(native()).save(tmp_path / "model")
+        with pytest.raises(ValueError, match=why) as error:
+            AdversarialDQN.load(tmp_path / "model", **arguments)
+        assert "restore the file" not in str(error.value)
+
     def test_wrappers_are_missed(self, tmp_path, caplog):
         agent(Wrapper(native())).save(tmp_path / "model")
         with caplog.at_level(logging.WARNING):
