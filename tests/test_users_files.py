@@ -394,6 +394,8 @@ FIRST, SECOND = TUNE[: TUNE.index("EG")] + "\n", TUNE[TUNE.index("EG") :]
         "w:a bad\x0bcab\x0cbag\x1cface\n",
         '"^a bad | cab"',
         '"^a \\"bad\\" cab"',
+        "\u201c^a bad | cab\u201d",
+        "\u201ea bad\u201c",
         "!D.C. al fine!",
         "[r:a bad cab]",
         "{c" + "d" * 500 + "}",
