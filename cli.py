@@ -45,7 +45,17 @@ from .options import (
     read_works,
     resumed,
 )
-from .runs import MOST_ENVS, Run, RunError, Settings, UsageError, because, export_all, write_atomically
+from .runs import (
+    MOST_ENVS,
+    Run,
+    RunError,
+    Settings,
+    UsageError,
+    because,
+    export_all,
+    is_written_in_place,
+    write_atomically,
+)
 
 DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
 # Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
@@ -395,7 +405,10 @@ def _refuse_unwritable(file: Path | None) -> None:
     """Refuses a file of --json that cannot be written, before any work is done for it."""
     if file is not None and not file.parent.is_dir():
         raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
-    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+    if file is None or str(file) == "-":
+        return
+    place = file if is_written_in_place(file) else file.parent
+    if file.is_dir() or not os.access(place, os.W_OK):
         raise UsageError(f"--json {file}: name a file that can be written")
 
 

@@ -157,7 +157,10 @@ def read_works(task: Task[Any], file: Path) -> Array:
 
     how = "write it with np.savez(FILE, content=works)"
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with file.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise UsageError(f"--works {file} holds a single array, as .npy files do: {how}")
             names = [name for name in ("content", "contents") if name in arrays.files]
             if not names:
                 raise UsageError(f"--works {file} holds {', '.join(arrays.files) or 'nothing'}, no content: {how}")

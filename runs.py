@@ -333,9 +333,14 @@ class Run:
             file.write(json.dumps(line) + "\n")
 
 
+def is_written_in_place(path: Path) -> bool:
+    """Whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that readers see whole or not at all; a device or a pipe is written to as it is."""
-    if path.exists() and not path.is_file():  # replacing /dev/null would take it from everybody
+    """Writes a file that readers see whole or not at all; links, pipes and devices are written in place."""
+    if is_written_in_place(path):
         path.write_text(text, encoding="utf-8")
         return
     fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -74,6 +74,7 @@ class DiscriminatorCallback(BaseCallback):
         self._evaluating: list[VecEnv] = []
         self.every, self.lead = every, lead
         self._waiting: list[Array] = []
+        self._works = 0  # how many were finished
 
     @property
     def trainer(self) -> DiscriminatorTrainer:
@@ -142,7 +143,14 @@ class DiscriminatorCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         if not isinstance(self.model, AdversarialDQN):
-            self._waiting += [info["content"] for info in self.locals["infos"] if "content" in info]
+            if "infos" not in self.locals:
+                raise RuntimeError(
+                    f"{type(self.model).__name__} shows callbacks no infos, in which the finished works are: let the "
+                    "environment train D, as in co_trained(gym.make(id)) of musegym.discriminators"
+                )
+            found = [info["content"] for info in self.locals["infos"] if "content" in info]
+            self._waiting += found
+            self._works += len(found)
             if len(self._waiting) >= self.every:
                 self._observe(np.stack(self._waiting))
                 self._waiting = []
@@ -152,6 +160,12 @@ class DiscriminatorCallback(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
+        unused = not self._works and not isinstance(self.model, AdversarialDQN)
+        if unused and self.n_calls >= task_of(self.training_env).horizon:
+            _logger.warning(
+                "no work was finished, so that the discriminator has learned nothing: is there a time limit below the "
+                "task's, or a wrapper that drops info['content']?"
+            )
         if self._save_path is not None:
             self.trainer.save(self._file(LATEST))
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.rewards import RewardSettings
-from ..envs.task import Array, Ints
+from ..envs.task import Array, Ints, Task
 from .config import WARM_START, DQNConfig, changed
 from .controller import Controller
 from .demonstrations import Demonstrations
@@ -174,12 +174,7 @@ class AdversarialDQN(JointAlgorithm):
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.q_net.dropout.generator = self.generator
         self.episodes = EpisodeBuffer(self.buffer_size)
-        normalised = unwrap_vec_normalize(self.env)
-        if normalised is not None and normalised.norm_reward:
-            raise ValueError(
-                "VecNormalize(norm_reward=True) rescales rewards, and D's is a log ratio that must keep its scale: "
-                "pass norm_reward=False, and let temperature say how much rewards count"
-            )
+        _refuse_rescaled(self.env)
         form = self.config.reward_form
         if form == "auto":
             form = "log_ratio" if self.real else "gail"
@@ -192,6 +187,23 @@ class AdversarialDQN(JointAlgorithm):
         self.paid_beside = False
         """Whether the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(self) if self.config.controller else None
+
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        """Takes another environment of the same task, such as one under other wrappers.
+
+        Raises:
+            ValueError: it builds contents of another task or of other works, or it rescales rewards.
+        """
+        given = self._wrap_env(env, self.verbose, monitor_wrapper=False)
+        task = task_of(given)
+        if type(task) is not type(self.task) or task.kwargs() != self.task.kwargs():
+            raise ValueError(
+                f"the environment builds contents of {_named(task)}, and the model those of {_named(self.task)}: "
+                "to go on with other works, AdversarialDQN.load(path, env=...)"
+            )
+        _refuse_rescaled(given)
+        super().set_env(given, force_reset)
+        self.stepped = None
 
     # Learning
 
@@ -382,3 +394,18 @@ class AdversarialDQN(JointAlgorithm):
             taken, _, _ = part.evaluate(self.q_net, self.device, values=False)
             parts.append(taken.double().sum(1).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _named(task: Task[Any]) -> str:
+    """Returns a task's class with its arguments."""
+    return f"{type(task).__name__}({', '.join(f'{name}={value!r}' for name, value in task.kwargs().items())})"
+
+
+def _refuse_rescaled(env: VecEnv) -> None:
+    """Raises ``ValueError`` where an environment rescales rewards."""
+    normalised = unwrap_vec_normalize(env)
+    if normalised is not None and normalised.norm_reward:
+        raise ValueError(
+            "VecNormalize(norm_reward=True) rescales rewards, and D's is a log ratio that must keep its scale: "
+            "pass norm_reward=False, and let temperature say how much rewards count"
+        )

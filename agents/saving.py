@@ -32,8 +32,8 @@ COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_update
 LOG = logging.getLogger(__name__)
 
 
-class WrongEnvironmentError(ValueError):
-    """A model was to be loaded for an environment of another task."""
+class WrongArgumentError(ValueError):
+    """A model was to be loaded with an environment or arguments that do not fit; the file is not to blame."""
 
 
 def described(env: VecEnv) -> dict[str, Any]:
@@ -53,10 +53,10 @@ def described(env: VecEnv) -> dict[str, Any]:
 
 
 def _refuse_another_task(model: SavedAlgorithm, weights: dict[str, torch.Tensor], env_id: str) -> None:
-    """Raises ``WrongEnvironmentError`` where weights are not of the policy that a model's environment asks for."""
+    """Raises ``WrongArgumentError`` where weights are not of the policy that a model's environment asks for."""
     shapes = {name: value.shape for name, value in model.policy.q_net.state_dict().items()}
     if shapes != {name: value.shape for name, value in weights.items()}:
-        raise WrongEnvironmentError(
+        raise WrongArgumentError(
             f"the environment builds contents of {type(model.task).__name__}, and the model learned on {env_id}: "
             f"load it without env, or with one of make_sb3_env({env_id!r}, ...)"
         )
@@ -141,7 +141,12 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                     LOG.warning("this model learned under %s, which its file does not hold: pass load(env=...)", names)
                 env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
             saved = changed(DQNConfig(), config["arguments"])
-            model = cls("auto", env, **{"config": saved, "device": device, "precision": precision, **changes})
+            try:
+                model = cls("auto", env, **{"config": saved, "device": device, "precision": precision, **changes})
+            except (TypeError, ValueError) as error:
+                if given is None and not changes:
+                    raise
+                raise WrongArgumentError(f"the model cannot be loaded with these arguments: {error}") from error
             weights = {name: value.float() for name, value in tensors["policy"].items()}
             if not all(value.isfinite().all() for value in weights.values()):
                 raise ValueError("its weights are not finite")
@@ -158,7 +163,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
                 model._load_training_state(tensors["training"])
             if "controller" in tensors and model.controller is not None:
                 model.controller.load_state_dict(tensors["controller"])
-        except WrongEnvironmentError:
+        except WrongArgumentError:
             raise
         except files.UNREADABLE as error:
             raise files.unusable(path, error) from error

@@ -130,7 +130,7 @@ class Discriminator:
         """
         if not len(real) or not len(fake):
             raise ValueError("a discriminator update needs at least one real and one fake content")
-        with self._float32():
+        with self._float32(), torch.enable_grad():  # callers that only evaluate switch gradients off
             return self._update(self._tensors(real, real_conditions), self._tensors(fake, fake_conditions))
 
     def _update(self, real: Pair, fake: Pair) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import toys
-from sb3_contrib import MaskablePPO, RecurrentPPO
+from sb3_contrib import ARS, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import (
     CallbackList,
@@ -23,7 +23,14 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecMonitor, VecNormalize
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from musegym.discriminators import Discriminator, DiscriminatorTrainer, load_trainer, make_discriminator, make_trainer
+from musegym.discriminators import (
+    Discriminator,
+    DiscriminatorTrainer,
+    co_trained,
+    load_trainer,
+    make_discriminator,
+    make_trainer,
+)
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -459,3 +466,17 @@ def test_files_that_are_not_a_discriminator_of_this_task(tmp_path):
             model.learn(64, callback=DiscriminatorCallback(load=path))
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
+
+
+def test_algorithms_without_infos_are_refused_by_name():
+    with pytest.raises(RuntimeError, match="ARS shows callbacks no infos"):
+        ARS("LinearPolicy", environment("native"), n_delta=1).learn(8, callback=callback())
+    env = make_vec_env(lambda: co_trained(gym.make(WORD), every=2, **D), 1)
+    ARS("LinearPolicy", env, n_delta=1).learn(8)
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_says_where_no_work_was_finished(limit, caplog):
+    with caplog.at_level(logging.WARNING):
+        algorithm("PPO", make_sb3_env(WORD, 4, seed=0, max_episode_steps=limit)).learn(64, callback=callback())
+    assert ("no work was finished" in caplog.text) == (limit is not None)

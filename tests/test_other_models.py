@@ -329,7 +329,7 @@ def test_mistakes_about_works(call, tmp_path, judged):  # noqa: F811
         (("--works", tmp_path / "objects.npz", *of), ("objects.npz", "np.savez")),
         (("--works", tmp_path / "floats.npz", *of), ("float64",)),
         (("--works", tmp_path / "range.npz", *of), ("out of its range",)),
-        (("--works", tmp_path / "alone.npy", *of), ("np.savez",)),
+        (("--works", tmp_path / "alone.npy", *of), ("a single array", "np.savez")),
         (("--works", tmp_path / "damaged.npz", *of), ("damaged.npz", "np.savez")),
         (("--works", tmp_path / "text.npz", *of), ("text.npz", "np.savez")),
         (("--works", tmp_path / "changed.npz", *of), ("changed.npz",)),

@@ -56,6 +56,16 @@ class Bonus(Wrapper):
         return observations, rewards + np.float32(self.bonus), dones, infos
 
 
+class Counts(Wrapper):
+    """Counts its steps."""
+
+    steps = 0
+
+    def step_wait(self):
+        self.steps += 1
+        return self.venv.step_wait()
+
+
 class Stuck(Wrapper):
     """Takes other decisions than it is asked for."""
 
@@ -362,6 +372,21 @@ class TestFiles:
             AdversarialDQN.load(tmp_path / "model", env=native(BITS))
         assert "restore the file" not in str(error.value)
 
+    @pytest.mark.parametrize(
+        ("arguments", "why"),
+        [
+            ({"env": gym.make("CartPole-v1")}, "builds no contents of musegym"),
+            ({"custom_objects": {}}, "custom_objects"),
+            ({"gamma": 2.0}, "gamma must be in"),
+            ({"env": VecNormalize(native(), norm_obs=False)}, "rescales rewards"),
+        ],
+    )
+    def test_wrong_arguments_are_blamed_and_not_the_file(self, tmp_path, arguments, why):
+        agent(native()).save(tmp_path / "model")
+        with pytest.raises(ValueError, match=why) as error:
+            AdversarialDQN.load(tmp_path / "model", **arguments)
+        assert "restore the file" not in str(error.value)
+
     def test_wrappers_are_missed(self, tmp_path, caplog):
         agent(Wrapper(native())).save(tmp_path / "model")
         with caplog.at_level(logging.WARNING):
@@ -372,6 +397,33 @@ class TestFiles:
             again = AdversarialDQN.load(tmp_path / "model", env=Wrapper(native()))
         assert not caplog.records
         learn(again)
+
+    def test_of_two_environments_the_later_is_stepped(self):
+        first, second = Counts(native()), Counts(native())
+        model = learn(agent(first))
+        model.set_env(second)
+        before = first.steps
+        model.learn(60, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
+        assert (first.steps, second.steps > 0) == (before, True)
+        model.set_env(native())
+        before = second.steps
+        model.learn(60, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
+        assert second.steps == before
+
+    @pytest.mark.parametrize(
+        ("env", "why"),
+        [
+            (lambda: native(BITS), r"BitsTask\(.*those of WordTask\(double=False\)"),
+            (lambda: native(double=True), r"WordTask\(double=True\), and the model those of WordTask\(double=False\)"),
+            (lambda: VecNormalize(native(), norm_obs=False), "rescales rewards"),
+        ],
+    )
+    def test_environments_that_cannot_take_its_place(self, env, why):
+        model = agent(native())
+        before = model.get_env()
+        with pytest.raises(ValueError, match=why):
+            model.set_env(env())
+        assert model.get_env() is before
 
 
 def test_bare_is_what_pays_nothing_else():

@@ -180,16 +180,22 @@ def test_atomic_writes_leave_no_debris(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes on Windows")
-def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
-    pipe = tmp_path / "pipe"
+def test_links_pipes_and_devices_are_not_replaced(tmp_path):
+    """A program of the administrator's that replaced /dev/stdout would break the machine."""
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(target)
     os.mkfifo(pipe)
-    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
-        write_atomically(pipe, "figures")
-        assert reader.read() == "figures"
-    assert pipe.is_fifo()
-    (tmp_path / "folder").mkdir()
+    for text in ("one", "two"):
+        write_atomically(link, text)
+        assert (link.is_symlink(), target.read_text()) == (True, text)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        write_atomically(pipe, text)
+        assert (pipe.is_fifo(), os.read(reader, 9)) == (True, text.encode())
+        os.close(reader)
+    folder = tmp_path / "folder"
+    folder.mkdir()
     with pytest.raises(IsADirectoryError):
-        write_atomically(tmp_path / "folder", "figures")
+        write_atomically(folder, "text")
 
 
 def test_export_all_passes_on_how_works_were_built(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from users_files import (
+    PITCHES,
     TUNE,
     abc,
     chunk,
@@ -28,6 +29,7 @@ from users_files import (
 from musegym.envs import make_task
 from musegym.envs.corpora import tunes
 from musegym.envs.corpora.abc import read_abc
+from musegym.envs.corpora.abc_fields import read_key
 from musegym.envs.corpora.files import decode, printable
 from musegym.envs.corpora.midi import read_midi
 from musegym.envs.corpora.strains import cut
@@ -301,6 +303,20 @@ def test_signatures_and_tempo_are_read_from_any_track():
             assert seen(strain_of(midi(*tracks))) == seen(strain_of(one))
 
 
+@pytest.mark.parametrize("gate", [1, 0.999, 0.98, 0.95, 0.9, 0.85, 0.81])
+@pytest.mark.parametrize("last", [(12, 12, 12, 12), (24, 24), (48,), (36, 12), (12, 36), (16, 16, 16), (42, 6)])
+def test_notes_played_shorter_than_written_are_read_as_written(gate, last):
+    """Many programs write ends before the next beginnings; the last note is as long as it was written as well."""
+    written = [(pitch, 12) for pitch in (*7 * PITCHES, 60, 62, 64, 65)] + [(67 - i, n) for i, n in enumerate(last)]
+    events, rest = b"", 0
+    for pitch, ticks in written:
+        sounding = round(20 * ticks * gate)
+        events += note(pitch, sounding, rest)
+        rest = 20 * ticks - sounding
+    strain = strain_of(midi(track(metre(4, 2), key(0), events), division=480))
+    assert strain.notes.tolist() == [[pitch, ticks] for pitch, ticks in written]
+
+
 def test_a_tempo_on_a_late_track_moves_no_note():
     slow = track(
         tempo(500_000), meta(0x51, (900_001).to_bytes(3, "big"), 40), meta(0x51, (123_457).to_bytes(3, "big"), 7)
@@ -378,6 +394,8 @@ FIRST, SECOND = TUNE[: TUNE.index("EG")] + "\n", TUNE[TUNE.index("EG") :]
         "w:a bad\x0bcab\x0cbag\x1cface\n",
         '"^a bad | cab"',
         '"^a \\"bad\\" cab"',
+        "\u201c^a bad | cab\u201d",
+        "\u201ea bad\u201c",
         "!D.C. al fine!",
         "[r:a bad cab]",
         "{c" + "d" * 500 + "}",
@@ -394,7 +412,7 @@ def test_bytes_of_windows_are_no_line_ends():
     assert same_music(abc(FIRST + "w:la vie\u2026 a bad f\xe9e\n" + SECOND).encode("cp1252"))
 
 
-@pytest.mark.parametrize("end", ["\r\n", "\r", "\u2028", "\x0b", "\u0085"])
+@pytest.mark.parametrize("end", ["\r\n", "\r\r\n", "\r", "\u2028", "\x0b", "\u0085"])
 def test_any_line_separator(end):
     assert same_music(abc(FIRST + "w:a bad cab\n" + SECOND).replace("\n", end))
 
@@ -402,6 +420,11 @@ def test_any_line_separator(end):
 def test_line_ends_may_be_mixed():
     first, second = read_abc("\r\n" + abc().replace("\n", "\r\n") + "\n" + abc(number=2).replace("\n", "\r"))
     assert [first.notes[:, 2].tolist(), second.notes[:, 2].tolist()] == [NOTES, NOTES]
+
+
+@pytest.mark.parametrize(("sign", "plain"), [("F\u266fm", "F#m"), ("B\u266d", "Bb"), ("E\u266d Dor", "Ebdor")])
+def test_keys_may_be_written_with_music_signs(sign, plain):
+    assert read_key(sign) == read_key(plain)
 
 
 def test_fields_may_be_indented():

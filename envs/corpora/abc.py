@@ -68,6 +68,7 @@ FINEST = 1_000_000  # parts of a tick: lengths that need more are rubbish whose 
 MOST_BROKEN = 8  # signs of a broken rhythm
 HIGHEST = 127  # MIDI pitch
 LONGEST_CHORD = 200  # characters of a chord over several lines
+QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e", '"'))  # as word processors set them
 CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
@@ -117,7 +118,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 def _lines(text: str) -> list[str]:
     """Returns lines without the space around them; other separators than line feed and carriage return are space."""
     text = text.replace("\ufeff", "")  # the mark of a file that was joined to another
-    lines = re.split(r"\r\n|[\r\n]", text)
+    lines = re.split(r"\r{0,2}\n|\r", text)  # two returns: converted to the line ends of Windows twice
     return [line.strip() for line in (text.splitlines() if len(lines) == 1 else lines)]
 
 
@@ -243,6 +244,7 @@ class _Reader:
     def line(self, text: str) -> None:
         """Reads one line of music."""
         text = re.sub(r"=3D", "=", re.sub(r"=(20|0D)", " ", text))  # left-overs of quoted-printable mail
+        text = text.translate(QUOTES)
         for match in TOKEN.finditer(text):
             kind = match.lastgroup
             if kind == "field":

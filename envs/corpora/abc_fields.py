@@ -22,6 +22,7 @@ MODES = {  # first three letters -> name, and steps along the circle of fifths f
 FIFTHS = "FCGDAEB"
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHIFT = {"": 0, "=": 0, "^": 1, "^^": 2, "#": 1, "_": -1, "__": -2, "b": -1}
+ACCIDENTALS = str.maketrans("\u266f\u266d", "#b")  # music signs, as word processors write them
 MOST_DIGITS, MOST_SLASHES = 6, 8
 QUOTED = 40  # characters of a text that a message quotes
 CLEF = re.compile(r"\b(?:[a-z]{2,}=\S+|treble|alto|tenor|bass|perc)\S*")
@@ -50,7 +51,7 @@ def read_key(text: str) -> Key:
     Raises:
         ValueError: If it names none.
     """
-    text = CLEF.sub("", text.split("%")[0]).strip()
+    text = CLEF.sub("", text.split("%")[0]).strip().translate(ACCIDENTALS)
     if text in ("HP", "Hp"):  # the Highland bagpipe's scale; HP leaves its two sharps unwritten
         return Key(9, "mixolydian", {"F": 1, "C": 1} if text == "Hp" else {})
     if text.lower() in ("", "none"):

@@ -15,9 +15,13 @@ from .midi_events import FREE, Midi, Part, Signature, parse
 from .notation import NEW_REST, PLAIN, REST, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
 TICKS_PER_QUARTER = TICKS_PER_WHOLE // 4
+UNIT = TICKS_PER_WHOLE // 8
 TOLERANCE = 0.25  # ticks between an onset and the grid: a hundredth of a quarter note
 STRAYS = 0.02  # share of onsets that may be further off
 LEGATO = 0.8  # a note that sounds for more of the time to the next onset fills it
+GATE = 0.995  # a median share of the time to the next onset below it is how the file plays full lengths
+FEWEST = 8  # notes that tell such a share
+PLAIN_LENGTHS = (3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48)  # ticks; longer ones are whole eighths
 LONGEST = 10_000  # whole notes of a piece, five hours and a half: longer ones are gaps that no notation has
 OURS = re.compile(r"musegym: ([A-G][b#]? [a-z]+), (\d{1,7}) ticks")
 """The text event of our own files: the key, with modes that a key signature cannot say, and how long the music is. Such
@@ -35,9 +39,9 @@ def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
 
     The melody is the first part (channel of a track) without overlapping notes, else the highest notes of the first
     part; drums do not count. Times are quantised to ticks of 1/24 quarter note; a note that sounds for more than four
-    fifths of the time to the next is taken to fill it. Metre and key are those of any track, the melody's own first;
-    without them the metre is 4/4 and the key is estimated. A first measure in a metre of its own, shorter than one of
-    the metre that follows, is an upbeat.
+    fifths of the time to the next is taken to fill it, and the last note to be played as much shorter as these are.
+    Metre and key are those of any track, the melody's own first; without them the metre is 4/4 and the key is
+    estimated. A first measure in a metre of its own, shorter than one of the metre that follows, is an upbeat.
 
     Args:
         data: The file's contents.
@@ -108,6 +112,8 @@ def _melody(midi: Midi, exact: bool) -> tuple[int, NDArray[np.int64]]:
             continue  # a lower note under one that still sounds
         if not top or onset > top[-1][0]:
             top.append([onset, end, pitch])
+    if not exact:
+        top[-1][1] = top[-1][0] + _full_length(top)
     rows: list[tuple[int, int, int]] = []
     for (onset, end, pitch), after in zip(top, [*(note[0] for note in top[1:]), None], strict=True):
         start, stop = int(onset), max(round(end), int(onset) + 1)
@@ -117,6 +123,22 @@ def _melody(midi: Midi, exact: bool) -> tuple[int, NDArray[np.int64]]:
         if after is not None and stop < after:
             rows.append((stop, int(after) - stop, REST))
     return part.track, np.array(rows)
+
+
+def _full_length(notes: Sequence[Sequence[float]]) -> float:
+    """Returns how long the last of the notes (onset, end, ...) was meant to be, ticks.
+
+    Nothing follows for it to fill, and many programs play notes shorter than they are written, all by the same share.
+    """
+    last = notes[-1][1] - notes[-1][0]
+    shares = [(end - onset) / (after[0] - onset) for (onset, end, *_), after in itertools.pairwise(notes)]
+    legato = [share for share in shares if LEGATO < share <= 1]
+    gate = float(np.median(legato)) if len(legato) >= FEWEST else 1.0
+    if gate > GATE:
+        return last
+    meant = last / gate
+    eighths = float(round(meant / UNIT) * UNIT)
+    return eighths if meant > PLAIN_LENGTHS[-1] else float(min(PLAIN_LENGTHS, key=lambda length: abs(length - meant)))
 
 
 def _is_one_line(part: Part, resolution: int) -> bool:
