@@ -346,11 +346,11 @@ def _main(given: argparse.Namespace) -> None:
     for length in given.lengths:
         env_task(ORACLE, {"vocabulary": VOCABULARY, "length": length})
     said = ["--env-id", given.env_id, "--rows", given.rows, "--seconds", given.seconds, "--lengths", *given.lengths]
+    said += ["--repeats", given.repeats] if given.against is not None or given.stepped else []
     with one_thread():
         found: dict[str, Any] = {}
         if given.against is not None:
             said += ["--against", shown(given.against), "--against-rows", given.against_rows]
-            said += ["--repeats", given.repeats]
             found["against"] = against(
                 given.against,
                 given.env_id,
@@ -360,7 +360,7 @@ def _main(given: argparse.Namespace) -> None:
                 seconds=given.seconds,
             )
         if given.stepped:
-            said += ["--stepped", "--repeats", given.repeats]
+            said += ["--stepped"]
             found["stepped"] = stepped(given.env_id, rows=given.rows, repeats=given.repeats, seconds=given.seconds)
         found["profile"] = profile(given.env_id, rows=given.rows, seconds=given.seconds)
         if given.lengths:
