@@ -8,6 +8,7 @@ failed run one line and exit code 1.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import io
 import json
@@ -341,7 +342,8 @@ def generate(
         stem = f"{id_of(model).rpartition('/')[2]}-{seed}"
         export_all(model.task, works.contents, folder, stem, works.decisions())
     except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {because(error)}") from None
+        failed = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+        raise failed(f"cannot write to {folder}: {because(error)}") from None
     print(folder)
 
 

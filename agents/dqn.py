@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
@@ -227,8 +228,10 @@ class AdversarialDQN(JointAlgorithm):
             progress_bar: shows one.
 
         Raises:
-            ValueError: nothing would train D, and no frozen one was given.
+            ValueError: nothing would train D, and no frozen one was given, or the number of steps is not finite.
         """
+        if not math.isfinite(total_timesteps):
+            raise ValueError(f"total_timesteps must be a finite number, not {total_timesteps}")
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )

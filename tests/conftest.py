@@ -2,6 +2,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,3 +46,11 @@ def videos(monkeypatch):
         module.ImageSequenceClip = ImageSequenceClip
         monkeypatch.setitem(sys.modules, name, module)
     return written
+
+
+@pytest.fixture
+def results_of_this_tree(monkeypatch):
+    """Lets reports read the results of this working tree, also where an installed copy of musegym is tested."""
+    from musegym.benchmarks import report
+
+    monkeypatch.setattr(report, "RESULTS", Path(__file__).parents[1] / "benchmarks" / "results")

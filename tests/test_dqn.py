@@ -97,6 +97,11 @@ class TestLearn:
             agent().learn(100)
         assert "\n" not in str(error.value)
 
+    @pytest.mark.parametrize("steps", [np.nan, np.inf])
+    def test_steps_are_finite(self, steps):
+        with pytest.raises(ValueError, match="total_timesteps"):
+            frozen().learn(steps)
+
     def test_with_a_frozen_discriminator(self):
         model = frozen()
         before, d = weights(model), copy.deepcopy(model.discriminator.network.state_dict())

@@ -64,9 +64,8 @@ def test_python(block, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_table_of_results_is_what_the_report_says(capsys, monkeypatch):
-    # The results of this working tree, also where an installed copy of musegym is tested.
-    monkeypatch.setattr(report, "RESULTS", RESULTS)
+@pytest.mark.usefixtures("results_of_this_tree")
+def test_table_of_results_is_what_the_report_says(capsys):
     page = PAGES["docs/results.md"]
     found = re.search(r"<!-- report -->\n```sh\nmusegym report (.*)\n```\n\n(.*?\n)\n", page, re.DOTALL)
     assert found, "the table of docs/results.md and the command that prints it"

@@ -69,6 +69,8 @@ MOST_BROKEN = 8  # signs of a broken rhythm
 HIGHEST = 127  # MIDI pitch
 LONGEST_CHORD = 200  # characters of a chord over several lines
 QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e", '"'))  # as word processors set them
+TAG = re.compile(r"</?(?:br|p|pre|tt|html|body|div|span|font\b[^<>]*)\s*/?>", re.IGNORECASE)  # of a web page
+MICROTONE = re.compile(r"[_^]\d*/\d*[A-Ga-g]")
 CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
@@ -244,7 +246,9 @@ class _Reader:
     def line(self, text: str) -> None:
         """Reads one line of music."""
         text = re.sub(r"=3D", "=", re.sub(r"=(20|0D)", " ", text))  # left-overs of quoted-printable mail
-        text = text.translate(QUOTES)
+        text = TAG.sub(" ", text.translate(QUOTES))
+        if MICROTONE.search(text):
+            self.problem = self.problem or "quarter tones"
         for match in TOKEN.finditer(text):
             kind = match.lastgroup
             if kind == "field":

@@ -25,7 +25,7 @@ from .strains import SPLITS, Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
-PARSER_VERSION = 10  # raise it whenever a strain or a label may come out differently: older caches are then ignored
+PARSER_VERSION = 11  # raise it whenever a strain or a label may come out differently: older caches are then ignored
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
 INSTALL = 'pip install "music21==10.5.1"'
 SUFFIXES = (".abc", ".mid", ".midi")
