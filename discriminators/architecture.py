@@ -32,14 +32,16 @@ class Architecture:
     hidden: int = 64
     """Channels of the convolutions and of the layers after them; the first one of planes has half."""
     embedding: int = 64
+    """Width of the vectors that stand for the values of a content and of its condition."""
     convolutions: int = 3
     """Layers of sequences, of width 3 and dilation 1, 2, 4 ...; of small grids, residual ones. Others take as many as
     it needs to halve the sides down to 4."""
     lags: int = 24
     """How many rows back repetition is looked for. Sequences only."""
     attention_layers: int = 0
-    """Sequences only."""
+    """Layers of self-attention after the convolutions. Sequences only."""
     heads: int = 4
+    """Attention heads of each of these layers. Sequences only."""
     recurrent: int = 0
     """Units of a recurrent network that reads a sequence in place of convolutions, picture and attention; 0 for those.
     Sequences only."""

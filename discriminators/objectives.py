@@ -19,6 +19,7 @@ class Settings:
     """How a discriminator learns."""
 
     learning_rate: float = 1e-3
+    """Step size of AdamW."""
     betas: tuple[float, float] = (0.5, 0.99)
     """Adam's decay rates; the first is low, as an opponent that moves makes old gradients wrong."""
     weight_decay: float = 1e-3
@@ -26,6 +27,7 @@ class Settings:
     clip: float = 5.0
     """Largest norm of a gradient step."""
     label_smoothing: float = 0.0
+    """Share s by which the target of real contents falls below 1: see ``discriminator_loss``."""
     r1: float = 0.0
     """gamma of the R1 penalty; 0 turns it off."""
     r1_every: int = 4

@@ -139,6 +139,12 @@ def test_what_an_id_is_registered_with_is_its_default() -> None:
     assert options.env_arguments("toy/Word-v0")["double"].shown == "false"
 
 
+def test_every_setting_says_what_it_means() -> None:
+    nameless = [name for name, argument in hyperparameters().items() if not argument.meaning]
+    nameless += [f"{id} {name}" for id, _ in BUILT_IN for name, a in options.env_arguments(id).items() if not a.meaning]
+    assert nameless == []
+
+
 def test_lists_of_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     for command, row in (
