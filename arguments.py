@@ -33,7 +33,7 @@ _KINDS: dict[Any, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """What may be given for one name."""
+    """Values that may be given for one name."""
 
     kind: Any
     """Its annotation; alternatives that no text can say, such as callables, are ignored."""
@@ -175,7 +175,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _finite(value: Any) -> bool:
-    """Whether every number in plain data is finite, and fits into 64 bits."""
+    """Returns whether every number in plain data is finite, and fits into 64 bits."""
     if isinstance(value, dict):
         return all(isinstance(key, str) and _finite(item) for key, item in value.items())
     if isinstance(value, list | tuple):

@@ -79,7 +79,7 @@ def because(error: OSError) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a run was asked to do; plain data.
+    """Settings of a run; plain data.
 
     Raises:
         ValueError: a field is of another type, or out of range.
@@ -334,7 +334,7 @@ class Run:
 
 
 def is_written_in_place(path: Path) -> bool:
-    """Whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
+    """Returns whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
     return path.is_symlink() or (path.exists() and not path.is_file())
 
 

@@ -30,7 +30,7 @@ def finish() -> None:
 
 
 def is_program() -> bool:
-    """Whether this process runs ``musegym`` or ``python -m musegym``."""
+    """Returns whether this process runs ``musegym`` or ``python -m musegym``."""
     if sys.argv[:1] == ["-m"]:  # while the packages of a module are imported
         asked = sys.orig_argv[1:]
         return ("-m" in asked and asked[asked.index("-m") + 1] == "musegym") or "-mmusegym" in asked
@@ -53,7 +53,7 @@ def _end_now(number: int, frame: FrameType | None) -> None:
 
 
 def _loading(frame: FrameType | None) -> bool:
-    """Whether a module is being imported."""
+    """Returns whether a module is being imported."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True

@@ -186,7 +186,7 @@ class AdversarialDQN(JointAlgorithm):
         self.stepped: EnvRollout | None = None
         """Steps the environment, where that is more than its task; made by the first ``learn``."""
         self.paid_beside = False
-        """Whether the environment has paid anything beside D's and the rules' terms."""
+        """True once the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(self) if self.config.controller else None
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:

@@ -150,7 +150,7 @@ class Recorder:
         self.task, self.state = task, state
         n = len(state)
         self.rows = np.arange(n)
-        """Which of the N episodes ``state``, ``done`` and ``t`` are of."""
+        """Indices of the episodes, among the N, that ``state``, ``done`` and ``t`` are of."""
         self.done = np.zeros(n, np.bool_)
         self.t = np.zeros(n, np.int64)
         """Steps since each episode began."""

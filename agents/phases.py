@@ -38,7 +38,7 @@ class PhasedAlgorithm(SavedAlgorithm):
 
     @property
     def leading(self) -> bool:
-        """Whether only D learns for now; never where none rewards."""
+        """True while only D learns; never where no D rewards."""
         if not self.worth.settings.discriminator_weight:
             return False
         if self.budget is not None:

@@ -16,7 +16,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 class Trial(NamedTuple):
-    """What learning with products of bfloat16 came to on a device.
+    """Outcome of learning with products of bfloat16 on a device.
 
     Attributes:
         works: a recurrent network passes forward and backward.

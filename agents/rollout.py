@@ -22,7 +22,7 @@ Locals = dict[str, Any]
 
 
 def is_bare(env: VecEnv) -> bool:
-    """Whether an environment is a task's own, so that stepping it pays nothing but the terms of D and the rules."""
+    """Returns whether an environment is a task's own: stepping it pays nothing but the terms of D and the rules."""
     return type(env) is TaskVecEnv and not wrappers_of(env) and env.venv.max_episode_steps is None
 
 

@@ -48,7 +48,7 @@ S = TypeVar("S", bound=State)
 
 @dataclasses.dataclass(frozen=True)
 class CorpusReport:
-    """What was read of a corpus, and why the rest was not.
+    """Report on a corpus: how much was read, and why the rest was not.
 
     Attributes:
         files: How many files were found; 0 where works come from no files.

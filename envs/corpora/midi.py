@@ -142,7 +142,7 @@ def _full_length(notes: Sequence[Sequence[float]]) -> float:
 
 
 def _is_one_line(part: Part, resolution: int) -> bool:
-    """Whether no note begins more than a tick before the one before it ends."""
+    """Returns whether no note begins more than a tick before the one before it ends."""
     slack = resolution / TICKS_PER_QUARTER
     return all(after[0] >= note[1] - slack for note, after in zip(part.notes, part.notes[1:], strict=False))
 
@@ -201,7 +201,7 @@ def _bars(
 
 
 def _is_upbeat(bar: Bar, after: Bar) -> bool:
-    """Whether a first measure in a metre of its own is shorter than one of the metre that follows."""
+    """Returns whether a first measure in a metre of its own is shorter than one of the metre that follows."""
     return FREE not in (bar.metre, after.metre) and bar.length * after.metre[1] < TICKS_PER_WHOLE * after.metre[0]
 
 

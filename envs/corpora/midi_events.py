@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 class Midi(NamedTuple):
-    """What is read of a file; see the attributes of `Signature` and `Part`.
+    """Contents of a file; see the attributes of `Signature` and `Part`.
 
     Attributes:
         resolution: Ticks of a quarter note.
