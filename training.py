@@ -227,8 +227,7 @@ def _learn(
 ) -> None:
     """Trains an agent from where it stands until the budget is spent or somebody interrupts."""
     if _over(settings, model, spent):
-        if model.controller is not None:  # who interrupted its last round kept it from doing so
-            model.controller.keep_best()
+        model.keep_best()  # who interrupted its last round kept it from doing so
         run.save_model(lambda path: model.save(path, training=False))
         return
     console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
@@ -250,8 +249,8 @@ def _learn(
                 log_interval=sys.maxsize,  # the keeper reports, by the clock
                 reset_num_timesteps=False,
             )
-        if interrupts.received is None and model.controller is not None:
-            model.controller.keep_best()
+        if interrupts.received is None:
+            model.keep_best()
         keeper.report()
         keeper.save()
         keeper.sample()

@@ -171,9 +171,8 @@ class DiscriminatorCallback(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
-            if self.model.controller is not None:
-                self.model.controller.before_d()
-                self._share_reward()
+            self.model.adapt()
+            self._share_reward()
             if self.model.leading:  # afterwards D learns before each update of the agent
                 for contents in np.array_split(self.locals["contents"], self.model.minibatches):
                     for _ in range(self.lead):

@@ -1,27 +1,25 @@
-"""Keeps D and the policy in step: reads both on validation data and adapts rates and temperature."""
+"""Keeps D and the policy in step: from readings on validation data, says how rates and temperature are to change."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from ..discriminators import Reading, more_loss, read
+from ..discriminators import Reading, more_loss
 from ..envs.task import Array
-from .episodes import play
-
-if TYPE_CHECKING:
-    from .dqn import AdversarialDQN
 
 LOG = logging.getLogger("musegym.controller")
 READ_EVERY, JUDGE_EVERY = 10, 50
 """Updates between readings of D and between judgements of the policy, which cost more."""
-READ, LEAST_HELD_OUT = 256, 2
-"""Contents of the agent that a reading takes, and held-out works without which there is no standard error."""
+LEAST_HELD_OUT = 2
+"""Fewest held-out works that have a standard error."""
 SLOWER, FASTER = 0.7, 1.5
 """What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
@@ -59,13 +57,63 @@ NUMBERS = (
     *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
     *("updates", "worse", "best", "knows", "behind", "sharp", "hurries", "tried_at", "pause", "better"),
 )
-"""What of a controller later rounds depend on, beside the best weights."""
+"""The numbers of a controller that later rounds depend on."""
+
+Weights = Literal["keep", "restore"] | None
+"""An order for a network: keep a copy of its weights, take back the copy, or neither."""
+Rehearsal = Callable[[Sequence[float], int], Sequence[tuple[Array, Array]]]
+"""``DiscriminatorTrainer.rehearse`` on the round's contents: takes rates and a number of updates."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A round as the controller sees it, before D learns from it. Measurements are calls, made only when due.
+
+    Attributes:
+        updates: of the policy, in this round.
+        learning: True where D learns.
+        read: measures D.
+        rehearse: tries D at several rates and leaves it as it was; None where the round has too few contents.
+        score: measures how bad the policy is: held-out negative log-likelihood in nats, else a distance. None where
+            the agent does not aim at the data.
+        log_probs: log pi of the round's decisions, float32 [N, T], 0 after the end; None where the score is a distance.
+    """
+
+    updates: int
+    learning: bool
+    read: Callable[[], Reading]
+    rehearse: Rehearsal | None
+    score: Callable[[], float] | None
+    log_probs: NDArray[np.float32] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Adjustment:
+    """The agent as it is to be in this round.
+
+    Attributes:
+        d_rate: multiplies the learning rate of D's settings.
+        policy_rate: multiplies the learning rate of the policy's schedule.
+        temperature: multiplies the temperature of the agent's settings.
+        trust: the slope by which D's logits are log density ratios.
+        d_weights: the order for D's weights.
+        policy_weights: the order for the policy's, of which the copy is the best policy so far.
+        numbers: the latest measurements by name, to be logged.
+    """
+
+    d_rate: float
+    policy_rate: float
+    temperature: float
+    trust: float
+    d_weights: Weights
+    policy_weights: Weights
+    numbers: dict[str, float]
 
 
 class Controller:
     """Adapts D's learning rate, the policy's, the trust in D and the temperature, by what held-out works say.
 
-    ``DiscriminatorCallback`` calls ``before_d`` each round, before D sees the round's contents. The rules:
+    It holds numbers alone: ``AdversarialDQN.adapt`` shows it each round and does what it says. The rules:
 
     * *trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
       whatever penalties make of the logits. Only where rewards are log ratios and alpha is 1.
@@ -79,21 +127,20 @@ class Controller:
     * *D's rate trebles*, else, where in two trials in a row a D three times as fast would after eight updates surely
       have a lower held-out loss. The pause between trials doubles with each that it would not.
     * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
-    * *the best policy*: where the score (``score``) is clearly worse than the best twice in a row (a likelihood by 3%,
-      a distance three times as large), the best weights come back and the policy's rate is halved; at the end the
-      best are kept likewise.
+    * *the best policy*: where the score (``Snapshot.score``) is clearly worse than the best twice in a row (a
+      likelihood by 3%, a distance three times as large), the best weights come back and the policy's rate is halved;
+      at the end the best are kept likewise.
 
     The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, no rules, no prior,
     no environment that pays more than D and the rules.
-    Nothing is done without a D, before the rounds, nor to the rate of a D that is frozen.
+    The rate of a frozen D stays as it is.
 
     Args:
-        model: whose ``temperature`` and ``policy_rate`` it sets, and whose trainer's D.
+        by_distance: the score is a distance of samples, and no likelihood.
     """
 
-    def __init__(self, model: AdversarialDQN) -> None:
-        self.model = model
-        self.given_temperature = model.temperature
+    def __init__(self, by_distance: bool = False) -> None:
+        self.by_distance = by_distance
         self.d_rate = self.policy_rate = self.caution = self.slope = 1.0
         self.gap = math.nan
         self.smallest_gap = math.inf
@@ -102,55 +149,40 @@ class Controller:
         self.overfitting = 0.0
         self.tried_at, self.pause = 0, TRIALS[0]
         self.better = False
-        """Whether the last trial was in favour of a faster D."""
+        """True where the last trial was in favour of a faster D."""
         self.best = math.inf
-        self.best_weights: dict[str, torch.Tensor] = {}
-        self.unhurried: dict[str, torch.Tensor] = {}
-        """D's weights before it was hurried for telling nothing apart."""
         self.latest: dict[str, float] = {}
 
-    @property
-    def aims_at_data(self) -> bool:
-        """Whether the agent's fixed point is the distribution of the data.
-
-        Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
-        """
-        m = self.model
-        beside = m.rule_weight or m.paid_beside or m.config.prior_weight or m.config.relative_to_prior
-        return m.config.alpha == m.config.gamma == 1 and not beside
-
-    def before_d(self) -> None:
-        """Reads and acts, when it is time to; to be called before D learns from the round's contents."""
-        model = self.model
-        if model.trainer is None or not model.worth.settings.discriminator_weight or model.leading:
-            return
-        if len(model.trainer.measured[1]) < LEAST_HELD_OUT:
-            return
-        before, self.updates = self.updates, self.updates + model.minibatches * model.config.gradient_steps
+    def step(self, snapshot: Snapshot) -> Adjustment:
+        """Measures what is due and returns what is to change, before D learns from the round's contents."""
+        before, self.updates = self.updates, self.updates + snapshot.updates
+        d_weights: Weights = None
+        policy_weights: Weights = None
         if self.updates // READ_EVERY > before // READ_EVERY:
-            self.act(self.reading(), model.trainer.learning and model.config.co_training)
-        if (not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY) and self.aims_at_data:
-            score = self.score(model.fresh.contents)
-            if model.real:
-                self.soften(-model.fresh.log_probs.sum(1, dtype=np.float64), score)
-            self.judge(score)
-        self.apply()
-        now = {"d_rate": self.d_rate, "policy_rate": self.policy_rate}
-        now |= {"temperature": model.temperature, "trust": model.worth.settings.trust}
-        for name, value in (now | self.latest).items():
-            model.logger.record(f"controller/{name}", value)
+            d_weights = self.act(snapshot.read(), snapshot.learning, snapshot.rehearse)
+        judged = not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY
+        if judged and snapshot.score is not None:
+            score = snapshot.score()
+            if snapshot.log_probs is not None:
+                self.soften(-snapshot.log_probs.sum(1, dtype=np.float64), score)
+            policy_weights = self.judge(score)
+        return self.adjustment(d_weights, policy_weights)
 
-    def reading(self) -> Reading:
-        """Reads D as it is."""
-        trainer = self.model.trainer
-        assert trainer is not None
-        task, (train, held_out) = self.model.task, trainer.measured
-        fresh = self.model.fresh.contents[:READ]
-        logits = (trainer.discriminator.logits(x, task.condition(x)) for x in (train, held_out, fresh))
-        return read(*logits)
+    def adjustment(self, d_weights: Weights = None, policy_weights: Weights = None) -> Adjustment:
+        """Returns the agent as it is to be by now, with orders for weights."""
+        return Adjustment(
+            d_rate=self.d_rate,
+            policy_rate=self.policy_rate,
+            temperature=self.caution,
+            trust=self.slope,
+            d_weights=d_weights,
+            policy_weights=policy_weights,
+            numbers=dict(self.latest),
+        )
 
-    def act(self, seen: Reading, learning: bool = True) -> None:
-        """Follows the rules about D."""
+    def act(self, seen: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
+        """Follows the rules about D; returns the order for its weights."""
+        order: Weights = None
         slope = min(max(seen.slope, SLOPES[0]), SLOPES[1])
         if math.isnan(self.gap):  # the first reading
             self.slope, self.gap = slope, seen.gap
@@ -169,11 +201,11 @@ class Controller:
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
             elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
-                self._hurry(f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+                order = self._hurry(f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
             elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
                 self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
-            elif self.updates >= self.tried_at + self.pause and len(self.model.fresh.contents) >= 2 * LEAST_HELD_OUT:
-                self._try_faster()
+            elif rehearse is not None and self.updates >= self.tried_at + self.pause:
+                self._try_faster(rehearse)
         self.latest |= {
             "gap": seen.gap,
             "slope": seen.slope,
@@ -181,29 +213,26 @@ class Controller:
             "overfitting": seen.overfitting,
             "spread": seen.spread,
         }
+        return order
 
-    def _hurry(self, why: str) -> None:
+    def _hurry(self, why: str) -> Weights:
         """Hurries a D that tells nothing apart; one that never has only for so long, since too fast a D dies."""
-        assert self.model.trainer is not None
-        network = self.model.trainer.discriminator.network
+        order: Weights = None
         if not self.knows:
             self.hurries += 1
             if self.hurries == 1:
-                self.unhurried = {name: value.detach().clone() for name, value in network.state_dict().items()}
+                order = "keep"
             if self.hurries == HURRIES:
-                network.load_state_dict(self.unhurried)
-                self.unhurried = {}
+                order = "restore"
                 self._rate(1 / self.d_rate, "haste has not helped, it is what it was before")
         if self.knows or self.hurries < HURRIES:
             self._rate(FASTER, why)
+        return order
 
-    def _try_faster(self) -> None:
+    def _try_faster(self, rehearse: Rehearsal) -> None:
         """Makes D faster where a faster one would know more; asks ever more rarely where not."""
-        trainer = self.model.trainer
-        assert trainer is not None
-        rates = self.d_rate, TRIED * self.d_rate
         try:
-            loss, error = more_loss(*trainer.rehearse(self.model.fresh.contents[: 2 * READ], rates, TRIAL))
+            loss, error = more_loss(*rehearse((self.d_rate, TRIED * self.d_rate), TRIAL))
             self.latest["faster_loss"] = loss
         except FloatingPointError:  # that fast it would break
             loss, error = math.inf, 0.0
@@ -234,104 +263,52 @@ class Controller:
             LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
         self.caution = caution
 
-    def score(self, contents: Array) -> float:
-        """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
-
-        The distance is the energy distance (Szekely & Rizzo 2013) between contents of the policy [N, ...] and held-out
-        ones.
-        """
-        model = self.model
-        if model.real:
-            return -float(model._log_prob(model.real.held_out).mean())
-        assert model.trainer is not None
-        return energy_distance(model.trainer.measured[1], contents[:READ])
-
     def _is_worse(self, score: float, by: float = WORSE) -> bool:
-        return score > self.best + by * (1 if self.model.real else NOISIER) * abs(self.best)
+        return score > self.best + by * (NOISIER if self.by_distance else 1) * abs(self.best)
 
-    def judge(self, score: float) -> None:
-        """Keeps the best policy; goes back to it from one that is worse twice in a row."""
+    def judge(self, score: float) -> Weights:
+        """Keeps the best policy; goes back to it from one that is worse twice in a row.
+
+        Returns:
+            The order for the policy's weights.
+        """
+        order: Weights = None
         self.latest["score"] = score
         if score < self.best:
-            self.best, self.worse = score, 0
-            self.best_weights = {name: value.detach().clone() for name, value in self.model.q_net.state_dict().items()}
+            self.best, order = score, "keep"
         self.behind = self._is_worse(score, BEHIND)
         self.worse = self.worse + 1 if self._is_worse(score) else 0
         if self.worse >= PATIENCE:
             self.worse, self.policy_rate = 0, self.policy_rate / 2
-            self._back(score, f"; the policy's rate x{self.policy_rate:.3g}")
-            self._adopt()
+            self._say_back(score, f"; the policy's rate x{self.policy_rate:.3g}")
+            order = "restore"
+        return order
 
-    def keep_best(self) -> None:
-        """Leaves the model with its best policy, where the one that it has is clearly worse: for the end of a run."""
-        if self.best_weights and self.aims_at_data:
-            model = self.model
-            starts = model.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
-            drawn = play(model.q_net, model.task, starts, torch.Generator(model.device).manual_seed(0))
-            score = self.score(drawn.contents)
-            if self._is_worse(score):
-                self._back(score, "")
+    def ends_with_best(self, score: float) -> bool:
+        """Returns True where a run whose last policy has this score is to end with the best one."""
+        worse = self._is_worse(score)
+        if worse:
+            self._say_back(score, "")
+        return worse
 
-    def _back(self, score: float, also: str) -> None:
+    def _say_back(self, score: float, also: str) -> None:
         LOG.info("back to the best policy: %.4g on validation data, it was %.4g%s", score, self.best, also)
-        for network in (self.model.q_net, self.model.policy.q_net_target):
-            network.load_state_dict(self.best_weights)
-
-    @torch.no_grad()
-    def _adopt(self) -> None:
-        """Makes this round's episodes, which another policy built, say what the present one thinks of them.
-
-        Else a target network that is taken to have built them (``AdversarialDQN._target``) would be that other policy,
-        and the round would lead back to it.
-        """
-        model = self.model
-        model.q_net.dropout.eval()
-        taken, _, _ = model.fresh.evaluate(model.q_net, model.device, values=False)
-        model.fresh.log_probs[:, : taken.shape[1]] = taken.cpu().numpy()
-
-    def apply(self) -> None:
-        """Sets what is controlled."""
-        model = self.model
-        # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
-        settings = model.worth.settings
-        if settings.form == "log_ratio" and model.config.alpha == 1:
-            model.worth = dataclasses.replace(model.worth, settings=dataclasses.replace(settings, trust=self.slope))
-        model.temperature = self.given_temperature * self.caution
-        model.policy_rate = self.policy_rate
-        assert model.trainer is not None
-        model.trainer.discriminator.set_rate(self.d_rate)
-
-    # What later rounds depend on.
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that later calls depend on: plain data and tensors."""
-        numbers = {name: getattr(self, name) for name in NUMBERS}
-        weights = {"best_weights": dict(self.best_weights), "unhurried": dict(self.unhurried)}
-        return numbers | weights | {"latest": dict(self.latest)}
+        """Returns everything that later calls depend on: plain data."""
+        return {name: getattr(self, name) for name in NUMBERS} | {"latest": dict(self.latest)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a ``state_dict``.
 
         Raises:
-            ValueError: it is of another policy, or no numbers that a controller comes to.
+            ValueError: it has no numbers that a controller comes to.
         """
-        networks: dict[str, torch.nn.Module] = {"best_weights": self.model.q_net}
-        if self.model.trainer is not None:
-            networks["unhurried"] = self.model.trainer.discriminator.network
-        for name, network in networks.items():
-            shapes = {key: value.shape for key, value in state[name].items()}
-            if shapes and shapes != {key: value.shape for key, value in network.state_dict().items()}:
-                raise ValueError(f"its controller's {name} are of another network")
-            if not all(value.isfinite().all() for value in state[name].values()):
-                raise ValueError(f"its controller's {name} are not finite")
-            setattr(self, name, {key: value.to(self.model.device) for key, value in state[name].items()})
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(state[name]))
         if not all(0 < value < math.inf for value in (self.d_rate, self.policy_rate, self.caution, self.slope)):
             raise ValueError("its controller's rates are not above 0")
         self.latest = {name: float(value) for name, value in state["latest"].items()}
-        if self.model.trainer is not None:
-            self.apply()
 
 
 def energy_distance(a: Array, b: Array) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any, ClassVar, Self
 
@@ -15,11 +16,11 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
-from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
 from .config import WARM_START, DQNConfig, changed
-from .controller import Controller
+from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
 from .joint import JointAlgorithm
@@ -36,6 +37,8 @@ ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
 EVALUATED = 512
 """Episodes passed through the network at a time where no gradient is wanted."""
+READ = 256
+"""Contents of the agent that a reading of D takes, and the distance of the policy from the data."""
 
 
 class AdversarialDQN(JointAlgorithm):
@@ -187,7 +190,9 @@ class AdversarialDQN(JointAlgorithm):
         """Steps the environment, where that is more than its task; made by the first ``learn``."""
         self.paid_beside = False
         """True once the environment has paid anything beside D's and the rules' terms."""
-        self.controller = Controller(self) if self.config.controller else None
+        self.controller = Controller(by_distance=not self.real) if self.config.controller else None
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self.unhurried: dict[str, torch.Tensor] = {}
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Takes another environment of the same task, such as one under other wrappers.
@@ -365,6 +370,107 @@ class AdversarialDQN(JointAlgorithm):
         self.logger.record("train/precision_bits", torch.finfo(self.learns_in).bits, exclude="tensorboard")
         self.logger.dump(step=self.num_timesteps)
 
+    # Adapting
+
+    @property
+    def aims_at_data(self) -> bool:
+        """True where the agent's fixed point is the distribution of the data.
+
+        Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
+        """
+        beside = self.rule_weight or self.paid_beside or self.config.prior_weight or self.config.relative_to_prior
+        return self.config.alpha == self.config.gamma == 1 and not beside
+
+    def adapt(self) -> None:
+        """Shows the controller the round and does what it says; to be called before D learns from the contents.
+
+        Nothing is done without controller or D, or while D leads.
+        """
+        trainer = self.trainer
+        if self.controller is None or trainer is None or not self.worth.settings.discriminator_weight or self.leading:
+            return
+        if len(trainer.measured[1]) < LEAST_HELD_OUT:
+            return
+        adjustment = self.controller.step(self._snapshot(trainer))
+        self._adjust(trainer, adjustment)
+        now = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
+        now |= {"temperature": self.temperature, "trust": self.worth.settings.trust}
+        for name, value in (now | adjustment.numbers).items():
+            self.logger.record(f"controller/{name}", value)
+
+    def _snapshot(self, trainer: DiscriminatorTrainer) -> Snapshot:
+        contents = self.fresh.contents
+        rehearse = functools.partial(trainer.rehearse, contents[: 2 * READ])
+        return Snapshot(
+            updates=self.minibatches * self.config.gradient_steps,
+            learning=trainer.learning and self.config.co_training,
+            read=functools.partial(self._reading, trainer),
+            rehearse=rehearse if len(contents) >= 2 * LEAST_HELD_OUT else None,
+            score=functools.partial(self._score, contents) if self.aims_at_data else None,
+            log_probs=self.fresh.log_probs if self.real else None,
+        )
+
+    def _reading(self, trainer: DiscriminatorTrainer) -> Reading:
+        train, held_out = trainer.measured
+        measured = (train, held_out, self.fresh.contents[:READ])
+        return read(*(trainer.discriminator.logits(x, self.task.condition(x)) for x in measured))
+
+    def _score(self, contents: Array) -> float:
+        """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
+
+        The distance is the energy distance (Szekely & Rizzo 2013) between contents of the policy [N, ...] and held-out
+        ones.
+        """
+        if self.real:
+            return -float(self._log_prob(self.real.held_out).mean())
+        assert self.trainer is not None
+        return energy_distance(self.trainer.measured[1], contents[:READ])
+
+    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
+        network = trainer.discriminator.network
+        if adjustment.d_weights == "keep":
+            self.unhurried = _copied(network)
+        elif adjustment.d_weights == "restore":
+            network.load_state_dict(self.unhurried)
+            self.unhurried = {}
+        if adjustment.policy_weights == "keep":
+            self.best_weights = _copied(self.q_net)
+        elif adjustment.policy_weights == "restore":
+            self._restore_best()
+            self._adopt()
+        # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
+        settings = self.worth.settings
+        if settings.form == "log_ratio" and self.config.alpha == 1:
+            trusted = dataclasses.replace(settings, trust=adjustment.trust)
+            self.worth = dataclasses.replace(self.worth, settings=trusted)
+        self.temperature = self.config.temperature * adjustment.temperature
+        self.policy_rate = adjustment.policy_rate
+        trainer.discriminator.set_rate(adjustment.d_rate)
+
+    def _restore_best(self) -> None:
+        for network in (self.q_net, self.policy.q_net_target):
+            network.load_state_dict(self.best_weights)
+
+    @torch.no_grad()
+    def _adopt(self) -> None:
+        """Makes this round's episodes, which another policy built, say what the present one thinks of them.
+
+        Else a target network that is taken to have built them (``_target``) would be that other policy, and the round
+        would lead back to it.
+        """
+        self.q_net.dropout.eval()
+        taken, _, _ = self.fresh.evaluate(self.q_net, self.device, values=False)
+        self.fresh.log_probs[:, : taken.shape[1]] = taken.cpu().numpy()
+
+    def keep_best(self) -> None:
+        """Goes back to the best policy where the present one is clearly worse: for the end of a run."""
+        if self.controller is None or not self.best_weights or not self.aims_at_data:
+            return
+        starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
+        drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
+        if self.controller.ends_with_best(self._score(drawn.contents)):
+            self._restore_best()
+
     # Using what was learned
 
     def predict(
@@ -402,6 +508,11 @@ class AdversarialDQN(JointAlgorithm):
 def _named(task: Task[Any]) -> str:
     """Returns a task's class with its arguments."""
     return f"{type(task).__name__}({', '.join(f'{name}={value!r}' for name, value in task.kwargs().items())})"
+
+
+def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Returns a copy of a network's weights."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _refuse_rescaled(env: VecEnv) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import json
 import logging
@@ -18,7 +19,7 @@ from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
 from .config import DQNConfig, changed
-from .controller import Controller
+from .controller import Adjustment, Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes
 from .policies import BoltzmannPolicy
@@ -77,6 +78,14 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     trainer: DiscriminatorTrainer | None
     controller: Controller | None
     discriminator: Discriminator | None
+    best_weights: dict[str, torch.Tensor]
+    """Of the best policy so far, as the controller judges."""
+    unhurried: dict[str, torch.Tensor]
+    """Of D before the controller hurried it for telling nothing apart."""
+
+    @abc.abstractmethod
+    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
+        """Does what the controller says."""
 
     def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
         self, path: files.Target, training: bool = True, half: bool = False
@@ -103,7 +112,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             if self.trainer is not None:
                 tensors["trainer"] = self.trainer.state_dict()
             if self.controller is not None:
-                tensors["controller"] = self.controller.state_dict()
+                weights = {"best_weights": self.best_weights, "unhurried": self.unhurried}
+                tensors["controller"] = self.controller.state_dict() | weights
         files.write(path, config, tensors)
 
     @classmethod
@@ -162,12 +172,33 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             if "training" in tensors:
                 model._load_training_state(tensors["training"])
             if "controller" in tensors and model.controller is not None:
-                model.controller.load_state_dict(tensors["controller"])
+                model._load_controller_state(model.controller, tensors["controller"])
         except WrongArgumentError:
             raise
         except files.UNREADABLE as error:
             raise files.unusable(path, error) from error
         return model
+
+    def _load_controller_state(self, controller: Controller, state: dict[str, Any]) -> None:
+        """Continues from a controller's state and the weights beside it.
+
+        Raises:
+            ValueError: they are of other networks, or no numbers that a controller comes to.
+        """
+        self.best_weights = self._fitting(self.policy.q_net, state, "best_weights")
+        controller.load_state_dict(state)
+        if self.trainer is not None:
+            self.unhurried = self._fitting(self.trainer.discriminator.network, state, "unhurried")
+            self._adjust(self.trainer, controller.adjustment())
+
+    def _fitting(self, network: torch.nn.Module, state: dict[str, Any], name: str) -> dict[str, torch.Tensor]:
+        weights: dict[str, torch.Tensor] = state[name]
+        shapes = {key: value.shape for key, value in weights.items()}
+        if shapes and shapes != {key: value.shape for key, value in network.state_dict().items()}:
+            raise ValueError(f"its controller's {name} are of another network")
+        if not all(value.isfinite().all() for value in weights.values()):
+            raise ValueError(f"its controller's {name} are not finite")
+        return {key: value.to(self.device) for key, value in weights.items()}
 
     def _training_state(self) -> dict[str, Any]:
         prior = self.policy.prior

@@ -110,6 +110,27 @@ def test_arrows(path: Path) -> None:
     assert not wrong, f"{wrong}; allowed are {allowed}"
 
 
+def circular(files: dict[str, Path]) -> list[str]:
+    """Returns the names of the modules that import themselves by way of others; imports for types count too."""
+    imported = {name: {other for _, _, other in imports(path)} & files.keys() for name, path in files.items()}
+
+    def reached(name: str) -> set[str]:
+        found, left = set[str](), [name]
+        while left:
+            new = imported[left.pop()] - found
+            found |= new
+            left += new
+        return found
+
+    return [name for name in files if name in reached(name)]
+
+
+def test_no_circles() -> None:
+    """Nowhere but in benchmarks."""
+    paths = [path for path in FILES if not under(name_of(path), ("benchmarks",))]
+    assert not circular({f"musegym.{name_of(path)}".rstrip("."): path for path in paths})
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
 def test_imports_of_musegym_are_relative(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -182,6 +203,10 @@ def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         test_arrows(agent)
     with pytest.raises(AssertionError, match=r"bad.py:3 reads the test split"):
         test_who_reads_the_test_split(agent)
+    other = tmp_path / "agents" / "other.py"
+    other.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .bad import Bad\n")
+    agent.write_text("from .other import Other\n")
+    assert circular({"musegym.agents.bad": agent, "musegym.agents.other": other})
     domain = tmp_path / "envs" / "bad.py"
     domain.write_text("def render():\n    import pygame\nimport scipy\n")
     with pytest.raises(AssertionError, match=r"bad.py:3 imports scipy outside"):

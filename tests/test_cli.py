@@ -270,7 +270,7 @@ def test_evaluate(call, trained, tmp_path, monkeypatch):
 
 def test_a_run_whose_steps_are_done_still_ends_with_its_best_policy(call, trained, monkeypatch):
     kept = []
-    monkeypatch.setattr("musegym.agents.controller.Controller.keep_best", lambda self: kept.append(self))
+    monkeypatch.setattr("musegym.agents.AdversarialDQN.keep_best", lambda self: kept.append(self))
     assert call("train", WORD, "--out", trained, "--resume")[0] == 0
     assert len(kept) == 1, "a signal in its last round may have kept it from doing so"
 

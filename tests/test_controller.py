@@ -12,8 +12,7 @@ import toys
 from rich.console import Console
 
 import musegym
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from musegym.agents import controller as controller_module
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, make_sb3_env
 from musegym.agents.controller import (
     HURRIES,
     JUDGE_EVERY,
@@ -24,6 +23,7 @@ from musegym.agents.controller import (
     TRIALS,
     TRIED,
     Controller,
+    Snapshot,
     energy_distance,
 )
 from musegym.discriminators import Reading, more_loss, read
@@ -53,8 +53,33 @@ def trained(**options):
     """An agent that has a D, and a controller that has not acted yet."""
     model = agent(**options)
     model.learn(1, callback=DiscriminatorCallback(**D))
-    model.controller = Controller(model)
+    model.controller = Controller(by_distance=not model.real)
     return model
+
+
+def never(*args):
+    raise AssertionError("this is not due")
+
+
+def snapshot(**fields):
+    """A round of ten updates, of which nothing but a steady reading can be had."""
+    nothing = {"rehearse": never, "score": None, "log_probs": None}
+    return Snapshot(**{"updates": READ_EVERY, "learning": True, "read": lambda: STEADY, **nothing, **fields})
+
+
+def shown(model, **fields):
+    """Takes the agent through a round that looks like this to its controller."""
+    model._adjust(model.trainer, model.controller.step(snapshot(rehearse=None, **fields)))
+
+
+def judged(model, score):
+    """Takes the agent through a round in which its policy has this score."""
+    model.controller.updates = 0  # the first is always judged
+    shown(model, updates=1, score=lambda: score)
+
+
+def applied(model):
+    model._adjust(model.trainer, model.controller.adjustment())
 
 
 def moved(model):
@@ -132,11 +157,12 @@ class TestReading:
 
 class TestRules:
     def test_a_steady_d_is_left_alone(self):
-        controller = trained().controller
+        controller = Controller()
         for _ in range(30):
             controller.act(STEADY)
-        controller.apply()
-        assert (controller.d_rate, controller.policy_rate, controller.model.temperature) == (1, 1, 1)
+        now = controller.adjustment()
+        assert (now.d_rate, now.policy_rate, now.temperature) == (1, 1, 1)
+        assert now.d_weights is now.policy_weights is None
 
     @pytest.mark.parametrize(
         ("seen", "limit"),
@@ -158,19 +184,19 @@ class TestRules:
         ],
     )
     def test_rate_of_d(self, seen, limit):
-        controller = trained().controller
-        first = None
+        model = trained()
+        controller, first = model.controller, None
         for _ in range(HURRIES - 1):
             controller.act(seen)
             first = first or controller.d_rate
         assert controller.d_rate == limit
         assert np.sign(first - 1) == np.sign(limit - 1)
-        controller.apply()
-        d = controller.model.trainer.discriminator
+        applied(model)
+        d = model.trainer.discriminator
         assert [group["lr"] for group in d.optimizer.param_groups] == [pytest.approx(d.settings.learning_rate * limit)]
 
     def test_a_d_that_knew_is_hurried_only_while_the_policy_is_not_at_its_best(self):
-        controller = trained().controller
+        controller = Controller()
         controller.act(change(gap=0.45))
         for scores, rate in (((10.0, 10.05), 1.0), ((10.2,), 1.5)):
             for score in scores:
@@ -180,14 +206,14 @@ class TestRules:
 
     @pytest.mark.parametrize(("fields", "rate"), [({}, 1.5), ({"overfitting": 0.6}, 1.0), ({"gap": 2.0}, 1.0)])
     def test_a_d_that_does_not_see_a_sharp_policy_is_hurried_unless_it_memorises(self, fields, rate):
-        controller = trained().controller
+        controller = Controller()
         controller.act(change(**fields))
         controller.soften(np.full(2, 9.0), 10.0)
         controller.act(change(**fields))
         assert controller.d_rate == rate
 
     def test_a_gap_that_grows_is_overpowering_and_one_that_falls_is_not(self):
-        controller = trained().controller
+        controller = Controller()
         for gap in np.linspace(6, 1.2, 40):
             controller.act(change(gap=gap))
         assert controller.d_rate == 1
@@ -199,18 +225,17 @@ class TestRules:
         assert controller.d_rate < 0.5
 
     def test_a_frozen_d_keeps_its_rate(self):
-        controller = trained().controller
+        controller = Controller()
         controller.act(change(slope=0.0), learning=False)
         assert controller.d_rate == 1
 
     @pytest.mark.parametrize(("slope", "trust"), [(5.0, 5.0), (50.0, SLOPES[1]), (0.25, 0.25), (-3.0, SLOPES[0])])
     def test_trust_is_the_slope(self, slope, trust):
         model = trained(temperature=0.3)
-        for _ in range(60):
-            model.controller.act(change(slope=slope, slope_error=1.0))
         contents = model.task.corpus("train")[:5]
         before = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
-        model.controller.apply()
+        for _ in range(60):
+            shown(model, read=lambda: change(slope=slope, slope_error=1.0))
         after = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
         assert after == pytest.approx(trust * before, rel=1e-3)
         assert model.temperature == 0.3
@@ -218,8 +243,7 @@ class TestRules:
     def test_rules_are_worth_the_same_whatever_the_slope(self):
         model = trained(env={"rule_weight": 2.0})
         for _ in range(60):
-            model.controller.act(change(slope=8.0, slope_error=1.0))
-        model.controller.apply()
+            shown(model, read=lambda: change(slope=8.0, slope_error=1.0))
         contents = model.task.corpus("train")[:5]
         both = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
         judged = dataclasses.replace(model.worth, settings=dataclasses.replace(model.worth.settings, rule_weight=0.0))
@@ -228,11 +252,11 @@ class TestRules:
 
     @pytest.mark.parametrize("options", [{"reward_form": "bounded"}, {"alpha": 0.98}])
     def test_logits_are_taken_as_they_are_elsewhere(self, options):
-        controller = trained(**options).controller
+        model = trained(**options)
         for _ in range(60):
-            controller.act(change(slope=8.0))
-        controller.apply()
-        assert controller.model.worth.settings.trust == 1
+            shown(model, read=lambda: change(slope=8.0))
+        assert model.controller.slope == pytest.approx(8)
+        assert model.worth.settings.trust == 1
 
     @pytest.mark.parametrize(
         ("gains", "rates"),
@@ -244,40 +268,33 @@ class TestRules:
         ],
         ids=["better", "better again", "not surely", "worse"],
     )
-    def test_the_rate_trebles_after_two_trials_in_favour(self, monkeypatch, gains, rates):
-        controller = trained().controller
-        tried = []
+    def test_the_rate_trebles_after_two_trials_in_favour(self, gains, rates):
+        controller, tried = Controller(), []
 
-        def rehearse(contents, times, updates):
+        def rehearse(times, updates):
             tried.append(times)
             slow = np.linspace(-1, 1, 20), np.linspace(-1, 1, 10)
             return slow, (slow[0] + gains[len(tried) - 1], slow[1])
 
-        monkeypatch.setattr(controller.model.trainer, "rehearse", rehearse)
         for i, rate in enumerate(rates):
-            controller.updates += TRIALS[1]
             before = controller.d_rate
-            controller.act(STEADY)
-            assert controller.d_rate == rate
+            assert controller.step(snapshot(updates=TRIALS[1], rehearse=rehearse)).d_rate == rate
             assert tried[i:] == [(before, TRIED * before)]
 
-    def test_trials_become_rare_where_they_say_no(self, monkeypatch):
-        controller = trained().controller
-        asked = []
+    def test_trials_become_rare_where_they_say_no(self):
+        controller, asked = Controller(), []
 
-        def rehearse(contents, times, updates):
+        def rehearse(times, updates):
             asked.append(controller.updates)
             return ((np.zeros(4), np.zeros(4)),) * 2
 
-        monkeypatch.setattr(controller.model.trainer, "rehearse", rehearse)
-        for updates in range(0, 2000, 10):
-            controller.updates = updates
-            controller.act(STEADY)
+        for _ in range(10, 2000, READ_EVERY):
+            controller.step(snapshot(rehearse=rehearse))
         assert asked == [50, 150, 350, 750, 1150, 1550, 1950]
 
     def test_a_d_that_a_trial_breaks_is_as_it_was(self, monkeypatch):
-        controller = trained().controller
-        d = controller.model.trainer.discriminator
+        model = trained()
+        controller, d = model.controller, model.trainer.discriminator
         weights = {name: value.clone() for name, value in d.network.state_dict().items()}
         update, calls = d.update, []
 
@@ -288,8 +305,7 @@ class TestRules:
             return update(*args)
 
         monkeypatch.setattr(d, "update", broken)
-        controller.updates += TRIALS[0]
-        controller.act(STEADY)
+        controller.step(snapshot(updates=TRIALS[0], rehearse=model._snapshot(model.trainer).rehearse))
         assert calls == [pytest.approx(1)] * TRIAL + [pytest.approx(TRIED)]
         assert (controller.d_rate, controller.better, controller.pause) == (1, False, 2 * TRIALS[0])
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
@@ -302,30 +318,30 @@ class TestRules:
         controller.d_rate = RATES[0]
         weights = {name: value.clone() for name, value in d.network.state_dict().items()}
         for _ in range(2):
-            controller.updates += TRIALS[1]
-            controller.act(STEADY)
+            controller.step(snapshot(updates=TRIALS[1], rehearse=model._snapshot(model.trainer).rehearse))
         assert controller.d_rate == TRIED * RATES[0]
         assert controller.latest["faster_loss"] < 0
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
 
     def test_haste_that_has_not_helped_is_taken_back(self, caplog):
-        controller = trained().controller
-        network = controller.model.trainer.discriminator.network
+        model = trained()
+        network = model.trainer.discriminator.network
         before = {name: value.clone() for name, value in network.state_dict().items()}
         blind = change(gap=0.0)
-        controller.act(blind)
+        shown(model, read=lambda: blind)
         with torch.no_grad():
             for value in network.parameters():
                 value.zero_()
         with caplog.at_level(logging.INFO, "musegym.controller"):
             for _ in range(2 * HURRIES):
-                controller.act(blind)
-        assert controller.d_rate == 1
+                shown(model, read=lambda: blind)
+        assert model.controller.d_rate == 1
+        assert not model.unhurried, "its copy is let go"
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
         assert caplog.messages[-1].endswith("haste has not helped, it is what it was before")
 
     def test_haste_goes_on_where_it_has_helped(self):
-        controller = trained().controller
+        controller = Controller()
         for _ in range(HURRIES // 2):
             controller.act(change(gap=0.0))
         controller.act(STEADY)
@@ -334,11 +350,10 @@ class TestRules:
         assert controller.d_rate == RATES[1]
 
     def test_sharp_policies_are_softened_and_let_go(self):
-        controller = trained().controller
+        controller = Controller()
         for _ in range(3):
             controller.soften(np.array([8.9, 9.1]), 10.0)
-        controller.apply()
-        assert controller.model.temperature == pytest.approx(1.5**3)
+        assert controller.adjustment().temperature == pytest.approx(1.5**3)
         for _ in range(9):
             controller.soften(np.array([9.8, 10.0]), 10.0)
         assert controller.caution == 1
@@ -347,20 +362,26 @@ class TestRules:
 
     def test_goes_back_to_the_best_policy(self):
         model = trained()
-        controller = model.controller
-        controller.judge(10.0)
+        judged(model, 10.0)
         best = {name: value.clone() for name, value in model.q_net.state_dict().items()}
         moved(model)
-        controller.judge(10.2)  # within the tolerance
-        controller.judge(11.0)
-        controller.judge(10.2)
-        controller.judge(11.0)
-        assert controller.policy_rate == 1, "not twice in a row"
-        controller.judge(11.0)
-        controller.apply()
+        judged(model, 10.2)  # within the tolerance
+        judged(model, 11.0)
+        judged(model, 10.2)
+        judged(model, 11.0)
+        assert model.policy_rate == 1, "not twice in a row"
+        judged(model, 11.0)
         assert model.policy_rate == 0.5
         for network in (model.q_net, model.policy.q_net_target):
             assert all(torch.equal(value, best[name]) for name, value in network.state_dict().items())
+
+    @pytest.mark.parametrize(("by_distance", "tolerated"), [(False, 10.1), (True, 29.0)])
+    def test_orders_for_the_policy(self, by_distance, tolerated):
+        controller = Controller(by_distance)
+        scores = (10.0, 9.9, 10.0, tolerated, 99.0, 99.0)
+        assert [controller.judge(score) for score in scores] == ["keep", "keep", None, None, None, "restore"]
+        assert not controller.ends_with_best(tolerated)
+        assert controller.ends_with_best(99.0)
 
     def test_this_rounds_targets_are_of_the_policy_that_it_went_back_to(self):
         model = trained()
@@ -371,39 +392,40 @@ class TestRules:
             model.q_net.dropout.eval()
             return fresh.evaluate(model.q_net, model.device, values=False)[0].numpy()
 
-        model.controller.judge(10.0)
+        judged(model, 10.0)
         best = says()
         moved(model)
         assert np.abs(says() - best).max() > 0.01
         fresh.log_probs[:, : best.shape[1]] = says()  # as if it had built them
         for _ in range(2):
-            model.controller.judge(11.0)
+            judged(model, 11.0)
         assert np.array_equal(fresh.log_probs[:, : best.shape[1]], best)
 
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
-        model.controller.judge(model.controller.score(model.fresh.contents))
+        judged(model, model._score(model.fresh.contents))
         before = model.log_prob(model.task.corpus("validation"))
-        model.controller.keep_best()
+        model.keep_best()
         moved(model)
-        assert model.controller.score(model.fresh.contents) > 1.03 * model.controller.best
-        model.controller.keep_best()
+        assert model._score(model.fresh.contents) > 1.03 * model.controller.best
+        model.keep_best()
         assert np.array_equal(model.log_prob(model.task.corpus("validation")), before)
 
     def test_keeps_the_best_where_works_have_no_demonstrations(self, tmp_path):
         musegym.register("toy/Blind-v0", "toys:BlindTask")
         model = agent("toy/Blind-v0", demonstrations=0)
         model.learn(1, callback=DiscriminatorCallback(**D))
+        assert model.controller.by_distance
         model.controller.best = 1e-9  # whatever it does is worse
         model.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
         moved(again)
-        again.controller.keep_best()  # though it has built nothing since it was loaded
-        best = again.controller.best_weights
+        again.keep_best()  # though it has built nothing since it was loaded
+        best = again.best_weights
         assert all(torch.equal(value, best[name]) for name, value in again.q_net.state_dict().items())
 
     def test_says_what_it_does(self, caplog):
-        controller = trained().controller
+        controller = Controller()
         with caplog.at_level(logging.INFO, "musegym.controller"):
             controller.act(STEADY)
             assert not caplog.messages
@@ -415,7 +437,7 @@ class TestRules:
         ]
 
     def test_is_heard_on_the_console_of_a_run(self):
-        controller, told = trained().controller, io.StringIO()
+        controller, told = Controller(), io.StringIO()
         with Announcer(Watch(12.3), Console(file=told)):
             controller.act(change(slope=0.1, slope_error=0.01))
         controller.act(change(slope=0.1, slope_error=0.01))
@@ -425,6 +447,36 @@ class TestRules:
 
 
 class TestWhen:
+    def test_measures_what_is_due_and_nothing_else(self):
+        """Readings and scores cost passes through the networks."""
+        controller, taken = Controller(), []
+
+        def read():
+            taken.append(("read", controller.updates))
+            return STEADY
+
+        def score():
+            taken.append(("score", controller.updates))
+            return 10.0
+
+        for _ in range(2 * JUDGE_EVERY):
+            controller.step(snapshot(updates=1, read=read, rehearse=None, score=score))
+        readings = [("read", updates) for updates in range(READ_EVERY, 2 * JUDGE_EVERY + 1, READ_EVERY)]
+        assert sorted(taken) == [*readings, *(("score", updates) for updates in (1, JUDGE_EVERY, 2 * JUDGE_EVERY))]
+
+    def test_no_trial_on_too_few_contents(self):
+        model = trained()
+        assert model._snapshot(model.trainer).rehearse is not None
+        model.fresh = model.fresh.take(slice(0, 3))
+        assert model._snapshot(model.trainer).rehearse is None
+
+    def test_entropy_is_of_whole_episodes(self):
+        controller = Controller()
+        log_probs = np.array([[-3.0, -1.0, 0.0], [-1.0, -1.0, -2.1]], np.float32)
+        assert controller.step(snapshot(log_probs=log_probs, score=lambda: 10.0)).temperature == 1.5
+        assert controller.step(snapshot(updates=JUDGE_EVERY, log_probs=log_probs, rehearse=None, score=lambda: 4.0))
+        assert controller.caution == 1
+
     def learned(self, rounds, **options):
         model = agent(BITS, **options)
         model.learn(6 * 4 * rounds, callback=DiscriminatorCallback(**D))
@@ -445,14 +497,14 @@ class TestWhen:
         assert self.learned(3, gradient_steps=2).controller.updates == 6
 
     def test_nothing_is_said_of_too_few_works(self, monkeypatch):
-        monkeypatch.setattr(controller_module, "LEAST_HELD_OUT", 10**6)
+        monkeypatch.setattr(dqn, "LEAST_HELD_OUT", 10**6)
         assert self.learned(READ_EVERY).controller.updates == 0
 
     def test_learning_in_pieces_goes_back_to_nothing(self):
         model = self.learned(2)
         model.controller.best = 1e-9  # whatever it does is worse
         model.learn(6 * 4 * 2, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
-        best = model.controller.best_weights
+        best = model.best_weights
         assert not all(torch.equal(value, best[name]) for name, value in model.q_net.state_dict().items())
 
     def test_off(self):
@@ -468,9 +520,11 @@ class TestWhen:
         [{"alpha": 0.9}, {"gamma": 0.9}, {"prior_weight": 1.0}, {"env": {"rule_weight": 1.0}}],
     )
     def test_no_judgement_of_who_aims_elsewhere(self, options):
-        assert not agent(**options).controller.aims_at_data
-        assert agent().controller.aims_at_data
-        assert agent(reward_form="gail").controller.aims_at_data
+        elsewhere = trained(**options)
+        assert not elsewhere.aims_at_data
+        assert elsewhere._snapshot(elsewhere.trainer).score is None
+        assert agent().aims_at_data
+        assert agent(reward_form="gail").aims_at_data
 
     def test_off_is_as_without_until_it_acts(self):
         on, off = self.learned(READ_EVERY - 1), self.learned(READ_EVERY - 1, controller=False)
@@ -486,8 +540,8 @@ class TestFiles:
         weights = halfway.trainer.discriminator.network.state_dict()
         halfway.controller.hurries = 1
         halfway.controller.tried_at, halfway.controller.pause, halfway.controller.better = 7, 2 * TRIALS[0], True
-        halfway.controller.unhurried = {name: value + 1 for name, value in weights.items()}
-        halfway.controller.apply()
+        halfway.unhurried = {name: value + 1 for name, value in weights.items()}
+        applied(halfway)
         halfway.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
         ds = [m.trainer.discriminator for m in (halfway, again)]
@@ -500,7 +554,7 @@ class TestFiles:
         assert again.controller.updates >= 2 * rounds
         states = [model.controller.state_dict() for model in (halfway, again)]
         for weights in ("best_weights", "unhurried"):
-            kept = [state.pop(weights) for state in states]
+            kept = [getattr(model, weights) for model in (halfway, again)]
             assert kept[0].keys() == kept[1].keys() != set()
             assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
         assert states[0] == states[1]
@@ -525,6 +579,6 @@ class TestFiles:
         ],
     )
     def test_doctored_states_are_refused(self, bad):
-        model = trained()
+        model, weights = trained(), {"best_weights": {}, "unhurried": {}}
         with pytest.raises(ValueError, match="controller"):
-            model.controller.load_state_dict(model.controller.state_dict() | bad)
+            model._load_controller_state(model.controller, model.controller.state_dict() | weights | bad)

@@ -168,7 +168,7 @@ def test_what_wrappers_pay_is_part_of_the_reward_once(env_id, n, rule_weight):
     trust = model.worth.settings.trust
     np.testing.assert_allclose(total, 0.25 * fresh.lengths + trust * logits + rules, atol=1e-4)
     assert model.paid_beside
-    assert not model.controller.aims_at_data
+    assert not model.aims_at_data
 
 
 def test_scalar_wrappers_count():
