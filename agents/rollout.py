@@ -82,8 +82,8 @@ class EnvRollout:
     """Steps an environment under any wrappers with the policy, and takes down the episodes.
 
     Every row builds one content after the other, and goes on where it stood when the last round ended, so that each
-    episode that begins is learned from once, whatever its length. What the environment pays for a decision beside the
-    terms of D and the rules is kept (``Episodes.paid``). The task is stepped beside the environment: it tells what the
+    episode that begins is learned from once, whatever its length. The environment's pay for a decision beside the terms
+    of D and the rules is kept (``Episodes.paid``). The task is stepped beside the environment: it tells what the
     policy's features are, and that wrappers leave decisions and contents alone.
 
     Args:

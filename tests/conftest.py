@@ -29,7 +29,7 @@ def as_torch_was():
 
 @pytest.fixture
 def videos(monkeypatch):
-    """What would be written as videos, (frames, frames per second, path) each: a film library is not needed."""
+    """Videos as they would be written, (frames, frames per second, path) each: a film library is not needed."""
     written = []
 
     class ImageSequenceClip:

@@ -226,7 +226,7 @@ def evaluation(env, folder=None, **options):
 
 
 def same_state(one, other):
-    """Whether two state dicts are equal, bit for bit."""
+    """Returns whether two state dicts are equal, bit for bit."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same_state(one[key], other[key]) for key in one)
     if isinstance(one, torch.Tensor):

@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def skipped(folder):
-    """What is skipped of a folder whose good tune is read, however often it is asked."""
+    """Files skipped of a folder whose good tune is read, however often it is asked."""
     first, cached = load_strains(folder), load_strains(folder)
     assert first.skipped == cached.skipped
     assert first.files == cached.files == len({s.source for s in first}) + len(first.skipped)

@@ -194,7 +194,7 @@ def _name(key: Key, pitch: int | None) -> str:
 
 
 class _Piece(NamedTuple):
-    """What of a note falls into one bar; ``place`` is its tick in the bar, counted from the bar line.
+    """The part of a note that falls into one bar; ``place`` is its tick in the bar, counted from the bar line.
 
     A spaced one is the beginning of a rest after a rest.
     """
