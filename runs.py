@@ -13,10 +13,8 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import json
 import math
@@ -27,54 +25,37 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from .envs.task import Array, Ints, Task
 from .envs.window import tile
+from .errors import Parser, RunError, UsageError, because
 
 if sys.platform != "win32":
     import fcntl
 
 
+__all__ = [
+    "AGENT",
+    "MOST_ENVS",
+    "Parser",
+    "Run",
+    "RunError",
+    "Settings",
+    "UsageError",
+    "because",
+    "export",
+    "export_all",
+    "is_written_in_place",
+    "write_atomically",
+]
+
 AGENT = "agent.zip"
 """The agent with its discriminator and all that learning on depends on, within a checkpoint."""
 MOST_ENVS = 1_000_000
 """Rows: more of them do not fit into any memory."""
-
-
-class UsageError(Exception):
-    """The user asked for something impossible; one line that says what to do. Exit code 2."""
-
-
-class RunError(Exception):
-    """A run failed; one line. Exit code 1."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Answers a mistake in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the program with exit code 2."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help)\n")
-
-
-ADVICE = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, then try again"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "choose a place that you may use"),
-    errno.ENAMETOOLONG: "choose a shorter one",
-    errno.ENOENT: "make it, or name one that there is",
-    errno.EISDIR: "name a file",
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "name a folder"),
-}
-"""What to do about what the system says of a file."""
-
-
-def because(error: OSError) -> str:
-    """Returns what the system says of a file, and what to do about it."""
-    said = error.strerror or str(error)
-    return f"{said}; {ADVICE[error.errno]}" if error.errno in ADVICE else said
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

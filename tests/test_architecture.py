@@ -155,7 +155,7 @@ def test_third_parties(path: Path) -> None:
             assert party in {"numpy", "gymnasium"} or not top, f"{where} outside of a function"
         elif package == "discriminators":
             assert party in {"numpy", "gymnasium", "torch"} or not top, where
-        elif module in {"", "__main__", "cli", "options", "runs"}:
+        elif module in {"", "__main__", "cli", "errors", "options", "runs"}:
             assert party in {"numpy", "gymnasium", "typer", "rich"} or not top, f"{where} outside of a function"
 
 
