@@ -5,7 +5,7 @@ time, cannot tell from real ones. Importing this package registers its environme
 and loads nothing heavy: no torch, no pygame, no Stable-Baselines3.
 """
 
-from . import signals
+from .cli import signals
 
 if signals.is_program():
     signals.take()  # before the rest is loaded, which Ctrl-C may interrupt

@@ -25,8 +25,8 @@ from scipy.stats import qmc
 from ..envs.corpora.densities import DENSITIES, Density
 from ..envs.registry import make_task
 from ..envs.task import Array, Task
-from ..options import load_model
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import load_model
 from .files import answer, shown, writable, write_result
 from .stats import Interval
 from .suite import AgentSampler, Sampler

@@ -31,8 +31,8 @@ from ..envs.corpora.cache import cache_folder
 from ..envs.digit import CLASSES, DigitTask
 from ..envs.registry import make_task
 from ..envs.task import Array, Floats, Ints, Split
-from ..options import read_corpus
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import read_corpus
 from .baselines import RandomPolicy
 from .features import fingerprint, frechet, train_once
 from .files import answer, models_of, shown, writable, write_result

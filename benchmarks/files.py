@@ -16,8 +16,9 @@ import numpy as np
 
 from ..agents import AdversarialDQN
 from ..envs.task import Split
-from ..options import load_model, read_corpus
-from ..runs import UsageError, write_atomically
+from ..errors import UsageError
+from ..training.files import write_atomically
+from ..training.loading import load_model, read_corpus
 from .work import provenance
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..envs.registry import make_task
 from ..envs.task import Task
-from ..runs import write_atomically
+from ..training.files import write_atomically
 from .baselines import RandomPolicy
 from .features import feature_net, frechet
 from .judges import C2ST, c2st

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runs import UsageError
+from ..errors import UsageError
 from . import RESULTS
 from .curves import dominated
 from .files import answer, shown, writable, write_result

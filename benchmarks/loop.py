@@ -37,8 +37,8 @@ from ..agents import AdversarialDQN, DiscriminatorCallback
 from ..agents.demonstrations import Demonstrations
 from ..agents.replay import EpisodeBuffer
 from ..discriminators import DiscriminatorTrainer
-from ..options import env_task, read_corpus
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import env_task, read_corpus
 from . import turns
 from .files import answer, shown, writable, write_result
 from .run import ROOT

@@ -28,7 +28,7 @@ from ..agents import AdversarialDQN
 from ..agents.episodes import trace
 from ..envs.oracle import OracleTask
 from ..envs.task import Array, Floats, Split
-from ..runs import UsageError
+from ..errors import UsageError
 from .bleu import self_bleu
 from .curves import verdict
 from .files import answer, models_of, shown, writable, write_result

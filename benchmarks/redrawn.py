@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..envs.digit import DigitTask
 from ..envs.registry import make_task
 from ..envs.task import Array, Split
-from ..options import read_corpus
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import read_corpus
 from .digit import ENV_ID, measure, pictures_of
 from .files import answer, writable, write_result
 

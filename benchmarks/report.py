@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.registry import make_task
-from ..runs import Parser, write_atomically
+from ..errors import Parser
+from ..training.files import write_atomically
 from . import RESULTS
 from .stats import Interval, paired_difference, unpacked
 from .tables import TABLES

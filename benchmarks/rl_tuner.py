@@ -22,8 +22,8 @@ from ..envs.media.steps import TICKS
 from ..envs.registry import make_task
 from ..envs.rltuner import METRES, MODE, RLTunerTask, cut, in_c
 from ..envs.task import SPLITS, Array
-from ..options import load_model, read_corpus
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import load_model, read_corpus
 from .baselines import RandomPolicy
 from .files import answer, shown, writable, write_result
 from .metrics import unique

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
 
-from ..runs import Parser
+from ..errors import Parser
 from . import RESULTS
 from .own import measure_of
 from .rows import Row, Table

@@ -28,8 +28,8 @@ from ..discriminators import make_discriminator
 from ..discriminators.calibration import calibrate
 from ..envs.oracle import OracleTask
 from ..envs.task import Array, Floats
-from ..options import load_model
-from ..runs import UsageError
+from ..errors import UsageError
+from ..training.loading import load_model
 from .files import answer, shown, writable, write_result
 from .suite import AgentSampler
 

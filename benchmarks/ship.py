@@ -16,7 +16,7 @@ import typer
 from ..agents import AdversarialDQN, generate
 from ..discriminators import make_trainer
 from ..discriminators.discriminator import PRETRAINED
-from ..runs import AGENT, Run
+from ..training.folder import AGENT, Run
 
 LADDER = (1.0, 1.0, 1.3, 1.8, 3.0, 1e6)
 """Sampling temperatures of the fakes, up to random decisions."""

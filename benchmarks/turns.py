@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
     """Lets torch use one thread, and what else ``musegym train`` chooses."""
     threads = torch.get_num_threads()
     with contextlib.suppress(ImportError):  # the first version left the rest as it is
-        from .. import processor
+        from ..training import processor
 
         processor.settle()
     torch.set_num_threads(1)

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
-from ..runs import write_atomically
+from ..training.files import write_atomically
 from .own import measure_of
 from .rows import Row, Table
 from .run import ELSEWHERE, ROOT, beside, finished, has_own, locked, short

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import pytest
 import toys
 
-from musegym import arguments, cli, options
-from musegym.arguments import Argument
+from musegym import cli
 from musegym.envs.registry import BUILT_IN
-from musegym.parameters import check, hyperparameters, read
-from musegym.runs import UsageError
+from musegym.errors import UsageError
+from musegym.training import arguments, loading
+from musegym.training.arguments import Argument
+from musegym.training.parameters import check, hyperparameters, read
 
 toys.register()
 
@@ -119,7 +120,7 @@ class Sizes:
 
 @pytest.mark.parametrize("id", [id for id, _ in BUILT_IN])
 def test_every_argument_of_an_environment_has_type_and_meaning(id: str) -> None:
-    for name, argument in options.env_arguments(id).items():
+    for name, argument in loading.env_arguments(id).items():
         assert argument.kind is not Any, name
         assert argument.meaning, name
 
@@ -135,13 +136,13 @@ def test_what_an_id_is_registered_with_is_its_default() -> None:
     import musegym
 
     musegym.register("toy/DoubleByDefault-v0", "toys:WordTask", double=True)
-    assert options.env_arguments("toy/DoubleByDefault-v0")["double"].shown == "true"
-    assert options.env_arguments("toy/Word-v0")["double"].shown == "false"
+    assert loading.env_arguments("toy/DoubleByDefault-v0")["double"].shown == "true"
+    assert loading.env_arguments("toy/Word-v0")["double"].shown == "false"
 
 
 def test_every_setting_says_what_it_means() -> None:
     nameless = [name for name, argument in hyperparameters().items() if not argument.meaning]
-    nameless += [f"{id} {name}" for id, _ in BUILT_IN for name, a in options.env_arguments(id).items() if not a.meaning]
+    nameless += [f"{id} {name}" for id, _ in BUILT_IN for name, a in loading.env_arguments(id).items() if not a.meaning]
     assert nameless == []
 
 

@@ -11,7 +11,8 @@ import toys
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks import files
-from musegym.runs import Run, Settings, UsageError
+from musegym.errors import UsageError
+from musegym.training.folder import Run, Settings
 
 toys.register()
 

@@ -12,12 +12,15 @@ import toys
 from test_benchmark_files import make_run
 
 import musegym
-from musegym import cli, options
+from musegym import cli
 from musegym.agents.episodes import trace
+from musegym.cli import commands, options
 from musegym.envs import make_task
 from musegym.envs.melody import METRES, MODES, MelodyTask
-from musegym.parameters import device_of
-from musegym.runs import Run, UsageError
+from musegym.errors import UsageError
+from musegym.training import loading
+from musegym.training.folder import Run
+from musegym.training.parameters import device_of
 
 toys.register()
 WORD = "toy_ids:toy/Word-v0"
@@ -48,12 +51,12 @@ def refused(result: tuple[int, str, str], *words: str) -> None:
 
 
 def test_a_run_is_watched_by_the_discriminator_that_trained_with_it(trained, tmp_path):
-    d = options.discriminator_of(trained)
-    task = options.load_model(trained, None).task
+    d = loading.discriminator_of(trained)
+    task = loading.load_model(trained, None).task
     works = task.corpus("train")
     assert np.ptp(d.logits(works, task.condition(works))) > 0
-    assert options.discriminator_of(trained / "model.zip") is None, "a policy alone has none"
-    assert options.discriminator_of(tmp_path) is None
+    assert loading.discriminator_of(trained / "model.zip") is None, "a policy alone has none"
+    assert loading.discriminator_of(tmp_path) is None
 
 
 def test_help_names_the_commands(call):
@@ -93,7 +96,7 @@ def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):
     def make_task(id):
         raise ModuleNotFoundError("No module named 'resvg'", name="resvg")
 
-    monkeypatch.setattr(cli, "make_task", make_task)
+    monkeypatch.setattr(commands, "make_task", make_task)
     code, out, err = call("list")
     assert (code, err) == (0, "")
     assert "resvg" in out

@@ -28,7 +28,7 @@ from musegym.agents.controller import (
 )
 from musegym.discriminators import Reading, more_loss, read
 from musegym.discriminators.calibration import calibrate
-from musegym.reporting import Announcer, Watch
+from musegym.training.reporting import Announcer, Watch
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()

@@ -12,8 +12,8 @@ import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents.demonstrations import Demonstrations
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
-from musegym.parameters import build
-from musegym.runs import Settings
+from musegym.training.folder import Settings
+from musegym.training.parameters import build
 
 toys.register()
 musegym.register("toy/Blind-v0", "toys:BlindTask")

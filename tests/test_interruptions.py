@@ -21,12 +21,16 @@ import pytest
 import toys
 from rich.console import Console
 
-from musegym import cli, reporting, runs, signals, training
+from musegym import cli
+from musegym.cli import commands, signals
+from musegym.cli.options import env_kwargs
 from musegym.discriminators import files
 from musegym.envs.corpora import cache
-from musegym.options import env_kwargs
-from musegym.parameters import build
-from musegym.runs import Run, UsageError
+from musegym.errors import UsageError
+from musegym.training import folder, reporting
+from musegym.training import run as training
+from musegym.training.folder import Run
+from musegym.training.parameters import build
 
 toys.register()
 WORD = "toy_ids:toy/Word-v0"
@@ -81,7 +85,7 @@ sys.meta_path.insert(0, Killer())
         (signal.SIGINT, "gymnasium", ["list"]),
         (signal.SIGTERM, "gymnasium", ["list"]),
         (signal.SIGINT, "typer", ["--help"]),
-        (signal.SIGTERM, "musegym.cli", ["generate", "x"]),
+        (signal.SIGTERM, "musegym.cli.commands", ["generate", "x"]),
         (signal.SIGINT, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
         (signal.SIGTERM, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
         (signal.SIGINT, "argparse", ["bench", "melody", "--list"]),
@@ -130,7 +134,7 @@ def test_what_a_library_makes_of_an_interruption(program: None, call: Any, monke
         except KeyboardInterrupt:
             raise RuntimeError("numpy was interrupted") from None
 
-    monkeypatch.setattr(cli, "make_task", make_task)
+    monkeypatch.setattr(commands, "make_task", make_task)
     assert call("list") == (143, "", "musegym: interrupted\n")
 
 
@@ -217,8 +221,8 @@ WRITES = {
     "a later model.zip": (files, "write_members", 7),
     "metrics.jsonl": (Run, "report", 3),
     "samples": (training, "export_all", 0),
-    "a checkpoint's run.json": (runs, "_digests", 1),
-    "a checkpoint as it is made to last": (runs, "_sync", 4),
+    "a checkpoint's run.json": (folder, "_digests", 1),
+    "a checkpoint as it is made to last": (folder, "sync", 4),
 }
 
 
@@ -262,7 +266,7 @@ def test_a_full_disk_in_tensorboards_thread(call: Any, tmp_path: Path, monkeypat
 
 
 def test_a_full_disk_while_generating(call: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(cli, "export_all", full)
+    monkeypatch.setattr(commands, "export_all", full)
     assert call(*train(tmp_path / "run"))[0] == 0
     code, out, err = call("generate", tmp_path / "run", "--out", tmp_path / "new")
     assert (code, out) == (1, "")
@@ -272,7 +276,7 @@ def test_a_full_disk_while_generating(call: Any, tmp_path: Path, monkeypatch: An
 def test_figures_that_no_file_takes_go_to_stdout(call: Any, tmp_path: Path, monkeypatch: Any) -> None:
     assert call(*train(tmp_path / "run"))[0] == 0
     monkeypatch.setattr("musegym.benchmarks.suite.evaluate", lambda *_, **__: {"nll_test": 1.5, "notes": []})
-    monkeypatch.setattr(cli, "write_atomically", full)
+    monkeypatch.setattr(commands, "write_atomically", full)
     code, out, err = call("evaluate", tmp_path / "run", "--json", tmp_path / "x.json")
     assert code == 1
     assert json.loads(out[out.index("{") :])["nll_test"] == 1.5
@@ -292,7 +296,7 @@ def test_a_full_disk_under_stdout(monkeypatch: Any, capsys: Any) -> None:
 
 @pytest.mark.usefixtures("results_of_this_tree")
 def test_a_reader_that_is_gone(monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.setattr(cli.out, "quiet", False)  # Rich makes a console quiet whose reader is gone
+    monkeypatch.setattr(commands.out, "quiet", False)  # Rich makes a console quiet whose reader is gone
     for command in (["list", "musegym/Density-v0"], ["--version"], ["report", "melody"]):
         read, write = os.pipe()
         os.close(read)
@@ -497,10 +501,10 @@ def test_settings_are_checked_where_they_are_made() -> None:
         "env_kwargs": {},
         "params": {},
     }
-    assert runs.Settings(**good).lasting()["counts"] == "seconds"
+    assert folder.Settings(**good).lasting()["counts"] == "seconds"
     for name, value in (("seconds", float("nan")), ("seed", True), ("params", {"a": float("inf")}), ("id", None)):
         with pytest.raises(ValueError, match=name if name != "params" else "JSON compliant"):
-            runs.Settings(**{**good, name: value})
+            folder.Settings(**{**good, name: value})
 
 
 # --- signs of life -----------------------------------------------------------------------------------------------

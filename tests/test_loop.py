@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import toys
 
-from musegym import cli
 from musegym.agents import AdversarialDQN
 from musegym.agents.demonstrations import Demonstrations
 from musegym.benchmarks import loop, turns
+from musegym.cli import commands
 from musegym.discriminators import DiscriminatorTrainer
-from musegym.runs import UsageError
+from musegym.errors import UsageError
 
 toys.register()
 
@@ -106,7 +106,7 @@ def test_turns_learn_at_full_rate():
 
 
 def test_rows_are_those_of_the_command_line():
-    assert cli.DEFAULT_ENVS == turns.ROWS
+    assert commands.DEFAULT_ENVS == turns.ROWS
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 1.5])

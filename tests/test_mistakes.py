@@ -20,8 +20,8 @@ import toys
 
 from musegym import cli
 from musegym.envs.registry import BUILT_IN
-from musegym.options import env_arguments
-from musegym.parameters import hyperparameters
+from musegym.training.loading import env_arguments
+from musegym.training.parameters import hyperparameters
 
 toys.register()
 WORD = "toy_ids:toy/Word-v0"

@@ -15,7 +15,7 @@ import pytest
 import musegym
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("agents", "benchmarks", "discriminators", "envs", "pretrained")
+FOLDERS = ("agents", "benchmarks", "cli", "discriminators", "envs", "play", "pretrained", "training")
 IMPORT = """
 import json, sys
 import musegym
@@ -40,7 +40,8 @@ def test_import_loads_nothing_heavy() -> None:
     heavy = {"torch", "stable_baselines3", "pygame", "scipy", "matplotlib", "music21", "pretty_midi", "PIL", "typer"}
     assert not heavy & set(packages)
     ours = {name for name in modules if name.startswith("musegym")}
-    assert ours <= {"musegym", "musegym.envs", "musegym.envs.registry", "musegym.envs.task", "musegym.signals"}
+    light = {"cli", "cli.signals", "envs", "envs.registry", "envs.task"}
+    assert ours <= {"musegym", *(f"musegym.{name}" for name in light)}
 
 
 def test_version() -> None:

@@ -15,9 +15,9 @@ from toys import BitsTask, WordTask
 from musegym.agents.episodes import Recorder, trace
 from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
-from musegym.play import Desk, play
-from musegym.runs import RunError
-from musegym.stage import CHIPS, GROUND, MARKED, Stage
+from musegym.errors import RunError
+from musegym.play.session import Desk, play
+from musegym.play.stage import CHIPS, GROUND, MARKED, Stage
 
 
 class Songs(MelodyTask):
@@ -274,8 +274,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    for module in ("play", "stage"):
-        monkeypatch.setattr(f"musegym.{module}.time", clock)
+    for module in ("session", "stage"):
+        monkeypatch.setattr(f"musegym.play.{module}.time", clock)
     return clock
 
 
@@ -301,7 +301,7 @@ def test_a_key_that_is_held_saves_once_and_moves_on_and_on(dummy):
 def panel_of(chips, chosen=0, lines=("", "")):
     import pygame
 
-    from musegym.stage import _panel
+    from musegym.play.stage import _panel
 
     pygame.font.init()
     return pygame.surfarray.array3d(_panel(640, lines, chips, chosen))  # [W, H, 3]
@@ -390,7 +390,7 @@ def test_speed_must_be_positive():
 
 SESSION = """
 import pathlib, sys
-from musegym.stage import Stage
+from musegym.play.stage import Stage
 sys.path.insert(0, sys.argv[1])
 from test_play import Songs
 from musegym.play import play

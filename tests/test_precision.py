@@ -16,15 +16,16 @@ import toys
 from rich.console import Console
 from test_networks import inputs, network
 
-from musegym import processor
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env, precision
 from musegym.agents.networks import Stepper
 from musegym.agents.precision import Trial, resolve, try_bfloat16
 from musegym.discriminators import make_discriminator
 from musegym.envs import make_task
-from musegym.parameters import check
-from musegym.runs import Run, Settings, UsageError
-from musegym.training import train
+from musegym.errors import UsageError
+from musegym.training import processor
+from musegym.training.folder import Run, Settings
+from musegym.training.parameters import check
+from musegym.training.run import train
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()

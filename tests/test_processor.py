@@ -8,11 +8,11 @@ import sys
 import pytest
 import torch
 
-from musegym import processor
+from musegym.training import processor
 
 SCRIPT = """
 import json, resource, torch
-from musegym import processor
+from musegym.training import processor
 def faults(unmeasured):
     for _ in range(unmeasured):
         torch.empty(16_000_000).fill_(1.0)

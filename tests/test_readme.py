@@ -89,7 +89,7 @@ def test_results_of_the_readme_are_those_of_the_result_files():
 
 
 def test_commands_of_the_table_exist():
-    from musegym.cli import app
+    from musegym.cli.commands import app
 
     documented = set(re.findall(r"^\| `musegym (\w+)", README, re.MULTILINE))
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
@@ -109,7 +109,7 @@ def test_commands_of_every_page_exist(name):
     """Those of musegym with the options that they are given, and the modules of ``python -m``."""
     from typer.main import get_command
 
-    from musegym.cli import app
+    from musegym.cli.commands import app
 
     commands = get_command(app).commands
     for words in code_of(PAGES[name]):

@@ -29,7 +29,8 @@ pytestmark = pytest.mark.slow
 KILLER = """
 import os, signal, sys
 import torch
-from musegym import cli, training
+from musegym import cli
+from musegym.training import run as training
 from musegym.agents import AdversarialDQN
 
 calls = 0

@@ -310,8 +310,8 @@ class TestOneReward:
 
 class TestDefaults:
     def test_constructor_and_command_line_learn_alike(self):
-        from musegym.parameters import build
-        from musegym.runs import Settings
+        from musegym.training.folder import Settings
+        from musegym.training.parameters import build
 
         for env_id in (WORD, "musegym/Digit-v0"):
             kwargs = {} if env_id == WORD else {"data": "sklearn"}

@@ -13,7 +13,10 @@ import toys
 from PIL import Image
 
 from musegym.envs import make_task
-from musegym.runs import Run, Settings, UsageError, export_all, write_atomically
+from musegym.errors import UsageError
+from musegym.training.files import write_atomically
+from musegym.training.folder import Run, Settings
+from musegym.training.works import export_all
 
 toys.register()
 SETTINGS = Settings(
@@ -57,7 +60,7 @@ def test_settings_come_back(run):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no flock on Windows")
 def test_the_lock_goes_with_its_process(run):
     code = (
-        "import pathlib, sys\nfrom musegym.runs import Run\n"
+        "import pathlib, sys\nfrom musegym.training.folder import Run\n"
         "with Run(pathlib.Path(sys.argv[1])).locked():\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, run.folder]

@@ -16,10 +16,10 @@ from musegym.benchmarks import ablations, rows, work
 from musegym.benchmarks.own import MEASURES, measure_of
 from musegym.benchmarks.run import has_own
 from musegym.benchmarks.tables import TABLES, Row, Table
+from musegym.cli.options import pairs
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
-from musegym.options import pairs
-from musegym.parameters import defaults, read
+from musegym.training.parameters import defaults, read
 
 OF_KIND = {"musegym/Density-v0": ablations.OF_GRIDS, "musegym/Digit-v0": ablations.OF_IMAGES}
 ROWS = [

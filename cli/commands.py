@@ -25,38 +25,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import __version__, signals
-from .arguments import Argument
-from .envs.registry import ids, make_task
-from .envs.task import Task
-from .options import (
+from .. import __version__
+from ..envs.registry import ids, make_task
+from ..envs.task import Task
+from ..errors import RunError, UsageError, because
+from ..training.arguments import Argument
+from ..training.files import is_written_in_place, write_atomically
+from ..training.folder import MOST_ENVS, Run, Settings
+from ..training.loading import (
     discriminator_of,
     env_arguments,
-    env_kwargs,
     env_task,
-    first_conditions,
-    free_folder,
     id_of,
     known_id,
     load_model,
-    pairs,
     read_corpus,
-    read_prefix,
     read_report,
-    read_works,
-    resumed,
 )
-from .runs import (
-    MOST_ENVS,
-    Run,
-    RunError,
-    Settings,
-    UsageError,
-    because,
-    export_all,
-    is_written_in_place,
-    write_atomically,
-)
+from ..training.works import export_all
+from . import signals
+from .options import env_kwargs, first_conditions, free_folder, pairs, read_prefix, read_works, resumed
 
 DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
 # Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
@@ -171,7 +159,7 @@ def list_(
     if id is not None and params:
         raise UsageError("list takes an ID or --params; the hyperparameters are those of every id")
     if params:
-        from .parameters import hyperparameters
+        from ..training.parameters import hyperparameters
 
         _print_arguments(hyperparameters())
         return
@@ -271,7 +259,7 @@ def train(
     kwargs, texts = env_kwargs(id, set_), pairs(param, "--param")
     if not resume:
         run.refuse_if_taken()
-    from .parameters import check, read
+    from ..training.parameters import check, read
 
     params = read(texts)
     if resume:
@@ -290,7 +278,7 @@ def train(
         )
     task = env_task(id, settings.env_kwargs)
     read_corpus(task)
-    from .training import train as train_
+    from ..training.run import train as train_
 
     often = {"checkpoint_every": checkpoint_every, "report_every": report_every}
     received = train_(run, settings, resume=resume, console=err, **often)
@@ -328,7 +316,7 @@ def generate(
     if prefix is not None and set_:
         raise UsageError("--prefix brings the start of its work; leave out --set")
     model = load_model(run, pretrained)
-    from .agents import generate_episodes
+    from ..agents import generate_episodes
 
     read_corpus(model.task)
     first = condition = None
@@ -379,16 +367,16 @@ def evaluate(
     if works is not None and id is not None:
         task = env_task(id, env_kwargs(id, set_))
         read_corpus(task)
-        from .benchmarks.suite import evaluate_works
+        from ..benchmarks.suite import evaluate_works
 
         judge = functools.partial(evaluate_works, task, read_works(task, works), split="test", seeds=seeds)
     else:
         model = load_model(run, pretrained)
         read_corpus(model.task)
-        from .benchmarks.suite import evaluate as evaluate_
+        from ..benchmarks.suite import evaluate as evaluate_
 
         judge = functools.partial(evaluate_, model, DEFAULT_WORKS if num is None else num, split="test", seeds=seeds)
-    from .reporting import Stages
+    from ..training.reporting import Stages
 
     try:
         with Stages(err):
@@ -458,7 +446,7 @@ def play(
     else:
         id, model, task, discriminator = known_id(what), None, env_task(what, {}), None
     read_corpus(task)
-    from .play import play as play_
+    from ..play.session import play as play_
 
     play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
 
@@ -466,7 +454,7 @@ def play(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def bench(context: typer.Context) -> None:
     """Fills benchmark tables; picks up where it was stopped."""
-    from .benchmarks.run import main as bench_
+    from ..benchmarks.run import main as bench_
 
     raise typer.Exit(bench_(context.args))
 
@@ -474,6 +462,6 @@ def bench(context: typer.Context) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def report(context: typer.Context) -> None:
     """Shows what benchmark runs have found, as Markdown or a page of HTML."""
-    from .benchmarks.report import main as report_
+    from ..benchmarks.report import main as report_
 
     raise typer.Exit(report_(context.args))

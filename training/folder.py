@@ -23,34 +23,16 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .envs.task import Array, Ints, Task
-from .envs.window import tile
-from .errors import Parser, RunError, UsageError, because
+from ..errors import UsageError, because
+from .files import sync, write_atomically
 
 if sys.platform != "win32":
     import fcntl
 
-
-__all__ = [
-    "AGENT",
-    "MOST_ENVS",
-    "Parser",
-    "Run",
-    "RunError",
-    "Settings",
-    "UsageError",
-    "because",
-    "export",
-    "export_all",
-    "is_written_in_place",
-    "write_atomically",
-]
 
 AGENT = "agent.zip"
 """The agent with its discriminator and all that learning on depends on, within a checkpoint."""
@@ -217,7 +199,7 @@ class Run:
             }
             (fresh / "run.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
             for path in [*fresh.rglob("*"), fresh]:
-                _sync(path)
+                sync(path)
         except OSError:
             shutil.rmtree(fresh, ignore_errors=True)  # a full disk has more room without it
             raise
@@ -226,7 +208,7 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
             self._checkpoint.rename(old)
         fresh.rename(self._checkpoint)
-        _sync(self.folder)
+        sync(self.folder)
         shutil.rmtree(old, ignore_errors=True)
 
     def latest(self) -> Path | None:
@@ -300,7 +282,7 @@ class Run:
         fresh = self.folder / "model.tmp.zip"
         try:
             save(fresh)
-            _sync(fresh)
+            sync(fresh)
             fresh.replace(self.model)
         except OSError:
             fresh.unlink(missing_ok=True)
@@ -314,69 +296,6 @@ class Run:
             file.write(json.dumps(line) + "\n")
 
 
-def is_written_in_place(path: Path) -> bool:
-    """Returns whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
-    return path.is_symlink() or (path.exists() and not path.is_file())
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that readers see whole or not at all; links, pipes and devices are written in place."""
-    if is_written_in_place(path):
-        path.write_text(text, encoding="utf-8")
-        return
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def export(task: Task[Any], content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
-    """Writes a content in its medium's formats and as an array; the files, returned, are ``path`` plus suffixes.
-
-    See ``Task.export`` for what the ``actions`` int [L] that built it add.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    array = path.with_name(f"{path.name}.npy")
-    paths = task.export(content, path, actions)
-    np.save(array, content)
-    return [*paths, array]
-
-
-def export_all(
-    task: Task[Any], contents: Array, folder: Path, stem: str, actions: Sequence[Ints] | None = None
-) -> list[Path]:
-    """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
-
-    Args:
-        task: whose contents they are.
-        contents: [N, ...].
-        folder: is made where it is missing.
-        stem: the files are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
-        actions: for each content the decisions that built it, int [L].
-
-    Returns:
-        The files written.
-    """
-    from PIL import Image
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = list[Path]()
-    for i, content in enumerate(contents):
-        paths += export(task, content, folder / f"{stem}-{i:03d}", None if actions is None else actions[i])
-    text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
-    texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
-    text.write_text("\n".join(texts), encoding="utf-8")
-    together = task.medium.population(contents)
-    together = tile([task.medium.render(content) for content in contents]) if together is None else together
-    Image.fromarray(together).save(picture)
-    return [*paths, text, picture]
-
-
 def _digests(folder: Path) -> dict[str, str]:
     """Returns the SHA-256 of every file below a folder but ``run.json``, by its name there."""
     found = {}
@@ -385,12 +304,3 @@ def _digests(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-def _sync(path: Path) -> None:
-    """Makes sure that a file or folder outlives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

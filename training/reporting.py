@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from stable_baselines3.common.logger import KVWriter
 
-from .runs import Run
+from .folder import Run
 
 SAID_EVERY = 10.0
 """Seconds between lines where there is no terminal."""

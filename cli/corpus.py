@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from .envs.task import CorpusReport
+from ..envs.task import CorpusReport
 
 
 def to_json(report: CorpusReport) -> str:

@@ -11,10 +11,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .envs.media.audio import Sound
-from .envs.registry import make_task
-from .envs.task import Array, Ints, Task
-from .runs import export
+from ..envs.media.audio import Sound
+from ..envs.registry import make_task
+from ..envs.task import Array, Ints, Task
+from ..training.works import export
 from .stage import CHIPS, FRAME_SECONDS, Stage
 
 PAUSE = 3.0  # seconds that a finished work stays before the agent starts the next one
@@ -133,7 +133,7 @@ class Judge:
     def _discriminator(self) -> Any:
         if self._given is not None:
             return self._given
-        from .discriminators import pretrained
+        from ..discriminators import pretrained
 
         try:
             return pretrained(self._task)
@@ -336,7 +336,7 @@ def _pictures(task: Task[Any], content: Array, actions: Ints) -> Iterator[NDArra
 
 def _imagine(model: Any, rng: np.random.Generator) -> tuple[Array, Ints]:
     """Returns a work of the agent's and the actions int [L] that built it."""
-    from .agents import generate_episodes
+    from ..agents import generate_episodes
 
     works = generate_episodes(model, 1, seed=int(rng.integers(2**31)))
     return works.contents[0], works.decisions()[0].astype(np.int64)

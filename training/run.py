@@ -17,12 +17,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.utils import get_device
 
+from ..agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
+from ..agents.precision import choose
+from ..errors import RunError, UsageError, because
 from . import processor
-from .agents import AdversarialDQN, DiscriminatorCallback, generate_episodes
-from .agents.precision import choose
+from .folder import AGENT, Run, Settings
 from .parameters import build, device_of
 from .reporting import Announcer, Lines, Watch
-from .runs import AGENT, Run, RunError, Settings, UsageError, because, export_all
+from .works import export_all
 
 SAMPLES = 4
 """Contents exported at a time while training."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .envs.media.audio import RATE, Sound
-from .envs.window import open_display
-from .runs import RunError
+from ..envs.media.audio import RATE, Sound
+from ..envs.window import open_display
+from ..errors import RunError
 
 if TYPE_CHECKING:
     import pygame

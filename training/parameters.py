@@ -8,14 +8,15 @@ from typing import Any
 
 from stable_baselines3.common.utils import get_device
 
+from ..agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from ..agents.config import DQNConfig
+from ..agents.networks import RecurrentQ
+from ..discriminators import Architecture, DiscriminatorTrainer, make_trainer
+from ..discriminators import Settings as Learning
+from ..errors import UsageError
 from . import arguments
-from .agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
-from .agents.config import DQNConfig
-from .agents.networks import RecurrentQ
 from .arguments import Argument
-from .discriminators import Architecture, DiscriminatorTrainer, make_trainer
-from .discriminators import Settings as Learning
-from .runs import Settings, UsageError
+from .folder import Settings
 
 DISCRIMINATOR = "discriminator."
 """Begins the names that are the discriminator's, or its training's."""

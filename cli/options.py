@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import difflib
-import importlib
 import json
-import re
-import shlex
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.lib.format import read_array
 
-from . import arguments
-from .arguments import Argument
-from .envs.corpora.files import absolute
-from .envs.registry import ids, make_task, task_class
-from .envs.scalar import TaskEnv
-from .envs.task import Array, CorpusReport, Ints, Task
-from .runs import AGENT, Run, Settings, UsageError, because
-
-if TYPE_CHECKING:
-    from .agents import AdversarialDQN
-
-PRETRAINED = Path(__file__).parent / "pretrained"
+from ..envs.corpora.files import absolute
+from ..envs.task import Array, Ints, Task
+from ..errors import UsageError, because
+from ..training import arguments
+from ..training.folder import Run, Settings
+from ..training.loading import env_arguments
 
 
 def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
@@ -44,21 +32,6 @@ def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
             raise UsageError(f"{flag} {name} is given twice; give it once")
         result[name] = value
     return result
-
-
-def env_arguments(id: str) -> dict[str, Argument]:
-    """Returns what ``--set`` takes for an id: the arguments of its task, and the weight of its rules."""
-    known = known_id(id)
-    try:
-        factory, registered = task_class(known)
-    except ImportError as error:
-        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
-    found = arguments.of(factory)
-    # Scalar and vector environments take it, not the task.
-    found["rule_weight"] = arguments.of(TaskEnv)["rule_weight"]
-    for name in registered.keys() & found.keys():
-        found[name] = dataclasses.replace(found[name], default=registered[name])
-    return found
 
 
 def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
@@ -76,44 +49,6 @@ def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
     return values
 
 
-def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
-    """Builds the task of an id.
-
-    Args:
-        id: the id.
-        kwargs: arguments of its environment, plain data.
-    """
-    known = known_id(id)
-    try:
-        return make_task(known, **arguments.check(kwargs, env_arguments(id), "--set", id))
-    except ImportError as error:
-        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
-    except (TypeError, ValueError, OSError, gym.error.Error) as error:
-        raise UsageError(f"{id}: {error}") from None
-
-
-def known_id(id: str) -> str:
-    """Returns the id itself if there is such an environment of musegym; ``MODULE:ID`` imports the module."""
-    module, colon, name = id.rpartition(":")
-    if colon:
-        if not all(part.isidentifier() for part in module.split(".")):
-            raise UsageError(f"{id}: {module!r} is no module's name; write MODULE:ID, such as my.tasks:my/Task-v0")
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # whatever somebody's module raises
-            reason = f"{type(error).__name__}: {error}"
-            raise UsageError(f"{id}: the module {module} cannot be imported ({reason}); mend it first") from None
-    if name in ids():
-        return id
-    words = {known.rpartition("/")[2].rpartition("-")[0].lower(): known for known in ids()}
-    close = difflib.get_close_matches(name, ids(), n=3)
-    close = close or [words[word] for word in difflib.get_close_matches(name.lower(), words, n=3)]
-    meant = " or ".join(module + colon + known for known in close)
-    raise UsageError(
-        f"no environment is called {id}; " + (f"did you mean {meant}?" if close else f"there are: {', '.join(ids())}")
-    )
-
-
 def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
     """Returns the conditions int [num, C] that a task draws for its starts; None where it has none."""
     if task.condition_space is None:
@@ -127,7 +62,7 @@ def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
 
 def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
     """Returns the first ``keep`` decisions of a work that ``musegym generate`` wrote, and its condition int [C]."""
-    from .agents.episodes import trace
+    from ..agents.episodes import trace
 
     if not task.has_demonstrations:
         raise UsageError(
@@ -153,7 +88,7 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
 
 def read_works(task: Task[Any], file: Path) -> Array:
     """Returns the works [N, ...] of a file of ``np.savez(FILE, content=works)``; whatever it holds, nothing is run."""
-    from .benchmarks.suite import check_works
+    from ..benchmarks.suite import check_works
 
     how = "write it with np.savez(FILE, content=works)"
     try:
@@ -175,30 +110,6 @@ def read_works(task: Task[Any], file: Path) -> Array:
         return check_works(task, contents)
     except ValueError as error:
         raise UsageError(f"--works {file}: {error}") from None
-
-
-def read_corpus(task: Task[Any]) -> Array:
-    """Returns the training works."""
-    with _corpus_mistakes(task):
-        return task.corpus("train")
-
-
-def read_report(task: Task[Any]) -> CorpusReport:
-    """Returns what was read of the corpus."""
-    with _corpus_mistakes(task):
-        return task.corpus_report()
-
-
-@contextlib.contextmanager
-def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
-    """Turns errors of reading a corpus into a user's mistake."""
-    try:
-        yield
-    except ImportError as error:
-        hint = task.data_hint or f"install the package {error.name}"
-        raise UsageError(f"the real works cannot be read ({error}): {hint}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the real works cannot be read: {error}") from None
 
 
 def free_folder(id: str) -> Path:
@@ -240,56 +151,3 @@ def resumed(run: Run, id: str, asked: Mapping[str, Any], budget: tuple[float | N
             f"{run.folder} counts {'seconds' if settings.steps is None else 'steps'}; resume it with that budget"
         )
     return dataclasses.replace(settings, seconds=seconds, steps=steps)
-
-
-def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
-    """Loads the policy of a run (its folder, or a model file), or the one that ships for an id."""
-    if (run is None) == (pretrained is None):
-        raise UsageError("name either a RUN or --pretrained ID")
-    id = None
-    if run is None:
-        assert pretrained is not None
-        id = known_id(pretrained)
-        path = PRETRAINED / (re.sub(r"-v\d+$", "", id.rpartition("/")[2]) + ".zip")
-        if not path.exists():
-            raise UsageError(f"no model of {id} ships with musegym; train one: {shlex.join(['musegym', 'train', id])}")
-    elif run.is_dir():
-        id, path = Run(run).settings().id, Run(run).model
-        if not path.exists():
-            raise UsageError(f"{run} has no model yet; go on with: {Run(run).command(id)}")
-        known_id(id)  # imports the module of a task that somebody else registers
-    elif run.exists():
-        path = run
-    else:
-        raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {shlex.quote(str(run))}")
-    from .agents import AdversarialDQN
-
-    try:
-        model = AdversarialDQN.load(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
-    if run is not None and id is not None and id_of(model) != id:
-        raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
-    return model
-
-
-def discriminator_of(run: Path) -> Any:
-    """Returns the discriminator that trained with a run's agent, of its latest checkpoint; None where there is none."""
-    checkpoint = Run(run).latest() if run.is_dir() else None
-    if checkpoint is None:
-        return None
-    from .agents import AdversarialDQN
-
-    try:
-        return AdversarialDQN.load(checkpoint / AGENT).discriminator
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
-
-
-def id_of(model: AdversarialDQN) -> str:
-    """Returns the id of a model's environment."""
-    from .agents import TaskVecEnv
-
-    env = model.env.unwrapped
-    assert isinstance(env, TaskVecEnv)
-    return env.env_id

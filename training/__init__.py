@@ -1,0 +1,1 @@
+"""One training run from the command line: its folder, hyperparameters, progress, checkpoints."""

@@ -1,0 +1,36 @@
+"""Files that readers see whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def is_written_in_place(path: Path) -> bool:
+    """Returns whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
+    return path.is_symlink() or (path.exists() and not path.is_file())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file that readers see whole or not at all; links, pipes and devices are written in place."""
+    if is_written_in_place(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Makes sure that a file or folder outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

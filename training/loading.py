@@ -1,0 +1,158 @@
+"""Tasks, corpora and models by their names; each mistake is a `UsageError` of one line."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+
+from ..envs.registry import ids, make_task, task_class
+from ..envs.scalar import TaskEnv
+from ..envs.task import Array, CorpusReport, Task
+from ..errors import UsageError
+from . import arguments
+from .arguments import Argument
+from .folder import AGENT, Run
+
+if TYPE_CHECKING:
+    from ..agents import AdversarialDQN
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+def env_arguments(id: str) -> dict[str, Argument]:
+    """Returns what ``--set`` takes for an id: the arguments of its task, and the weight of its rules."""
+    known = known_id(id)
+    try:
+        factory, registered = task_class(known)
+    except ImportError as error:
+        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
+    found = arguments.of(factory)
+    # Scalar and vector environments take it, not the task.
+    found["rule_weight"] = arguments.of(TaskEnv)["rule_weight"]
+    for name in registered.keys() & found.keys():
+        found[name] = dataclasses.replace(found[name], default=registered[name])
+    return found
+
+
+def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
+    """Builds the task of an id.
+
+    Args:
+        id: the id.
+        kwargs: arguments of its environment, plain data.
+    """
+    known = known_id(id)
+    try:
+        return make_task(known, **arguments.check(kwargs, env_arguments(id), "--set", id))
+    except ImportError as error:
+        raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
+    except (TypeError, ValueError, OSError, gym.error.Error) as error:
+        raise UsageError(f"{id}: {error}") from None
+
+
+def known_id(id: str) -> str:
+    """Returns the id itself if there is such an environment of musegym; ``MODULE:ID`` imports the module."""
+    module, colon, name = id.rpartition(":")
+    if colon:
+        if not all(part.isidentifier() for part in module.split(".")):
+            raise UsageError(f"{id}: {module!r} is no module's name; write MODULE:ID, such as my.tasks:my/Task-v0")
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # whatever somebody's module raises
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{id}: the module {module} cannot be imported ({reason}); mend it first") from None
+    if name in ids():
+        return id
+    words = {known.rpartition("/")[2].rpartition("-")[0].lower(): known for known in ids()}
+    close = difflib.get_close_matches(name, ids(), n=3)
+    close = close or [words[word] for word in difflib.get_close_matches(name.lower(), words, n=3)]
+    meant = " or ".join(module + colon + known for known in close)
+    raise UsageError(
+        f"no environment is called {id}; " + (f"did you mean {meant}?" if close else f"there are: {', '.join(ids())}")
+    )
+
+
+def read_corpus(task: Task[Any]) -> Array:
+    """Returns the training works."""
+    with _corpus_mistakes(task):
+        return task.corpus("train")
+
+
+def read_report(task: Task[Any]) -> CorpusReport:
+    """Returns what was read of the corpus."""
+    with _corpus_mistakes(task):
+        return task.corpus_report()
+
+
+@contextlib.contextmanager
+def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
+    """Turns errors of reading a corpus into a user's mistake."""
+    try:
+        yield
+    except ImportError as error:
+        hint = task.data_hint or f"install the package {error.name}"
+        raise UsageError(f"the real works cannot be read ({error}): {hint}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the real works cannot be read: {error}") from None
+
+
+def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
+    """Loads the policy of a run (its folder, or a model file), or the one that ships for an id."""
+    if (run is None) == (pretrained is None):
+        raise UsageError("name either a RUN or --pretrained ID")
+    id = None
+    if run is None:
+        assert pretrained is not None
+        id = known_id(pretrained)
+        path = PRETRAINED / (re.sub(r"-v\d+$", "", id.rpartition("/")[2]) + ".zip")
+        if not path.exists():
+            raise UsageError(f"no model of {id} ships with musegym; train one: {shlex.join(['musegym', 'train', id])}")
+    elif run.is_dir():
+        id, path = Run(run).settings().id, Run(run).model
+        if not path.exists():
+            raise UsageError(f"{run} has no model yet; go on with: {Run(run).command(id)}")
+        known_id(id)  # imports the module of a task that somebody else registers
+    elif run.exists():
+        path = run
+    else:
+        raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {shlex.quote(str(run))}")
+    from ..agents import AdversarialDQN
+
+    try:
+        model = AdversarialDQN.load(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    if run is not None and id is not None and id_of(model) != id:
+        raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
+    return model
+
+
+def discriminator_of(run: Path) -> Any:
+    """Returns the discriminator that trained with a run's agent, of its latest checkpoint; None where there is none."""
+    checkpoint = Run(run).latest() if run.is_dir() else None
+    if checkpoint is None:
+        return None
+    from ..agents import AdversarialDQN
+
+    try:
+        return AdversarialDQN.load(checkpoint / AGENT).discriminator
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def id_of(model: AdversarialDQN) -> str:
+    """Returns the id of a model's environment."""
+    from ..agents import TaskVecEnv
+
+    env = model.env.unwrapped
+    assert isinstance(env, TaskVecEnv)
+    return env.env_id
