@@ -19,7 +19,7 @@ from ..envs.task import Split
 from ..errors import UsageError
 from ..training.files import write_atomically
 from ..training.loading import load_model, read_corpus
-from .work import provenance
+from .provenance import provenance
 
 
 def answer(
