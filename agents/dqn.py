@@ -52,7 +52,7 @@ class AdversarialDQN(JointAlgorithm):
     policy takes one step on the joint objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the
     current D:
 
-    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``losses.q_errors``), of which the gradient of
+    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``objective.q_errors``), of which the gradient of
       L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
     * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..discriminators.objectives import generator_loss
 from ..envs.task import Array, Ints
 from .episodes import Episodes
-from .losses import q_errors, squared_errors
 from .networks import RecurrentQ
+from .objective import policy_and_value_loss, q_errors
 from .phases import RAMP, PhasedAlgorithm
 from .rewards import Rewards
 
@@ -85,13 +85,7 @@ class JointAlgorithm(PhasedAlgorithm):
         # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
         self.q_net.dropout.eval()
         errors, taken, values, live = self._errors(episodes, np.concatenate(worth), len(fresh))
-        # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
-        fitted = torch.arange(len(episodes), device=self.device) < own
-        fitted |= self.bootstraps  # there, targets end in it, on real episodes too
-        values = torch.where(fitted[:, None], values, values.detach())
-        # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
-        common = errors[:own].sum() / live[:own].sum()
-        loss = self.config.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
+        loss = self.config.consistency * policy_and_value_loss(errors, taken, values, live, own, self.bootstraps)
         if self.config.cross_entropy and real is not None:
             self.q_net.dropout.train()
             imitated, _, decisions = real.evaluate(self.q_net, self.device, values=False)
