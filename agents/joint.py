@@ -14,11 +14,8 @@ from ..envs.task import Array, Ints
 from .episodes import Episodes
 from .networks import RecurrentQ
 from .objective import policy_and_value_loss, q_errors
-from .phases import RAMP, PhasedAlgorithm
+from .phases import PhasedAlgorithm
 from .rewards import Rewards
-
-COOLING = 0.3
-"""Last part of the rounds, in which the learning rate falls to zero."""
 
 
 class JointAlgorithm(PhasedAlgorithm):
@@ -92,8 +89,8 @@ class JointAlgorithm(PhasedAlgorithm):
             loss = loss - self.config.cross_entropy * imitated.sum() / decisions.sum()
             self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
-        ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
-        self._step(self.policy.optimizer, loss, ramp * self.policy_rate * self.lr_schedule(left))
+        factor = self.schedule.factor(left, self._n_updates)
+        self._step(self.policy.optimizer, loss, factor * self.policy_rate * self.lr_schedule(left))
         self._n_updates += 1
         if self.config.target_update_interval is not None and self._n_updates % self.config.target_update_interval == 0:
             self._update_target(self.config.target_share)
