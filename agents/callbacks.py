@@ -15,6 +15,7 @@ from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
 from ..envs.task import Array, Task
 from .dqn import AdversarialDQN
 from .sb3 import task_of
+from .schedule import Phase
 
 LATEST = "discriminator.zip"
 """Name of the latest file in a folder of saved discriminators."""
@@ -173,7 +174,7 @@ class DiscriminatorCallback(BaseCallback):
         if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
             self.model.adapt()
             self._share_reward()
-            if self.model.leading:  # afterwards D learns before each update of the agent
+            if self.model.phase is Phase.LEAD:  # afterwards D learns before each update of the agent
                 for contents in np.array_split(self.locals["contents"], self.model.minibatches):
                     for _ in range(self.lead):
                         self._observe(contents)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common import type_aliases
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn, Schedule
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
-from .config import WARM_START, DQNConfig, changed
+from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
@@ -30,6 +32,7 @@ from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
+from .schedule import Phase, Progress, Schedule
 
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
@@ -52,7 +55,7 @@ class AdversarialDQN(JointAlgorithm):
     policy takes one step on the joint objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the
     current D:
 
-    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``losses.q_errors``), of which the gradient of
+    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``objective.q_errors``), of which the gradient of
       L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
     * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
 
@@ -95,7 +98,7 @@ class AdversarialDQN(JointAlgorithm):
         self,
         policy: str | type[BoltzmannPolicy] = "auto",
         env: GymEnv | str = "musegym/Melody-v0",
-        learning_rate: float | Schedule | None = None,
+        learning_rate: float | type_aliases.Schedule | None = None,
         *,
         config: DQNConfig | None = None,
         discriminator: Discriminator | None = None,
@@ -137,12 +140,10 @@ class AdversarialDQN(JointAlgorithm):
         """As the controller has it by now."""
         self.n_steps = self.task.horizon if config.n_steps is None else min(config.n_steps, self.task.horizon)
         self.demonstrations = config.demonstrations if self.real else 0
-        imitated = WARM_START if self.real else 0
-        self.warm_start = imitated if config.warm_start is None else config.warm_start
-        if self.warm_start and not self.real:
-            raise ValueError(f"{type(self.task).__name__} has no demonstrations to imitate: leave warm_start at 0")
+        self.schedule = Schedule.of(config, demonstrated=bool(self.real))
         self.discriminator = discriminator
-        self.budget = None
+        self.budget: Callable[[], float] | None = None
+        """Returns the share of the budget that is spent, 0..1, where time and not steps ends the run."""
         self.policy_rate = 1.0
         self.trainer: DiscriminatorTrainer | None = None
         """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
@@ -193,6 +194,23 @@ class AdversarialDQN(JointAlgorithm):
         self.controller = Controller(by_distance=not self.real) if self.config.controller else None
         self.best_weights: dict[str, torch.Tensor] = {}
         self.unhurried: dict[str, torch.Tensor] = {}
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run has come."""
+        return Progress(
+            spent=None if self.budget is None else self.budget(),
+            steps=self.num_timesteps,
+            total_steps=self._total_timesteps,
+            warm_updates=self.warm_updates,
+            lead_rounds=self.lead_rounds,
+            updates=self._n_updates,
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the run is in."""
+        return self.schedule.phase(self.progress)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Takes another environment of the same task, such as one under other wrappers.
@@ -262,9 +280,9 @@ class AdversarialDQN(JointAlgorithm):
         going = True
         while going and self.num_timesteps < total_timesteps:
             callback.on_rollout_start()
-            if self._warming_up():
+            if self.phase is Phase.WARM_START:
                 for _ in range(10):
-                    if self._warming_up():
+                    if self.phase is Phase.WARM_START:
                         self._imitate()
                 self._update_target()
                 callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
@@ -277,7 +295,7 @@ class AdversarialDQN(JointAlgorithm):
                 if going:
                     callback.update_locals(locals() | {"contents": self.fresh.contents})
                     callback.on_rollout_end()
-                if self.leading:
+                if self.phase is Phase.LEAD:
                     self.lead_rounds += 1
                 elif going:
                     self.train(self.gradient_steps)
@@ -353,10 +371,7 @@ class AdversarialDQN(JointAlgorithm):
         self._episode_num += len(fresh)
         if len(fresh):
             self.logger.record("rollout/ep_len_mean", float(fresh.lengths.mean()))
-        if self.budget is None:
-            self._update_current_progress_remaining(self.num_timesteps, self._total_timesteps)
-        else:
-            self._current_progress_remaining = (1 - self.budget()) / max(1e-9, 1 - sum(self.shares))
+        self._current_progress_remaining = self.schedule.remaining(self.progress)
         return RolloutReturn(self.num_timesteps - before, len(fresh), going)
 
     def dump_logs(self) -> None:
@@ -387,7 +402,12 @@ class AdversarialDQN(JointAlgorithm):
         Nothing is done without controller or D, or while D leads.
         """
         trainer = self.trainer
-        if self.controller is None or trainer is None or not self.worth.settings.discriminator_weight or self.leading:
+        if (
+            self.controller is None
+            or trainer is None
+            or not self.worth.settings.discriminator_weight
+            or self.phase is Phase.LEAD
+        ):
             return
         if len(trainer.measured[1]) < LEAST_HELD_OUT:
             return

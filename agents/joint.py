@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from ..discriminators.objectives import generator_loss
 from ..envs.task import Array, Ints
 from .episodes import Episodes
-from .losses import q_errors, squared_errors
 from .networks import RecurrentQ
-from .phases import RAMP, PhasedAlgorithm
+from .objective import policy_and_value_loss, q_errors
+from .phases import PhasedAlgorithm
 from .rewards import Rewards
-
-COOLING = 0.3
-"""Last part of the rounds, in which the learning rate falls to zero."""
 
 
 class JointAlgorithm(PhasedAlgorithm):
@@ -85,21 +82,15 @@ class JointAlgorithm(PhasedAlgorithm):
         # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
         self.q_net.dropout.eval()
         errors, taken, values, live = self._errors(episodes, np.concatenate(worth), len(fresh))
-        # As a baseline V is fitted to the agent's own episodes: with real ones it would learn to tell them apart.
-        fitted = torch.arange(len(episodes), device=self.device) < own
-        fitted |= self.bootstraps  # there, targets end in it, on real episodes too
-        values = torch.where(fitted[:, None], values, values.detach())
-        # V follows the mean of a reward that moves with D, and lags: what all decisions share teaches nothing.
-        common = errors[:own].sum() / live[:own].sum()
-        loss = self.config.consistency * squared_errors(errors, taken, values, live, common) / live.sum()
+        loss = self.config.consistency * policy_and_value_loss(errors, taken, values, live, own, self.bootstraps)
         if self.config.cross_entropy and real is not None:
             self.q_net.dropout.train()
             imitated, _, decisions = real.evaluate(self.q_net, self.device, values=False)
             loss = loss - self.config.cross_entropy * imitated.sum() / decisions.sum()
             self.logger.record_mean("train/cross_entropy", -imitated.sum().item() / len(real))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
-        ramp = min(1.0, (self._n_updates + 1) / RAMP, left / COOLING)
-        self._step(self.policy.optimizer, loss, ramp * self.policy_rate * self.lr_schedule(left))
+        factor = self.schedule.factor(left, self._n_updates)
+        self._step(self.policy.optimizer, loss, factor * self.policy_rate * self.lr_schedule(left))
         self._n_updates += 1
         if self.config.target_update_interval is not None and self._n_updates % self.config.target_update_interval == 0:
             self._update_target(self.config.target_share)

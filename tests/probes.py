@@ -218,7 +218,7 @@ def munchausen_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the agent's V and Q at its fixed point under fixed rewards, float64 [N, T], in units of the reward.
 
-    Where every error of ``losses.q_errors`` is zero and the target network up to date, for n = 1
+    Where every error of ``objective.q_errors`` is zero and the target network up to date, for n = 1
 
         V(s) + log pi(a|s) = V(s') + r / tau + alpha log pi(a|s),
 

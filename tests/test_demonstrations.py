@@ -11,6 +11,7 @@ import toys
 import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents.demonstrations import Demonstrations
+from musegym.agents.schedule import Phase
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.training.folder import Settings
 from musegym.training.parameters import build
@@ -75,18 +76,18 @@ class TestWithoutDemonstrations:
         assert AdversarialDQN.load(tmp_path / "model.zip").num_timesteps == 96
 
     def test_there_is_nothing_to_imitate(self) -> None:
-        with pytest.raises(ValueError, match="BlindTask has no demonstrations"):
+        with pytest.raises(ValueError, match="task has no demonstrations"):
             AdversarialDQN("auto", "toy/Blind-v0", warm_start=5)
 
     def test_a_budget_begins_with_the_lead(self) -> None:
         model = AdversarialDQN("auto", "toy/Blind-v0", schedule=(0.4, 0.1), **SMALL)
         model.budget = lambda: 0.05
-        assert (model._warming_up(), model.leading) == (False, True)
+        assert model.phase is Phase.LEAD
         model.budget = lambda: 0.2
-        assert not model.leading
+        assert model.phase is Phase.JOINT
 
     @pytest.mark.parametrize("budget", [{"steps": 50, "seconds": None}, {"steps": None, "seconds": 5.0}])
     def test_the_command_line_leaves_the_warm_start_out(self, budget) -> None:
         params = {"discriminator.hidden": 8, "discriminator.heads": 1}
         model, _ = build(Settings(id="toy/Blind-v0", seed=0, num_envs=2, env_kwargs={}, params=params, **budget))
-        assert model.warm_start == 0
+        assert model.schedule.warm_start == 0

@@ -17,7 +17,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, files, generate, joint, make_sb3_env
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, files, generate, make_sb3_env, objective
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.scalar import TaskEnv
 
@@ -202,8 +202,8 @@ class TestLearn:
             return squared_errors(errors, taken, values, *rest)
 
         model = agent(n_steps=n_steps)
-        squared_errors = joint.squared_errors
-        monkeypatch.setattr(joint, "squared_errors", squares)
+        squared_errors = objective.squared_errors
+        monkeypatch.setattr(objective, "squared_errors", squares)
         model.learn(10**6, callback=[callback(), Stopper(1)])
         assert reached == [True, fitted]
 

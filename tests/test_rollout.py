@@ -319,11 +319,11 @@ class TestDefaults:
             built, _ = build(asked)
             made = AdversarialDQN("auto", native(env_id, 4, **kwargs), seed=0)
             assert built.config == made.config
-            assert (built.warm_start, built.shares) == (made.warm_start, made.shares)
+            assert built.schedule == made.schedule
 
     def test_without_demonstrations_there_is_no_warm_start(self):
-        assert AdversarialDQN("auto", native("musegym/Digit-v0", 2, data="sklearn")).warm_start == 0
-        assert AdversarialDQN("auto", native()).warm_start == 500
+        assert AdversarialDQN("auto", native("musegym/Digit-v0", 2, data="sklearn")).schedule.warm_start == 0
+        assert AdversarialDQN("auto", native()).schedule.warm_start == 500
 
     @pytest.mark.parametrize(("steps", "rounds"), [(1, 1), (100_000, 10)])
     def test_the_lead_takes_its_share_of_the_steps_at_most(self, steps, rounds):

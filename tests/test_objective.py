@@ -3,19 +3,19 @@
 import pytest
 import torch
 
-from musegym.agents.losses import q_errors, squared_errors
+from musegym.agents.objective import policy_and_value_loss, q_errors, squared_errors
 
 # Two episodes, of 3 decisions and of 1; what padding holds must not matter, so it is made conspicuous.
-LIVE = torch.tensor([[True, True, True], [True, False, False]])
-TAKEN = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, 0.0, 0.0]])
-TARGET_TAKEN = torch.tensor([[-1.5, -1.0, -4.0], [-0.25, 0.0, 0.0]])
+MASK = torch.tensor([[True, True, True], [True, False, False]])
+LOG_PROBS = torch.tensor([[-1.0, -2.0, -3.0], [-0.5, 0.0, 0.0]])
+TARGET_LOG_PROBS = torch.tensor([[-1.5, -1.0, -4.0], [-0.25, 0.0, 0.0]])
 VALUES = torch.tensor([[10.0, 20.0, 30.0], [40.0, 99.0, 99.0]])
 TARGET_VALUES = torch.tensor([[11.0, 22.0, 33.0], [44.0, 77.0, 77.0]])
 REWARDS = torch.tensor([[0.0, 0.0, 5.0], [-7.0, 0.0, 0.0]])
 
 
-def errors(n_steps, alpha, taken=TAKEN, values=VALUES, rewards=REWARDS, gamma=1.0):
-    return q_errors(taken, TARGET_TAKEN, values, TARGET_VALUES, rewards, LIVE, n_steps, alpha, gamma)
+def errors(n_steps, alpha, log_probs=LOG_PROBS, values=VALUES, rewards=REWARDS, gamma=1.0):
+    return q_errors(log_probs, TARGET_LOG_PROBS, values, TARGET_VALUES, rewards, MASK, n_steps, alpha, gamma)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_discount_of_almost_one_is_almost_none():
 
 def test_long_paths_are_discounted_without_loss():
     T = 300
-    live, x = torch.ones(1, T, dtype=torch.bool), torch.zeros(1, T)
-    found = q_errors(x, x, x, x, torch.ones(1, T), live, T, 0.0, 0.5)
+    mask, x = torch.ones(1, T, dtype=torch.bool), torch.zeros(1, T)
+    found = q_errors(x, x, x, x, torch.ones(1, T), mask, T, 0.0, 0.5)
     torch.testing.assert_close(found, 2 - 0.5 ** torch.arange(T - 1, -1, -1.0)[None], rtol=1e-6, atol=0)
 
 
@@ -82,43 +82,59 @@ def test_vanish_at_the_soft_optimum():
     start = after.logsumexp(0)  # V(s_0)
     for first in range(2):
         for second in range(2):
-            taken = torch.tensor([[after[first] - start, rewards[first, second] - after[first]]])
+            log_probs = torch.tensor([[after[first] - start, rewards[first, second] - after[first]]])
             values = torch.stack([start, after[first]])[None]
-            live = torch.ones(1, 2, dtype=torch.bool)
+            mask = torch.ones(1, 2, dtype=torch.bool)
             reward = torch.stack([torch.zeros((), dtype=torch.float64), rewards[first, second]])[None]
             for n in (1, 2):
-                left = q_errors(taken, taken, values, values, reward, live, n, 0.0)
+                left = q_errors(log_probs, log_probs, values, values, reward, mask, n, 0.0)
                 torch.testing.assert_close(left, torch.zeros(1, 2, dtype=torch.float64))
 
 
-def half_squares(taken, values, left, common=0.0):
-    return 0.5 * squared_errors(left, taken, values, LIVE, torch.tensor(common))
+def half_squares(log_probs, values, left, common=0.0):
+    return 0.5 * squared_errors(left, log_probs, values, MASK, torch.tensor(common))
 
 
 def test_gradient_raises_what_was_better_than_expected():
-    taken, values = TAKEN.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
+    log_probs, values = LOG_PROBS.clone().requires_grad_(), torch.zeros(2, 3, requires_grad=True)
     left = errors(3, 1.0, values=values.detach(), rewards=10 * REWARDS)
-    half_squares(taken, values, left).backward()
+    half_squares(log_probs, values, left).backward()
     # Descent moves against the gradient: actions and values of the good episode go up, of the bad one down.
-    assert (taken.grad[0] < 0).all()
+    assert (log_probs.grad[0] < 0).all()
     assert (values.grad[0] < 0).all()
-    assert taken.grad[1, 0] > 0
+    assert log_probs.grad[1, 0] > 0
     assert values.grad[1, 0] > 0
-    assert not taken.grad[1, 1:].any(), "padding has no gradient"
+    assert not log_probs.grad[1, 1:].any(), "padding has no gradient"
     assert not values.grad[1, 1:].any()
 
 
 def test_gradient_is_that_of_a_policy_gradient_with_a_baseline():
     # Where the policy is the target's, d(1/2 error^2)/d log pi(a_t|s_t) = -(reward - V(s_t)).
-    taken = TARGET_TAKEN.clone().requires_grad_()
-    left = errors(3, 1.0, taken=TARGET_TAKEN)
-    half_squares(taken, VALUES, left).backward()
-    torch.testing.assert_close(taken.grad, (VALUES - REWARDS.sum(1, keepdim=True)) * LIVE)
+    log_probs = TARGET_LOG_PROBS.clone().requires_grad_()
+    left = errors(3, 1.0, log_probs=TARGET_LOG_PROBS)
+    half_squares(log_probs, VALUES, left).backward()
+    torch.testing.assert_close(log_probs.grad, (VALUES - REWARDS.sum(1, keepdim=True)) * MASK)
 
 
 def test_what_errors_share_moves_the_values_alone():
-    taken, values = TAKEN.clone().requires_grad_(), VALUES.clone().requires_grad_()
+    log_probs, values = LOG_PROBS.clone().requires_grad_(), VALUES.clone().requires_grad_()
     left = errors(3, 1.0)
-    half_squares(taken, values, left, common=2.0).backward()
-    torch.testing.assert_close(taken.grad, -(left - 2) * LIVE)
+    half_squares(log_probs, values, left, common=2.0).backward()
+    torch.testing.assert_close(log_probs.grad, -(left - 2) * MASK)
     torch.testing.assert_close(values.grad, -left)
+
+
+@pytest.mark.parametrize("fit_all", [False, True])
+def test_loss_of_an_own_episode_and_a_real_one(fit_all):
+    log_probs, values = LOG_PROBS.clone().requires_grad_(), VALUES.clone().requires_grad_()
+    left = errors(3, 1.0)
+    loss = policy_and_value_loss(left, log_probs, values, MASK, 1, fit_all)
+    loss.backward()
+    common = left[0].mean()  # of the own episode alone
+    decisions = 4
+    assert loss.item() == pytest.approx(
+        (((left - common) * MASK).square().sum() + left.square().sum()).item() / decisions
+    )
+    torch.testing.assert_close(log_probs.grad, -2 * (left - common) * MASK / decisions)
+    rows = torch.tensor([[True], [fit_all]])
+    torch.testing.assert_close(values.grad, -2 * left * rows / decisions)
