@@ -18,7 +18,7 @@ from ..agents import AdversarialDQN
 from ..envs.task import Split
 from ..options import load_model, read_corpus
 from ..runs import UsageError, write_atomically
-from .work import provenance
+from .provenance import provenance
 
 
 def answer(

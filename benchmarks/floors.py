@@ -23,8 +23,8 @@ from ..runs import write_atomically
 from .baselines import RandomPolicy
 from .features import feature_net, frechet
 from .judges import C2ST, c2st
+from .provenance import provenance
 from .suite import generated, matched_groups, matched_rows
-from .work import provenance
 
 
 def floor(task: Task[Any], seed: int) -> C2ST:

@@ -41,9 +41,8 @@ from ..options import env_task, read_corpus
 from ..runs import UsageError
 from . import turns
 from .files import answer, shown, writable, write_result
-from .run import ROOT
+from .provenance import ROOT, revision
 from .turns import ROWS, Rate, learn, learner, one_thread
-from .work import revision
 
 ORACLE, VOCABULARY = "musegym/Oracle-v0", 50
 """Where the cost against T is measured, for every content has T decisions, and its number of tokens."""

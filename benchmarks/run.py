@@ -32,7 +32,6 @@ from .own import measure_of
 from .rows import Row, Table
 from .tables import TABLES
 
-ROOT = Path(__file__).parents[1]
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 WORKER = (sys.executable, "-m", "musegym.benchmarks.work")
 ENOUGH, OWN = 0.97, 0.85

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,8 +18,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..runs import write_atomically
 from .own import measure_of
+from .provenance import provenance
 from .rows import Row, Table
-from .run import ELSEWHERE, ROOT, beside, finished, has_own, locked, short
+from .run import ELSEWHERE, beside, finished, has_own, locked, short
 from .tables import TABLES
 
 if TYPE_CHECKING:
@@ -110,46 +108,6 @@ def thinned(lines: list[dict[str, Any]], points: int = POINTS) -> list[dict[str,
         return lines
     step = (len(lines) - 1) / (points - 1)
     return [lines[round(i * step)] for i in range(points)]
-
-
-def revision(folder: Path) -> dict[str, Any]:
-    """Returns the commit of a checkout, and whether anything but results differs from it; None in no checkout."""
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return done.stdout.strip()
-
-    changes = git("status", "--porcelain", "--", ".", ":!benchmarks/results")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
-
-
-def provenance() -> dict[str, Any]:
-    """Returns what a figure hangs on: commit, machine, versions, what else the machine was doing."""
-    import numpy
-    import torch
-
-    return {
-        **revision(ROOT),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "cpu": _cpu(),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
-        "versions": {"python": platform.python_version(), "numpy": numpy.__version__, "torch": torch.__version__},
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def _cpu() -> str:
-    """Returns the processor's name with family and model: clouds call several generations by one name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
-    if "model name" in said:
-        return f"{said['model name']} (family {said.get('cpu family', '?')}, model {said.get('model', '?')})"
-    return platform.processor() or platform.machine()
 
 
 def work(

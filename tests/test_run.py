@@ -20,6 +20,7 @@ from rich.console import Console
 
 from musegym.benchmarks import RESULTS, features, judges, own, run, work
 from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.provenance import provenance
 from musegym.benchmarks.report import figures_of, folder_of, markdown
 from musegym.benchmarks.report import main as report
 from musegym.benchmarks.stats import unpacked
@@ -568,4 +569,4 @@ def test_a_partial_result_is_finished_only_where_no_more_was_asked(tmp_path):
 def test_processors_of_one_name_are_told_apart() -> None:
     info = Path("/proc/cpuinfo")
     named = info.exists() and "model name" in info.read_text()
-    assert ("(family " in work.provenance()["cpu"]) == named
+    assert ("(family " in provenance()["cpu"]) == named
