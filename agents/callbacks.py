@@ -93,7 +93,7 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
-            learning = agent.worth.settings.discriminator_weight and agent.config.co_training
+            learning = agent.reward_function.settings.discriminator_weight and agent.config.co_training
             agent.teach = self._observe if learning else None
         every, self._evaluating = self.locals.get("callback", self), []
         for callback in _within(every):
@@ -136,7 +136,7 @@ class DiscriminatorCallback(BaseCallback):
         agent = self.model if isinstance(self.model, AdversarialDQN) else None
         for env in self._evaluating:
             trained = self.training_env.get_attr("unwrapped")[0].rewards.settings
-            env.env_method("set_reward", trained if agent is None else agent.worth.settings)
+            env.env_method("set_reward", trained if agent is None else agent.reward_function.settings)
 
     def _file(self, name: str) -> Path:
         assert self._save_path is not None
@@ -171,7 +171,7 @@ class DiscriminatorCallback(BaseCallback):
             self.trainer.save(self._file(LATEST))
 
     def _on_rollout_end(self) -> None:
-        if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
+        if isinstance(self.model, AdversarialDQN) and self.model.reward_function.settings.discriminator_weight:
             self.model.adapt()
             self._share_reward()
             if self.model.phase is Phase.LEAD:  # afterwards D learns before each update of the agent

@@ -19,32 +19,31 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Rollout
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
+from ..discriminators.objectives import generator_loss
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
 from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
-from .joint import JointAlgorithm
+from .learner import Batch, Learner
+from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
+from .saving import SavedAlgorithm
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 from .schedule import Phase, Progress, Schedule
 
-VALUE_RATE = 1.5
-"""Learning rate of V over the policy's."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
-EVALUATED = 512
-"""Episodes passed through the network at a time where no gradient is wanted."""
 READ = 256
 """Contents of the agent that a reading of D takes, and the distance of the policy from the data."""
 
 
-class AdversarialDQN(JointAlgorithm):
+class AdversarialDQN(SavedAlgorithm):
     """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
 
     The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
@@ -138,7 +137,6 @@ class AdversarialDQN(JointAlgorithm):
         self.real = Demonstrations(self.task)
         self.temperature = config.temperature
         """As the controller has it by now."""
-        self.n_steps = self.task.horizon if config.n_steps is None else min(config.n_steps, self.task.horizon)
         self.demonstrations = config.demonstrations if self.real else 0
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
         self.discriminator = discriminator
@@ -160,25 +158,11 @@ class AdversarialDQN(JointAlgorithm):
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
         self.q_net.learns_in = self.learns_in
-        policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
-        groups: list[dict[str, Any]] = [
-            {"params": policy},
-            {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE},
-        ]
-        # The low first beta suits an objective that moves; see docs/algorithm.md.
-        self.policy.optimizer = torch.optim.AdamW(
-            groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.config.weight_decay
-        )
-        self.imitator = torch.optim.AdamW(
-            self.q_net.parameters(),
-            self.config.warm_start_learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=self.config.weight_decay,
-        )
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.q_net.dropout.generator = self.generator
-        self.episodes = EpisodeBuffer(self.buffer_size)
+        self.learner = Learner(self.policy, self.config, self.task.horizon)
+        self.replay = EpisodeBuffer(self.buffer_size)
         _refuse_rescaled(self.env)
         form = self.config.reward_form
         if form == "auto":
@@ -186,13 +170,12 @@ class AdversarialDQN(JointAlgorithm):
         # Past SB3's Monitor, which has "rewards" of its own.
         self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
         settings = RewardSettings(self.rule_weight, form, discriminator_weight=self.config.discriminator_weight)
-        self.worth = Rewards(self.task, settings, self.config.dense_rules)
+        self.reward_function = Rewards(self.task, settings, self.config.dense_rules)
         self.stepped: EnvRollout | None = None
         """Steps the environment, where that is more than its task; made by the first ``learn``."""
         self.paid_beside = False
         """True once the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(by_distance=not self.real) if self.config.controller else None
-        self.best_weights: dict[str, torch.Tensor] = {}
         self.unhurried: dict[str, torch.Tensor] = {}
 
     @property
@@ -260,7 +243,7 @@ class AdversarialDQN(JointAlgorithm):
         )
         self.teach = None  # a callback of an earlier call teaches no more
         callback.on_training_start(locals(), globals())
-        if self.discriminator is None and self.worth.settings.discriminator_weight:
+        if self.discriminator is None and self.reward_function.settings.discriminator_weight:
             raise ValueError(
                 "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
@@ -268,11 +251,11 @@ class AdversarialDQN(JointAlgorithm):
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
         # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
-        self._tell_env(dataclasses.replace(self.worth.settings, discriminator_weight=0.0))
+        self._tell_env(dataclasses.replace(self.reward_function.settings, discriminator_weight=0.0))
         try:
             self._rounds_until(total_timesteps, callback, log_interval)
         finally:
-            self._tell_env(self.worth.settings)
+            self._tell_env(self.reward_function.settings)
         callback.on_training_end()
         return self
 
@@ -284,7 +267,7 @@ class AdversarialDQN(JointAlgorithm):
                 for _ in range(10):
                     if self.phase is Phase.WARM_START:
                         self._imitate()
-                self._update_target()
+                self.learner.sync_target()
                 callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
                 going = callback.on_step()
             else:
@@ -346,7 +329,7 @@ class AdversarialDQN(JointAlgorithm):
             return going
 
         if self.stepped is None:
-            watched = TaskRollout(self.task, self.worth, env.num_envs)
+            watched = TaskRollout(self.task, self.reward_function, env.num_envs)
             starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
 
             def on_decision(recorder: Recorder, actions: Ints) -> None:
@@ -367,17 +350,82 @@ class AdversarialDQN(JointAlgorithm):
         if not self.config.relabel:
             fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
         if self.config.replayed:
-            self.episodes.add(fresh)
+            self.replay.add(fresh)
         self._episode_num += len(fresh)
         if len(fresh):
             self.logger.record("rollout/ep_len_mean", float(fresh.lengths.mean()))
         self._current_progress_remaining = self.schedule.remaining(self.progress)
         return RolloutReturn(self.num_timesteps - before, len(fresh), going)
 
+    def _imitate(self) -> None:
+        """Takes a step of maximum likelihood."""
+        rate = self.schedule.imitation_rate(self.progress)
+        self._record(self.learner.imitate(self.real.like_lengths(self.config.batch_size, self.rng), rate))
+        self.warm_updates += 1
+
+    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+        """Takes steps on the joint objective over fresh, replayed and real episodes.
+
+        Before each, D learns from its fresh contents, and then scores all of them.
+
+        Args:
+            gradient_steps: how often the fresh episodes are gone through.
+            batch_size: unused: ``minibatch``, ``replayed`` and ``demonstrations`` make a batch.
+        """
+        del batch_size
+        if self.config.target_update_interval is None:
+            self.learner.sync_target(self.config.target_share)
+        for _ in range(gradient_steps):
+            for rows in np.array_split(self.rng.permutation(len(self.fresh)), self.minibatches):
+                self._update(self.fresh.take(rows))
+
+    def _update(self, fresh: Episodes) -> None:
+        """Lets D learn from fresh episodes, and then the policy from these, replayed and real ones."""
+        if self.teach is not None:
+            self.teach(fresh.contents)
+        config = self.config
+        batch = Batch(
+            fresh,
+            self.replay.sample(config.replayed, self.rng) if config.replayed else None,
+            self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None,
+        )
+        scores = [self.rewards(part.contents, part.conditions) for part in batch.parts]  # by D as it is now
+        current = scores[0]
+        if not config.relabel:
+            scores[: len(batch.built)] = [part.rewards for part in batch.built]
+        rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
+        left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
+        rate = self.schedule.factor(left, self._n_updates) * self.policy_rate * self.lr_schedule(left)
+        metrics = self.learner.update(batch, rewards, rate, self.temperature)
+        self._n_updates += 1
+        if config.target_update_interval is not None and self._n_updates % config.target_update_interval == 0:
+            self.learner.sync_target(config.target_share)
+        gan_loss = generator_loss(current - self.reward_function.rules_at_end(fresh.contents))
+        self._record(metrics | {"gan_loss": gan_loss, "joint_objective": metrics["dqn_loss"] + gan_loss})
+        self.logger.record_mean("rollout/ep_rew_mean", float((current + fresh.paid.sum(1)).mean()))
+
+    def _record(self, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            self.logger.record_mean(f"train/{name}", value)
+
+    @property
+    def q_net(self) -> RecurrentQ:
+        """The Q-network."""
+        return self.policy.q_net
+
+    @property
+    def minibatches(self) -> int:
+        """How many batches the fresh episodes of a round make."""
+        return max(1, round(self.env.num_envs / self.config.minibatch))
+
+    def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
+        """Returns the rewards of finished contents [N, ...] at their end, float32 [N]: see ``Rewards.at_end``."""
+        return self.reward_function.at_end(self.discriminator, contents, conditions)
+
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
         if self.real:
-            self.logger.record("validation/nll", -float(self._log_prob(self.real.held_out).mean()))
+            self.logger.record("validation/nll", -float(self.learner.log_prob(self.real.held_out).mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -405,7 +453,7 @@ class AdversarialDQN(JointAlgorithm):
         if (
             self.controller is None
             or trainer is None
-            or not self.worth.settings.discriminator_weight
+            or not self.reward_function.settings.discriminator_weight
             or self.phase is Phase.LEAD
         ):
             return
@@ -414,7 +462,7 @@ class AdversarialDQN(JointAlgorithm):
         adjustment = self.controller.step(self._snapshot(trainer))
         self._adjust(trainer, adjustment)
         now = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
-        now |= {"temperature": self.temperature, "trust": self.worth.settings.trust}
+        now |= {"temperature": self.temperature, "trust": self.reward_function.settings.trust}
         for name, value in (now | adjustment.numbers).items():
             self.logger.record(f"controller/{name}", value)
 
@@ -442,54 +490,41 @@ class AdversarialDQN(JointAlgorithm):
         ones.
         """
         if self.real:
-            return -float(self._log_prob(self.real.held_out).mean())
+            return -float(self.learner.log_prob(self.real.held_out).mean())
         assert self.trainer is not None
         return energy_distance(self.trainer.measured[1], contents[:READ])
 
     def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
         network = trainer.discriminator.network
         if adjustment.d_weights == "keep":
-            self.unhurried = _copied(network)
+            self.unhurried = {name: value.detach().clone() for name, value in network.state_dict().items()}
         elif adjustment.d_weights == "restore":
             network.load_state_dict(self.unhurried)
             self.unhurried = {}
         if adjustment.policy_weights == "keep":
-            self.best_weights = _copied(self.q_net)
+            self.learner.best.keep()
         elif adjustment.policy_weights == "restore":
-            self._restore_best()
-            self._adopt()
+            self.learner.best.restore()
+            # Else a target network that is taken to have built this round's episodes (``Learner._target``) would be
+            # the policy that did, and the round would lead back to it.
+            self.fresh = self.learner.relabelled(self.fresh)
         # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
-        settings = self.worth.settings
+        settings = self.reward_function.settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
             trusted = dataclasses.replace(settings, trust=adjustment.trust)
-            self.worth = dataclasses.replace(self.worth, settings=trusted)
+            self.reward_function = dataclasses.replace(self.reward_function, settings=trusted)
         self.temperature = self.config.temperature * adjustment.temperature
         self.policy_rate = adjustment.policy_rate
         trainer.discriminator.set_rate(adjustment.d_rate)
 
-    def _restore_best(self) -> None:
-        for network in (self.q_net, self.policy.q_net_target):
-            network.load_state_dict(self.best_weights)
-
-    @torch.no_grad()
-    def _adopt(self) -> None:
-        """Makes this round's episodes, which another policy built, say what the present one thinks of them.
-
-        Else a target network that is taken to have built them (``_target``) would be that other policy, and the round
-        would lead back to it.
-        """
-        self.q_net.dropout.eval()
-        taken, _, _ = self.fresh.evaluate(self.q_net, self.device, values=False)
-        self.fresh.log_probs[:, : taken.shape[1]] = taken.cpu().numpy()
-
     def keep_best(self) -> None:
         """Goes back to the best policy where the present one is clearly worse: for the end of a run."""
-        if self.controller is None or not self.best_weights or not self.aims_at_data:
+        if self.controller is None or not self.learner.best.weights or not self.aims_at_data:
             return
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
         drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
         if self.controller.ends_with_best(self._score(drawn.contents)):
-            self._restore_best()
+            self.learner.best.restore()
 
     # Using what was learned
 
@@ -512,27 +547,12 @@ class AdversarialDQN(JointAlgorithm):
         Raises:
             ValueError: a content cannot be built.
         """
-        return self._log_prob(trace(self.task, contents))
-
-    @torch.no_grad()
-    def _log_prob(self, episodes: Episodes) -> NDArray[np.float64]:
-        self.q_net.eval()
-        parts = []
-        for start in range(0, len(episodes), EVALUATED):
-            part = episodes.take(slice(start, start + EVALUATED))
-            taken, _, _ = part.evaluate(self.q_net, self.device, values=False)
-            parts.append(taken.double().sum(1).cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return self.learner.log_prob(trace(self.task, contents))
 
 
 def _named(task: Task[Any]) -> str:
     """Returns a task's class with its arguments."""
     return f"{type(task).__name__}({', '.join(f'{name}={value!r}' for name, value in task.kwargs().items())})"
-
-
-def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Returns a copy of a network's weights."""
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _refuse_rescaled(env: VecEnv) -> None:

@@ -22,6 +22,7 @@ from .config import DQNConfig, changed
 from .controller import Adjustment, Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes
+from .learner import Learner
 from .policies import BoltzmannPolicy
 from .precision import choose
 from .replay import EpisodeBuffer
@@ -70,16 +71,14 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     env: VecEnv
     policy: BoltzmannPolicy
     task: Task[Any]
-    imitator: torch.optim.Optimizer
-    episodes: EpisodeBuffer
+    learner: Learner
+    replay: EpisodeBuffer
     real: Demonstrations
     rng: np.random.Generator
     generator: torch.Generator
     trainer: DiscriminatorTrainer | None
     controller: Controller | None
     discriminator: Discriminator | None
-    best_weights: dict[str, torch.Tensor]
-    """Of the best policy so far, as the controller judges."""
     unhurried: dict[str, torch.Tensor]
     """Of D before the controller hurried it for telling nothing apart."""
 
@@ -112,7 +111,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             if self.trainer is not None:
                 tensors["trainer"] = self.trainer.state_dict()
             if self.controller is not None:
-                weights = {"best_weights": self.best_weights, "unhurried": self.unhurried}
+                weights = {"best_weights": self.learner.best.weights, "unhurried": self.unhurried}
                 tensors["controller"] = self.controller.state_dict() | weights
         files.write(path, config, tensors)
 
@@ -185,7 +184,7 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         Raises:
             ValueError: they are of other networks, or no numbers that a controller comes to.
         """
-        self.best_weights = self._fitting(self.policy.q_net, state, "best_weights")
+        self.learner.best.load(state["best_weights"])
         controller.load_state_dict(state)
         if self.trainer is not None:
             self.unhurried = self._fitting(self.trainer.discriminator.network, state, "unhurried")
@@ -201,13 +200,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         return {key: value.to(self.device) for key, value in weights.items()}
 
     def _training_state(self) -> dict[str, Any]:
-        prior = self.policy.prior
-        kept = {} if prior is None or self.policy.q_net.prior is prior else {"prior": prior.state_dict()}
-        return kept | {
-            "target": self.policy.q_net_target.state_dict(),
-            "optimizer": self.policy.optimizer.state_dict(),
-            "imitator": self.imitator.state_dict(),
-            "episodes": self.episodes.state_dict(),
+        return self.learner.state_dict() | {
+            "episodes": self.replay.state_dict(),
             "waiting": [batch.state_dict() for batch in self.real.waiting],
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
@@ -216,14 +210,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         }
 
     def _load_training_state(self, state: dict[str, Any]) -> None:
-        if "prior" in state:
-            self.policy.freeze_prior(relative=False)
-            assert self.policy.prior is not None
-            self.policy.prior.load_state_dict(state["prior"])
-        self.policy.q_net_target.load_state_dict(state["target"])
-        self.policy.optimizer.load_state_dict(state["optimizer"])
-        self.imitator.load_state_dict(state["imitator"])
-        self.episodes.load_state_dict(state["episodes"])
+        self.learner.load_state_dict(state)
+        self.replay.load_state_dict(state["episodes"])
         self.real.waiting = [Episodes.from_state_dict(batch) for batch in state["waiting"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
         if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise

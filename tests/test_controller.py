@@ -233,10 +233,10 @@ class TestRules:
     def test_trust_is_the_slope(self, slope, trust):
         model = trained(temperature=0.3)
         contents = model.task.corpus("train")[:5]
-        before = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        before = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
         for _ in range(60):
             shown(model, read=lambda: change(slope=slope, slope_error=1.0))
-        after = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        after = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
         assert after == pytest.approx(trust * before, rel=1e-3)
         assert model.temperature == 0.3
 
@@ -245,8 +245,10 @@ class TestRules:
         for _ in range(60):
             shown(model, read=lambda: change(slope=8.0, slope_error=1.0))
         contents = model.task.corpus("train")[:5]
-        both = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
-        judged = dataclasses.replace(model.worth, settings=dataclasses.replace(model.worth.settings, rule_weight=0.0))
+        both = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
+        judged = dataclasses.replace(
+            model.reward_function, settings=dataclasses.replace(model.reward_function.settings, rule_weight=0.0)
+        )
         alone = judged.at_end(model.discriminator, contents, model.task.condition(contents))
         assert both - alone == pytest.approx(2.0 * model.task.rules(contents), abs=1e-5)
 
@@ -256,7 +258,7 @@ class TestRules:
         for _ in range(60):
             shown(model, read=lambda: change(slope=8.0))
         assert model.controller.slope == pytest.approx(8)
-        assert model.worth.settings.trust == 1
+        assert model.reward_function.settings.trust == 1
 
     @pytest.mark.parametrize(
         ("gains", "rates"),
@@ -399,7 +401,7 @@ class TestRules:
         fresh.log_probs[:, : best.shape[1]] = says()  # as if it had built them
         for _ in range(2):
             judged(model, 11.0)
-        assert np.array_equal(fresh.log_probs[:, : best.shape[1]], best)
+        assert np.array_equal(model.fresh.log_probs[:, : best.shape[1]], best)
 
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
@@ -421,7 +423,7 @@ class TestRules:
         again = AdversarialDQN.load(tmp_path / "model.zip")
         moved(again)
         again.keep_best()  # though it has built nothing since it was loaded
-        best = again.best_weights
+        best = again.learner.best.weights
         assert all(torch.equal(value, best[name]) for name, value in again.q_net.state_dict().items())
 
     def test_says_what_it_does(self, caplog):
@@ -504,7 +506,7 @@ class TestWhen:
         model = self.learned(2)
         model.controller.best = 1e-9  # whatever it does is worse
         model.learn(6 * 4 * 2, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
-        best = model.best_weights
+        best = model.learner.best.weights
         assert not all(torch.equal(value, best[name]) for name, value in model.q_net.state_dict().items())
 
     def test_off(self):
@@ -548,13 +550,15 @@ class TestFiles:
         rate = 0.7 * ds[0].settings.learning_rate
         assert [d.optimizer.param_groups[0]["lr"] for d in ds] == [pytest.approx(rate)] * 2
         assert (again.policy_rate, again.temperature) == (0.5, 1.25)
-        assert again.worth.settings.trust == halfway.worth.settings.trust != 1
+        assert again.reward_function.settings.trust == halfway.reward_function.settings.trust != 1
         for model in (halfway, again):
             model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
         assert again.controller.updates >= 2 * rounds
         states = [model.controller.state_dict() for model in (halfway, again)]
-        for weights in ("best_weights", "unhurried"):
-            kept = [getattr(model, weights) for model in (halfway, again)]
+        for kept in (
+            [model.learner.best.weights for model in (halfway, again)],
+            [model.unhurried for model in (halfway, again)],
+        ):
             assert kept[0].keys() == kept[1].keys() != set()
             assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
         assert states[0] == states[1]
