@@ -1,5 +1,6 @@
 """The learner and the backup of weights, without an environment."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.0}
 
 def learner(**settings):
     torch.manual_seed(0)
-    spaces = TASK.observation_space, TASK.action_space
+    spaces = TASK.observation_space, gym.spaces.Discrete(TASK.num_actions)
     policy = BoltzmannPolicy(*spaces, lambda _: 0.0, task=TASK, **NETWORK)
     return Learner(policy, DQNConfig(**settings), TASK.horizon)
 
