@@ -18,10 +18,11 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
-from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
+from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import generator_loss
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
+from .adversary import READ, Adversary
 from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
@@ -39,8 +40,6 @@ from .schedule import Phase, Progress, Schedule
 
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
-READ = 256
-"""Contents of the agent that a reading of D takes, and the distance of the policy from the data."""
 
 
 class AdversarialDQN(SavedAlgorithm):
@@ -139,13 +138,10 @@ class AdversarialDQN(SavedAlgorithm):
         """As the controller has it by now."""
         self.demonstrations = config.demonstrations if self.real else 0
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
-        self.discriminator = discriminator
+        self.adversary = Adversary(discriminator)
         self.budget: Callable[[], float] | None = None
         """Returns the share of the budget that is spent, 0..1, where time and not steps ends the run."""
         self.policy_rate = 1.0
-        self.trainer: DiscriminatorTrainer | None = None
-        """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
-        self.teach = None
         self.warm_updates = self.lead_rounds = self._rounds = 0
         if _init_setup_model:
             self._setup_model()
@@ -176,7 +172,6 @@ class AdversarialDQN(SavedAlgorithm):
         self.paid_beside = False
         """True once the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(by_distance=not self.real) if self.config.controller else None
-        self.unhurried: dict[str, torch.Tensor] = {}
 
     @property
     def progress(self) -> Progress:
@@ -194,6 +189,34 @@ class AdversarialDQN(SavedAlgorithm):
     def phase(self) -> Phase:
         """The phase that the run is in."""
         return self.schedule.phase(self.progress)
+
+    @property
+    def discriminator(self) -> Discriminator | None:
+        """D, which scores contents; setting one freezes it."""
+        return self.adversary.discriminator
+
+    @discriminator.setter
+    def discriminator(self, discriminator: Discriminator) -> None:
+        self.adversary = Adversary(discriminator)
+
+    @property
+    def trainer(self) -> DiscriminatorTrainer | None:
+        """Trains D; saved and loaded with the agent. None where D never learned."""
+        return self.adversary.trainer
+
+    @property
+    def reward_settings(self) -> RewardSettings:
+        """How D's logit and the rules add up to the reward now."""
+        return self.reward_function.settings
+
+    def set_discriminator(self, trainer: DiscriminatorTrainer, lead: int = 8) -> None:
+        """Takes a discriminator that learns beside the agent, until the next call of ``learn``.
+
+        Args:
+            trainer: trains it.
+            lead: how many times as many updates it takes while it leads, at least 1.
+        """
+        self.adversary.take(trainer, lead if self.reward_settings.discriminator_weight else 0)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Takes another environment of the same task, such as one under other wrappers.
@@ -241,9 +264,9 @@ class AdversarialDQN(SavedAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        self.teach = None  # a callback of an earlier call teaches no more
+        self.adversary.rest()  # a callback of an earlier call trains it no more
         callback.on_training_start(locals(), globals())
-        if self.discriminator is None and self.reward_function.settings.discriminator_weight:
+        if self.discriminator is None and self.reward_settings.discriminator_weight:
             raise ValueError(
                 "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
@@ -251,11 +274,11 @@ class AdversarialDQN(SavedAlgorithm):
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
         # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
-        self._tell_env(dataclasses.replace(self.reward_function.settings, discriminator_weight=0.0))
+        self._tell_env(dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
         try:
             self._rounds_until(total_timesteps, callback, log_interval)
         finally:
-            self._tell_env(self.reward_function.settings)
+            self._tell_env(self.reward_settings)
         callback.on_training_end()
         return self
 
@@ -273,18 +296,25 @@ class AdversarialDQN(SavedAlgorithm):
             else:
                 if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
                     self.policy.freeze_prior(self.config.relative_to_prior)
-                rollout = self.collect_rollouts(self.env, callback)
-                going = rollout.continue_training
-                if going:
-                    callback.update_locals(locals() | {"contents": self.fresh.contents})
-                    callback.on_rollout_end()
-                if self.phase is Phase.LEAD:
-                    self.lead_rounds += 1
-                elif going:
-                    self.train(self.gradient_steps)
+                going = self._round(callback)
             self._rounds += 1
             if self._rounds % log_interval == 0:
                 self.dump_logs()
+
+    def _round(self, callback: BaseCallback) -> bool:
+        """Builds fresh episodes and learns from them; returns False where a callback stops training."""
+        going = self.collect_rollouts(self.env, callback).continue_training
+        leads = self.phase is Phase.LEAD
+        if going:
+            if not leads:
+                self._adapt()
+            callback.on_rollout_end()
+            if leads:
+                self._lead()
+            else:
+                self.train(self.gradient_steps)
+        self.lead_rounds += leads
+        return going
 
     def _tell_env(self, settings: RewardSettings) -> None:
         """Lets the environment reward as the agent does."""
@@ -363,6 +393,18 @@ class AdversarialDQN(SavedAlgorithm):
         self._record(self.learner.imitate(self.real.like_lengths(self.config.batch_size, self.rng), rate))
         self.warm_updates += 1
 
+    def _lead(self) -> None:
+        """Lets D alone learn from the fresh episodes; it takes more updates than beside the policy."""
+        for contents in np.array_split(self.fresh.contents, self.minibatches):
+            for _ in range(self.adversary.lead):
+                self._observe(contents)
+
+    def _observe(self, contents: Array) -> None:
+        """Lets D learn from contents [N, ...] of the present policy, where it is live."""
+        if self.adversary.live:
+            for name, value in self.adversary.observe(contents).items():
+                self.logger.record(f"discriminator/{name}", value)
+
     def train(self, gradient_steps: int, batch_size: int = 0) -> None:
         """Takes steps on the joint objective over fresh, replayed and real episodes.
 
@@ -381,9 +423,9 @@ class AdversarialDQN(SavedAlgorithm):
 
     def _update(self, fresh: Episodes) -> None:
         """Lets D learn from fresh episodes, and then the policy from these, replayed and real ones."""
-        if self.teach is not None:
-            self.teach(fresh.contents)
         config = self.config
+        if config.co_training:
+            self._observe(fresh.contents)
         batch = Batch(
             fresh,
             self.replay.sample(config.replayed, self.rng) if config.replayed else None,
@@ -420,7 +462,7 @@ class AdversarialDQN(SavedAlgorithm):
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns the rewards of finished contents [N, ...] at their end, float32 [N]: see ``Rewards.at_end``."""
-        return self.reward_function.at_end(self.discriminator, contents, conditions)
+        return self.reward_function.at_end(self.adversary, contents, conditions)
 
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
@@ -444,44 +486,31 @@ class AdversarialDQN(SavedAlgorithm):
         beside = self.rule_weight or self.paid_beside or self.config.prior_weight or self.config.relative_to_prior
         return self.config.alpha == self.config.gamma == 1 and not beside
 
-    def adapt(self) -> None:
-        """Shows the controller the round and does what it says; to be called before D learns from the contents.
+    def _adapt(self) -> None:
+        """Shows the controller the round, before D learns from it, and makes its adjustments.
 
-        Nothing is done without controller or D, or while D leads.
+        Nothing is done without a controller, a D that learns, or enough held-out works.
         """
-        trainer = self.trainer
-        if (
-            self.controller is None
-            or trainer is None
-            or not self.reward_function.settings.discriminator_weight
-            or self.phase is Phase.LEAD
-        ):
+        if self.controller is None or not self.adversary.live or len(self.adversary.held_out) < LEAST_HELD_OUT:
             return
-        if len(trainer.measured[1]) < LEAST_HELD_OUT:
-            return
-        adjustment = self.controller.step(self._snapshot(trainer))
-        self._adjust(trainer, adjustment)
-        now = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
-        now |= {"temperature": self.temperature, "trust": self.reward_function.settings.trust}
-        for name, value in (now | adjustment.numbers).items():
+        adjustment = self.controller.step(self._snapshot())
+        self._apply(adjustment)
+        numbers = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
+        numbers |= {"temperature": self.temperature, "trust": self.reward_settings.trust}
+        for name, value in (numbers | adjustment.numbers).items():
             self.logger.record(f"controller/{name}", value)
 
-    def _snapshot(self, trainer: DiscriminatorTrainer) -> Snapshot:
+    def _snapshot(self) -> Snapshot:
         contents = self.fresh.contents
-        rehearse = functools.partial(trainer.rehearse, contents[: 2 * READ])
+        rehearse = functools.partial(self.adversary.rehearse, contents)
         return Snapshot(
             updates=self.minibatches * self.config.gradient_steps,
-            learning=trainer.learning and self.config.co_training,
-            read=functools.partial(self._reading, trainer),
+            learning=self.adversary.learning and self.config.co_training,
+            read=functools.partial(self.adversary.reading, contents),
             rehearse=rehearse if len(contents) >= 2 * LEAST_HELD_OUT else None,
             score=functools.partial(self._score, contents) if self.aims_at_data else None,
             log_probs=self.fresh.log_probs if self.real else None,
         )
-
-    def _reading(self, trainer: DiscriminatorTrainer) -> Reading:
-        train, held_out = trainer.measured
-        measured = (train, held_out, self.fresh.contents[:READ])
-        return read(*(trainer.discriminator.logits(x, self.task.condition(x)) for x in measured))
 
     def _score(self, contents: Array) -> float:
         """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
@@ -491,16 +520,15 @@ class AdversarialDQN(SavedAlgorithm):
         """
         if self.real:
             return -float(self.learner.log_prob(self.real.held_out).mean())
-        assert self.trainer is not None
-        return energy_distance(self.trainer.measured[1], contents[:READ])
+        return energy_distance(self.adversary.held_out, contents[:READ])
 
-    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
-        network = trainer.discriminator.network
+    def _apply(self, adjustment: Adjustment) -> None:
+        """Makes the adjustments of the controller."""
         if adjustment.d_weights == "keep":
-            self.unhurried = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            self.adversary.backup.keep()
         elif adjustment.d_weights == "restore":
-            network.load_state_dict(self.unhurried)
-            self.unhurried = {}
+            self.adversary.backup.restore()
+            self.adversary.backup.clear()
         if adjustment.policy_weights == "keep":
             self.learner.best.keep()
         elif adjustment.policy_weights == "restore":
@@ -509,13 +537,13 @@ class AdversarialDQN(SavedAlgorithm):
             # the policy that did, and the round would lead back to it.
             self.fresh = self.learner.relabelled(self.fresh)
         # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
-        settings = self.reward_function.settings
+        settings = self.reward_settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
             trusted = dataclasses.replace(settings, trust=adjustment.trust)
             self.reward_function = dataclasses.replace(self.reward_function, settings=trusted)
         self.temperature = self.config.temperature * adjustment.temperature
         self.policy_rate = adjustment.policy_rate
-        trainer.discriminator.set_rate(adjustment.d_rate)
+        self.adversary.set_rate(adjustment.d_rate)
 
     def keep_best(self) -> None:
         """Goes back to the best policy where the present one is clearly worse: for the end of a run."""

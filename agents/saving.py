@@ -15,9 +15,10 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..discriminators import DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
+from .adversary import Adversary
 from .config import DQNConfig, changed
 from .controller import Adjustment, Controller
 from .demonstrations import Demonstrations
@@ -76,15 +77,12 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     real: Demonstrations
     rng: np.random.Generator
     generator: torch.Generator
-    trainer: DiscriminatorTrainer | None
+    adversary: Adversary
     controller: Controller | None
-    discriminator: Discriminator | None
-    unhurried: dict[str, torch.Tensor]
-    """Of D before the controller hurried it for telling nothing apart."""
 
     @abc.abstractmethod
-    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
-        """Does what the controller says."""
+    def _apply(self, adjustment: Adjustment) -> None:
+        """Makes the adjustments of the controller."""
 
     def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
         self, path: files.Target, training: bool = True, half: bool = False
@@ -108,10 +106,12 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         tensors: dict[str, Any] = {"policy": weights}
         if training and not half:
             tensors["training"] = self._training_state()
-            if self.trainer is not None:
-                tensors["trainer"] = self.trainer.state_dict()
+            trainer = self.adversary.trainer
+            if trainer is not None:
+                tensors["trainer"] = trainer.state_dict()
             if self.controller is not None:
-                weights = {"best_weights": self.learner.best.weights, "unhurried": self.unhurried}
+                unhurried = {} if trainer is None else self.adversary.backup.weights
+                weights = {"best_weights": self.learner.best.weights, "unhurried": unhurried}
                 tensors["controller"] = self.controller.state_dict() | weights
         files.write(path, config, tensors)
 
@@ -166,8 +166,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             model.policy.q_net.load_state_dict(weights)
             model.policy.q_net_target.load_state_dict(weights)
             if "trainer" in tensors:
-                model.trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
-                model.discriminator = model.trainer.discriminator
+                trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
+                model.adversary.take(trainer)
             if "training" in tensors:
                 model._load_training_state(tensors["training"])
             if "controller" in tensors and model.controller is not None:
@@ -186,18 +186,9 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         """
         self.learner.best.load(state["best_weights"])
         controller.load_state_dict(state)
-        if self.trainer is not None:
-            self.unhurried = self._fitting(self.trainer.discriminator.network, state, "unhurried")
-            self._adjust(self.trainer, controller.adjustment())
-
-    def _fitting(self, network: torch.nn.Module, state: dict[str, Any], name: str) -> dict[str, torch.Tensor]:
-        weights: dict[str, torch.Tensor] = state[name]
-        shapes = {key: value.shape for key, value in weights.items()}
-        if shapes and shapes != {key: value.shape for key, value in network.state_dict().items()}:
-            raise ValueError(f"its controller's {name} are of another network")
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise ValueError(f"its controller's {name} are not finite")
-        return {key: value.to(self.device) for key, value in weights.items()}
+        if self.adversary.trainer is not None:
+            self.adversary.backup.load(state["unhurried"])
+            self._apply(controller.adjustment())
 
     def _training_state(self) -> dict[str, Any]:
         return self.learner.state_dict() | {

@@ -69,7 +69,7 @@ def snapshot(**fields):
 
 def shown(model, **fields):
     """Takes the agent through a round that looks like this to its controller."""
-    model._adjust(model.trainer, model.controller.step(snapshot(rehearse=None, **fields)))
+    model._apply(model.controller.step(snapshot(rehearse=None, **fields)))
 
 
 def judged(model, score):
@@ -79,7 +79,7 @@ def judged(model, score):
 
 
 def applied(model):
-    model._adjust(model.trainer, model.controller.adjustment())
+    model._apply(model.controller.adjustment())
 
 
 def moved(model):
@@ -307,7 +307,7 @@ class TestRules:
             return update(*args)
 
         monkeypatch.setattr(d, "update", broken)
-        controller.step(snapshot(updates=TRIALS[0], rehearse=model._snapshot(model.trainer).rehearse))
+        controller.step(snapshot(updates=TRIALS[0], rehearse=model._snapshot().rehearse))
         assert calls == [pytest.approx(1)] * TRIAL + [pytest.approx(TRIED)]
         assert (controller.d_rate, controller.better, controller.pause) == (1, False, 2 * TRIALS[0])
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
@@ -320,7 +320,7 @@ class TestRules:
         controller.d_rate = RATES[0]
         weights = {name: value.clone() for name, value in d.network.state_dict().items()}
         for _ in range(2):
-            controller.step(snapshot(updates=TRIALS[1], rehearse=model._snapshot(model.trainer).rehearse))
+            controller.step(snapshot(updates=TRIALS[1], rehearse=model._snapshot().rehearse))
         assert controller.d_rate == TRIED * RATES[0]
         assert controller.latest["faster_loss"] < 0
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
@@ -338,7 +338,7 @@ class TestRules:
             for _ in range(2 * HURRIES):
                 shown(model, read=lambda: blind)
         assert model.controller.d_rate == 1
-        assert not model.unhurried, "its copy is let go"
+        assert not model.adversary.backup.weights, "its copy is let go"
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
         assert caplog.messages[-1].endswith("haste has not helped, it is what it was before")
 
@@ -468,9 +468,9 @@ class TestWhen:
 
     def test_no_trial_on_too_few_contents(self):
         model = trained()
-        assert model._snapshot(model.trainer).rehearse is not None
+        assert model._snapshot().rehearse is not None
         model.fresh = model.fresh.take(slice(0, 3))
-        assert model._snapshot(model.trainer).rehearse is None
+        assert model._snapshot().rehearse is None
 
     def test_entropy_is_of_whole_episodes(self):
         controller = Controller()
@@ -524,7 +524,7 @@ class TestWhen:
     def test_no_judgement_of_who_aims_elsewhere(self, options):
         elsewhere = trained(**options)
         assert not elsewhere.aims_at_data
-        assert elsewhere._snapshot(elsewhere.trainer).score is None
+        assert elsewhere._snapshot().score is None
         assert agent().aims_at_data
         assert agent(reward_form="gail").aims_at_data
 
@@ -542,7 +542,7 @@ class TestFiles:
         weights = halfway.trainer.discriminator.network.state_dict()
         halfway.controller.hurries = 1
         halfway.controller.tried_at, halfway.controller.pause, halfway.controller.better = 7, 2 * TRIALS[0], True
-        halfway.unhurried = {name: value + 1 for name, value in weights.items()}
+        halfway.adversary.backup.load({name: value + 1 for name, value in weights.items()})
         applied(halfway)
         halfway.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
@@ -557,7 +557,7 @@ class TestFiles:
         states = [model.controller.state_dict() for model in (halfway, again)]
         for kept in (
             [model.learner.best.weights for model in (halfway, again)],
-            [model.unhurried for model in (halfway, again)],
+            [model.adversary.backup.weights for model in (halfway, again)],
         ):
             assert kept[0].keys() == kept[1].keys() != set()
             assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])

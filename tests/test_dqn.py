@@ -284,7 +284,7 @@ class TestLearn:
         monkeypatch.setattr(
             model.learner, "update", lambda batch, *rest: dealt.append(batch.fresh) or update(batch, *rest)
         )
-        monkeypatch.setattr(model, "teach", lambda contents: dealt.append(contents))
+        monkeypatch.setattr(model.adversary, "observe", lambda contents: dealt.append(contents) or {})
         model.train(2)
         taught, learned = dealt[0::2], dealt[1::2]
         assert [len(fresh) for fresh in learned] == 2 * [7, 7, 6], "three batches, twice"
