@@ -5,21 +5,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, CheckpointCallback, EvalCallback
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
+from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Task
-from .dqn import AdversarialDQN
 from .sb3 import task_of
-from .schedule import Phase
 
 LATEST = "discriminator.zip"
 """Name of the latest file in a folder of saved discriminators."""
 _logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class TakesDiscriminator(Protocol):
+    """An algorithm that scores contents and lets D learn from them itself."""
+
+    @property
+    def trainer(self) -> DiscriminatorTrainer | None:
+        """What trained D before, if it learned before."""
+
+    @property
+    def reward_settings(self) -> RewardSettings:
+        """How D's logit and the rules add up to the reward now."""
+
+    def set_discriminator(self, trainer: DiscriminatorTrainer, lead: int) -> None:
+        """Takes D with its trainer; D takes ``lead`` times as many updates while it leads."""
 
 
 class DiscriminatorCallback(BaseCallback):
@@ -78,6 +93,10 @@ class DiscriminatorCallback(BaseCallback):
         self._works = 0  # how many were finished
 
     @property
+    def _agent(self) -> TakesDiscriminator | None:
+        return self.model if isinstance(self.model, TakesDiscriminator) else None
+
+    @property
     def trainer(self) -> DiscriminatorTrainer:
         """What does the training; there once training has begun."""
         if self._given is None:
@@ -85,16 +104,14 @@ class DiscriminatorCallback(BaseCallback):
         return self._given
 
     def _on_training_start(self) -> None:
-        agent = self.model if isinstance(self.model, AdversarialDQN) else None
+        agent = self._agent
         _refuse_processes(self.training_env, "the environment that is trained in")
         task = task_of(self.training_env)
         if self._given is None:
             self._given = self._found(task, None if agent is None else agent.trainer)
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
-            agent.trainer, agent.discriminator = self.trainer, self.trainer.discriminator
-            learning = agent.worth.settings.discriminator_weight and agent.config.co_training
-            agent.teach = self._observe if learning else None
+            agent.set_discriminator(self.trainer, self.lead)
         every, self._evaluating = self.locals.get("callback", self), []
         for callback in _within(every):
             if isinstance(callback, EvalCallback):
@@ -133,17 +150,17 @@ class DiscriminatorCallback(BaseCallback):
 
     def _share_reward(self) -> None:
         """Lets evaluations be rewarded alike, as the agent's controller has it by now."""
-        agent = self.model if isinstance(self.model, AdversarialDQN) else None
+        agent = self._agent
         for env in self._evaluating:
             trained = self.training_env.get_attr("unwrapped")[0].rewards.settings
-            env.env_method("set_reward", trained if agent is None else agent.worth.settings)
+            env.env_method("set_reward", trained if agent is None else agent.reward_settings)
 
     def _file(self, name: str) -> Path:
         assert self._save_path is not None
         return self._save_path if self._save_path.suffix == ".zip" else self._save_path / name
 
     def _on_step(self) -> bool:
-        if not isinstance(self.model, AdversarialDQN):
+        if self._agent is None:
             if "infos" not in self.locals:
                 raise RuntimeError(
                     f"{type(self.model).__name__} shows callbacks no infos, in which the finished works are: let the "
@@ -161,7 +178,7 @@ class DiscriminatorCallback(BaseCallback):
         return True
 
     def _on_training_end(self) -> None:
-        unused = not self._works and not isinstance(self.model, AdversarialDQN)
+        unused = not self._works and self._agent is None
         if unused and self.n_calls >= task_of(self.training_env).horizon:
             _logger.warning(
                 "no work was finished, so that the discriminator has learned nothing: is there a time limit below the "
@@ -171,13 +188,7 @@ class DiscriminatorCallback(BaseCallback):
             self.trainer.save(self._file(LATEST))
 
     def _on_rollout_end(self) -> None:
-        if isinstance(self.model, AdversarialDQN) and self.model.worth.settings.discriminator_weight:
-            self.model.adapt()
-            self._share_reward()
-            if self.model.phase is Phase.LEAD:  # afterwards D learns before each update of the agent
-                for contents in np.array_split(self.locals["contents"], self.model.minibatches):
-                    for _ in range(self.lead):
-                        self._observe(contents)
+        self._share_reward()
 
     def _observe(self, contents: Array) -> None:
         stats = self.trainer.observe(contents)

@@ -18,33 +18,31 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
-from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
+from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..discriminators.objectives import generator_loss
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
+from .adversary import READ, Adversary
 from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
-from .joint import JointAlgorithm
+from .learner import Batch, Learner
+from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
 from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
+from .saving import SavedAlgorithm
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 from .schedule import Phase, Progress, Schedule
 
-VALUE_RATE = 1.5
-"""Learning rate of V over the policy's."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
-EVALUATED = 512
-"""Episodes passed through the network at a time where no gradient is wanted."""
-READ = 256
-"""Contents of the agent that a reading of D takes, and the distance of the policy from the data."""
 
 
-class AdversarialDQN(JointAlgorithm):
+class AdversarialDQN(SavedAlgorithm):
     """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
 
     The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
@@ -138,16 +136,12 @@ class AdversarialDQN(JointAlgorithm):
         self.real = Demonstrations(self.task)
         self.temperature = config.temperature
         """As the controller has it by now."""
-        self.n_steps = self.task.horizon if config.n_steps is None else min(config.n_steps, self.task.horizon)
         self.demonstrations = config.demonstrations if self.real else 0
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
-        self.discriminator = discriminator
+        self.adversary = Adversary(discriminator)
         self.budget: Callable[[], float] | None = None
         """Returns the share of the budget that is spent, 0..1, where time and not steps ends the run."""
         self.policy_rate = 1.0
-        self.trainer: DiscriminatorTrainer | None = None
-        """What trains D: set by ``DiscriminatorCallback``, saved and loaded with the agent."""
-        self.teach = None
         self.warm_updates = self.lead_rounds = self._rounds = 0
         if _init_setup_model:
             self._setup_model()
@@ -160,25 +154,11 @@ class AdversarialDQN(JointAlgorithm):
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
         self.q_net.learns_in = self.learns_in
-        policy = [parameter for name, parameter in self.q_net.named_parameters() if not name.startswith("value.")]
-        groups: list[dict[str, Any]] = [
-            {"params": policy},
-            {"params": list(self.q_net.value.parameters()), "times": VALUE_RATE},
-        ]
-        # The low first beta suits an objective that moves; see docs/algorithm.md.
-        self.policy.optimizer = torch.optim.AdamW(
-            groups, self.lr_schedule(1), betas=(0.5, 0.99), weight_decay=self.config.weight_decay
-        )
-        self.imitator = torch.optim.AdamW(
-            self.q_net.parameters(),
-            self.config.warm_start_learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=self.config.weight_decay,
-        )
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.q_net.dropout.generator = self.generator
-        self.episodes = EpisodeBuffer(self.buffer_size)
+        self.learner = Learner(self.policy, self.config, self.task.horizon)
+        self.replay = EpisodeBuffer(self.buffer_size)
         _refuse_rescaled(self.env)
         form = self.config.reward_form
         if form == "auto":
@@ -186,14 +166,12 @@ class AdversarialDQN(JointAlgorithm):
         # Past SB3's Monitor, which has "rewards" of its own.
         self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
         settings = RewardSettings(self.rule_weight, form, discriminator_weight=self.config.discriminator_weight)
-        self.worth = Rewards(self.task, settings, self.config.dense_rules)
+        self.reward_function = Rewards(self.task, settings, self.config.dense_rules)
         self.stepped: EnvRollout | None = None
         """Steps the environment, where that is more than its task; made by the first ``learn``."""
         self.paid_beside = False
         """True once the environment has paid anything beside D's and the rules' terms."""
         self.controller = Controller(by_distance=not self.real) if self.config.controller else None
-        self.best_weights: dict[str, torch.Tensor] = {}
-        self.unhurried: dict[str, torch.Tensor] = {}
 
     @property
     def progress(self) -> Progress:
@@ -211,6 +189,34 @@ class AdversarialDQN(JointAlgorithm):
     def phase(self) -> Phase:
         """The phase that the run is in."""
         return self.schedule.phase(self.progress)
+
+    @property
+    def discriminator(self) -> Discriminator | None:
+        """D, which scores contents; setting one freezes it."""
+        return self.adversary.discriminator
+
+    @discriminator.setter
+    def discriminator(self, discriminator: Discriminator) -> None:
+        self.adversary = Adversary(discriminator)
+
+    @property
+    def trainer(self) -> DiscriminatorTrainer | None:
+        """Trains D; saved and loaded with the agent. None where D never learned."""
+        return self.adversary.trainer
+
+    @property
+    def reward_settings(self) -> RewardSettings:
+        """How D's logit and the rules add up to the reward now."""
+        return self.reward_function.settings
+
+    def set_discriminator(self, trainer: DiscriminatorTrainer, lead: int = 8) -> None:
+        """Takes a discriminator that learns beside the agent, until the next call of ``learn``.
+
+        Args:
+            trainer: trains it.
+            lead: how many times as many updates it takes while it leads, at least 1.
+        """
+        self.adversary.take(trainer, lead if self.reward_settings.discriminator_weight else 0)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Takes another environment of the same task, such as one under other wrappers.
@@ -258,9 +264,9 @@ class AdversarialDQN(JointAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        self.teach = None  # a callback of an earlier call teaches no more
+        self.adversary.rest()  # a callback of an earlier call trains it no more
         callback.on_training_start(locals(), globals())
-        if self.discriminator is None and self.worth.settings.discriminator_weight:
+        if self.discriminator is None and self.reward_settings.discriminator_weight:
             raise ValueError(
                 "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
@@ -268,11 +274,11 @@ class AdversarialDQN(JointAlgorithm):
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
         # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
-        self._tell_env(dataclasses.replace(self.worth.settings, discriminator_weight=0.0))
+        self._tell_env(dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
         try:
             self._rounds_until(total_timesteps, callback, log_interval)
         finally:
-            self._tell_env(self.worth.settings)
+            self._tell_env(self.reward_settings)
         callback.on_training_end()
         return self
 
@@ -284,24 +290,31 @@ class AdversarialDQN(JointAlgorithm):
                 for _ in range(10):
                     if self.phase is Phase.WARM_START:
                         self._imitate()
-                self._update_target()
+                self.learner.sync_target()
                 callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
                 going = callback.on_step()
             else:
                 if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
                     self.policy.freeze_prior(self.config.relative_to_prior)
-                rollout = self.collect_rollouts(self.env, callback)
-                going = rollout.continue_training
-                if going:
-                    callback.update_locals(locals() | {"contents": self.fresh.contents})
-                    callback.on_rollout_end()
-                if self.phase is Phase.LEAD:
-                    self.lead_rounds += 1
-                elif going:
-                    self.train(self.gradient_steps)
+                going = self._round(callback)
             self._rounds += 1
             if self._rounds % log_interval == 0:
                 self.dump_logs()
+
+    def _round(self, callback: BaseCallback) -> bool:
+        """Builds fresh episodes and learns from them; returns False where a callback stops training."""
+        going = self.collect_rollouts(self.env, callback).continue_training
+        leads = self.phase is Phase.LEAD
+        if going:
+            if not leads:
+                self._adapt()
+            callback.on_rollout_end()
+            if leads:
+                self._lead()
+            else:
+                self.train(self.gradient_steps)
+        self.lead_rounds += leads
+        return going
 
     def _tell_env(self, settings: RewardSettings) -> None:
         """Lets the environment reward as the agent does."""
@@ -346,7 +359,7 @@ class AdversarialDQN(JointAlgorithm):
             return going
 
         if self.stepped is None:
-            watched = TaskRollout(self.task, self.worth, env.num_envs)
+            watched = TaskRollout(self.task, self.reward_function, env.num_envs)
             starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
 
             def on_decision(recorder: Recorder, actions: Ints) -> None:
@@ -367,17 +380,94 @@ class AdversarialDQN(JointAlgorithm):
         if not self.config.relabel:
             fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
         if self.config.replayed:
-            self.episodes.add(fresh)
+            self.replay.add(fresh)
         self._episode_num += len(fresh)
         if len(fresh):
             self.logger.record("rollout/ep_len_mean", float(fresh.lengths.mean()))
         self._current_progress_remaining = self.schedule.remaining(self.progress)
         return RolloutReturn(self.num_timesteps - before, len(fresh), going)
 
+    def _imitate(self) -> None:
+        """Takes a step of maximum likelihood."""
+        rate = self.schedule.imitation_rate(self.progress)
+        self._record(self.learner.imitate(self.real.like_lengths(self.config.batch_size, self.rng), rate))
+        self.warm_updates += 1
+
+    def _lead(self) -> None:
+        """Lets D alone learn from the fresh episodes; it takes more updates than beside the policy."""
+        for contents in np.array_split(self.fresh.contents, self.minibatches):
+            for _ in range(self.adversary.lead):
+                self._observe(contents)
+
+    def _observe(self, contents: Array) -> None:
+        """Lets D learn from contents [N, ...] of the present policy, where it is live."""
+        if self.adversary.live:
+            for name, value in self.adversary.observe(contents).items():
+                self.logger.record(f"discriminator/{name}", value)
+
+    def train(self, gradient_steps: int, batch_size: int = 0) -> None:
+        """Takes steps on the joint objective over fresh, replayed and real episodes.
+
+        Before each, D learns from its fresh contents, and then scores all of them.
+
+        Args:
+            gradient_steps: how often the fresh episodes are gone through.
+            batch_size: unused: ``minibatch``, ``replayed`` and ``demonstrations`` make a batch.
+        """
+        del batch_size
+        if self.config.target_update_interval is None:
+            self.learner.sync_target(self.config.target_share)
+        for _ in range(gradient_steps):
+            for rows in np.array_split(self.rng.permutation(len(self.fresh)), self.minibatches):
+                self._update(self.fresh.take(rows))
+
+    def _update(self, fresh: Episodes) -> None:
+        """Lets D learn from fresh episodes, and then the policy from these, replayed and real ones."""
+        config = self.config
+        if config.co_training:
+            self._observe(fresh.contents)
+        batch = Batch(
+            fresh,
+            self.replay.sample(config.replayed, self.rng) if config.replayed else None,
+            self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None,
+        )
+        scores = [self.rewards(part.contents, part.conditions) for part in batch.parts]  # by D as it is now
+        current = scores[0]
+        if not config.relabel:
+            scores[: len(batch.built)] = [part.rewards for part in batch.built]
+        rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
+        left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
+        rate = self.schedule.factor(left, self._n_updates) * self.policy_rate * self.lr_schedule(left)
+        metrics = self.learner.update(batch, rewards, rate, self.temperature)
+        self._n_updates += 1
+        if config.target_update_interval is not None and self._n_updates % config.target_update_interval == 0:
+            self.learner.sync_target(config.target_share)
+        gan_loss = generator_loss(current - self.reward_function.rules_at_end(fresh.contents))
+        self._record(metrics | {"gan_loss": gan_loss, "joint_objective": metrics["dqn_loss"] + gan_loss})
+        self.logger.record_mean("rollout/ep_rew_mean", float((current + fresh.paid.sum(1)).mean()))
+
+    def _record(self, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            self.logger.record_mean(f"train/{name}", value)
+
+    @property
+    def q_net(self) -> RecurrentQ:
+        """The Q-network."""
+        return self.policy.q_net
+
+    @property
+    def minibatches(self) -> int:
+        """How many batches the fresh episodes of a round make."""
+        return max(1, round(self.env.num_envs / self.config.minibatch))
+
+    def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
+        """Returns the rewards of finished contents [N, ...] at their end, float32 [N]: see ``Rewards.at_end``."""
+        return self.reward_function.at_end(self.adversary, contents, conditions)
+
     def dump_logs(self) -> None:
         """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
         if self.real:
-            self.logger.record("validation/nll", -float(self._log_prob(self.real.held_out).mean()))
+            self.logger.record("validation/nll", -float(self.learner.log_prob(self.real.held_out).mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -396,44 +486,31 @@ class AdversarialDQN(JointAlgorithm):
         beside = self.rule_weight or self.paid_beside or self.config.prior_weight or self.config.relative_to_prior
         return self.config.alpha == self.config.gamma == 1 and not beside
 
-    def adapt(self) -> None:
-        """Shows the controller the round and does what it says; to be called before D learns from the contents.
+    def _adapt(self) -> None:
+        """Shows the controller the round, before D learns from it, and makes its adjustments.
 
-        Nothing is done without controller or D, or while D leads.
+        Nothing is done without a controller, a D that learns, or enough held-out works.
         """
-        trainer = self.trainer
-        if (
-            self.controller is None
-            or trainer is None
-            or not self.worth.settings.discriminator_weight
-            or self.phase is Phase.LEAD
-        ):
+        if self.controller is None or not self.adversary.live or len(self.adversary.held_out) < LEAST_HELD_OUT:
             return
-        if len(trainer.measured[1]) < LEAST_HELD_OUT:
-            return
-        adjustment = self.controller.step(self._snapshot(trainer))
-        self._adjust(trainer, adjustment)
-        now = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
-        now |= {"temperature": self.temperature, "trust": self.worth.settings.trust}
-        for name, value in (now | adjustment.numbers).items():
+        adjustment = self.controller.step(self._snapshot())
+        self._apply(adjustment)
+        numbers = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
+        numbers |= {"temperature": self.temperature, "trust": self.reward_settings.trust}
+        for name, value in (numbers | adjustment.numbers).items():
             self.logger.record(f"controller/{name}", value)
 
-    def _snapshot(self, trainer: DiscriminatorTrainer) -> Snapshot:
+    def _snapshot(self) -> Snapshot:
         contents = self.fresh.contents
-        rehearse = functools.partial(trainer.rehearse, contents[: 2 * READ])
+        rehearse = functools.partial(self.adversary.rehearse, contents)
         return Snapshot(
             updates=self.minibatches * self.config.gradient_steps,
-            learning=trainer.learning and self.config.co_training,
-            read=functools.partial(self._reading, trainer),
+            learning=self.adversary.learning and self.config.co_training,
+            read=functools.partial(self.adversary.reading, contents),
             rehearse=rehearse if len(contents) >= 2 * LEAST_HELD_OUT else None,
             score=functools.partial(self._score, contents) if self.aims_at_data else None,
             log_probs=self.fresh.log_probs if self.real else None,
         )
-
-    def _reading(self, trainer: DiscriminatorTrainer) -> Reading:
-        train, held_out = trainer.measured
-        measured = (train, held_out, self.fresh.contents[:READ])
-        return read(*(trainer.discriminator.logits(x, self.task.condition(x)) for x in measured))
 
     def _score(self, contents: Array) -> float:
         """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
@@ -442,54 +519,40 @@ class AdversarialDQN(JointAlgorithm):
         ones.
         """
         if self.real:
-            return -float(self._log_prob(self.real.held_out).mean())
-        assert self.trainer is not None
-        return energy_distance(self.trainer.measured[1], contents[:READ])
+            return -float(self.learner.log_prob(self.real.held_out).mean())
+        return energy_distance(self.adversary.held_out, contents[:READ])
 
-    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
-        network = trainer.discriminator.network
+    def _apply(self, adjustment: Adjustment) -> None:
+        """Makes the adjustments of the controller."""
         if adjustment.d_weights == "keep":
-            self.unhurried = _copied(network)
+            self.adversary.backup.keep()
         elif adjustment.d_weights == "restore":
-            network.load_state_dict(self.unhurried)
-            self.unhurried = {}
+            self.adversary.backup.restore()
+            self.adversary.backup.clear()
         if adjustment.policy_weights == "keep":
-            self.best_weights = _copied(self.q_net)
+            self.learner.best.keep()
         elif adjustment.policy_weights == "restore":
-            self._restore_best()
-            self._adopt()
+            self.learner.best.restore()
+            # Else a target network that is taken to have built this round's episodes (``Learner._target``) would be
+            # the policy that did, and the round would lead back to it.
+            self.fresh = self.learner.relabelled(self.fresh)
         # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
-        settings = self.worth.settings
+        settings = self.reward_settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
             trusted = dataclasses.replace(settings, trust=adjustment.trust)
-            self.worth = dataclasses.replace(self.worth, settings=trusted)
+            self.reward_function = dataclasses.replace(self.reward_function, settings=trusted)
         self.temperature = self.config.temperature * adjustment.temperature
         self.policy_rate = adjustment.policy_rate
-        trainer.discriminator.set_rate(adjustment.d_rate)
-
-    def _restore_best(self) -> None:
-        for network in (self.q_net, self.policy.q_net_target):
-            network.load_state_dict(self.best_weights)
-
-    @torch.no_grad()
-    def _adopt(self) -> None:
-        """Makes this round's episodes, which another policy built, say what the present one thinks of them.
-
-        Else a target network that is taken to have built them (``_target``) would be that other policy, and the round
-        would lead back to it.
-        """
-        self.q_net.dropout.eval()
-        taken, _, _ = self.fresh.evaluate(self.q_net, self.device, values=False)
-        self.fresh.log_probs[:, : taken.shape[1]] = taken.cpu().numpy()
+        self.adversary.set_rate(adjustment.d_rate)
 
     def keep_best(self) -> None:
         """Goes back to the best policy where the present one is clearly worse: for the end of a run."""
-        if self.controller is None or not self.best_weights or not self.aims_at_data:
+        if self.controller is None or not self.learner.best.weights or not self.aims_at_data:
             return
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
         drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
         if self.controller.ends_with_best(self._score(drawn.contents)):
-            self._restore_best()
+            self.learner.best.restore()
 
     # Using what was learned
 
@@ -512,27 +575,12 @@ class AdversarialDQN(JointAlgorithm):
         Raises:
             ValueError: a content cannot be built.
         """
-        return self._log_prob(trace(self.task, contents))
-
-    @torch.no_grad()
-    def _log_prob(self, episodes: Episodes) -> NDArray[np.float64]:
-        self.q_net.eval()
-        parts = []
-        for start in range(0, len(episodes), EVALUATED):
-            part = episodes.take(slice(start, start + EVALUATED))
-            taken, _, _ = part.evaluate(self.q_net, self.device, values=False)
-            parts.append(taken.double().sum(1).cpu().numpy())
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return self.learner.log_prob(trace(self.task, contents))
 
 
 def _named(task: Task[Any]) -> str:
     """Returns a task's class with its arguments."""
     return f"{type(task).__name__}({', '.join(f'{name}={value!r}' for name, value in task.kwargs().items())})"
-
-
-def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Returns a copy of a network's weights."""
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _refuse_rescaled(env: VecEnv) -> None:

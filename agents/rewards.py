@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..discriminators import Discriminator
-from ..envs.rewards import RewardSettings
+from ..envs.rewards import RewardSettings, Scorer
 from ..envs.task import Array, Ints, Task
 from .episodes import Episodes
 
@@ -44,12 +43,11 @@ class Rewards:
             return np.zeros(len(contents), np.float32)
         return self.settings.of_rules(self.task.rules(contents)).astype(np.float32)
 
-    def at_end(self, discriminator: Discriminator | None, contents: Array, conditions: Ints) -> NDArray[np.float32]:
+    def at_end(self, scorer: Scorer, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns the reward that finished contents [N, ...] get at the end, of D and of the rules, float32 [N]."""
         rewards = self.rules_at_end(contents)
         if self.settings.discriminator_weight:
-            assert discriminator is not None
-            logits = discriminator.logits(contents, conditions)
+            logits = scorer.logits(contents, conditions)
             rewards = self.settings.of_logits(logits).astype(np.float32) + rewards
         return rewards
 

@@ -15,13 +15,15 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..discriminators import Discriminator, DiscriminatorTrainer
+from ..discriminators import DiscriminatorTrainer
 from ..envs.task import Task
 from . import files
+from .adversary import Adversary
 from .config import DQNConfig, changed
 from .controller import Adjustment, Controller
 from .demonstrations import Demonstrations
 from .episodes import Episodes
+from .learner import Learner
 from .policies import BoltzmannPolicy
 from .precision import choose
 from .replay import EpisodeBuffer
@@ -70,22 +72,17 @@ class SavedAlgorithm(OffPolicyAlgorithm):
     env: VecEnv
     policy: BoltzmannPolicy
     task: Task[Any]
-    imitator: torch.optim.Optimizer
-    episodes: EpisodeBuffer
+    learner: Learner
+    replay: EpisodeBuffer
     real: Demonstrations
     rng: np.random.Generator
     generator: torch.Generator
-    trainer: DiscriminatorTrainer | None
+    adversary: Adversary
     controller: Controller | None
-    discriminator: Discriminator | None
-    best_weights: dict[str, torch.Tensor]
-    """Of the best policy so far, as the controller judges."""
-    unhurried: dict[str, torch.Tensor]
-    """Of D before the controller hurried it for telling nothing apart."""
 
     @abc.abstractmethod
-    def _adjust(self, trainer: DiscriminatorTrainer, adjustment: Adjustment) -> None:
-        """Does what the controller says."""
+    def _apply(self, adjustment: Adjustment) -> None:
+        """Makes the adjustments of the controller."""
 
     def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
         self, path: files.Target, training: bool = True, half: bool = False
@@ -109,10 +106,12 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         tensors: dict[str, Any] = {"policy": weights}
         if training and not half:
             tensors["training"] = self._training_state()
-            if self.trainer is not None:
-                tensors["trainer"] = self.trainer.state_dict()
+            trainer = self.adversary.trainer
+            if trainer is not None:
+                tensors["trainer"] = trainer.state_dict()
             if self.controller is not None:
-                weights = {"best_weights": self.best_weights, "unhurried": self.unhurried}
+                unhurried = {} if trainer is None else self.adversary.backup.weights
+                weights = {"best_weights": self.learner.best.weights, "unhurried": unhurried}
                 tensors["controller"] = self.controller.state_dict() | weights
         files.write(path, config, tensors)
 
@@ -167,8 +166,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
             model.policy.q_net.load_state_dict(weights)
             model.policy.q_net_target.load_state_dict(weights)
             if "trainer" in tensors:
-                model.trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
-                model.discriminator = model.trainer.discriminator
+                trainer = DiscriminatorTrainer.from_state_dict(tensors["trainer"], model.task, str(device))
+                model.adversary.take(trainer)
             if "training" in tensors:
                 model._load_training_state(tensors["training"])
             if "controller" in tensors and model.controller is not None:
@@ -185,29 +184,15 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         Raises:
             ValueError: they are of other networks, or no numbers that a controller comes to.
         """
-        self.best_weights = self._fitting(self.policy.q_net, state, "best_weights")
+        self.learner.best.load(state["best_weights"])
         controller.load_state_dict(state)
-        if self.trainer is not None:
-            self.unhurried = self._fitting(self.trainer.discriminator.network, state, "unhurried")
-            self._adjust(self.trainer, controller.adjustment())
-
-    def _fitting(self, network: torch.nn.Module, state: dict[str, Any], name: str) -> dict[str, torch.Tensor]:
-        weights: dict[str, torch.Tensor] = state[name]
-        shapes = {key: value.shape for key, value in weights.items()}
-        if shapes and shapes != {key: value.shape for key, value in network.state_dict().items()}:
-            raise ValueError(f"its controller's {name} are of another network")
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise ValueError(f"its controller's {name} are not finite")
-        return {key: value.to(self.device) for key, value in weights.items()}
+        if self.adversary.trainer is not None:
+            self.adversary.backup.load(state["unhurried"])
+            self._apply(controller.adjustment())
 
     def _training_state(self) -> dict[str, Any]:
-        prior = self.policy.prior
-        kept = {} if prior is None or self.policy.q_net.prior is prior else {"prior": prior.state_dict()}
-        return kept | {
-            "target": self.policy.q_net_target.state_dict(),
-            "optimizer": self.policy.optimizer.state_dict(),
-            "imitator": self.imitator.state_dict(),
-            "episodes": self.episodes.state_dict(),
+        return self.learner.state_dict() | {
+            "episodes": self.replay.state_dict(),
             "waiting": [batch.state_dict() for batch in self.real.waiting],
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
@@ -216,14 +201,8 @@ class SavedAlgorithm(OffPolicyAlgorithm):
         }
 
     def _load_training_state(self, state: dict[str, Any]) -> None:
-        if "prior" in state:
-            self.policy.freeze_prior(relative=False)
-            assert self.policy.prior is not None
-            self.policy.prior.load_state_dict(state["prior"])
-        self.policy.q_net_target.load_state_dict(state["target"])
-        self.policy.optimizer.load_state_dict(state["optimizer"])
-        self.imitator.load_state_dict(state["imitator"])
-        self.episodes.load_state_dict(state["episodes"])
+        self.learner.load_state_dict(state)
+        self.replay.load_state_dict(state["episodes"])
         self.real.waiting = [Episodes.from_state_dict(batch) for batch in state["waiting"]]
         self.rng.bit_generator.state = json.loads(state["rng"])
         if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise

@@ -69,7 +69,7 @@ def snapshot(**fields):
 
 def shown(model, **fields):
     """Takes the agent through a round that looks like this to its controller."""
-    model._adjust(model.trainer, model.controller.step(snapshot(rehearse=None, **fields)))
+    model._apply(model.controller.step(snapshot(rehearse=None, **fields)))
 
 
 def judged(model, score):
@@ -79,7 +79,7 @@ def judged(model, score):
 
 
 def applied(model):
-    model._adjust(model.trainer, model.controller.adjustment())
+    model._apply(model.controller.adjustment())
 
 
 def moved(model):
@@ -233,10 +233,10 @@ class TestRules:
     def test_trust_is_the_slope(self, slope, trust):
         model = trained(temperature=0.3)
         contents = model.task.corpus("train")[:5]
-        before = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        before = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
         for _ in range(60):
             shown(model, read=lambda: change(slope=slope, slope_error=1.0))
-        after = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
+        after = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
         assert after == pytest.approx(trust * before, rel=1e-3)
         assert model.temperature == 0.3
 
@@ -245,8 +245,10 @@ class TestRules:
         for _ in range(60):
             shown(model, read=lambda: change(slope=8.0, slope_error=1.0))
         contents = model.task.corpus("train")[:5]
-        both = model.worth.at_end(model.discriminator, contents, model.task.condition(contents))
-        judged = dataclasses.replace(model.worth, settings=dataclasses.replace(model.worth.settings, rule_weight=0.0))
+        both = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
+        judged = dataclasses.replace(
+            model.reward_function, settings=dataclasses.replace(model.reward_function.settings, rule_weight=0.0)
+        )
         alone = judged.at_end(model.discriminator, contents, model.task.condition(contents))
         assert both - alone == pytest.approx(2.0 * model.task.rules(contents), abs=1e-5)
 
@@ -256,7 +258,7 @@ class TestRules:
         for _ in range(60):
             shown(model, read=lambda: change(slope=8.0))
         assert model.controller.slope == pytest.approx(8)
-        assert model.worth.settings.trust == 1
+        assert model.reward_function.settings.trust == 1
 
     @pytest.mark.parametrize(
         ("gains", "rates"),
@@ -305,7 +307,7 @@ class TestRules:
             return update(*args)
 
         monkeypatch.setattr(d, "update", broken)
-        controller.step(snapshot(updates=TRIALS[0], rehearse=model._snapshot(model.trainer).rehearse))
+        controller.step(snapshot(updates=TRIALS[0], rehearse=model._snapshot().rehearse))
         assert calls == [pytest.approx(1)] * TRIAL + [pytest.approx(TRIED)]
         assert (controller.d_rate, controller.better, controller.pause) == (1, False, 2 * TRIALS[0])
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
@@ -318,7 +320,7 @@ class TestRules:
         controller.d_rate = RATES[0]
         weights = {name: value.clone() for name, value in d.network.state_dict().items()}
         for _ in range(2):
-            controller.step(snapshot(updates=TRIALS[1], rehearse=model._snapshot(model.trainer).rehearse))
+            controller.step(snapshot(updates=TRIALS[1], rehearse=model._snapshot().rehearse))
         assert controller.d_rate == TRIED * RATES[0]
         assert controller.latest["faster_loss"] < 0
         assert all(torch.equal(value, weights[name]) for name, value in d.network.state_dict().items())
@@ -336,7 +338,7 @@ class TestRules:
             for _ in range(2 * HURRIES):
                 shown(model, read=lambda: blind)
         assert model.controller.d_rate == 1
-        assert not model.unhurried, "its copy is let go"
+        assert not model.adversary.backup.weights, "its copy is let go"
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
         assert caplog.messages[-1].endswith("haste has not helped, it is what it was before")
 
@@ -399,7 +401,7 @@ class TestRules:
         fresh.log_probs[:, : best.shape[1]] = says()  # as if it had built them
         for _ in range(2):
             judged(model, 11.0)
-        assert np.array_equal(fresh.log_probs[:, : best.shape[1]], best)
+        assert np.array_equal(model.fresh.log_probs[:, : best.shape[1]], best)
 
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
@@ -421,7 +423,7 @@ class TestRules:
         again = AdversarialDQN.load(tmp_path / "model.zip")
         moved(again)
         again.keep_best()  # though it has built nothing since it was loaded
-        best = again.best_weights
+        best = again.learner.best.weights
         assert all(torch.equal(value, best[name]) for name, value in again.q_net.state_dict().items())
 
     def test_says_what_it_does(self, caplog):
@@ -466,9 +468,9 @@ class TestWhen:
 
     def test_no_trial_on_too_few_contents(self):
         model = trained()
-        assert model._snapshot(model.trainer).rehearse is not None
+        assert model._snapshot().rehearse is not None
         model.fresh = model.fresh.take(slice(0, 3))
-        assert model._snapshot(model.trainer).rehearse is None
+        assert model._snapshot().rehearse is None
 
     def test_entropy_is_of_whole_episodes(self):
         controller = Controller()
@@ -504,7 +506,7 @@ class TestWhen:
         model = self.learned(2)
         model.controller.best = 1e-9  # whatever it does is worse
         model.learn(6 * 4 * 2, callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
-        best = model.best_weights
+        best = model.learner.best.weights
         assert not all(torch.equal(value, best[name]) for name, value in model.q_net.state_dict().items())
 
     def test_off(self):
@@ -522,7 +524,7 @@ class TestWhen:
     def test_no_judgement_of_who_aims_elsewhere(self, options):
         elsewhere = trained(**options)
         assert not elsewhere.aims_at_data
-        assert elsewhere._snapshot(elsewhere.trainer).score is None
+        assert elsewhere._snapshot().score is None
         assert agent().aims_at_data
         assert agent(reward_form="gail").aims_at_data
 
@@ -540,7 +542,7 @@ class TestFiles:
         weights = halfway.trainer.discriminator.network.state_dict()
         halfway.controller.hurries = 1
         halfway.controller.tried_at, halfway.controller.pause, halfway.controller.better = 7, 2 * TRIALS[0], True
-        halfway.unhurried = {name: value + 1 for name, value in weights.items()}
+        halfway.adversary.backup.load({name: value + 1 for name, value in weights.items()})
         applied(halfway)
         halfway.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip")
@@ -548,13 +550,15 @@ class TestFiles:
         rate = 0.7 * ds[0].settings.learning_rate
         assert [d.optimizer.param_groups[0]["lr"] for d in ds] == [pytest.approx(rate)] * 2
         assert (again.policy_rate, again.temperature) == (0.5, 1.25)
-        assert again.worth.settings.trust == halfway.worth.settings.trust != 1
+        assert again.reward_function.settings.trust == halfway.reward_function.settings.trust != 1
         for model in (halfway, again):
             model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
         assert again.controller.updates >= 2 * rounds
         states = [model.controller.state_dict() for model in (halfway, again)]
-        for weights in ("best_weights", "unhurried"):
-            kept = [getattr(model, weights) for model in (halfway, again)]
+        for kept in (
+            [model.learner.best.weights for model in (halfway, again)],
+            [model.adversary.backup.weights for model in (halfway, again)],
+        ):
             assert kept[0].keys() == kept[1].keys() != set()
             assert all(torch.equal(kept[0][name], kept[1][name]) for name in kept[0])
         assert states[0] == states[1]

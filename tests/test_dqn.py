@@ -17,7 +17,9 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, files, generate, make_sb3_env, objective
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, files, generate, make_sb3_env, objective
+from musegym.agents.episodes import Episodes
+from musegym.agents.learner import VALUE_RATE, Batch
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.scalar import TaskEnv
 
@@ -77,6 +79,14 @@ class Phases(BaseCallback):
     def _on_step(self):
         self.seen.append((self.model.warm_updates, self.model.lead_rounds, self.model._n_updates))
         return self.stop_after is None or self.n_calls < self.stop_after
+
+
+def updates_of(model, monkeypatch):
+    """Trains for a round and returns what the learner was given: batches and rewards by decision."""
+    given, update = [], model.learner.update
+    monkeypatch.setattr(model.learner, "update", lambda *args: given.append(args[:2]) or update(*args))
+    model.train(1)
+    return given
 
 
 def weights(model):
@@ -189,7 +199,7 @@ class TestLearn:
         model.learn(1, callback=callback())
         assert model.num_timesteps > 1, "the last round ends past the last step"
         assert model._n_updates > 0
-        assert all(group["lr"] >= 0 for group in model.policy.optimizer.param_groups)
+        assert all(group["lr"] >= 0 for group in model.learner.optimizer.param_groups)
 
     @pytest.mark.parametrize(("n_steps", "fitted"), [(None, False), (2, True)])
     def test_values_are_fitted_to_real_episodes_only_where_targets_end_in_them(self, n_steps, fitted, monkeypatch):
@@ -224,25 +234,20 @@ class TestLearn:
         np.testing.assert_allclose(model.rewards(works, conditions), expected(d), rtol=1e-3, atol=1e-5)
 
     def test_the_form_is_gails_where_there_is_nothing_to_imitate(self):
-        assert frozen(reward_form="auto").worth.settings.form == frozen().worth.settings.form == "log_ratio"
+        assert (
+            frozen(reward_form="auto").reward_function.settings.form
+            == frozen().reward_function.settings.form
+            == "log_ratio"
+        )
         drawn = AdversarialDQN("auto", make_sb3_env("musegym/Digit-v0", 2, discriminator="none", data="sklearn"))
-        assert drawn.worth.settings.form == "gail"
+        assert drawn.reward_function.settings.form == "gail"
 
     @pytest.mark.parametrize("relabel", [True, False])
     def test_past_episodes_are_scored_anew_unless_rewards_are_kept(self, relabel, monkeypatch):
         model = agent(relabel=relabel, demonstrations=0, replayed=8)
         model.learn(10**6, callback=[callback(learning_rate=0.1), Stopper(3)])
-        scored = []
-        errors = model._errors
-
-        def spy(episodes, rewards, fresh):
-            scored.append((episodes, rewards))
-            return errors(episodes, rewards, fresh)
-
-        monkeypatch.setattr(model, "_errors", spy)
-        model.train(1)
-        ((episodes, rewards),) = scored
-        episodes, rewards = episodes.take(slice(6, None)), rewards[6:]  # this round's come first
+        ((batch, by_decision),) = updates_of(model, monkeypatch)
+        episodes, rewards = batch.replayed, by_decision.sum(1)[6:]  # this round's come first
         now = model.rewards(episodes.contents, episodes.conditions)
         assert np.array_equal(rewards, now) == relabel
         assert np.array_equal(rewards, episodes.rewards) == (not relabel)
@@ -254,38 +259,39 @@ class TestLearn:
             model.learn(10**6, callback=[callback(), Stopper(3)])
             model.save(tmp_path / f"{replayed}.zip")
             kept[replayed] = files.read(tmp_path / f"{replayed}.zip")[1]["training"]["episodes"]
-            assert (len(model.episodes) > 0) == (replayed > 0)
+            assert (len(model.replay) > 0) == (replayed > 0)
         assert kept[0]["episodes"] == {}
-        assert len(kept[8]["episodes"]["contents"]) == len(model.episodes)
+        assert len(kept[8]["episodes"]["contents"]) == len(model.replay)
 
     @pytest.mark.parametrize("replayed", [0, 8])
     def test_rewards_that_are_kept_are_those_of_the_round(self, replayed, monkeypatch):
         model = agent(relabel=False, demonstrations=0, replayed=replayed)
         model.learn(10**6, callback=[callback(learning_rate=0.1), Stopper(2)])
-        scored = []
-        errors = model._errors
-        monkeypatch.setattr(model, "_errors", lambda *given: scored.append(given[1]) or errors(*given))
         first = model.rewards(model.fresh.contents, model.fresh.conditions)
-        model.train(1)
+        ((batch, by_decision),) = updates_of(model, monkeypatch)
         assert np.ptp(first) > 0
-        assert np.ptp(scored[0][:6]) > 0, "without a replay, too"
+        assert np.array_equal(by_decision.sum(1)[:6], batch.fresh.rewards), "without a replay, too"
+        assert np.ptp(batch.fresh.rewards) > 0
 
     def test_n_steps_beyond_the_end_are_to_the_end(self):
-        assert agent(n_steps=2**62).n_steps == agent().n_steps == agent().task.horizon
+        assert agent(n_steps=2**62).learner.n_steps == agent().learner.n_steps == agent().task.horizon
 
     def test_a_round_deals_its_episodes_into_batches(self, monkeypatch):
         model = agent(num_envs=20, minibatch=6, gradient_steps=2, demonstrations=2, replayed=3)
         model.learn(10**6, callback=[callback(), Stopper(2)])
         dealt = []
-        monkeypatch.setattr(model, "_update", lambda fresh: dealt.append(fresh))
-        monkeypatch.setattr(model, "teach", lambda contents: dealt.append(contents))
+        update = model.learner.update
+        monkeypatch.setattr(
+            model.learner, "update", lambda batch, *rest: dealt.append(batch.fresh) or update(batch, *rest)
+        )
+        monkeypatch.setattr(model.adversary, "observe", lambda contents: dealt.append(contents) or {})
         model.train(2)
         taught, learned = dealt[0::2], dealt[1::2]
         assert [len(fresh) for fresh in learned] == 2 * [7, 7, 6], "three batches, twice"
         for contents, fresh in zip(taught, learned, strict=True):
             assert np.array_equal(contents, fresh.contents), "D learns from what the agent learns from next"
         for half in (learned[:3], learned[3:]):
-            rows = sorted(map(bytes, dqn.Episodes.join(half).actions))
+            rows = sorted(map(bytes, Episodes.join(half).actions))
             assert rows == sorted(map(bytes, model.fresh.actions)), "every one of them, once"
 
     @pytest.mark.parametrize("others", [0, 5])
@@ -295,15 +301,14 @@ class TestLearn:
         stop = Stopper(1)
         stop.init_callback(model)
         model.collect_rollouts(model.env, callback=stop)
-        model._update_target()
-        parts = [model.fresh, *([model.real.sample(others, model.rng)] if others else [])]
-        both = dqn.Episodes.join(parts)
+        model.learner.sync_target()
+        batch = Batch(model.fresh, real=model.real.sample(others, model.rng) if others else None)
         with torch.no_grad():
-            taken, values, _ = both.evaluate(model.policy.q_net_target, model.device)
+            log_probs, values, _ = batch.episodes.evaluate(model.policy.q_net_target, model.device)
         for parameter in model.q_net.parameters():
             parameter.data.add_(0.1)  # it moves on, the target network does not
-        said, _ = model._target(both, torch.zeros_like(taken), torch.zeros_like(values), len(model.fresh))
-        torch.testing.assert_close(said, taken, atol=1e-5, rtol=1e-5)
+        found, _ = model.learner._target(batch, torch.zeros_like(log_probs), torch.zeros_like(values))
+        torch.testing.assert_close(found, log_probs, atol=1e-5, rtol=1e-5)
 
     def test_values_have_a_rate_and_a_norm_of_their_own(self, monkeypatch):
         clipped = []
@@ -316,8 +321,8 @@ class TestLearn:
 
         monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
         model.learn(10**6, callback=[callback(), Stopper(2)])
-        policy, values = model.policy.optimizer.param_groups
-        assert values["lr"] == pytest.approx(dqn.VALUE_RATE * policy["lr"])
+        policy, values = model.learner.optimizer.param_groups
+        assert values["lr"] == pytest.approx(VALUE_RATE * policy["lr"])
         everything = [*policy["params"], *values["params"]]
         assert {id(p) for p in everything} == {id(p) for p in model.q_net.parameters()}
         assert len(everything) == len(list(model.q_net.parameters()))
@@ -629,7 +634,7 @@ class TestFiles:
         model.save(tmp_path / "model.zip")
         again = AdversarialDQN.load(tmp_path / "model.zip", temperature=2.0)
         assert again.config == dataclasses.replace(model.config, temperature=2.0)
-        assert (again.n_steps, again.temperature) == (2, 2.0)
+        assert (again.learner.n_steps, again.temperature) == (2, 2.0)
         assert again.lr_schedule(1.0) == 3e-3
         assert again.rule_weight == 0.5
         assert again.n_envs == 5

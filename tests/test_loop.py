@@ -98,10 +98,10 @@ def test_turns_learn_at_full_rate():
     model, callback = turns.learner("toy/Word-v0", 8)
     before = {name: value.clone() for name, value in model.q_net.named_parameters()}
     assert turns.learn(model, callback, 1) >= 8
-    rate, updates = model.policy.optimizer.param_groups[0]["lr"], model._n_updates
+    rate, updates = model.learner.optimizer.param_groups[0]["lr"], model._n_updates
     assert turns.learn(model, callback, 1) >= 8
     assert model._n_updates == updates + 1  # one round
-    assert model.policy.optimizer.param_groups[0]["lr"] == pytest.approx(2 * rate)  # rising, not falling
+    assert model.learner.optimizer.param_groups[0]["lr"] == pytest.approx(2 * rate)  # rising, not falling
     assert any((value != before[name]).any() for name, value in model.q_net.named_parameters())
 
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from test_precision import learns_in_16_bits
 
 import musegym
-from musegym.agents import AdversarialDQN, generate, joint, make_sb3_env
+from musegym.agents import AdversarialDQN, generate, learner, make_sb3_env
 from musegym.envs.checks import check_task
 from musegym.envs.rewards import CLIP
 
@@ -172,7 +172,7 @@ class TestRewardThatMoves:
         model, switch = agent(rows=16, replayed=32), Switch(second)
         model.discriminator = Exact(every, first, model)
         learn(model, 300, callback=switch)
-        assert len(model.episodes) == 16 * 150, "what was built for the first half's sake is replayed to the end"
+        assert len(model.replay) == 16 * 150, "what was built for the first half's sake is replayed to the end"
         assert every.distance(switch.reached, first) < 0.1
         assert every.distance(every.log_prob(model), second) < 0.03
 
@@ -186,13 +186,13 @@ class TestRewardThatMoves:
 
         every = everything()
         model = rewarded(every, np.linspace(-2, 2, 16), 10, rows=4, replayed=20, demonstrations=3, temperature=0.5)
-        used, q_errors = [], joint.q_errors
+        used, q_errors = [], learner.q_errors
 
         def errors(taken, target_taken, values, target_values, rewards, *rest):
             used.append(rewards.sum(1).numpy())
             return q_errors(taken, target_taken, values, target_values, rewards, *rest)
 
-        monkeypatch.setattr(joint, "q_errors", errors)
+        monkeypatch.setattr(learner, "q_errors", errors)
         second = np.linspace(3, -3, 16) ** 3
         model.discriminator = Noting(every, second)
         model.train(1)

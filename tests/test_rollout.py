@@ -162,10 +162,10 @@ def test_what_wrappers_pay_is_part_of_the_reward_once(env_id, n, rule_weight):
     live = np.arange(fresh.paid.shape[1]) < fresh.lengths[:, None]
     np.testing.assert_allclose(fresh.paid, 0.25 * live, atol=1e-6)
     ends = model.rewards(fresh.contents, fresh.conditions)
-    total = model.worth.by_decision(fresh, ends).sum(1)
+    total = model.reward_function.by_decision(fresh, ends).sum(1)
     logits = np.clip(model.discriminator.logits(fresh.contents, fresh.conditions), -10, 10)
     rules = rule_weight * model.task.rules(fresh.contents)
-    trust = model.worth.settings.trust
+    trust = model.reward_function.settings.trust
     np.testing.assert_allclose(total, 0.25 * fresh.lengths + trust * logits + rules, atol=1e-4)
     assert model.paid_beside
     assert not model.aims_at_data
@@ -204,10 +204,10 @@ def test_what_was_built_is_what_the_policy_says_of_it():
     stepped = EnvRollout(model.env, model.task, model.env.reset())
     fresh = stepped.collect(model.q_net, model.generator, 40, lambda *_: True)
     assert len(fresh) >= 40
-    expected = model._log_prob(fresh)
+    expected = model.learner.log_prob(fresh)
     np.testing.assert_allclose(fresh.log_probs.sum(1), expected, atol=1e-4)
     again = stepped.collect(model.q_net, model.generator, 40, lambda *_: True)
-    np.testing.assert_allclose(again.log_probs.sum(1), model._log_prob(again), atol=1e-4)
+    np.testing.assert_allclose(again.log_probs.sum(1), model.learner.log_prob(again), atol=1e-4)
 
 
 def test_learns_what_a_wrapper_pays_for():
@@ -269,7 +269,7 @@ class TestOneReward:
         model = agent(env, reward_form="bounded")
         learn(model)
         settings = env.venv.rewards.settings
-        assert settings == model.worth.settings
+        assert settings == model.reward_function.settings
         contents = model.fresh.contents
         np.testing.assert_allclose(
             env.venv.rewards(contents), model.rewards(contents, model.fresh.conditions), rtol=1e-4, atol=1e-5
@@ -279,7 +279,7 @@ class TestOneReward:
         env = native(n=2)
         model = agent(native(rule_weight=0.5), reward_form="gail")
         learn(model, 200, EvalCallback(env, eval_freq=10, n_eval_episodes=2, verbose=0))
-        assert env.venv.rewards.settings == model.worth.settings
+        assert env.venv.rewards.settings == model.reward_function.settings
         assert env.venv.rewards.settings.form == "gail"
 
     def test_the_environment_asks_no_discriminator_while_it_is_stepped(self):

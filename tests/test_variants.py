@@ -118,7 +118,7 @@ class TestDenseRules:
         model.discriminator = Fixed(every, np.linspace(-2, 2, 16))
         ends = model.rewards(every.contents, None)
         np.testing.assert_allclose(ends, np.linspace(-1, 1, 16), rtol=1e-6, err_msg="no rules at the end")
-        found = model.worth.by_decision(every.paths, ends)
+        found = model.reward_function.by_decision(every.paths, ends)
         expected = 2 * model.task.step_rules(every.contents)
         expected[:, -1] += ends
         np.testing.assert_allclose(found, expected, rtol=1e-5)

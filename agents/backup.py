@@ -1,0 +1,52 @@
+"""A copy of a network's weights, to go back to."""
+
+from __future__ import annotations
+
+import torch
+
+Weights = dict[str, torch.Tensor]
+
+
+class Backup:
+    """Keeps the weights of a network, and gives them back to it and to others of the same shape.
+
+    Args:
+        name: of the copy, for errors.
+        network: whose weights are kept.
+        *others: what gets them back too.
+
+    Attributes:
+        weights: the copy; empty where there is none.
+    """
+
+    def __init__(self, name: str, network: torch.nn.Module, *others: torch.nn.Module) -> None:
+        self._name, self.network, self._others = name, network, others
+        self.weights: Weights = {}
+
+    def keep(self) -> None:
+        """Copies the network's weights."""
+        self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def restore(self) -> None:
+        """Gives the weights back; the copy stays."""
+        for network in (self.network, *self._others):
+            network.load_state_dict(self.weights)
+
+    def clear(self) -> None:
+        """Lets go of the copy."""
+        self.weights = {}
+
+    def load(self, weights: Weights) -> None:
+        """Takes a copy from a file, which may be empty.
+
+        Raises:
+            ValueError: the weights are of another network, or not finite.
+        """
+        known = self.network.state_dict()
+        if weights and {key: value.shape for key, value in weights.items()} != {
+            key: value.shape for key, value in known.items()
+        }:
+            raise ValueError(f"its controller's {self._name} are of another network")
+        if not all(value.isfinite().all() for value in weights.values()):
+            raise ValueError(f"its controller's {self._name} are not finite")
+        self.weights = {key: value.to(known[key].device) for key, value in weights.items()}
