@@ -28,7 +28,7 @@ from rich.text import Text
 from .. import __version__
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
-from ..errors import RunError, UsageError, because
+from ..errors import RunError, UsageError, reason
 from ..training.arguments import Argument
 from ..training.files import is_written_in_place, write_atomically
 from ..training.folder import MOST_ENVS, Run, Settings
@@ -107,7 +107,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         if isinstance(error, _BadCommandLine):
             return _fail(f"{error.format_message()} (musegym --help)", 2)  # type: ignore[attr-defined]
         if isinstance(error, OSError):
-            return _fail(f"{error.filename or 'a file'}: {because(error)}", 1)
+            return _fail(f"{error.filename or 'a file'}: {reason(error)}", 1)
         if isinstance(error, MemoryError):
             return _fail(f"not enough memory ({error}); ask for fewer works or rows", 1)
         raise
@@ -124,7 +124,7 @@ def _flushed(code: int) -> int:
     except BrokenPipeError:
         code = code or _BROKEN_PIPE
     except OSError as error:
-        code = code or _fail(f"stdout: {because(error)}", 1)
+        code = code or _fail(f"stdout: {reason(error)}", 1)
     with contextlib.suppress(OSError, ValueError):  # else Python tries again as it ends, and says so
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
@@ -181,7 +181,7 @@ def list_(
 def _print_arguments(arguments: Mapping[str, Argument]) -> None:
     table = Table("name", "value", "default", "meaning")
     for name, argument in arguments.items():
-        table.add_row(*map(Text, (name, argument.wanted, argument.shown, argument.meaning)))
+        table.add_row(*map(Text, (name, argument.expected, argument.default_text, argument.meaning)))
     out.print(table)
 
 
@@ -331,7 +331,7 @@ def generate(
         export_all(model.task, works.contents, folder, stem, works.decisions())
     except OSError as error:
         failed = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
-        raise failed(f"cannot write to {folder}: {because(error)}") from None
+        raise failed(f"cannot write to {folder}: {reason(error)}") from None
     print(folder)
 
 
@@ -376,10 +376,10 @@ def evaluate(
         from ..benchmarks.suite import evaluate as evaluate_
 
         judge = functools.partial(evaluate_, model, DEFAULT_WORKS if num is None else num, split="test", seeds=seeds)
-    from ..training.reporting import Stages
+    from ..training.reporting import EvaluationStatus
 
     try:
-        with Stages(err):
+        with EvaluationStatus(err):
             result = judge()
     except ValueError as error:
         raise RunError(f"cannot evaluate: {error}") from None
@@ -411,7 +411,7 @@ def _write(file: Path, text: str) -> None:
         write_atomically(file, text)
     except OSError as error:  # it took minutes: the text goes where it can
         sys.stdout.write(text)
-        raise RunError(f"cannot write {file}: {because(error)}; what it was to hold is on stdout instead") from None
+        raise RunError(f"cannot write {file}: {reason(error)}; what it was to hold is on stdout instead") from None
 
 
 def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

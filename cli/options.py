@@ -15,7 +15,7 @@ from numpy.lib.format import read_array
 
 from ..envs.corpora.files import absolute
 from ..envs.task import Array, Ints, Task
-from ..errors import UsageError, because
+from ..errors import UsageError, reason
 from ..training import arguments
 from ..training.folder import Run, Settings
 from ..training.loading import env_arguments
@@ -75,7 +75,7 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
             raise ValueError("of another kind")
         work = trace(task, content[None])
     except OSError as error:
-        raise UsageError(f"--prefix {file}: {because(error)}") from None
+        raise UsageError(f"--prefix {file}: {reason(error)}") from None
     except ValueError:
         raise UsageError(
             f"--prefix {file} is no finished work of this model's task: "

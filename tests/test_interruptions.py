@@ -501,7 +501,7 @@ def test_settings_are_checked_where_they_are_made() -> None:
         "env_kwargs": {},
         "params": {},
     }
-    assert folder.Settings(**good).lasting()["counts"] == "seconds"
+    assert folder.Settings(**good).fixed()["counts"] == "seconds"
     for name, value in (("seconds", float("nan")), ("seed", True), ("params", {"a": float("inf")}), ("id", None)):
         with pytest.raises(ValueError, match=name if name != "params" else "JSON compliant"):
             folder.Settings(**{**good, name: value})
@@ -514,7 +514,7 @@ def test_an_evaluation_says_what_it_is_doing(monkeypatch: Any) -> None:
     clock = iter([0.0, 1.0, 2.0, 30.0])
     monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
     stream = io.StringIO()
-    with reporting.Stages(Console(file=stream, width=200)):
+    with reporting.EvaluationStatus(Console(file=stream, width=200)):
         for part in ("generating", "judge 1 [of 5]", "judge 2 [of 5]"):
             logging.getLogger("musegym.benchmarks.suite").info(part)
     logging.getLogger("musegym.benchmarks.suite").info("after it")
