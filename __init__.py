@@ -8,7 +8,7 @@ and loads nothing heavy: no torch, no pygame, no Stable-Baselines3.
 from .cli import signals
 
 if signals.is_program():
-    signals.take()  # before the rest is loaded, which Ctrl-C may interrupt
+    signals.install()  # before the rest is loaded, which Ctrl-C may interrupt
 
 from .envs.registry import register, register_built_in
 

@@ -1,4 +1,4 @@
-"""Errors that the command line answers with one line on stderr and an exit code."""
+"""Errors that the command line reports as one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import NoReturn
 
 
 class UsageError(Exception):
-    """Something impossible was asked for; one line that says what to do. Exit code 2."""
+    """The request cannot be carried out; the message is one line that says what to do. Exit code 2."""
 
 
 class RunError(Exception):
-    """A run failed; one line. Exit code 1."""
+    """A run failed; the message is one line. Exit code 1."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers a mistake in one line, without the usage."""
+    """Reports a mistake as one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""
@@ -31,10 +31,10 @@ ADVICE = {
     errno.EISDIR: "name a file",
     **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "name a folder"),
 }
-"""What to do about what the system says of a file."""
+"""Advice by the number of a file error."""
 
 
-def because(error: OSError) -> str:
-    """Returns what the system says of a file, and what to do about it."""
-    said = error.strerror or str(error)
-    return f"{said}; {ADVICE[error.errno]}" if error.errno in ADVICE else said
+def reason(error: OSError) -> str:
+    """Returns the operating system's message for a file error, followed by advice where there is some."""
+    message = error.strerror or str(error)
+    return f"{message}; {ADVICE[error.errno]}" if error.errno in ADVICE else message

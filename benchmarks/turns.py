@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
     with contextlib.suppress(ImportError):  # the first version left the rest as it is
         from ..training import processor
 
-        processor.settle()
+        processor.configure_torch()
     torch.set_num_threads(1)
     try:
         yield

@@ -1,4 +1,4 @@
-"""From what the user typed to what it names; each mistake is a `UsageError` of one line."""
+"""Values of command-line options; each mistake is a `UsageError` of one line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from numpy.lib.format import read_array
 
 from ..envs.corpora.files import absolute
 from ..envs.task import Array, Ints, Task
-from ..errors import UsageError, because
+from ..errors import UsageError, reason
 from ..training import arguments
 from ..training.folder import Run, Settings
 from ..training.loading import env_arguments
 
 
 def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
-    """Returns what ``NAME=VALUE`` pairs give, text by name."""
+    """Returns the texts of ``NAME=VALUE`` pairs by name."""
     result: dict[str, str] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
@@ -35,14 +35,14 @@ def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
 
 
 def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
-    """Returns the environment arguments that ``--set NAME=VALUE`` gives, plain data; a corpus is an absolute path."""
+    """Returns the environment arguments of ``--set NAME=VALUE``, plain data; a corpus is an absolute path."""
     texts = pairs(given, "--set")
     known = env_arguments(id)
     if "discriminator" in texts:
         raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
     try:
         values = arguments.read(texts, known, "--set", id)
-        if "corpus" in values:  # a run is resumed from other folders, too
+        if "corpus" in values:  # a run may be resumed from another folder
             values["corpus"] = absolute(values["corpus"])
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
@@ -50,7 +50,7 @@ def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
 
 
 def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
-    """Returns the conditions int [num, C] that a task draws for its starts; None where it has none."""
+    """Returns the conditions int [num, C] that a task draws for its starts; None where the task has no conditions."""
     if task.condition_space is None:
         return None
     draws = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
@@ -61,7 +61,7 @@ def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
 
 
 def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
-    """Returns the first ``keep`` decisions of a work that ``musegym generate`` wrote, and its condition int [C]."""
+    """Returns the first actions int [keep] of a work from ``musegym generate``, and its condition int [C]."""
     from ..agents.episodes import trace
 
     if not task.has_demonstrations:
@@ -75,7 +75,7 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
             raise ValueError("of another kind")
         work = trace(task, content[None])
     except OSError as error:
-        raise UsageError(f"--prefix {file}: {because(error)}") from None
+        raise UsageError(f"--prefix {file}: {reason(error)}") from None
     except ValueError:
         raise UsageError(
             f"--prefix {file} is no finished work of this model's task: "
@@ -87,7 +87,7 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
 
 
 def read_works(task: Task[Any], file: Path) -> Array:
-    """Returns the works [N, ...] of a file of ``np.savez(FILE, content=works)``; whatever it holds, nothing is run."""
+    """Returns the works [N, ...] of a file from ``np.savez(FILE, content=works)``; reading never runs code."""
     from ..benchmarks.suite import check_works
 
     how = "write it with np.savez(FILE, content=works)"
@@ -122,16 +122,16 @@ def free_folder(id: str) -> Path:
 
 
 def resumed(run: Run, id: str, asked: Mapping[str, Any], budget: tuple[float | None, int | None]) -> Settings:
-    """Returns a run's settings, with another budget if one was asked for.
+    """Returns a run's settings, with the new budget if there is one.
 
     Args:
-        run: what to go on with.
-        id: the environment's.
-        asked: what the command line gives beside, by the names of ``Settings``; None and empty leave the run's own.
-        budget: seconds and steps, None where none was asked for.
+        run: the run to resume.
+        id: environment id.
+        asked: settings from the command line, by the field names of ``Settings``; None and empty keep the run's own.
+        budget: seconds and steps; None where not given.
 
     Raises:
-        UsageError: what is asked for is not what the run was.
+        UsageError: a setting differs from the run's.
     """
     settings = run.settings()
     other = f"leave it out, or train anew with another --out than {run.folder}"

@@ -128,7 +128,7 @@ def test_every_argument_of_an_environment_has_type_and_meaning(id: str) -> None:
 def test_every_hyperparameter_of_the_agent_has_type_and_meaning() -> None:
     for name, argument in hyperparameters().items():
         assert argument.kind is not Any, name
-        assert argument.wanted != "null", name
+        assert argument.expected != "null", name
         assert argument.meaning or name.startswith("discriminator."), name
 
 
@@ -136,8 +136,8 @@ def test_what_an_id_is_registered_with_is_its_default() -> None:
     import musegym
 
     musegym.register("toy/DoubleByDefault-v0", "toys:WordTask", double=True)
-    assert loading.env_arguments("toy/DoubleByDefault-v0")["double"].shown == "true"
-    assert loading.env_arguments("toy/Word-v0")["double"].shown == "false"
+    assert loading.env_arguments("toy/DoubleByDefault-v0")["double"].default_text == "true"
+    assert loading.env_arguments("toy/Word-v0")["double"].default_text == "false"
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -28,7 +28,7 @@ from musegym.agents.controller import (
 )
 from musegym.discriminators import Reading, more_loss, read
 from musegym.discriminators.calibration import calibrate
-from musegym.training.reporting import Announcer, Watch
+from musegym.training.reporting import ConsoleLog, Stopwatch
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -440,7 +440,7 @@ class TestRules:
 
     def test_is_heard_on_the_console_of_a_run(self):
         controller, told = Controller(), io.StringIO()
-        with Announcer(Watch(12.3), Console(file=told)):
+        with ConsoleLog("musegym.controller", Console(file=told), Stopwatch(12.3)):
             controller.act(change(slope=0.1, slope_error=0.01))
         controller.act(change(slope=0.1, slope_error=0.01))
         assert told.getvalue() == (

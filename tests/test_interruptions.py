@@ -110,7 +110,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(signals, "received", None)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signals.take()
+    signals.install()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -160,7 +160,7 @@ def test_an_end_is_not_interrupted(program: None) -> None:
 def test_signals_that_are_ignored_stay_so(monkeypatch: Any) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.getsignal(signal.SIGTERM)
     try:
-        signals.take()
+        signals.install()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before[0])
@@ -276,7 +276,7 @@ def test_a_full_disk_while_generating(call: Any, tmp_path: Path, monkeypatch: An
 def test_figures_that_no_file_takes_go_to_stdout(call: Any, tmp_path: Path, monkeypatch: Any) -> None:
     assert call(*train(tmp_path / "run"))[0] == 0
     monkeypatch.setattr("musegym.benchmarks.suite.evaluate", lambda *_, **__: {"nll_test": 1.5, "notes": []})
-    monkeypatch.setattr(commands, "write_atomically", full)
+    monkeypatch.setattr("musegym.cli.output.write_atomically", full)
     code, out, err = call("evaluate", tmp_path / "run", "--json", tmp_path / "x.json")
     assert code == 1
     assert json.loads(out[out.index("{") :])["nll_test"] == 1.5
@@ -501,7 +501,7 @@ def test_settings_are_checked_where_they_are_made() -> None:
         "env_kwargs": {},
         "params": {},
     }
-    assert folder.Settings(**good).lasting()["counts"] == "seconds"
+    assert folder.Settings(**good).fixed()["counts"] == "seconds"
     for name, value in (("seconds", float("nan")), ("seed", True), ("params", {"a": float("inf")}), ("id", None)):
         with pytest.raises(ValueError, match=name if name != "params" else "JSON compliant"):
             folder.Settings(**{**good, name: value})
@@ -514,7 +514,7 @@ def test_an_evaluation_says_what_it_is_doing(monkeypatch: Any) -> None:
     clock = iter([0.0, 1.0, 2.0, 30.0])
     monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
     stream = io.StringIO()
-    with reporting.Stages(Console(file=stream, width=200)):
+    with reporting.EvaluationStatus(Console(file=stream, width=200)):
         for part in ("generating", "judge 1 [of 5]", "judge 2 [of 5]"):
             logging.getLogger("musegym.benchmarks.suite").info(part)
     logging.getLogger("musegym.benchmarks.suite").info("after it")

@@ -299,12 +299,12 @@ def sets() -> Iterator[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
         yield f"--set {name} of {id}", f"{text!r}", train("--set", f"{name}={text}", id=id), (word,)
     for id in (MELODY, DIGIT, DENSITY, ORACLE, RLTUNER):
         for name, argument in env_arguments(id).items():
-            kind = next((kind for kind in WRONG_KIND if argument.wanted.startswith(kind)), None)
+            kind = next((kind for kind in WRONG_KIND if argument.expected.startswith(kind)), None)
             for text in WRONG_KIND.get(kind or "", ()):
-                if text == "null" and "null" in argument.wanted:
+                if text == "null" and "null" in argument.expected:
                     continue
                 command = train("--set", f"{name}={text}", id=id)
-                yield f"--set {name} of {id}", f"{text!r}", command, (f"--set {name}={text}", argument.wanted)
+                yield f"--set {name} of {id}", f"{text!r}", command, (f"--set {name}={text}", argument.expected)
 
 
 # --- hyperparameters ---------------------------------------------------------------------------------------------
@@ -376,14 +376,14 @@ def params() -> Iterator[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
     for name, text in OUT_OF_RANGE:
         yield f"--param {name}", f"{text!r} is out of range", train("--param", f"{name}={text}"), ("--param",)
     for name, argument in hyperparameters().items():
-        kind = next((kind for kind in WRONG_KIND if argument.wanted.startswith(kind)), None)
+        kind = next((kind for kind in WRONG_KIND if argument.expected.startswith(kind)), None)
         for text in WRONG_KIND.get(kind or "", ())[:3]:
             command = train("--param", f"{name}={text}")
             yield (
                 f"--param {name}",
                 f"{text!r} is of another kind",
                 command,
-                (f"--param {name}={text}", argument.wanted),
+                (f"--param {name}={text}", argument.expected),
             )
 
 

@@ -362,7 +362,7 @@ class Kept:
 @pytest.mark.parametrize("mode", MODES)
 def test_commands_do_not_set_the_global_mode(mode, any_mode):
     torch.set_float32_matmul_precision(mode)
-    processor.settle()
+    processor.configure_torch()
     assert torch.get_float32_matmul_precision() == mode
 
 

@@ -21,7 +21,7 @@ def faults(unmeasured):
         torch.empty(16_000_000).fill_(1.0)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 5
 before = faults(2)
-processor.settle()
+processor.configure_torch()
 print(json.dumps([before, faults(20)]))  # for the first ones the heap grows
 """
 
@@ -32,7 +32,7 @@ def test_one_thread_unless_the_user_says_otherwise(monkeypatch):
         if said is not None:
             monkeypatch.setenv("OMP_NUM_THREADS", said)
         torch.set_num_threads(2)
-        processor.settle()
+        processor.configure_torch()
         assert torch.get_num_threads() == threads
 
 

@@ -50,7 +50,7 @@ def killing(function, phase):
 if sys.argv[1] == "warm start":
     torch.nn.utils.clip_grad_norm_ = killing(torch.nn.utils.clip_grad_norm_, "agent.num_timesteps == 0")
 elif sys.argv[1] == "episode":
-    training.Keeper._on_step = killing(training.Keeper._on_step, "agent.num_timesteps > 200")
+    training.RunCallback._on_step = killing(training.RunCallback._on_step, "agent.num_timesteps > 200")
 elif sys.argv[1] == "update":
     torch.nn.utils.clip_grad_norm_ = killing(torch.nn.utils.clip_grad_norm_, "agent._n_updates > 2")
 cli.main(sys.argv[3:])

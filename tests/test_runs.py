@@ -88,7 +88,7 @@ def test_of_two_fresh_runs_in_one_folder_one_is_refused(tmp_path):
 def test_settings_that_cannot_be_written_are_one_line(tmp_path):
     (tmp_path / "config.json").mkdir()
     with pytest.raises(UsageError, match=f"cannot write to {tmp_path}: "):
-        Run(tmp_path).amend(SETTINGS)
+        Run(tmp_path).write_settings(SETTINGS)
 
 
 def test_a_lock_alone_does_not_take_a_folder(tmp_path):

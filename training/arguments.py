@@ -1,4 +1,4 @@
-"""Arguments that are given as text, ``NAME=VALUE``: their types, defaults and meanings, and values read by them."""
+"""Arguments given as text, ``NAME=VALUE``: their types, defaults and meanings, and the values read from text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
 LARGEST = 2**63 - 1
-"""Whole numbers go into arrays of 64 bits."""
+"""Largest whole number: values go into arrays of 64 bits."""
 _KINDS: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -33,19 +33,19 @@ _KINDS: dict[Any, str] = {
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """Values that may be given for one name."""
+    """Type, default and meaning of one argument."""
 
     kind: Any
-    """Its annotation; alternatives that no text can say, such as callables, are ignored."""
+    """The annotation; members of a union that text cannot express, such as callables, are ignored."""
     default: Any
     meaning: str = ""
-    """A sentence or two; empty where nobody wrote one."""
+    """The documentation, one or two sentences; may be empty."""
 
     def read(self, text: str) -> Any:
-        """Returns the value, plain data, that a text says.
+        """Returns the plain value that a text stands for.
 
         Raises:
-            ValueError: it says none of this kind; the message says which values there are.
+            ValueError: the text is no value of this type; the message lists the accepted values.
         """
         kinds = _alternatives(self.kind)
         if bool in kinds and text.lower() in BOOLEANS:
@@ -62,23 +62,25 @@ class Argument:
         return self.check(value)
 
     def check(self, value: Any) -> Any:
-        """Returns a value of plain data.
+        """Returns a plain value unchanged.
 
         Raises:
-            ValueError: it is of another kind, or not finite.
+            ValueError: the value has another type or is not finite.
         """
         if not any(_fits(value, kind) for kind in _alternatives(self.kind)):
-            raise ValueError(f"give {self.wanted}" + (f", like its default, {self.shown}" if self.shown else ""))
+            raise ValueError(
+                f"give {self.expected}" + (f", like its default, {self.default_text}" if self.default_text else "")
+            )
         return value
 
     @property
-    def wanted(self) -> str:
-        """Says in words which values there are."""
+    def expected(self) -> str:
+        """The accepted values in words."""
         return " or ".join(dict.fromkeys(_name(kind) for kind in _alternatives(self.kind))) or "JSON"
 
     @property
-    def shown(self) -> str:
-        """The default as it would be given; empty where there is none."""
+    def default_text(self) -> str:
+        """The default as text; empty where there is none."""
         if self.default is inspect.Parameter.empty or self.default is None:
             return ""
         return self.default if isinstance(self.default, str) else json.dumps(self.default)
@@ -87,18 +89,18 @@ class Argument:
 def of(function: Callable[..., Any], leave_out: typing.Collection[str] = ()) -> dict[str, Argument]:
     """Returns the arguments of a function or class, by name.
 
-    Meanings are those of its docstring: of a section ``Args:``, of entries that begin with a name between double
-    backticks and a colon, or of the strings below a dataclass's fields.
+    Meanings come from the docstring: from a section ``Args:``, from entries that begin with a name between double
+    backticks and a colon, or from the strings below the fields of a dataclass.
 
     Args:
-        function: what takes them.
-        leave_out: names that nobody is to give.
+        function: the function or class that takes the arguments.
+        leave_out: names that are not offered to users.
     """
     try:
         hints = typing.get_type_hints(
             inspect.getattr_static(function, "__init__") if isinstance(function, type) else function
         )
-    except NameError:  # somebody's annotations name what only type checkers import: defaults tell the types
+    except NameError:  # annotations may name types that only type checkers import: use the types of the defaults
         hints = {}
     meanings = _meanings(function)
     return {
@@ -109,33 +111,33 @@ def of(function: Callable[..., Any], leave_out: typing.Collection[str] = ()) -> 
 
 
 def read(texts: Mapping[str, str], known: Mapping[str, Argument], flag: str, where: str = "") -> dict[str, Any]:
-    """Returns the values of texts by name.
+    """Returns the values that texts stand for, by name.
 
     Args:
-        texts: by name, as given.
-        known: what may be given.
-        flag: how they were given, for errors: ``--set``.
-        where: whose they are, for errors.
+        texts: texts by name.
+        known: accepted arguments.
+        flag: option named in error messages, such as ``--set``.
+        where: owner of the arguments, named in error messages.
 
     Raises:
-        ValueError: a name is unknown, or a text says no value of its kind; one line that says what to give.
+        ValueError: a name is unknown, or a text is no value of its type; one line that says what to give.
     """
-    return {name: _of_one(known, name, text, flag, where, Argument.read) for name, text in texts.items()}
+    return {name: _value(known, name, text, flag, where, Argument.read) for name, text in texts.items()}
 
 
 def check(values: Mapping[str, Any], known: Mapping[str, Argument], flag: str, where: str = "") -> dict[str, Any]:
-    """Returns plain values by name, as ``read`` does texts."""
-    return {name: _of_one(known, name, value, flag, where, Argument.check) for name, value in values.items()}
+    """Checks plain values as ``read`` checks texts, and returns them."""
+    return {name: _value(known, name, value, flag, where, Argument.check) for name, value in values.items()}
 
 
-def _of_one(
-    known: Mapping[str, Argument], name: str, given: Any, flag: str, where: str, use: Callable[[Argument, Any], Any]
+def _value(
+    known: Mapping[str, Argument], name: str, given: Any, flag: str, where: str, convert: Callable[[Argument, Any], Any]
 ) -> Any:
     if name not in known:
-        there = ", ".join(known) or "none"
-        raise ValueError(f"{flag} {name}: {where or 'it'} takes no such argument; there are: {there}")
+        names = ", ".join(known) or "none"
+        raise ValueError(f"{flag} {name}: {where or 'it'} takes no such argument; there are: {names}")
     try:
-        return use(known[name], given)
+        return convert(known[name], given)
     except ValueError as error:
         raise ValueError(f"{flag} {name}={str(given)[:80]}: {error}") from None
 
@@ -145,14 +147,14 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _kind(hint: Any, default: Any) -> Any:
-    """Returns an annotation; where there is none that plain data could be of, the type of the default, or any."""
+    """Returns the annotation if plain data can have it, else the type of the default, else ``Any``."""
     if hint is not Any and _alternatives(hint):
         return hint
     return Any if default is inspect.Parameter.empty or default is None else type(default)
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:
-    """Returns the kinds among those of a union that plain data can be of."""
+    """Returns the members of a union that plain data can have."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return tuple(one for part in typing.get_args(kind) for one in _alternatives(part))
     plain = kind is Any or kind in _KINDS or typing.get_origin(kind) in (Literal, tuple, list, dict)
@@ -175,7 +177,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _finite(value: Any) -> bool:
-    """Returns whether every number in plain data is finite, and fits into 64 bits."""
+    """Returns whether all numbers in plain data are finite and fit into 64 bits."""
     if isinstance(value, dict):
         return all(isinstance(key, str) and _finite(item) for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -197,6 +199,7 @@ def _name(kind: Any) -> str:
 
 
 def _meanings(function: Callable[..., Any]) -> dict[str, str]:
+    """Returns the documentation of arguments by name."""
     text = inspect.cleandoc(function.__doc__ or "")
     found = {}
     if section := re.search(r"^Args:\n((?:[ ].*\n?|\n)+)", text, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""Files that readers see whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def is_written_in_place(path: Path) -> bool:
-    """Returns whether a path is a link, a pipe or a device, such as /dev/stdout, which a new file must not replace."""
+    """Returns whether a path is a link, a pipe or a device such as /dev/stdout, which a new file must not replace."""
     return path.is_symlink() or (path.exists() and not path.is_file())
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a file that readers see whole or not at all; links, pipes and devices are written in place."""
+    """Replaces a file in one step, so that readers never see a part; links, pipes and devices are written in place."""
     if is_written_in_place(path):
         path.write_text(text, encoding="utf-8")
         return
@@ -28,7 +28,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Makes sure that a file or folder outlives a power cut."""
+    """Flushes a file or folder to the disk, so that it survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

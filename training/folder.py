@@ -1,11 +1,11 @@
-"""The folder of a training run: what it holds, and how it survives an interruption at any moment.
+"""The folder of a training run, which survives an interruption at any moment.
 
 ======================  ====================================================================================
-``config.json``         what was asked for; ``--resume`` reads it
+``config.json``         the settings; ``--resume`` reads them
 ``metrics.jsonl``       one line per report of the agent's logger: seconds, steps, losses ...
-``checkpoint/``         the whole state of training: networks, optimisers, replay, discriminator, random states
-``model.zip``           the policy as of the last checkpoint, or of the end
-``samples/``            a few contents now and then, as files and as one picture
+``checkpoint/``         the complete state of training: networks, optimisers, replay, discriminator, random states
+``model.zip``           the policy at the last checkpoint or at the end
+``samples/``            a few works at doubling times, as files and as one picture
 ``tensorboard/``        the same numbers as ``metrics.jsonl``
 ``.lock``               locked by the process that trains; empty
 ======================  ====================================================================================
@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError, because
+from ..errors import UsageError, reason
 from .files import sync, write_atomically
 
 if sys.platform != "win32":
@@ -35,9 +35,9 @@ if sys.platform != "win32":
 
 
 AGENT = "agent.zip"
-"""The agent with its discriminator and all that learning on depends on, within a checkpoint."""
+"""File of a checkpoint: the agent with its discriminator and complete training state."""
 MOST_ENVS = 1_000_000
-"""Rows: more of them do not fit into any memory."""
+"""Largest number of rows; more do not fit into any memory."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Settings:
     """Settings of a run; plain data.
 
     Raises:
-        ValueError: a field is of another type, or out of range.
+        ValueError: a field has another type or is out of range.
     """
 
     id: str
@@ -77,8 +77,8 @@ class Settings:
                 raise ValueError(f"{name} must be an object, not {getattr(self, name)!r}")
         json.dumps([self.env_kwargs, self.params], allow_nan=False)  # a ValueError where a number is not finite
 
-    def lasting(self) -> dict[str, Any]:
-        """Returns what a run never changes, as JSON has it: all but the budget."""
+    def fixed(self) -> dict[str, Any]:
+        """Returns the settings that a run never changes, all but the size of the budget, as JSON data."""
         kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("seconds", "steps")}
         return {"counts": "steps" if self.seconds is None else "seconds", **json.loads(json.dumps(kept))}
 
@@ -87,7 +87,7 @@ class Run:
     """One run's folder.
 
     Args:
-        folder: where it is, or is to be.
+        folder: its path; the folder need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,16 +103,16 @@ class Run:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from training here; the lock goes with the process, however it ends.
+        """Keeps other processes from training here; the lock ends with the process, however that ends.
 
         Raises:
-            UsageError: another process trains here, or the folder cannot be made or written to.
+            UsageError: another process trains here, or the folder cannot be created or written to.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = self._lock.open("a")
         except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {because(error)}") from None
+            raise UsageError(f"cannot write to {self.folder}: {reason(error)}") from None
         with file:
             if sys.platform != "win32":
                 try:
@@ -126,30 +126,30 @@ class Run:
             yield
 
     def refuse_if_taken(self) -> None:
-        """Raises ``UsageError`` if the folder holds something already."""
+        """Raises ``UsageError`` if the folder is not empty."""
         if self.folder.exists() and (not self.folder.is_dir() or set(self.folder.iterdir()) - {self._lock}):
             raise UsageError(
                 f"{self.folder} exists and is not empty; continue it with --resume, or choose another --out"
             )
 
     def create(self, settings: Settings) -> None:
-        """Makes the folder and writes ``config.json``.
+        """Creates the folder and writes ``config.json``.
 
         Raises:
-            UsageError: the folder holds something already, or cannot be made.
+            UsageError: the folder is not empty, or cannot be created.
         """
         self.refuse_if_taken()
-        self.amend(settings)
+        self.write_settings(settings)
 
     def command(self, id: str) -> str:
-        """Returns the command that goes on with the run."""
+        """Returns the command that resumes the run."""
         return shlex.join(["musegym", "train", id, "--out", str(self.folder), "--resume"])
 
     def settings(self) -> Settings:
         """Reads ``config.json``.
 
         Raises:
-            UsageError: there is none, or it is damaged.
+            UsageError: the file is missing or damaged.
         """
         try:
             return Settings(**json.loads(self._config.read_text(encoding="utf-8")))
@@ -162,30 +162,30 @@ class Run:
                 f"{self._config} is damaged ({error}); put the original back, or train again with another --out"
             ) from None
 
-    def amend(self, settings: Settings) -> None:
-        """Replaces ``config.json``, when a resumed run gets another budget.
+    def write_settings(self, settings: Settings) -> None:
+        """Replaces ``config.json``, as for a resumed run with another budget.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._config, json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
         except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {because(error)}") from None
+            raise UsageError(f"cannot write to {self.folder}: {reason(error)}") from None
         self._settings = settings
 
     def save_checkpoint(self, save: Callable[[Path], None], seconds: float) -> None:
         """Replaces the checkpoint; a kill or a full disk at any moment leaves the old one or the new one, complete.
 
-        Beside what ``save`` writes it holds ``run.json``: the run's settings and a digest of every file, so that
-        nothing but this checkpoint is taken for it.
+        The file ``run.json`` is added: the run's settings and a digest of every file, by which a damaged or foreign
+        checkpoint is recognised.
 
         Args:
-            save: writes the state into the folder it is handed.
-            seconds: training time spent so far.
+            save: writes the training state into a given folder.
+            seconds: training time so far.
         """
-        assert self._settings is not None, "create, amend or restore the run first"
+        assert self._settings is not None, "create the run or write its settings first"
         fresh, old = self._checkpoint.with_suffix(".tmp"), self._checkpoint.with_suffix(".old")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -193,8 +193,8 @@ class Run:
             save(fresh)
             about = {
                 "seconds": seconds,
-                "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
-                "settings": self._settings.lasting(),
+                "metrics_bytes": self._metrics_bytes(),
+                "settings": self._settings.fixed(),
                 "files": _digests(fresh),
             }
             (fresh / "run.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
@@ -204,7 +204,7 @@ class Run:
             shutil.rmtree(fresh, ignore_errors=True)  # a full disk has more room without it
             raise
         if self._checkpoint.exists():
-            # What lies at .old is older than the checkpoint: latest() prefers the latter.
+            # The folder .old is older than the checkpoint: latest() prefers the checkpoint.
             shutil.rmtree(old, ignore_errors=True)
             self._checkpoint.rename(old)
         fresh.rename(self._checkpoint)
@@ -212,49 +212,49 @@ class Run:
         shutil.rmtree(old, ignore_errors=True)
 
     def latest(self) -> Path | None:
-        """Returns the folder of the last complete checkpoint; None where the run was ended before its first.
+        """Returns the folder of the last complete checkpoint; None where the run ended before the first one.
 
         Raises:
-            UsageError: there was one, of which parts are missing.
+            UsageError: the checkpoint is missing although there was one.
         """
         # Between the two renames of save_checkpoint only .old exists under a final name.
         for folder in (self._checkpoint, self._checkpoint.with_suffix(".old")):
             if folder.exists():
                 return folder
-        if self.model.exists():  # which is written after the first checkpoint
+        if self.model.exists():  # it is written after the first checkpoint
             raise self._damaged(self._checkpoint, "it is missing")
         return None
 
     def rewind(self, checkpoint: Path | None, settings: Settings) -> float:
-        """Drops the metrics later than a checkpoint, all without one; returns the seconds of training spent up to it.
+        """Removes the metrics written after a checkpoint and returns the training seconds up to it.
 
         Args:
-            checkpoint: what ``latest`` returned.
-            settings: what the run is to go on with.
+            checkpoint: the folder from ``latest``; None removes all metrics.
+            settings: the settings to resume with.
 
         Raises:
-            UsageError: the checkpoint is damaged, or of another run; nothing is dropped then.
+            UsageError: the checkpoint is damaged or belongs to another run; nothing is removed.
         """
         seconds, size = 0.0, 0
         if checkpoint is not None:
             seconds, size = self._about(checkpoint, settings)
-        there = self.metrics.stat().st_size if self.metrics.exists() else 0
-        if there < size:
+        actual = self._metrics_bytes()
+        if actual < size:
             raise self._damaged(self.metrics, "lines that were there at the last checkpoint are missing")
-        if there > size:
+        if actual > size:
             os.truncate(self.metrics, size)
         return seconds
 
     def _about(self, checkpoint: Path, settings: Settings) -> tuple[float, int]:
-        """Returns seconds and bytes of metrics of a checkpoint, once it is known to be whole and of this run."""
+        """Checks that a checkpoint is complete and belongs to this run; returns its seconds and metrics bytes."""
         file = checkpoint / "run.json"
         try:
             about = json.loads(file.read_text(encoding="utf-8"))
-            seconds, size, were, digests = (about[key] for key in ("seconds", "metrics_bytes", "settings", "files"))
+            seconds, size, stored, digests = (about[key] for key in ("seconds", "metrics_bytes", "settings", "files"))
             if type(seconds) not in (int, float) or not 0 <= seconds < math.inf or type(size) is not int or size < 0:
                 raise ValueError("seconds and metrics_bytes must be finite numbers of at least 0")
-            found, there = dict(digests), _digests(checkpoint)
-            ours, theirs = settings.lasting(), dict(were)
+            expected, actual = dict(digests), _digests(checkpoint)
+            ours, theirs = settings.fixed(), dict(stored)
         except FileNotFoundError:
             raise self._damaged(file, "it is missing") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -265,11 +265,14 @@ class Run:
                     f"{checkpoint} was trained with {name} {json.dumps(theirs.get(name))}, {self._config} asks for "
                     f"{json.dumps(ours.get(name))}: put the run's own files back, or train again with another --out"
                 )
-        for name in sorted(found.keys() | there.keys()):
-            if found.get(name) != there.get(name):
-                what = "it is missing" if name not in there else "it is not the file that was saved"
-                raise self._damaged(checkpoint / name, what)
+        for name in sorted(expected.keys() | actual.keys()):
+            if expected.get(name) != actual.get(name):
+                why = "it is not the file that was saved" if name in actual else "it is missing"
+                raise self._damaged(checkpoint / name, why)
         return float(seconds), size
+
+    def _metrics_bytes(self) -> int:
+        return self.metrics.stat().st_size if self.metrics.exists() else 0
 
     def _damaged(self, path: Path, why: str) -> UsageError:
         return UsageError(
@@ -289,7 +292,7 @@ class Run:
             raise
 
     def report(self, seconds: float, steps: int, values: Mapping[str, float]) -> None:
-        """Adds a line to ``metrics.jsonl``; what JSON cannot say (nan, infinity) becomes null."""
+        """Adds a line to ``metrics.jsonl``; numbers that are not finite become null."""
         line: dict[str, float | None] = {"time": round(time.time(), 3), "seconds": round(seconds, 3), "steps": steps}
         line |= {key: value if math.isfinite(value) else None for key, value in values.items()}
         with self.metrics.open("a", encoding="utf-8") as file:
@@ -297,7 +300,7 @@ class Run:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Returns the SHA-256 of every file below a folder but ``run.json``, by its name there."""
+    """Returns the SHA-256 of every file below a folder except ``run.json``, by relative path."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path != folder / "run.json":

@@ -29,14 +29,14 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 def env_arguments(id: str) -> dict[str, Argument]:
-    """Returns what ``--set`` takes for an id: the arguments of its task, and the weight of its rules."""
+    """Returns the arguments that ``--set`` accepts for an id: those of its task, and the weight of its rules."""
     known = known_id(id)
     try:
         factory, registered = task_class(known)
     except ImportError as error:
         raise UsageError(f"{id} needs the package {error.name or error}; install it") from None
     found = arguments.of(factory)
-    # Scalar and vector environments take it, not the task.
+    # The environments take this one, not the task.
     found["rule_weight"] = arguments.of(TaskEnv)["rule_weight"]
     for name in registered.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], default=registered[name])
@@ -44,12 +44,7 @@ def env_arguments(id: str) -> dict[str, Argument]:
 
 
 def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
-    """Builds the task of an id.
-
-    Args:
-        id: the id.
-        kwargs: arguments of its environment, plain data.
-    """
+    """Builds the task of an id with environment arguments, plain data."""
     known = known_id(id)
     try:
         return make_task(known, **arguments.check(kwargs, env_arguments(id), "--set", id))
@@ -60,16 +55,16 @@ def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:
 
 
 def known_id(id: str) -> str:
-    """Returns the id itself if there is such an environment of musegym; ``MODULE:ID`` imports the module."""
+    """Returns an id unchanged if it is registered; ``MODULE:ID`` imports the module first."""
     module, colon, name = id.rpartition(":")
     if colon:
         if not all(part.isidentifier() for part in module.split(".")):
             raise UsageError(f"{id}: {module!r} is no module's name; write MODULE:ID, such as my.tasks:my/Task-v0")
         try:
             importlib.import_module(module)
-        except Exception as error:  # whatever somebody's module raises
-            reason = f"{type(error).__name__}: {error}"
-            raise UsageError(f"{id}: the module {module} cannot be imported ({reason}); mend it first") from None
+        except Exception as error:  # a module may raise anything
+            why = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{id}: the module {module} cannot be imported ({why}); mend it first") from None
     if name in ids():
         return id
     words = {known.rpartition("/")[2].rpartition("-")[0].lower(): known for known in ids()}
@@ -82,20 +77,20 @@ def known_id(id: str) -> str:
 
 
 def read_corpus(task: Task[Any]) -> Array:
-    """Returns the training works."""
+    """Returns the training works [N, ...]."""
     with _corpus_mistakes(task):
         return task.corpus("train")
 
 
 def read_report(task: Task[Any]) -> CorpusReport:
-    """Returns what was read of the corpus."""
+    """Returns the report of reading the corpus."""
     with _corpus_mistakes(task):
         return task.corpus_report()
 
 
 @contextlib.contextmanager
 def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
-    """Turns errors of reading a corpus into a user's mistake."""
+    """Turns errors of reading a corpus into a ``UsageError``."""
     try:
         yield
     except ImportError as error:
@@ -106,7 +101,7 @@ def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
 
 
 def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
-    """Loads the policy of a run (its folder, or a model file), or the one that ships for an id."""
+    """Loads the policy of a run (its folder or a model file), or the one shipped for an id."""
     if (run is None) == (pretrained is None):
         raise UsageError("name either a RUN or --pretrained ID")
     id = None
@@ -120,31 +115,28 @@ def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
         id, path = Run(run).settings().id, Run(run).model
         if not path.exists():
             raise UsageError(f"{run} has no model yet; go on with: {Run(run).command(id)}")
-        known_id(id)  # imports the module of a task that somebody else registers
+        known_id(id)  # imports the module that registers the task
     elif run.exists():
         path = run
     else:
         raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {shlex.quote(str(run))}")
-    from ..agents import AdversarialDQN
-
-    try:
-        model = AdversarialDQN.load(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
+    model = _load(path)
     if run is not None and id is not None and id_of(model) != id:
         raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
     return model
 
 
 def discriminator_of(run: Path) -> Any:
-    """Returns the discriminator that trained with a run's agent, of its latest checkpoint; None where there is none."""
+    """Returns the discriminator of a run's latest checkpoint; None where there is none."""
     checkpoint = Run(run).latest() if run.is_dir() else None
-    if checkpoint is None:
-        return None
+    return None if checkpoint is None else _load(checkpoint / AGENT).discriminator
+
+
+def _load(path: Path) -> AdversarialDQN:
     from ..agents import AdversarialDQN
 
     try:
-        return AdversarialDQN.load(checkpoint / AGENT).discriminator
+        return AdversarialDQN.load(path)
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from None
 

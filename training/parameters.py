@@ -1,4 +1,4 @@
-"""From ``--param NAME=VALUE`` to an agent and its discriminator."""
+"""Hyperparameters, as ``--param NAME=VALUE`` gives them, and the untrained agent and discriminator they define."""
 
 from __future__ import annotations
 
@@ -19,34 +19,32 @@ from .arguments import Argument
 from .folder import Settings
 
 DISCRIMINATOR = "discriminator."
-"""Begins the names that are the discriminator's, or its training's."""
-# Arguments that the command line or the task sets; D is where the agent is.
+"""Prefix of the hyperparameters of the discriminator and of its training."""
+# The command line or the task sets these.
 _NOT_OFFERED = {"discriminator", "task", "seed"}
-_OF_THE_MACHINE = ("device", "precision")
-_OF_THE_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
-
-
-_OF_THE_NETWORK = ("hidden", "embedding", "dropout", "sight")
+_MACHINE = ("device", "precision")
+_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
+_NETWORK = ("hidden", "embedding", "dropout", "sight")
 
 
 @functools.cache
 def hyperparameters() -> dict[str, Argument]:
-    """Returns what ``--param`` takes: the agent's arguments, then those of the discriminator and of its training."""
+    """Returns the hyperparameters of the agent, then those of the discriminator and of its training."""
     found = arguments.of(DQNConfig, _NOT_OFFERED)
-    found |= {name: argument for name, argument in arguments.of(AdversarialDQN).items() if name in _OF_THE_MACHINE}
+    found |= {name: argument for name, argument in arguments.of(AdversarialDQN).items() if name in _MACHINE}
     for owner in (DiscriminatorTrainer, Architecture, Learning):
-        for name, argument in arguments.of(owner, _NOT_OFFERED | _OF_THE_TASK).items():
+        for name, argument in arguments.of(owner, _NOT_OFFERED | _TASK).items():
             found[DISCRIMINATOR + name] = argument
     return found
 
 
 def defaults() -> dict[str, Any]:
-    """Returns the names that ``--param`` takes, with the values they have where nothing is said."""
+    """Returns the default value of every hyperparameter."""
     return {name: argument.default for name, argument in hyperparameters().items()}
 
 
 def read(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the values, plain data, of hyperparameters that were given as text.
+    """Returns the values, plain data, of hyperparameters given as text.
 
     Raises:
         UsageError: a name is unknown, or a value is of another type.
@@ -60,12 +58,12 @@ def read(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns parameters with lists as tuples.
+    """Returns valid hyperparameters with lists as tuples.
 
     Raises:
         UsageError: a name is unknown, or a value is of another type.
     """
-    network = {name: argument for name, argument in arguments.of(RecurrentQ).items() if name in _OF_THE_NETWORK}
+    network = {name: argument for name, argument in arguments.of(RecurrentQ).items() if name in _NETWORK}
     try:
         values = arguments.check(params, hyperparameters(), "--param")
         arguments.check(values.get("policy_kwargs") or {}, network, "--param policy_kwargs:", "the network")
@@ -75,30 +73,29 @@ def check(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(settings: Settings) -> tuple[AdversarialDQN, DiscriminatorCallback]:
-    """Makes an untrained agent with its environment, and what trains its discriminator.
+    """Builds an untrained agent with its environment, and the callback that trains its discriminator.
 
     Raises:
-        UsageError: hyperparameters or environment arguments are impossible.
+        UsageError: hyperparameters or environment arguments are invalid.
     """
     given = check(settings.params)
-    theirs = {
-        name.removeprefix(DISCRIMINATOR): given.pop(name) for name in list(given) if name.startswith(DISCRIMINATOR)
-    }
+    names = [name for name in given if name.startswith(DISCRIMINATOR)]
+    options = {name.removeprefix(DISCRIMINATOR): given.pop(name) for name in names}
     try:
         env = make_sb3_env(settings.id, settings.num_envs, settings.seed, discriminator="none", **settings.env_kwargs)
         device = device_of(given)
         model = AdversarialDQN("auto", env, seed=settings.seed, **given)
-        trainer = make_trainer(model.task, seed=settings.seed, device=device, **theirs)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: what torch raises of impossible networks
+        trainer = make_trainer(model.task, seed=settings.seed, device=device, **options)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch raises it for invalid networks
         raise UsageError(f"--param or --set: {error}") from None
     return model, DiscriminatorCallback(trainer)
 
 
 def device_of(params: dict[str, Any]) -> str:
-    """Returns the device that parameters name.
+    """Returns the name of the torch device that hyperparameters ask for.
 
     Raises:
-        UsageError: this machine's torch does not have it.
+        UsageError: torch does not find it on this machine.
     """
     asked = str(params.get("device", "cpu"))
     try:

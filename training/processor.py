@@ -1,4 +1,4 @@
-"""What makes torch fast on a processor: settings of this process, for commands and benchmarks to choose."""
+"""Settings that make torch fast on a CPU."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import os
 import torch
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-"""Of ``mallopt`` in the GNU C library's malloc.h."""
+"""Parameters of ``mallopt``, from malloc.h of the GNU C library."""
 _KEPT = 1 << 30
-"""Bytes: of larger blocks alone, or of more free memory than this, something is given back."""
+"""Bytes: larger blocks, and free memory beyond this size, are returned to the system."""
 
 
-def settle() -> None:
-    """Chooses one thread, and memory that is kept for reuse.
+def configure_torch() -> None:
+    """Lets this process use one thread, and keep freed memory for reuse.
 
-    A second thread makes networks as small as these slower. The C library gives large blocks back to the system when
-    they are freed, and each of their pages has to be fetched again: a twentieth of the time of an update, and more for
-    long works.
+    A second thread slows down networks as small as these. The C library returns large freed blocks to the system, and
+    fetching each of their pages again takes a twentieth of an update's time, more for long works.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What a training run says of itself: its clock, its metrics as lines of a file, and what its controller does."""
+"""Reports of a run: its stopwatch, its metrics as lines of a file, and log messages on the console."""
 
 from __future__ import annotations
 
@@ -13,45 +13,18 @@ from stable_baselines3.common.logger import KVWriter
 
 from .folder import Run
 
-SAID_EVERY = 10.0
-"""Seconds between lines where there is no terminal."""
+PLAIN_SECONDS = 10.0
+"""Seconds between status lines where there is no terminal."""
 
 
-class Lines(KVWriter):
-    """Sends what the agent logs to ``metrics.jsonl``.
-
-    Args:
-        run: whose file it is.
-        watch: the run's clock.
-    """
-
-    def __init__(self, run: Run, watch: Watch) -> None:
-        self.latest: dict[str, float] = {}
-        self._run = run
-        self._watch = watch
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
-        """Adds a line."""
-        del key_excluded
-        numbers = {key: float(value) for key, value in key_values.items() if isinstance(value, int | float | np.number)}
-        self.latest = numbers
-        self._run.report(self._watch.seconds(), step, numbers)
-        lost = [key for key, value in numbers.items() if "loss" in key and not math.isfinite(value)]
-        if lost:
-            raise FloatingPointError(f"{lost[0]} became {numbers[lost[0]]} at step {step}")
-
-    def close(self) -> None:
-        """Does nothing: every line is closed once written."""
-
-
-class Watch:
+class Stopwatch:
     """Counts training time over all parts of an interrupted run.
 
     Args:
         spent: seconds of the earlier parts.
     """
 
-    def __init__(self, spent: float) -> None:
+    def __init__(self, spent: float = 0.0) -> None:
         self._start = time.monotonic() - spent
 
     def seconds(self) -> float:
@@ -59,56 +32,50 @@ class Watch:
         return time.monotonic() - self._start
 
 
-class Stages(logging.Handler):
-    """Says on the console, while it is entered, what an evaluation is doing.
+class MetricsWriter(KVWriter):
+    """Writes the agent's metrics to ``metrics.jsonl``.
 
     Args:
-        console: on a terminal the line changes, and goes in the end; elsewhere there is one now and then.
+        run: folder of the file.
+        stopwatch: clock of the run.
     """
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO)
-        self._console, self._watch = console, Watch(0.0)
-        self._status = console.status("evaluating")
-        self._said: float | None = None
-        self._logger = logging.getLogger("musegym.benchmarks")
+    def __init__(self, run: Run, stopwatch: Stopwatch) -> None:
+        self.latest: dict[str, float] = {}
+        self._run = run
+        self._stopwatch = stopwatch
 
-    def __enter__(self) -> Self:
-        self._level = self._logger.level
-        self._logger.setLevel(logging.INFO)
-        self._logger.addHandler(self)
-        if self._console.is_terminal:
-            self._status.start()
-        return self
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        """Adds a line.
 
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        self._logger.setLevel(self._level)
-        self._status.stop()
+        Raises:
+            FloatingPointError: a loss is not finite.
+        """
+        del key_excluded
+        self.latest = {
+            key: float(value) for key, value in key_values.items() if isinstance(value, int | float | np.number)
+        }
+        self._run.report(self._stopwatch.seconds(), step, self.latest)
+        for key, value in self.latest.items():
+            if "loss" in key and not math.isfinite(value):
+                raise FloatingPointError(f"{key} became {value} at step {step}")
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Shows a line."""
-        seconds = self._watch.seconds()
-        text = f"{seconds:.0f} s  {record.getMessage()}"
-        if self._console.is_terminal:
-            self._status.update(text)
-        elif self._said is None or seconds - self._said >= SAID_EVERY:
-            self._said = seconds
-            self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+    def close(self) -> None:
+        """Does nothing: the file is closed after every line."""
 
 
-class Announcer(logging.Handler):
-    """Says on the console, while it is entered, what the agent's controller does.
+class ConsoleLog(logging.Handler):
+    """Prints the messages of a logger, with the time, while it is entered.
 
     Args:
-        watch: the run's clock.
-        console: above whose bar lines go.
+        logger: name of the logger.
+        console: where messages go.
+        stopwatch: clock of the messages.
     """
 
-    def __init__(self, watch: Watch, console: Console) -> None:
+    def __init__(self, logger: str, console: Console, stopwatch: Stopwatch) -> None:
         super().__init__(logging.INFO)
-        self._watch, self._console = watch, console
-        self._logger = logging.getLogger("musegym.controller")
+        self._logger, self._console, self._stopwatch = logging.getLogger(logger), console, stopwatch
 
     def __enter__(self) -> Self:
         self._level = self._logger.level
@@ -122,5 +89,36 @@ class Announcer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints a line."""
-        text = f"{self._watch.seconds():.0f} s  controller: {record.getMessage()}"
+        name = self._logger.name.rpartition(".")[2]
+        self._print(f"{self._stopwatch.seconds():.0f} s  {name}: {record.getMessage()}")
+
+    def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+class EvaluationStatus(ConsoleLog):
+    """Shows the current part of an evaluation: one changing line on a terminal, an occasional line elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__("musegym.benchmarks", console, Stopwatch())
+        self._status = console.status("evaluating")
+        self._printed_at = -math.inf
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status.start()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._status.stop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows a line."""
+        seconds = self._stopwatch.seconds()
+        text = f"{seconds:.0f} s  {record.getMessage()}"
+        if self._console.is_terminal:
+            self._status.update(text)
+        elif seconds - self._printed_at >= PLAIN_SECONDS:
+            self._printed_at = seconds
+            self._print(text)

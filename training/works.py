@@ -1,4 +1,4 @@
-"""Works as files: in the formats of their medium, as arrays, as text and as one picture."""
+"""Export of works: in the formats of their medium, as arrays, as text and as one picture."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from ..envs.window import tile
 
 
 def export(task: Task[Any], content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
-    """Writes a content in its medium's formats and as an array; the files, returned, are ``path`` plus suffixes.
+    """Writes a content in its medium's formats and as an array.
 
-    See ``Task.export`` for what the ``actions`` int [L] that built it add.
+    Args:
+        task: the content's task.
+        content: the work.
+        path: path of the files without suffix.
+        actions: the actions int [L] that built the work; see ``Task.export`` for their use.
+
+    Returns:
+        The files written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     array = path.with_name(f"{path.name}.npy")
@@ -30,11 +37,11 @@ def export_all(
     """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
 
     Args:
-        task: whose contents they are.
+        task: the task of the contents.
         contents: [N, ...].
-        folder: is made where it is missing.
-        stem: the files are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
-        actions: for each content the decisions that built it, int [L].
+        folder: created where it is missing.
+        stem: name of the files, which are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
+        actions: for each content the actions int [L] that built it.
 
     Returns:
         The files written.
@@ -48,7 +55,8 @@ def export_all(
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
     text.write_text("\n".join(texts), encoding="utf-8")
-    together = task.medium.population(contents)
-    together = tile([task.medium.render(content) for content in contents]) if together is None else together
-    Image.fromarray(together).save(picture)
+    overview = task.medium.population(contents)
+    if overview is None:
+        overview = tile([task.medium.render(content) for content in contents])
+    Image.fromarray(overview).save(picture)
     return [*paths, text, picture]
