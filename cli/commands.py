@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__
+from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
 from ..errors import RunError, UsageError, because
@@ -451,17 +452,5 @@ def play(
     play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def bench(context: typer.Context) -> None:
-    """Fills benchmark tables; picks up where it was stopped."""
-    from ..benchmarks.run import main as bench_
-
-    raise typer.Exit(bench_(context.args))
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def report(context: typer.Context) -> None:
-    """Shows what benchmark runs have found, as Markdown or a page of HTML."""
-    from ..benchmarks.report import main as report_
-
-    raise typer.Exit(report_(context.args))
+app.command()(bench)
+app.command()(report)
