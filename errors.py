@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
-from typing import NoReturn
 
 
 class UsageError(Exception):
@@ -13,14 +11,6 @@ class UsageError(Exception):
 
 class RunError(Exception):
     """A run failed; the message is one line. Exit code 1."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake as one line, without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        """Ends the program with exit code 2."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help)\n")
 
 
 ADVICE = {

@@ -2,4 +2,6 @@
 
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+_CHECKOUT = Path(__file__).parent / "results"
+RESULTS = _CHECKOUT if _CHECKOUT.is_dir() else Path("results")
+"""Folder of result files: the checkout's, or one in the working directory where musegym is installed without them."""

@@ -28,8 +28,8 @@ from ..envs.task import Array, Task
 from ..errors import UsageError
 from ..training.loading import load_model
 from .files import answer, shown, writable, write_result
-from .stats import Interval
-from .suite import AgentSampler, Sampler
+from .metrics.stats import Interval
+from .samplers import AgentSampler, Sampler
 from .suite import nll as mean_nll
 
 ENV_ID = "musegym/Density-v0"

@@ -33,10 +33,10 @@ from ..envs.registry import make_task
 from ..envs.task import Array, Floats, Ints, Split
 from ..errors import UsageError
 from ..training.loading import read_corpus
-from .baselines import RandomPolicy
-from .features import fingerprint, frechet, train_once
+from .baselines.random_policy import RandomPolicy
 from .files import answer, models_of, shown, writable, write_result
-from .suite import AgentSampler, Sampler
+from .metrics.features import fingerprint, frechet, train_once
+from .samplers import AgentSampler, Sampler
 
 ENV_ID = "musegym/Digit-v0"
 SURE = 0.9

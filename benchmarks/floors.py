@@ -20,11 +20,12 @@ import numpy as np
 from ..envs.registry import make_task
 from ..envs.task import Task
 from ..training.files import write_atomically
-from .baselines import RandomPolicy
-from .features import feature_net, frechet
-from .judges import C2ST, c2st
+from .baselines.random_policy import RandomPolicy
+from .judges.c2st import C2ST, c2st
+from .metrics.features import feature_net, frechet
 from .provenance import provenance
-from .suite import generated, matched_groups, matched_rows
+from .samplers import generated
+from .suite import matched_groups, matched_rows
 
 
 def floor(task: Task[Any], seed: int) -> C2ST:

@@ -25,7 +25,7 @@ from ..errors import UsageError
 from . import RESULTS
 from .curves import dominated
 from .files import answer, shown, writable, write_result
-from .report import Result, figures_of, load
+from .report.results import Result, figures_of, load
 
 OBJECTIVES: Mapping[str, int] = {"rules_kept": 1, "nll_test": -1, "diversity": 1}
 """What a method is to be good in, and whether more (1) or less (-1) of it is better."""

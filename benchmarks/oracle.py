@@ -32,7 +32,7 @@ from ..errors import UsageError
 from .bleu import self_bleu
 from .curves import verdict
 from .files import answer, models_of, shown, writable, write_result
-from .suite import AgentSampler
+from .samplers import AgentSampler
 from .suite import nll as nll_per_content
 
 SAMPLES = 10_000

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from ..envs.registry import make_task
 from ..envs.task import Split
+from .domains.tables import density as density_tables
+from .domains.tables import digit as digit_tables
+from .domains.tables import oracle as oracle_tables
+from .domains.tables import rl_tuner as rl_tuner_tables
+from .measures import Column, Domain
+from .samplers import AgentSampler, Sampler
 
 if TYPE_CHECKING:
     from ..envs.digit import DigitTask
     from ..envs.oracle import OracleTask
-    from .suite import Sampler
 
-Measure = Callable[["Sampler", Split, int], dict[str, Any]]
-"""From a sampler, the split of held-out works and a seed to figures."""
 SWEPT = 2000
 """Sequences of the oracle's task at each temperature, as in ``oracle-truth.json``: their NLL is right to 0.012."""
 
@@ -65,7 +67,6 @@ def of_oracle(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
     """Returns NLL both ways, self-BLEU and, of an agent, its ``sweep`` over temperatures; nats per token."""
     from . import oracle
     from .bleu import self_bleu
-    from .suite import AgentSampler
 
     task = cast("OracleTask", sampler.task)
     contents = sampler.sample(None, oracle.SAMPLES, seed)
@@ -89,14 +90,27 @@ def of_rl_tuner(sampler: Sampler, split: Split, seed: int) -> dict[str, Any]:
     return {**found, "real": rl_tuner.table_one(sampler.task.corpus(split))}
 
 
-MEASURES: dict[str, Measure] = {
-    "musegym/Density-v0": of_density,
-    "musegym/Digit-v0": of_digit,
-    "musegym/Oracle-v0": of_oracle,
-    "musegym/RLTuner-v0": of_rl_tuner,
-}
-
-
-def measure_of(env_id: str) -> Measure | None:
-    """Returns the own measure of an environment, None where it has none; ``MODULE:ID`` is the same as ``ID``."""
-    return MEASURES.get(env_id.rpartition(":")[2])
+DENSITY = Domain(
+    of_density,
+    (Column("nll", lower_is_better=True), Column("mmd", digits=5, lower_is_better=True)),
+    tables=density_tables.TABLES,
+)
+DIGIT = Domain(
+    of_digit,
+    (
+        Column("sure", lower_is_better=False),
+        Column("as_asked", lower_is_better=False),
+        Column("rarest_class", lower_is_better=False),
+    ),
+    tables=digit_tables.TABLES,
+)
+ORACLE = Domain(
+    of_oracle,
+    (Column("nll_oracle", lower_is_better=True), Column("self_bleu_4"), Column("nll_test", lower_is_better=True)),
+    tables=oracle_tables.TABLES,
+)
+RL_TUNER = Domain(
+    of_rl_tuner,
+    (Column("rules_kept", lower_is_better=False), Column("rule_reward", lower_is_better=False)),
+    rl_tuner_tables.TABLES,
+)

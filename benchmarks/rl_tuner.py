@@ -24,10 +24,10 @@ from ..envs.rltuner import METRES, MODE, RLTunerTask, cut, in_c
 from ..envs.task import SPLITS, Array
 from ..errors import UsageError
 from ..training.loading import load_model, read_corpus
-from .baselines import RandomPolicy
+from .baselines.random_policy import RandomPolicy
 from .files import answer, shown, writable, write_result
-from .metrics import unique
-from .suite import AgentSampler, Sampler
+from .metrics.population import unique
+from .samplers import AgentSampler, Sampler
 
 ENV_ID = "musegym/RLTuner-v0"
 NUM = 10_000

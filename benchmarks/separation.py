@@ -31,7 +31,7 @@ from ..envs.task import Array, Floats
 from ..errors import UsageError
 from ..training.loading import load_model
 from .files import answer, shown, writable, write_result
-from .suite import AgentSampler
+from .samplers import AgentSampler
 
 REAL = (10_000, 200_000)
 FAKE, HELD_OUT = 38_000, 2_000

@@ -10,52 +10,20 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
-from ..envs.task import Array, Floats, Ints, Split, Task
-from . import metrics
-from .features import FeatureNet, feature_net, frechet
-from .judges import C2ST, FOLDS, c2st
-from .stats import mean_by_group
+from ..envs.task import Array, Ints, Split, Task
+from .judges.c2st import C2ST, FOLDS, c2st
+from .metrics import population as metrics
+from .metrics.features import FeatureNet, feature_net, frechet
+from .metrics.stats import mean_by_group
+from .samplers import AgentSampler, Sampler, generated
 
 logger = logging.getLogger(__name__)
 MAX_NLL_TRAIN = 5000
 FLOOR_DRAWS = 4
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """Whatever writes contents of a task on request."""
-
-    task: Task[Any]
-
-    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
-        """Returns ``num`` contents; content i under condition i of int [num, C], where the task has conditions."""
-        ...
-
-
-class AgentSampler:
-    """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
-
-    def __init__(self, model: Any, temperature: float = 1.0) -> None:
-        from ..agents import built_by
-
-        self.model, self.temperature = model, temperature
-        self.task: Task[Any] = built_by(model)
-
-    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
-        """Returns ``num`` contents."""
-        from ..agents import generate
-
-        contents: Array = generate(self.model, num=num, seed=seed, temperature=self.temperature, condition=condition)
-        return contents
-
-    def log_prob(self, contents: Array) -> Floats:
-        """Returns log-probabilities in nats, float [B], of the model at temperature 1."""
-        values: Floats = np.asarray(self.model.log_prob(contents))
-        return values
 
 
 def evaluate(
@@ -206,23 +174,6 @@ def _compared(
         notes.append("validity: works are known as they look, not as they are built")
     result["metrics"], result["metrics_real"] = shown, task.medium.metrics(every)
     return result, found
-
-
-def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:
-    """Returns ``num`` generated contents, number i under the condition of real work ``i mod N``.
-
-    Raises:
-        ValueError: the sampler returned contents of another shape or number.
-    """
-    task = sampler.task
-    rows = np.arange(num) % len(real)
-    condition = None if task.condition_space is None else task.condition(real[rows])
-    contents = np.asarray(sampler.sample(condition, num, seed))
-    if contents.shape != (num, *real.shape[1:]):
-        raise ValueError(f"the model returned contents {contents.shape}, not {(num, *real.shape[1:])}")
-    if condition is not None and not np.array_equal(task.condition(contents), condition):
-        raise ValueError("the model's contents do not have the conditions that were asked for")
-    return contents
 
 
 def likelihoods(

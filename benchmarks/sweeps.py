@@ -21,7 +21,7 @@ from ..errors import UsageError
 from . import RESULTS
 from .curves import XY, verdict
 from .files import answer, shown, writable, write_result
-from .report import Result, load
+from .report.results import Result, load
 
 
 def excess(point: XY, curve: Sequence[XY]) -> float | None:

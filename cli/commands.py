@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__
+from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
 from ..errors import RunError, UsageError, reason
@@ -166,9 +167,11 @@ def list_(
     if params:
         from ..training.parameters import hyperparameters
 
-        return out.print(arguments_table(hyperparameters()))
+        out.print(arguments_table(hyperparameters()))
+        return
     if id is not None:
-        return out.print(arguments_table(env_arguments(id)))
+        out.print(arguments_table(env_arguments(id)))
+        return
     table = Table("id", "horizon", "actions", "works", "missing")
     for id in ids():
         try:
@@ -384,17 +387,5 @@ def play(
     play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def bench(context: typer.Context) -> None:
-    """Fills benchmark tables; resumes what was stopped."""
-    from ..benchmarks.run import main as bench_
-
-    raise typer.Exit(bench_(context.args))
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def report(context: typer.Context) -> None:
-    """Shows the results of benchmark tables, as Markdown or a page of HTML."""
-    from ..benchmarks.report import main as report_
-
-    raise typer.Exit(report_(context.args))
+app.command()(bench)
+app.command()(report)

@@ -67,6 +67,7 @@ class DensityTask(Task[Bits]):
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.own:DENSITY"
     horizon = HORIZON
     num_actions = 2
     clock_sizes = (HORIZON + 1, 2 ** (FINE + 1), 2 ** (FINE + 1), 2 ** (2 * COARSE + 1))

@@ -126,6 +126,7 @@ class DigitTask(Task[Sheet]):
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.own:DIGIT"
     one_to_one = False
     has_demonstrations = False
     sighted = True

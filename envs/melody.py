@@ -129,6 +129,7 @@ class MelodyTask(Task[Draft]):
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.domains.melody"
     horizon = HORIZON
     num_actions = NUM_ACTIONS
     condition_space = gym.spaces.MultiDiscrete([len(METRES), len(MODES), len(UPBEATS), 2])

@@ -61,6 +61,7 @@ class OracleTask(Task[Line]):
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.own:ORACLE"
     medium: Tokens
 
     def __init__(self, vocabulary: int = 5000, length: int = 20, oracle_seed: int = 2017) -> None:

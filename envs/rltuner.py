@@ -86,6 +86,7 @@ class RLTunerTask(Task[Draft]):
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.own:RL_TUNER"
     horizon = STEPS
     num_actions = NUM_EVENTS
     clock_sizes = (STEPS + 1, GROUP, NUM_EVENTS, *(1 + NUM_EVENTS for _ in ECHOES))

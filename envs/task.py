@@ -134,6 +134,8 @@ class Task(abc.ABC, Generic[S]):
     """What must be installed for ``corpus`` to work, for ``musegym list``."""
     has_demonstrations: ClassVar[bool] = True
     """Whether it is known how real works were built; else agents learn from finished works alone."""
+    benchmark: ClassVar[str] = ""
+    """Module of the domain's own measures and tables, such as ``"mypackage.benchmark"``: ``benchmarks.measures``."""
     sighted: ClassVar[bool] = False
     """Whether policies that remember their decisions see observations as well: on a canvas, what decisions made of it
     is hard to tell from them."""

@@ -2,7 +2,6 @@
 
 import sys
 import types
-from pathlib import Path
 
 import pytest
 import torch
@@ -49,8 +48,16 @@ def videos(monkeypatch):
 
 
 @pytest.fixture
-def results_of_this_tree(monkeypatch):
-    """Lets reports read the results of this working tree, also where an installed copy of musegym is tested."""
-    from musegym.benchmarks import report
+def quick(monkeypatch, tmp_path):
+    """Judges and features in no time, and the toys."""
+    import toys
 
-    monkeypatch.setattr(report, "RESULTS", Path(__file__).parents[1] / "benchmarks" / "results")
+    from musegym.benchmarks.judges import c2st
+    from musegym.benchmarks.metrics import features
+
+    monkeypatch.setattr(c2st, "EPOCHS", 1)
+    monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
+    net = features.FeatureNet
+    monkeypatch.setattr(features, "FeatureNet", lambda train, kind, folder: net(train, kind, folder=folder, updates=5))
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    toys.register()

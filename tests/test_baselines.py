@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import toys
 
-from musegym.benchmarks import baselines
+from musegym.benchmarks.baselines import sb3
+from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.envs.registry import make_task
 
 toys.register()
 PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
@@ -21,9 +23,9 @@ PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
 
 @pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
 def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQN", "PPO"], tmp_path: Path) -> None:
-    def trained() -> baselines.SB3Sampler:
+    def trained() -> sb3.SB3Sampler:
         how = {"num_envs": 4, "params": PARAMS[algorithm]}
-        return baselines.train_sb3(algorithm, "toy/Word-v0", 0.2, 0, tmp_path / "run", **how)
+        return sb3.train_sb3(algorithm, "toy/Word-v0", 0.2, 0, tmp_path / "run", **how)
 
     first = trained().sample(None, 20, 0)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
@@ -35,7 +37,20 @@ def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQ
 
 
 def test_a_run_that_ends_before_its_time_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "SB3_STEPS", 32)
+    monkeypatch.setattr(sb3, "SB3_STEPS", 32)
     with pytest.raises(RuntimeError, match="32 steps before its time was up"):
-        baselines.train_sb3("PPO", "toy/Word-v0", 600.0, 0, tmp_path / "run", num_envs=4, params=PARAMS["PPO"])
+        sb3.train_sb3("PPO", "toy/Word-v0", 600.0, 0, tmp_path / "run", num_envs=4, params=PARAMS["PPO"])
     assert not (tmp_path / "run" / "policy.pt").exists()
+
+
+def test_random_policy_sums_to_one_over_all_contents() -> None:
+    task = make_task("toy/Word-v0")
+    policy = RandomPolicy(task)
+    short = np.zeros((4000, 1), np.int64)
+    contents = policy.sample(short, 4000, 0)
+    distinct = np.unique(contents, axis=0)
+    p = np.exp(policy.log_prob(distinct))
+    assert p.sum() == pytest.approx(1.0, abs=0.02)
+    frequent = distinct[p.argmax()]
+    share = (contents == frequent).all(1).mean()
+    assert share == pytest.approx(p.max(), abs=4 * np.sqrt(p.max() / 4000))

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.special import i0e
 
 from musegym.benchmarks import density as bench
-from musegym.benchmarks.networks import judge_network, prepare
+from musegym.benchmarks.judges.networks import judge_network, prepare
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.densities import DENSITIES

@@ -15,7 +15,7 @@ import toys
 from test_benchmark_files import make_run
 
 from musegym.benchmarks import digit
-from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.envs.digit import CLASSES, DigitTask
 from musegym.envs.registry import make_task
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import musegym.discriminators.discriminator as module
-from musegym.benchmarks.features import FeatureNet
-from musegym.benchmarks.networks import judge_network, prepare
+from musegym.benchmarks.judges.networks import judge_network, prepare
+from musegym.benchmarks.metrics.features import FeatureNet
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator
 from musegym.discriminators.architecture import MAX_WEIGHTS
 from musegym.discriminators.layers import GAIN, Augmentation, Noise

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from musegym.benchmarks import judges
-from musegym.benchmarks.judges import balanced_accuracy, c2st, c2st_taught, folds
-from musegym.benchmarks.networks import lengths, self_likeness
+from musegym.benchmarks.judges import c2st as judges
+from musegym.benchmarks.judges.c2st import balanced_accuracy, c2st, c2st_taught, folds
+from musegym.benchmarks.judges.networks import lengths, self_likeness
 
 
 def phrases(n: int, rng: np.random.Generator, stay: float = 0.8, repeats: float = 0.0) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from musegym.benchmarks import metrics
-from musegym.benchmarks.features import FeatureNet, frechet
+from musegym.benchmarks.metrics import population as metrics
+from musegym.benchmarks.metrics.features import FeatureNet, frechet
 
 
 def line(*points: float) -> np.ndarray:

@@ -13,8 +13,8 @@ import pytest
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks import density, digit, oracle, own, rl_tuner
-from musegym.benchmarks.baselines import RandomPolicy
-from musegym.benchmarks.suite import AgentSampler
+from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.samplers import AgentSampler
 from musegym.envs.registry import make_task
 
 

@@ -12,7 +12,7 @@ import pretty_midi
 import pytest
 
 from musegym.benchmarks import rl_tuner
-from musegym.benchmarks.baselines import RandomPolicy
+from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.envs import make_task
 from musegym.envs.corpora.strains import Strain
 from musegym.envs.media import rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musegym.benchmarks.stats import Interval, iqm, iqm_interval, mean_by_group, paired_difference
+from musegym.benchmarks.metrics.stats import Interval, iqm, iqm_interval, mean_by_group, paired_difference
 
 
 def test_iqm_by_hand() -> None:

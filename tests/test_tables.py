@@ -10,17 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import toys
 from stable_baselines3 import DQN, PPO
 
-from musegym.benchmarks import ablations, rows, work
-from musegym.benchmarks.own import MEASURES, measure_of
-from musegym.benchmarks.run import has_own
-from musegym.benchmarks.tables import TABLES, Row, Table
+import musegym
+from musegym.benchmarks.domains.tables import density, digit
+from musegym.benchmarks.measures import Domain, domain_of
+from musegym.benchmarks.runner.job import Job
+from musegym.benchmarks.runner.worker import train_command
+from musegym.benchmarks.tables import ablations
+from musegym.benchmarks.tables.find import find, standard_table, tables
+from musegym.benchmarks.tables.rows import Row, Table
 from musegym.cli.options import pairs
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
+from musegym.errors import UsageError
 from musegym.training.parameters import defaults, read
 
+TABLES = tables()
 OF_KIND = {"musegym/Density-v0": ablations.OF_GRIDS, "musegym/Digit-v0": ablations.OF_IMAGES}
 ROWS = [
     pytest.param(table, row, id=f"{table.name}-{row.name}")
@@ -38,7 +45,9 @@ def listed(params: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("table", "row"), ROWS)
 def test_hyperparameters_are_those_of_the_command_line(table: Table, row: Row) -> None:
-    command = work.train_command(table, row, 0, row.seconds, Path("run"))
+    command = train_command(
+        Job(table=table.name, row=row, seed=0, seconds=row.seconds, results=Path(), runs=Path("run"))
+    )
     given = [command[i + 1] for i, part in enumerate(command) if part == "--param"]
     assert listed(read(pairs(given, "--param"))) == listed(row.params)
 
@@ -48,8 +57,8 @@ def test_rows_have_names_seeds_and_environments(table: Table) -> None:
     names = [row.name for row in table.rows]
     assert len(set(names)) == len(names)
     for row in table.rows:
-        assert table.env_id_of(row) in ids()
-        assert row.says
+        assert row.env_id in ids()
+        assert row.meaning
         assert len(set(row.seeds)) == len(row.seeds) > 0
         assert 0 <= row.judge_seeds <= 5
         assert (row.seconds > 0) == (row.method != "random")
@@ -61,11 +70,7 @@ def test_rows_have_names_seeds_and_environments(table: Table) -> None:
 
 
 def test_arguments_of_environments_exist() -> None:
-    asked = {
-        (table.env_id_of(row), json.dumps(dict(row.env), sort_keys=True))
-        for table in TABLES.values()
-        for row in table.rows
-    }
+    asked = {(row.env_id, json.dumps(dict(row.env), sort_keys=True)) for table in TABLES.values() for row in table.rows}
     assert ("musegym/Digit-v0", '{"side": 28}') in asked
     for env_id, env in sorted(asked):
         given = json.loads(env)
@@ -80,9 +85,9 @@ def test_no_two_rows_are_the_same(table: Table) -> None:
     shipped = defaults()
     seen: dict[str, str] = {}
     for row in table.rows:
-        of_kind = OF_KIND.get(table.env_id_of(row), {})
+        of_kind = OF_KIND.get(row.env_id, {})
         params = {**({**shipped, **of_kind} if row.method == "train" else {}), **row.params}
-        what = [table.env_id_of(row), dict(row.env), row.method, row.algorithm, row.num_envs, row.seconds, row.split]
+        what = [row.env_id, dict(row.env), row.method, row.algorithm, row.num_envs, row.seconds, row.split]
         key = json.dumps([*what, listed(params)], sort_keys=True)
         assert key not in seen, f"{row.name} is {seen[key]} again"
         seen[key] = row.name
@@ -121,9 +126,9 @@ def test_ablations_change_one_thing_and_leave_out_what_changes_nothing() -> None
 def test_settings_are_shared() -> None:
     """Rows that are ours take their hyperparameters from one place."""
     for name, settings, ablated in (
-        ("density", rows.DENSITY, rows.DENSITY_ABLATED),
-        ("digit", rows.DIGIT, rows.DIGIT_ABLATED),
-        ("melody", rows.MELODY, rows.MELODY),
+        ("density", density.OURS, density.ABLATED),
+        ("digit", {}, digit.ABLATED),
+        ("melody", {}, {}),
     ):
         for table, expected in ((name, settings), (f"{name}-ablations", ablated)):
             ours = [row for row in TABLES[table].rows if row.name.startswith(("ours", "minute"))]
@@ -131,12 +136,36 @@ def test_settings_are_shared() -> None:
             assert all(row.params == expected for row in ours)
 
 
-def test_own_measures_are_of_environments_that_exist_and_tables_can_leave_them_out() -> None:
-    assert set(MEASURES) <= set(ids())
-    assert measure_of("some_module:musegym/Digit-v0") is MEASURES["musegym/Digit-v0"]
-    row = Row(name="x", says="")
-    assert has_own(Table(name="t", env_id="musegym/Digit-v0", rows=(row,)), row)
-    assert not has_own(Table(name="t", env_id="musegym/Melody-v0", rows=(row,)), row)
-    assert not has_own(Table(name="t", env_id="musegym/Digit-v0", rows=(row,), own=False), row)
-    elsewhere = Row(name="x", says="", env_id="musegym/Digit-v0")
-    assert has_own(Table(name="t", env_id="musegym/Melody-v0", rows=(elsewhere,)), elsewhere)
+def test_tables_of_one_name_are_one_table() -> None:
+    places = {row.env_id for row in TABLES["collapse"].rows}
+    assert places == {"musegym/Melody-v0", "musegym/Digit-v0", "musegym/Density-v0"}
+    assert find("collapse") == (TABLES["collapse"],)
+
+
+def test_a_name_is_a_suite_a_table_or_an_id() -> None:
+    toys.register()
+    assert [table.name for table in find("standard")] == [env_id.replace("/", "-") for env_id in ids()]
+    assert find("melody") == (TABLES["melody"],)
+    (table,) = find("toy_ids:toy/Word-v0")
+    assert table.name == "toy-Word-v0"
+    assert [row.name for row in table.rows] == ["ours", "mle", "ppo", "random"]
+    assert {row.env_id for row in table.rows} == {"toy_ids:toy/Word-v0"}
+    for wrong in ("sonnets", "CartPole-v1", "no_such_module:toy/Word-v0"):
+        with pytest.raises(UsageError, match=wrong.partition(":")[0]):
+            find(wrong)
+
+
+def test_maximum_likelihood_needs_demonstrations() -> None:
+    musegym.register("toy/Blind-v0", "toys:BlindTask")
+    assert [row.name for row in standard_table("toy/Blind-v0").rows] == ["ours", "ppo", "random"]
+
+
+def test_domains_are_found_through_a_string_on_their_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    toys.register()
+    assert domain_of("toy/Word-v0") == Domain()
+    assert domain_of("musegym.envs:musegym/Digit-v0") is domain_of("musegym/Digit-v0")
+    assert domain_of("musegym/Digit-v0").measure is not None
+    for wrong in ("no_such_module", "toys", "toys:WordTask"):
+        monkeypatch.setattr(toys.WordTask, "benchmark", wrong)
+        with pytest.raises(ImportError, match=wrong.partition(":")[0]):
+            domain_of("toy/Word-v0")

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import toys
 
-from musegym.benchmarks import judges, taught
-from musegym.benchmarks.baselines import RandomPolicy
-from musegym.benchmarks.stats import unpacked
+from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.judges import c2st, taught
+from musegym.benchmarks.metrics.stats import unpacked
 from musegym.envs.registry import make_task
 
 toys.register()
 
 
 def test_judgement_is_plain_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges, "TAUGHT_EPOCHS", 1)
+    monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
     policy, asked = RandomPolicy(make_task("toy/Word-v0")), []
 
     class Spy(RandomPolicy):

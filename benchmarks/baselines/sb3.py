@@ -1,4 +1,4 @@
-"""What an agent must beat: chance, and the algorithms of Stable-Baselines3 with the same discriminator."""
+"""Algorithms of Stable-Baselines3, trained against the same discriminator."""
 
 from __future__ import annotations
 
@@ -15,38 +15,15 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from ..agents import DiscriminatorCallback, make_sb3_env
-from ..envs.registry import make_task
-from ..envs.task import Array, Bools, Floats, Ints, State, Task
+from ...agents import DiscriminatorCallback, make_sb3_env
+from ...envs.registry import make_task
+from ...envs.task import Array, Bools, Ints, State, Task
+from .random_policy import rollout
 
 REPORT_EVERY = 10.0
 """Seconds between lines of ``metrics.jsonl``."""
 SB3_STEPS = 1_000_000_000
 """Never reached: the clock ends a run. SB3's schedules are shares of it."""
-
-
-class RandomPolicy:
-    """Chooses evenly among the legal decisions."""
-
-    def __init__(self, task: Task[Any]) -> None:
-        self.task = task
-
-    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
-        """Returns ``num`` contents, under the conditions int [num, C] where the task has any."""
-        rng = np.random.default_rng(seed)
-        return rollout(self.task, condition, num, rng, lambda _, mask: (rng.random(mask.shape) * mask).argmax(1))
-
-    def log_prob(self, contents: Array) -> Floats:
-        """Returns log-probabilities given the condition, nats, float64 [N]: -sum of log(legal decisions)."""
-        task, nats = self.task, np.zeros(len(contents))
-        actions = task.demonstrations(contents)
-        condition = None if task.condition_space is None else task.condition(contents)
-        state, done = task.initial(np.zeros(len(contents), np.uint64), condition), np.zeros(len(contents), bool)
-        for t in range(task.horizon):
-            nats -= np.log(task.action_mask(state).sum(1)) * ~done
-            state, ended = task.step(state, actions[:, t])
-            done = done | ended
-        return nats
 
 
 class SB3Sampler:
@@ -77,16 +54,6 @@ class SB3Sampler:
             return np.where(explores, rng.integers(mask.shape[1], size=len(best)), best)
 
         return rollout(self.task, condition, num, rng, act)
-
-
-def rollout(task: Task[Any], condition: Ints | None, num: int, rng: np.random.Generator, act: Any) -> Array:
-    """Builds ``num`` contents with decisions ``act(state, mask bool [num, A]) -> int [num]``."""
-    state = task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
-    for _ in range(task.horizon):
-        state, done = task.step(state, act(state, task.action_mask(state)))
-        if done.all():
-            break
-    return task.content(state)
 
 
 class _Clock(BaseCallback):

@@ -19,10 +19,10 @@ from scipy import linalg
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..envs.corpora.cache import cache_folder, load_arrays, save_arrays
-from ..envs.task import Array, Floats
-from .judges import batches, trimmed
-from .networks import WIDTH, Cells, Kind, RowEmbedding, prepare, sizes
+from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
+from ...envs.task import Array, Floats
+from ..judges.c2st import batches, trimmed
+from ..judges.networks import WIDTH, Cells, Kind, RowEmbedding, prepare, sizes
 
 VERSION = 1
 UPDATES, RATE = 2000, 2e-3

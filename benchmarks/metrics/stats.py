@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..envs.task import Bools, Floats, Ints
+from ...envs.task import Bools, Floats, Ints
 
 
 @dataclasses.dataclass(frozen=True)

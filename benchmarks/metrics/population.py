@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..envs.task import Array, Bools, Floats, Ints, Task
+from ...envs.task import Array, Bools, Floats, Ints, Task
 
 
 def nearest(x: Floats, k: int) -> Floats:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..envs.task import Split
-from .judges import c2st_taught
-from .stats import mean_by_group, packed
-from .suite import Sampler, generated
+from ...envs.task import Split
+from ..metrics.stats import mean_by_group, packed
+from ..samplers import Sampler, generated
+from .c2st import c2st_taught
 
 
 def judge(sampler: Sampler, split: Split, seed: int = 0) -> dict[str, Any]:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from ..envs.corpora.densities import DENSITIES
-from .rows import (
-    COLLAPSE,
-    DENSITY,
-    DENSITY_ABLATED,
-    DIGIT_ABLATED,
-    MELODY,
-    TEN,
-    Plain,
-    Table,
-)
+from .rows import TEN, Plain, Table
 
 DEFAULTS: Mapping[str, Any] = {
     "alpha": 1.0,
@@ -89,80 +80,68 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
     return rows
 
 
-DENSITY_ABLATIONS = Table(
-    name="density-ablations",
-    env_id="musegym/Density-v0",
-    rows=tuple(
-        Cheap(name=name, says=says, params=params, env={"density": "2spirals"}, seconds=180.0)
-        for name, says, params in ablations(DENSITY_ABLATED, OF_GRIDS)
-    ),
-)
+def ablation_table(
+    name: str,
+    env_id: str,
+    base: Mapping[str, Any] = MappingProxyType({}),
+    kind: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    demonstrations: bool = True,
+    seconds: float = 300.0,
+    **row: Any,
+) -> Table:
+    """Returns the table ``NAME-ablations``: a row for each of ``ablations(base, kind, demonstrations)``.
 
-DIGIT_ABLATIONS = Table(
-    name="digit-ablations",
-    env_id="musegym/Digit-v0",
-    rows=tuple(
-        Cheap(name=name, says=says, params=params, seconds=300.0)
-        for name, says, params in ablations(DIGIT_ABLATED, OF_IMAGES, demonstrations=False)
-    ),
-)
+    Args:
+        name: of the domain.
+        env_id: its environment.
+        base: as in ``ablations``.
+        kind: as in ``ablations``.
+        demonstrations: as in ``ablations``.
+        seconds: of training each row.
+        row: further fields of every ``Row``.
+    """
+    variations = ablations(base, kind, demonstrations)
+    rows = (Cheap(name=name, meaning=text, params=params, seconds=seconds, **row) for name, text, params in variations)
+    return Table(name=f"{name}-ablations", env_id=env_id, rows=tuple(rows))
 
-MELODY_ABLATIONS = Table(
-    name="melody-ablations",
-    env_id="musegym/Melody-v0",
-    rows=tuple(
-        Cheap(name=name, says=says, params=params, seconds=300.0, judge_seeds=2)
-        for name, says, params in ablations(MELODY, {})
-    ),
-)
 
-Place = tuple[str, str, dict[str, Any], Mapping[str, Any], float]
-"""Name, environment, its arguments, our settings there, seconds."""
-PLACES: tuple[Place, ...] = (
-    # Below alpha = 1 the controller takes D's logits as they are.
-    ("density", "musegym/Density-v0", {"density": "8gaussians"}, {**DENSITY, "alpha": 1.0}, 180.0),
-    ("digit", "musegym/Digit-v0", {}, DIGIT_ABLATED, 300.0),
-    ("melody", "musegym/Melody-v0", {}, MELODY, 300.0),
-)
+def controller_table(
+    name: str,
+    env_id: str,
+    base: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    env: Mapping[str, Any] = MappingProxyType({}),
+    seconds: float = 300.0,
+) -> Table:
+    """Returns a domain's rows of the table ``controller``: three learning rates of D, with and without it.
 
-COLLAPSES = Table(
-    name="collapse",
-    rows=tuple(
+    Args:
+        name: first part of the rows' names.
+        env_id: the environment.
+        base: hyperparameters that differ from the defaults.
+        env: arguments of the environment.
+        seconds: of training each row.
+    """
+    rows = tuple(
         Cheap(
-            name=name,
-            says="whether ten seeds of ten hold",
-            env_id=env_id,
-            env=env,
-            params=COLLAPSE,
-            seconds=120.0,
-            seeds=TEN,
-        )
-        for name, env_id, env in (
-            *((f"density-{density}", "musegym/Density-v0", {"density": density}) for density in DENSITIES),
-            *((place, env_id, dict[str, Any]()) for place, env_id, *_ in PLACES[1:]),
-        )
-    ),
-)
-
-CONTROLLED = Table(
-    name="controller",
-    rows=tuple(
-        Cheap(
-            name=f"{place}-{rate}-{'on' if controller else 'off'}",
-            says=f"{says}, {'with' if controller else 'without'} the controller",
-            env_id=env_id,
+            name=f"{name}-{rate}-{'on' if controller else 'off'}",
+            meaning=f"{meaning}, {'with' if controller else 'without'} the controller",
             env=env,
             params={**base, "controller": controller, "discriminator.learning_rate": times * RATE},
             seconds=seconds,
         )
-        for place, env_id, env, base, seconds in PLACES
-        for rate, says, times in (
+        for rate, meaning, times in (
             ("d1", "D's learning rate as it ships", 1.0),
             ("d10", "ten times D's learning rate", 10.0),
             ("d0.1", "a tenth of D's learning rate", 0.1),
         )
         for controller in (True, False)
-    ),
-)
+    )
+    return Table(name="controller", env_id=env_id, rows=rows)
 
-ABLATIONS = (DENSITY_ABLATIONS, DIGIT_ABLATIONS, MELODY_ABLATIONS, CONTROLLED, COLLAPSES)
+
+def collapse_table(name: str, env_id: str, env: Mapping[str, Any] = MappingProxyType({})) -> Table:
+    """Returns a domain's row of the table ``collapse``: ten seeds of two minutes each."""
+    row = Cheap(name=name, meaning="whether ten seeds of ten hold", env=env, seconds=120.0, seeds=TEN)
+    return Table(name="collapse", env_id=env_id, rows=(row,))

@@ -1,0 +1,99 @@
+"""The commands ``musegym bench`` and ``musegym report``; whatever is slow to import is imported inside them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError, reason
+from ..training.files import write_atomically
+from . import RESULTS
+
+Results = Annotated[
+    Path, typer.Option("--results", metavar="DIR", help="Folder of result files.", show_default=RESULTS.name)
+]
+
+
+def bench(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A suite (standard), a table or an environment id, in that order.")
+    ],
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time, one core each.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(metavar="ROW", help="This row alone; may be repeated.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Training time instead of the table's; results of less are marked partial.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="The first N seeds of each row alone.")] = None,
+    results: Results = RESULTS,
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of checkpoints and logs.")] = Path("runs") / "bench",
+    list_: Annotated[bool, typer.Option("--list", help="Show the state of every run and stop.")] = False,
+) -> None:
+    """Fills benchmark tables, one result file per run; goes on where it was stopped."""
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError("--seconds must be above 0 and finite")
+    from rich.console import Console
+
+    from .runner.job import jobs_of
+    from .runner.queue import Queue
+    from .tables.find import find
+
+    tables, console = find(name), Console()
+    rows = dict.fromkeys(row.name for table in tables for row in table.rows)
+    unknown = [row for row in only or () if row not in rows]
+    if unknown:
+        raise UsageError(f"{name} has no row {unknown[0]!r}; it has: {', '.join(rows)}")
+    try:
+        queue = Queue(
+            [job for table in tables for job in jobs_of(table, only or (), results, runs, seconds, seeds)], console
+        )
+    except (ImportError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    if list_:
+        console.print(queue.status())
+        return
+    code = queue.work(jobs)
+    if code:
+        raise typer.Exit(128 - code if code < 0 else 1)
+
+
+def report(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A suite (standard), a table, an environment id, or a folder of result files, in that order.",
+        ),
+    ],
+    results: Results = RESULTS,
+    against: Annotated[
+        str | None, typer.Option(metavar="ROW", help="Add the C2ST difference from this row, with an interval.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="What to show: names between commas; may be repeated.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page instead of printing Markdown.")
+    ] = None,
+) -> None:
+    """Shows the results of benchmark tables, as Markdown or as a page of HTML."""
+    from .report.layout import markdown, page
+    from .report.sections import sections
+
+    names = [key for keys in columns or () for key in keys.split(",") if key]
+    try:
+        shown = sections(name, results, against, names)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    if file is None:
+        texts = [markdown(table) for _, table in shown]
+        heads = [f"## {title}\n\n" if len(shown) > 1 else "" for title, _ in shown]
+        print("\n".join(head + text for head, text in zip(heads, texts, strict=True)), end="")
+        return
+    try:
+        write_atomically(file, page(shown))
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {reason(error)}") from None
+    print(file)

@@ -1,0 +1,1 @@
+"""Tables of single domains, as data."""

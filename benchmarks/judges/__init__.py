@@ -1,0 +1,1 @@
+"""Judges that never trained an agent: two-sample tests by fresh classifiers."""

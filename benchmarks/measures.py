@@ -1,0 +1,67 @@
+"""What a domain measures beyond the general suite, and how it is found.
+
+A task names a module in its ``benchmark``, such as ``"mypackage.benchmark"``, whose ``DOMAIN`` is a ``Domain``;
+``"mypackage.benchmark:NAME"`` names it otherwise. The module is imported when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from ..envs.registry import task_class
+from ..envs.task import Split
+from .samplers import Sampler
+from .tables.rows import Table
+
+Measure = Callable[[Sampler, Split, int], dict[str, Any]]
+"""From a sampler, the split of held-out works and a seed to figures, as JSON can hold them.
+
+Figures of real works, or of a perfect model, stand under the same names in ``real``; figures of the medium in
+``metrics``.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of reports."""
+
+    key: str
+    """Name of the figure in result files."""
+    header: str = ""
+    """Title of the column; ``key`` where empty."""
+    digits: int = 3
+    """Digits after the point."""
+    lower_is_better: bool | None = None
+    """None where neither direction is better."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """What one domain adds to the benchmark."""
+
+    measure: Measure | None = None
+    """Its own measure, whose figures stand under ``own`` in result files."""
+    columns: tuple[Column, ...] = ()
+    """Columns of its own figures, in the order of reports; they precede those of the general suite."""
+    tables: tuple[Table, ...] = ()
+    """Its tables. Tables of several domains that have one name are one table."""
+
+
+def domain_of(env_id: str) -> Domain:
+    """Returns what a registered id's task adds to the benchmark: an empty ``Domain`` where it names none.
+
+    Raises:
+        gymnasium.error.Error: the id is unknown or not one of musegym.
+        ImportError: the module that the task names cannot be imported, or has no ``Domain`` of that name.
+    """
+    entry_point = task_class(env_id)[0].benchmark
+    if not entry_point:
+        return Domain()
+    module, _, name = entry_point.partition(":")
+    found = getattr(importlib.import_module(module), name or "DOMAIN", None)
+    if not isinstance(found, Domain):
+        raise ImportError(f"{module} has no musegym.benchmarks.measures.Domain named {name or 'DOMAIN'}")
+    return found

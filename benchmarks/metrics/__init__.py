@@ -1,0 +1,1 @@
+"""Figures of populations of works, and the statistics of figures."""

@@ -1,0 +1,1 @@
+"""Result files as tables, for a terminal or a page of HTML."""

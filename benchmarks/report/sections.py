@@ -1,0 +1,43 @@
+"""Sections of a report: the results of each table that a name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import UsageError
+from ..tables.find import find, tables
+from .layout import Cells, cells
+from .results import NEEDED, load
+
+
+def sections(name: str, folder: Path, against: str | None = None, names: Sequence[str] = ()) -> list[tuple[str, Cells]]:
+    """Returns a title and the ``cells`` for each table of a suite, a table, an id, or a folder of result files.
+
+    Args:
+        name: of any of them; tables of a suite without results are left out.
+        folder: of the tables' folders.
+        against: as in ``cells``.
+        names: as in ``cells``.
+
+    Raises:
+        UsageError: there is nothing of that name.
+        ValueError: there are no results, or as in ``cells``.
+    """
+    try:
+        folders = {folder / table.name: table.rows for table in find(name)}
+    except UsageError as error:
+        if not Path(name).is_dir():
+            raise UsageError(f"{error}, nor a folder of result files") from None
+        folders = {Path(name): ()}
+    if len(folders) > 1:
+        folders = {path: rows for path, rows in folders.items() if path.is_dir()} or folders
+    shown = []
+    for path, rows in folders.items():
+        results = load(path, NEEDED)
+        table, places = results[0]["table"], dict.fromkeys(found["env_id"] for found in results)
+        if not rows and table in (known := tables()):
+            rows = known[table].rows
+        title = f"{table}: {', '.join(places)}"
+        shown.append((title, cells(results, [row.name for row in rows], against, names)))
+    return shown

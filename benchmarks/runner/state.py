@@ -1,0 +1,102 @@
+"""State of one benchmark run on disk: its result file, its folder, its lock."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
+POINTS = 200
+"""Lines of metrics.jsonl that a result keeps, evenly spread."""
+ENOUGH, OWN = 0.97, 0.85
+"""Shares of the training time asked for, by the clock and of a core, below which a result is called partial."""
+
+
+def finished(path: Path, seconds: float | None = None, taught: bool = False, own: bool = False) -> bool:
+    """Returns whether a result file is there and whole; files are replaced atomically.
+
+    Args:
+        path: the file.
+        seconds: of training asked for; a partial result of less is not finished.
+        taught: whether a result without taught judges is unfinished.
+        own: whether a result without the domain's own measure is unfinished.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"it holds no object but {type(found).__name__}")
+        enough = seconds is None or not found.get("partial") or not short(found, seconds)
+        needed = ["evaluation", *(["taught"] if taught else []), *(["own"] if own else [])]
+        return enough and all(key in found for key in needed)
+    except FileNotFoundError:
+        return False
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
+
+
+def short(found: dict[str, Any], seconds: float) -> bool:
+    """Returns whether a result had less training than so many seconds, or shared its core with something else."""
+    return bool(found["seconds"] < ENOUGH * seconds or found["cpu_seconds"] < OWN * seconds)
+
+
+def beside(run: Path, suffix: str) -> Path:
+    """Returns the path of a file beside a run's folder; names of runs may hold dots."""
+    return run.with_name(run.name + suffix)
+
+
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[IO[str] | None]:
+    """Yields the locked file of a run that is now this process's own, None where another process has it.
+
+    The lock goes with the process, however it ends, and with the children that were handed the file.
+    """
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with beside(run, ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield file
+
+
+def spent(run: Path) -> dict[str, float]:
+    """Reads the cost of earlier attempts at a run: attempts, CPU seconds; a killed attempt left no CPU time."""
+    try:
+        record: dict[str, float] = json.loads(beside(run, ".json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        record = {"attempts": 0, "cpu_seconds": 0.0}
+    return record
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    """Reads ``metrics.jsonl``; a last line that was cut off by a kill is left out."""
+    path = run / "metrics.jsonl"
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines
+
+
+def seconds_trained(run: Path, lines: list[dict[str, Any]]) -> float:
+    """Returns the training time of a run over all its attempts: its last checkpoint's, or its last report's."""
+    checkpoint = run / "checkpoint" / "run.json"
+    if checkpoint.exists():
+        return float(json.loads(checkpoint.read_text(encoding="utf-8"))["seconds"])
+    return float(lines[-1]["seconds"]) if lines else 0.0
+
+
+def thinned(lines: list[dict[str, Any]], points: int = POINTS) -> list[dict[str, Any]]:
+    """Keeps so many lines, evenly spread, the last among them."""
+    if len(lines) <= points:
+        return lines
+    step = (len(lines) - 1) / (points - 1)
+    return [lines[round(i * step)] for i in range(points)]

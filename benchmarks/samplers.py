@@ -1,0 +1,59 @@
+"""Samplers: whatever is measured writes contents of a task on request."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..envs.task import Array, Floats, Ints, Task
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Whatever writes contents of a task on request."""
+
+    task: Task[Any]
+
+    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
+        """Returns ``num`` contents; content i under condition i of int [num, C], where the task has conditions."""
+        ...
+
+
+class AgentSampler:
+    """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
+
+    def __init__(self, model: Any, temperature: float = 1.0) -> None:
+        from ..agents import built_by
+
+        self.model, self.temperature = model, temperature
+        self.task: Task[Any] = built_by(model)
+
+    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
+        """Returns ``num`` contents."""
+        from ..agents import generate
+
+        contents: Array = generate(self.model, num=num, seed=seed, temperature=self.temperature, condition=condition)
+        return contents
+
+    def log_prob(self, contents: Array) -> Floats:
+        """Returns log-probabilities in nats, float [B], of the model at temperature 1."""
+        values: Floats = np.asarray(self.model.log_prob(contents))
+        return values
+
+
+def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:
+    """Returns ``num`` generated contents, number i under the condition of real work ``i mod N``.
+
+    Raises:
+        ValueError: the sampler returned contents of another shape or number.
+    """
+    task = sampler.task
+    rows = np.arange(num) % len(real)
+    condition = None if task.condition_space is None else task.condition(real[rows])
+    contents = np.asarray(sampler.sample(condition, num, seed))
+    if contents.shape != (num, *real.shape[1:]):
+        raise ValueError(f"the model returned contents {contents.shape}, not {(num, *real.shape[1:])}")
+    if condition is not None and not np.array_equal(task.condition(contents), condition):
+        raise ValueError("the model's contents do not have the conditions that were asked for")
+    return contents

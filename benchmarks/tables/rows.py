@@ -1,0 +1,95 @@
+"""Rows and tables of the benchmark, and the settings that many rows share."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any, Literal
+
+SEEDS = (0, 1, 2)
+FIVE = tuple(range(5))
+TEN = tuple(range(10))
+TEMPERATURES = (0.8, 0.9, 1.0)
+
+MLE: Mapping[str, Any] = {"schedule": [0.99, 0.01]}
+"""The warm start for the whole time: maximum likelihood with the same network; D is trained beside it at the end."""
+DROPOUTS, DECAYS = (0.2, 0.3), (0.01, 0.1, 0.3)
+"""Choices for maximum likelihood."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method, to be run with several seeds."""
+
+    name: str
+    meaning: str
+    """Shown to the table's reader."""
+    method: Literal["train", "random", "sb3"] = "train"
+    """``musegym train``; a random policy; an algorithm of Stable-Baselines3 with ``DiscriminatorCallback``."""
+    algorithm: Literal["", "DQN", "PPO"] = ""
+    """Algorithm of Stable-Baselines3."""
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
+    env_id: str = ""
+    """Id of the environment; the table's where empty."""
+    env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Arguments of the environment: ``--set``."""
+    num_envs: int = 1024
+    """Works built side by side."""
+    seconds: float = 600.0
+    """Wall clock of training on one core, everything included."""
+    seeds: tuple[int, ...] = SEEDS
+    sweep: tuple[float, ...] = ()
+    """Sampling temperatures of which the validation split chooses one; temperature 1 where empty."""
+    split: Literal["validation", "test"] = "test"
+    """Held-out works of the final figures: "validation" for rows that choose a setting."""
+    judge_seeds: int = 5
+    """Seeds of the classifier two-sample test; 0 leaves it out."""
+    taught: bool = True
+    """Whether judges taught by the train split are asked too, for a minute or two: ``judges.taught``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows over one environment, or over several.
+
+    Args:
+        env_id: the environment of rows that name none.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    env_id: dataclasses.InitVar[str] = ""
+
+    def __post_init__(self, env_id: str) -> None:
+        rows = tuple(dataclasses.replace(row, env_id=row.env_id or env_id) for row in self.rows)
+        object.__setattr__(self, "rows", rows)
+
+
+Plain = functools.partial(Row, judge_seeds=0, taught=False)
+"""A row without judges: where the truth is known, or a judge would see the pen and not the digit."""
+Short = functools.partial(Plain, seconds=180.0)
+"""A row of a table of many: three minutes."""
+
+RANDOM = Row(name="random", meaning="uniform among the legal decisions", method="random", seconds=0.0)
+PPO = Row(
+    name="ppo",
+    meaning="SB3's PPO with DiscriminatorCallback",
+    method="sb3",
+    algorithm="PPO",
+    num_envs=128,
+    taught=False,
+)
+DQN = dataclasses.replace(
+    PPO,
+    name="sb3-dqn",
+    meaning="SB3's DQN with DiscriminatorCallback",
+    algorithm="DQN",
+    params={"exploration_fraction": 1e-4},  # of a billion steps: a hundred thousand
+)
+
+
+def unjudged(row: Row, **changes: Any) -> Row:
+    """Returns a row without judges, and with other changes."""
+    return dataclasses.replace(row, judge_seeds=0, taught=False, **changes)
