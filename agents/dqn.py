@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
@@ -14,14 +15,17 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common import type_aliases
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn
+from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import generator_loss
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
+from . import checkpoint
 from .adversary import READ, Adversary
 from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
@@ -34,15 +38,16 @@ from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
-from .saving import SavedAlgorithm
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 from .schedule import Phase, Progress, Schedule
 
+COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
+"""The counts of a run that its files keep."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
 
 
-class AdversarialDQN(SavedAlgorithm):
+class AdversarialDQN(OffPolicyAlgorithm):
     """A DQN that matches a distribution of contents: rewards come from a co-trained discriminator D.
 
     The policy is pi(a|s) = softmax(Q(s, .)/tau); the reward of a finished content x is r(x) = logit D(x), at D's
@@ -576,6 +581,127 @@ class AdversarialDQN(SavedAlgorithm):
             ValueError: a content cannot be built.
         """
         return self.learner.log_prob(trace(self.task, contents))
+
+    # Files
+
+    def save(  # type: ignore[override]  # no pickle: there is nothing to exclude or include
+        self, path: checkpoint.Target, training: bool = True, half: bool = False
+    ) -> None:
+        """Writes one file: JSON and tensors.
+
+        Args:
+            path: replaced as a whole, or not at all; ``.zip`` is added where it has no suffix. Or an open file.
+            training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
+                states), so that a loaded agent goes on exactly as this one would. A frozen D that was handed to the
+                constructor is not kept: pass it to ``load`` again.
+            half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
+
+        Raises:
+            ValueError: the environment was not made from a registered id.
+        """
+        state = self.state_dict(training and not half)
+        if half:
+            state["policy"] = {name: value.half() for name, value in state["policy"].items()}
+        rate = self.lr_schedule(self._current_progress_remaining)
+        checkpoint.save(path, self.env, dataclasses.replace(self.config, learning_rate=rate), state)
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls,
+        path: checkpoint.Target,
+        env: GymEnv | None = None,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        **changes: Any,
+    ) -> Self:
+        """Reads what ``save`` wrote; the environment is made anew from its id, without wrappers.
+
+        Args:
+            path: the file, with or without its ``.zip``, or an open one.
+            env: another environment of the same task, such as one under wrappers.
+            device: where to.
+            precision: of learning on, there; see ``AdversarialDQN``.
+            **changes: constructor arguments to change, such as ``tensorboard_log``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged or doctored, the environment does not fit, or the device cannot learn in the
+                precision.
+        """
+        choose(precision, get_device(device))  # a mistake for which the file is not to blame
+
+        options: dict[str, Any] = {"device": device, "precision": precision, **changes}
+        return checkpoint.load(
+            path, lambda env, config: cls("auto", env, **{"config": config, **options}), env, unchanged=not changes
+        )
+
+    def state_dict(self, training: bool = True) -> dict[str, Any]:
+        """Returns the policy's weights and, for ``training``, everything else that later rounds depend on."""
+        state: dict[str, Any] = {"policy": self.q_net.state_dict()}
+        if not training:
+            return state
+        state["training"] = self.learner.state_dict() | {
+            "episodes": self.replay.state_dict(),
+            "waiting": [batch.state_dict() for batch in self.real.waiting],
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "generator": self.generator.get_state(),
+            "predictions": self.policy.generator.get_state(),
+            "counts": {name: getattr(self, name) for name in COUNTS},
+        }
+        unhurried = {}
+        if self.trainer is not None:
+            state["trainer"], unhurried = self.trainer.state_dict(), self.adversary.backup.weights
+        if self.controller is not None:
+            weights = {"best_weights": self.learner.best.weights, "unhurried": unhurried}
+            state["controller"] = self.controller.state_dict() | weights
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict``.
+
+        Raises:
+            ValueError: it holds numbers that no agent comes to; a ``MisfitError`` where it is of another network.
+        """
+        weights = {name: value.float() for name, value in state["policy"].items()}
+        if not all(value.isfinite().all() for value in weights.values()):
+            raise ValueError("its weights are not finite")
+        if self.config.relative_to_prior and any(name.startswith("prior.") for name in weights):
+            self.policy.freeze_prior(relative=True)
+        if {key: value.shape for key, value in weights.items()} != {
+            key: value.shape for key, value in self.q_net.state_dict().items()
+        }:
+            raise checkpoint.MisfitError("its weights are of another network")
+        self.q_net.load_state_dict(weights)
+        self.policy.q_net_target.load_state_dict(weights)
+        if "trainer" in state:
+            self.adversary.take(DiscriminatorTrainer.from_state_dict(state["trainer"], self.task, str(self.device)))
+        if "training" in state:
+            self._load_training(state["training"])
+        if "controller" in state and self.controller is not None:
+            self._load_controller(self.controller, state["controller"])
+
+    def _load_training(self, state: dict[str, Any]) -> None:
+        self.learner.load_state_dict(state)
+        self.replay.load_state_dict(state["episodes"])
+        self.real.waiting = [Episodes.from_state_dict(batch) for batch in state["waiting"]]
+        self.rng.bit_generator.state = json.loads(state["rng"])
+        if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise
+            self.generator.set_state(state["generator"])
+        self.policy.generator.set_state(state["predictions"])
+        for name in COUNTS:
+            setattr(self, name, type(getattr(self, name))(state["counts"][name]))
+
+    def _load_controller(self, controller: Controller, state: dict[str, Any]) -> None:
+        """Continues from a controller's state and the weights that were kept for it.
+
+        Raises:
+            ValueError: they are of other networks, or no numbers that a controller comes to.
+        """
+        self.learner.best.load(state["best_weights"])
+        controller.load_state_dict(state)
+        if self.trainer is not None:
+            self.adversary.backup.load(state["unhurried"])
+            self._apply(controller.adjustment())
 
 
 def _named(task: Task[Any]) -> str:

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from stable_baselines3.common.utils import get_device
 
 from ..envs.task import Array, Task
-from . import files
+from . import checkpoint as files
 from .episodes import draw, see, width_seen
 from .networks import Dropout, RecurrentQ
 from .sb3 import id_of, make_sb3_env, task_of

@@ -585,4 +585,4 @@ class TestFiles:
     def test_doctored_states_are_refused(self, bad):
         model, weights = trained(), {"best_weights": {}, "unhurried": {}}
         with pytest.raises(ValueError, match="controller"):
-            model._load_controller_state(model.controller, model.controller.state_dict() | weights | bad)
+            model._load_controller(model.controller, model.controller.state_dict() | weights | bad)

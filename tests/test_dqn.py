@@ -17,7 +17,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, files, generate, make_sb3_env, objective
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, checkpoint, generate, make_sb3_env, objective
 from musegym.agents.episodes import Episodes
 from musegym.agents.learner import VALUE_RATE, Batch
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
@@ -258,7 +258,7 @@ class TestLearn:
             model = agent(replayed=replayed)
             model.learn(10**6, callback=[callback(), Stopper(3)])
             model.save(tmp_path / f"{replayed}.zip")
-            kept[replayed] = files.read(tmp_path / f"{replayed}.zip")[1]["training"]["episodes"]
+            kept[replayed] = checkpoint.read(tmp_path / f"{replayed}.zip")[1]["training"]["episodes"]
             assert (len(model.replay) > 0) == (replayed > 0)
         assert kept[0]["episodes"] == {}
         assert len(kept[8]["episodes"]["contents"]) == len(model.replay)
@@ -607,7 +607,9 @@ class TestFiles:
         assert (again.warm_updates < 30) == (steps == 0)
         assert (again._n_updates > 0) == (steps >= 300)
         again.learn(400 - again.num_timesteps, callback=callback(), reset_num_timesteps=False)
-        assert equal(again._training_state(), whole._training_state()), "optimisers, replay and random states too"
+        assert equal(again.state_dict()["training"], whole.state_dict()["training"]), (
+            "optimisers, replay and random states too"
+        )
         assert equal(weights(again), weights(whole))
         assert equal(again.trainer.state_dict(), whole.trainer.state_dict())
         assert np.array_equal(generate(again, 9), generate(whole, 9))

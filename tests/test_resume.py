@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from musegym.agents import files
+from musegym.agents import checkpoint
 
 STEPS = 1200
 PARAMS = {
@@ -91,7 +91,7 @@ def assert_equal(a, b, where: str = "") -> None:
 
 
 def state(run: Path) -> tuple[dict, dict]:
-    return files.read(run / "checkpoint" / "agent.zip")
+    return checkpoint.read(run / "checkpoint" / "agent.zip")
 
 
 @pytest.fixture(scope="module")
