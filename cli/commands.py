@@ -76,7 +76,8 @@ Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE; - for stdout.")
 ]
 _SEED = typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results.")
-Seed, OptionalSeed = Annotated[int, _SEED], Annotated[int | None, _SEED]
+Seed = Annotated[int, _SEED]
+OptionalSeed = Annotated[int | None, _SEED]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -167,11 +168,15 @@ def list_(
     if params:
         from ..training.parameters import hyperparameters
 
-        out.print(arguments_table(hyperparameters()))
-        return
-    if id is not None:
-        out.print(arguments_table(env_arguments(id)))
-        return
+        table = arguments_table(hyperparameters())
+    elif id is not None:
+        table = arguments_table(env_arguments(id))
+    else:
+        table = _ids_table()
+    out.print(table)
+
+
+def _ids_table() -> Table:
     table = Table("id", "horizon", "actions", "works", "missing")
     for id in ids():
         try:
@@ -181,7 +186,7 @@ def list_(
             continue
         works, missing = _works(task)
         table.add_row(id, str(task.horizon), str(task.num_actions), works, Text(missing))
-    out.print(table)
+    return table
 
 
 def _works(task: Task[Any]) -> tuple[str, str]:

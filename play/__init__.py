@@ -1,4 +1,4 @@
-"""The play window: an agent at work, or a person who builds by hand."""
+"""The play window: watch an agent build works, or build them by hand."""
 
 from .session import play
 

@@ -1,4 +1,4 @@
-"""The play window: watch an agent build, or build by hand; with sound where there is sound."""
+"""Sessions in the play window: watching an agent build, or building by hand; with sound where a medium has it."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from ..envs.task import Array, Ints, Task
 from ..training.works import export
 from .stage import CHIPS, FRAME_SECONDS, Stage
 
-PAUSE = 3.0  # seconds that a finished work stays before the agent starts the next one
+PAUSE = 3.0  # seconds between a finished work and the agent's next one
 HELP_BUILD = "arrows, 1-9  choose    enter  take    space  take any    backspace  undo    s  save    n  new    q  quit"
 HELP_DONE = "r  once more    s  save    n  new    q  quit"
 
 
 @runtime_checkable
 class Audible(Protocol):
-    """A medium that can be heard."""
+    """A medium with sound."""
 
     def sound(self, content: Array, since: int = 0, upto: int | None = None) -> Sound:
-        """Returns what the decisions ``since`` to ``upto`` completed."""
+        """Returns the sound that the actions ``since`` to ``upto`` completed."""
 
 
 @runtime_checkable
 class Captioned(Protocol):
-    """A medium that can name the last decision."""
+    """A medium that names the last action."""
 
     def caption(self, content: Array) -> str:
-        """Returns a word for the last decision that wrote a content."""
+        """Returns a word for the last action that built a content."""
 
 
 @runtime_checkable
 class Naming(Protocol):
-    """A task that can name its decisions."""
+    """A task that names its actions."""
 
     def action_name(self, action: int) -> str:
-        """Returns a word or two for a decision."""
+        """Returns a word or two for an action."""
 
 
 def play(
@@ -60,17 +60,17 @@ def play(
     """Opens a window and plays until it is closed.
 
     Args:
-        env_id: what to build; not needed with a model.
-        model: the agent to watch; without one, a person builds.
-        seed: of starts and of the agent's draws; fresh where None.
-        speed: of watching, relative to the music's own tempo (to eight decisions a second where there is no sound).
-        max_seconds: closes the window after so long.
-        folder: where saved works go.
-        task: the task, where it is not that of the model or the one that ``env_id`` gives by default.
-        discriminator: says how real finished works look; the one that ships for the task where None.
+        env_id: environment id; not needed with a model.
+        model: the agent to watch; None to build by hand.
+        seed: seed of starts and of the agent's actions; a fresh one where None.
+        speed: speed of watching, relative to the music's own tempo, or to eight actions a second without sound.
+        max_seconds: time after which the window closes.
+        folder: folder of saved works.
+        task: the task; by default that of the model, or that of ``env_id``.
+        discriminator: scores finished works; by default the one that ships for the task.
 
     Returns:
-        The works that were finished.
+        The finished works.
 
     Raises:
         RunError: there is no display.
@@ -84,22 +84,22 @@ def play(
     try:
         rng = np.random.default_rng(seed)
         saver = Saver(task, folder, name)
-        judge = Judge(task, discriminator)
+        scorer = Scorer(task, discriminator)
         if model is None:
-            return _build(stage, task, rng, saver, judge)
-        return _watch(stage, task, model, rng, speed, saver, judge)
+            return _build(stage, task, rng, saver, scorer)
+        return _watch(stage, task, model, rng, speed, saver, scorer)
     finally:
         stage.close()
 
 
 class Saver:
-    """Writes works to the first free names in a folder."""
+    """Saves works under the first free names in a folder."""
 
     def __init__(self, task: Task[Any], folder: Path, name: str) -> None:
         self._task, self._folder, self._name = task, folder, name
 
     def save(self, content: Array, actions: Ints) -> str:
-        """Exports a work that the actions int [L] built; returns a line that says where it is."""
+        """Exports a work that the actions int [L] built; returns a line with the names of its files."""
         number = 1
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
@@ -110,19 +110,19 @@ class Saver:
         return "saved " + ", ".join(path.name for path in paths)
 
 
-class Judge:
-    """Says how real a discriminator takes finished works of a task to be.
+class Scorer:
+    """Scores finished works by a discriminator, in words.
 
     Args:
-        task: whose works.
-        discriminator: the one that ships for the task where None; where none ships nothing is said.
+        task: the task of the works.
+        discriminator: by default the one that ships for the task; without one there are no scores.
     """
 
     def __init__(self, task: Task[Any], discriminator: Any = None) -> None:
         self._task, self._given = task, discriminator
 
     def __call__(self, content: Array) -> str:
-        """Returns a phrase that follows "finished"."""
+        """Returns a phrase with the logit (high for real) to follow "finished"; empty without a discriminator."""
         if self._discriminator is None:
             return ""
         contents = content[None]
@@ -137,16 +137,16 @@ class Judge:
 
         try:
             return pretrained(self._task)
-        except ValueError:  # none ships
+        except ValueError:  # no discriminator ships for the task
             return None
 
 
-class Desk:
-    """A work that a person builds: which choices are legal, which one is marked, what came before.
+class Builder:
+    """A work built by hand: its state, the legal actions, the marked one, and the past states for undoing.
 
     Args:
-        task: what is built.
-        rng: draws the start and the choices made at random.
+        task: the task.
+        rng: draws the start and random actions.
     """
 
     def __init__(self, task: Task[Any], rng: np.random.Generator) -> None:
@@ -160,36 +160,36 @@ class Desk:
         self._state = self.task.initial(self._rng.integers(2**63, size=1, dtype=np.uint64))
         self._past = list[tuple[Any, int]]()
         self.done = False
-        self._look()
+        self._update()
 
     @property
     def count(self) -> int:
-        """Decisions made."""
+        """Number of actions taken."""
         return len(self._past)
 
     @property
     def actions(self) -> Ints:
-        """The decisions made, int [count]."""
+        """The actions taken, int [count]."""
         return np.array([action for _, action in self._past], np.int64)
 
     @property
     def content(self) -> Array:
-        """The work as it stands."""
+        """The work so far."""
         return np.asarray(self.task.content(self._state)[0])
 
     @property
     def preview(self) -> Array:
-        """The work as it would stand after the marked choice."""
+        """The work after the marked action."""
         return self.content if self.done else np.asarray(self._previews[self.chosen])
 
     @property
     def picture(self) -> NDArray[np.uint8]:
-        """What the task shows of the work as it would stand after the marked choice."""
+        """The picture uint8 [H, W, 3] of the work after the marked action."""
         state, row = (self._state, 0) if self.done else (self._after, self.chosen)
         return self.task.render(state.take(np.array([row])))[0]
 
     def caption(self, index: int) -> str:
-        """Names a legal choice."""
+        """Returns the name of a legal action by its index in ``legal``."""
         if isinstance(self.task, Naming):
             return self.task.action_name(int(self.legal[index]))
         if isinstance(self.task.medium, Captioned):
@@ -197,14 +197,14 @@ class Desk:
         return str(self.legal[index])
 
     def press(self, key: str) -> bool:
-        """Does what a key stands for; returns whether the work or the marked choice changed."""
+        """Applies a key; returns whether the work or the marked action changed."""
         before = (self.count, self.chosen)
         if key == "n":
             self.new()
             return True
         if key == "backspace" and self._past:
             self._state, self.done = self._past.pop()[0], False
-            self._look()
+            self._update()
         elif self.done:
             return False
         elif key in {"up", "right", "down", "left", "page up", "page down"}:
@@ -213,24 +213,24 @@ class Desk:
         elif key.isdigit() and 0 < int(key) <= len(self.shown):
             self.chosen = self.shown[int(key) - 1]
         elif key in {"return", "space"}:
-            self._take(int(self._rng.integers(len(self.legal))) if key == "space" else self.chosen)
+            self._step(int(self._rng.integers(len(self.legal))) if key == "space" else self.chosen)
         return before != (self.count, self.chosen)
 
     @property
     def shown(self) -> range:
-        """The legal choices around the marked one, as many as there are chips."""
+        """Indices of the legal actions around the marked one, at most one for each chip."""
         first = min(max(self.chosen - CHIPS // 2, 0), max(len(self.legal) - CHIPS, 0))
         return range(first, min(first + CHIPS, len(self.legal)))
 
-    def _take(self, index: int) -> None:
+    def _step(self, index: int) -> None:
         action = int(self.legal[index])
         self._past.append((self._state.take(np.zeros(1, np.int64)), action))
         self._state, done = self.task.step(self._state, np.array([action]))
         self.done = bool(done[0])
-        self._look()
+        self._update()
 
-    def _look(self) -> None:
-        """Finds the legal choices, what each would give, and marks the last one taken that is legal again."""
+    def _update(self) -> None:
+        """Computes the legal actions and the state after each; marks the last action taken that is legal again."""
         self.legal = np.flatnonzero(self.task.action_mask(self._state)[0])
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
         self._after = self.task.step(copies, self.legal)[0]
@@ -241,69 +241,69 @@ class Desk:
         self.chosen = next(again, len(self.legal) // 2)
 
 
-def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver, judge: Judge) -> list[Array]:
-    desk, finished, said, changed = Desk(task, rng), list[Array](), "", True
+def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver, scorer: Scorer) -> list[Array]:
+    work, finished, message, changed = Builder(task, rng), list[Array](), "", True
     while stage.open:
         if changed:
-            head = (
-                f"finished{judge(desk.content)}" if desk.done else f"choice {desk.count + 1} of at most {task.horizon}"
-            )
-            head += f"   ·   {said}" if said else ""
-            chips = [] if desk.done else [desk.caption(index) for index in desk.shown]
-            stage.show(
-                desk.picture, (head, HELP_DONE if desk.done else HELP_BUILD), chips, desk.chosen - desk.shown.start
-            )
+            done = work.done
+            line = f"finished{scorer(work.content)}" if done else f"choice {work.count + 1} of at most {task.horizon}"
+            lines = _line(line, message), HELP_DONE if done else HELP_BUILD
+            chips = [] if done else [work.caption(index) for index in work.shown]
+            stage.show(work.picture, lines, chips, work.chosen - work.shown.start)
         changed = False
         for key in stage.wait(FRAME_SECONDS):
-            was_done, count, said = desk.done, desk.count, ""
+            was_done, count, message = work.done, work.count, ""
             if key == "s":
-                said, changed = saver.save(desk.content, desk.actions), True
-            elif key == "r" and desk.done:
-                _sound(stage, task, desk.content)
-            elif desk.press(key):
+                message, changed = saver.save(work.content, work.actions), True
+            elif key == "r" and work.done:
+                _sound(stage, task, work.content)
+            elif work.press(key):
                 changed = True
-                if desk.done and not was_done:
-                    finished.append(desk.content)
-                    _sound(stage, task, desk.content)
-                elif desk.count > count:
-                    _sound(stage, task, desk.content, since=count)
-                elif desk.count == count:
-                    _sound(stage, task, desk.preview, since=desk.count)
+                if work.done and not was_done:
+                    finished.append(work.content)
+                    _sound(stage, task, work.content)
+                elif work.count > count:
+                    _sound(stage, task, work.content, since=count)
+                elif work.count == count:
+                    _sound(stage, task, work.preview, since=work.count)
     return finished
 
 
 def _watch(
-    stage: Stage, task: Task[Any], model: Any, rng: np.random.Generator, speed: float, saver: Saver, judge: Judge
+    stage: Stage, task: Task[Any], model: Any, rng: np.random.Generator, speed: float, saver: Saver, scorer: Scorer
 ) -> list[Array]:
     finished = list[Array]()
     while stage.open:
-        (content, actions), said, key = _imagine(model, rng), "", ""
+        (content, actions), message, key = _generate(model, rng), "", ""
         due = time.monotonic()
         pictures = _pictures(task, content, actions)
         for (step, seconds), picture in zip(_steps(stage, task, content, len(actions)), pictures, strict=True):
-            due += seconds / speed  # drawing takes time too, and the tempo must not suffer
+            due += seconds / speed  # an absolute time: drawing must not slow down the tempo
             stage.show(picture, (f"choice {step}", HELP_DONE), [])
             key = next(iter(stage.wait(due - time.monotonic())), key)
             if key in {"n", "s", "r"} or not stage.open:
                 break
         else:
             finished.append(content)
-        heard, ended = False, f"finished{judge(content)}"
+        played, line = False, f"finished{scorer(content)}"
         while stage.open and key != "n":
             if key == "s":
-                said = saver.save(content, actions)
-            stage.show(task.medium.render(content), (f"{ended}   ·   {said}" if said else ended, HELP_DONE), [])
-            if key == "r" or not heard:
-                heard = True
-                lasting = _sound(stage, task, content)
-            keys = stage.wait(lasting + PAUSE / speed)
-            key = next(iter(keys), "n")  # nobody wanted anything: the next one
+                message = saver.save(content, actions)
+            stage.show(task.medium.render(content), (_line(line, message), HELP_DONE), [])
+            if key == "r" or not played:
+                played = True
+                seconds = _sound(stage, task, content)
+            key = next(iter(stage.wait(seconds + PAUSE / speed)), "n")  # no key: the next work
     return finished
 
 
-def _steps(stage: Stage, task: Task[Any], content: Array, decisions: int) -> Iterator[tuple[int, float]]:
-    """Yields every decision that builds a work and the seconds to show it, and sounds what it completes."""
-    for step in range(1, decisions + 1):
+def _line(*parts: str) -> str:
+    return "   ·   ".join(filter(None, parts))
+
+
+def _steps(stage: Stage, task: Task[Any], content: Array, num_actions: int) -> Iterator[tuple[int, float]]:
+    """Yields the number of every action of a work and the seconds to show it; plays the sound that it completes."""
+    for step in range(1, num_actions + 1):
         seconds = 1 / 8
         if isinstance(task.medium, Audible):
             sound = task.medium.sound(content, step - 1, step)
@@ -314,7 +314,7 @@ def _steps(stage: Stage, task: Task[Any], content: Array, decisions: int) -> Ite
 
 
 def _sound(stage: Stage, task: Task[Any], content: Array, since: int = 0) -> float:
-    """Sounds what decisions from ``since`` on wrote, if it can be heard; returns the seconds it takes."""
+    """Plays the sound of the actions from ``since`` on, if the medium has sound; returns its seconds."""
     if not isinstance(task.medium, Audible):
         return 0.0
     sound = task.medium.sound(content, since)
@@ -323,8 +323,8 @@ def _sound(stage: Stage, task: Task[Any], content: Array, since: int = 0) -> flo
 
 
 def _pictures(task: Task[Any], content: Array, actions: Ints) -> Iterator[NDArray[np.uint8]]:
-    """Yields what a work looks like after each of the actions int [L] that built it."""
-    if task.has_demonstrations:  # a content tells how it was built
+    """Yields the picture of a work after each of the actions int [L] that built it."""
+    if task.has_demonstrations:  # the content determines the actions
         yield from (task.medium.render(content, step) for step in range(1, len(actions) + 1))
         return
     condition = None if task.condition_space is None else task.condition(content[None])
@@ -334,8 +334,8 @@ def _pictures(task: Task[Any], content: Array, actions: Ints) -> Iterator[NDArra
         yield task.render(state)[0]
 
 
-def _imagine(model: Any, rng: np.random.Generator) -> tuple[Array, Ints]:
-    """Returns a work of the agent's and the actions int [L] that built it."""
+def _generate(model: Any, rng: np.random.Generator) -> tuple[Array, Ints]:
+    """Returns a work of the agent and the actions int [L] that built it."""
     from ..agents import generate_episodes
 
     works = generate_episodes(model, 1, seed=int(rng.integers(2**31)))

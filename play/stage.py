@@ -34,17 +34,17 @@ INK: Colour = (18, 20, 30)
 TEXT: Colour = (232, 234, 243)
 FAINT: Colour = (128, 135, 162)
 REPEATING = {"up", "down", "left", "right", "page up", "page down", "backspace", "return", "space"}
-"""Keys that count again while they are held; the others save, begin or end something."""
+"""Keys that repeat while they are held; the others save, start or end something."""
 SIGNS = str.maketrans({"♯": "#", "♭": "b", "♮": ""})
-"""What stands for signs that the font of pygame does not have."""
+"""Replacements for signs that the font of pygame lacks."""
 
 
 class Stage:
     """Window, loudspeaker and keyboard.
 
     Args:
-        title: what stands above the window.
-        max_seconds: ``open`` is False after so long; never where None.
+        title: title of the window.
+        max_seconds: time after which ``open`` is False; no limit where None.
 
     Raises:
         RunError: there is no display.
@@ -78,11 +78,11 @@ class Stage:
 
     @property
     def open(self) -> bool:
-        """Whether the window is still wanted."""
+        """False once the window was closed or its time is over."""
         return not self._closed and time.monotonic() < self._end
 
     def keys(self) -> list[str]:
-        """Returns the names of the keys pressed since; closing the window counts as "q"."""
+        """Returns the names of the keys pressed since the last call; closing the window counts as "q"."""
         import pygame
 
         names = list[str]()
@@ -115,7 +115,7 @@ class Stage:
         pygame.display.flip()
 
     def sound(self, sound: Sound, fresh: bool = False) -> None:
-        """Plays a sound on top of what sounds, or after silencing it."""
+        """Plays a sound together with those still playing, or instead of them where ``fresh``."""
         import pygame
 
         if self._mute:
@@ -126,7 +126,7 @@ class Stage:
             pygame.mixer.Sound(buffer=(sound.samples * 32767).astype("<i2").tobytes()).play()
 
     def wait(self, seconds: float) -> list[str]:
-        """Waits, unless the window closes or a key is pressed; returns the keys."""
+        """Waits until the time is over, a key is pressed or the window closes; returns the keys."""
         until = time.monotonic() + seconds
         keys = self.keys()
         while not keys and self.open and (left := until - time.monotonic()) > 0:
@@ -145,34 +145,34 @@ class Stage:
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Keeps sound libraries, which write to the file descriptor, from filling the terminal where there is no device."""
+    """Silences file descriptor 2: sound libraries write to it directly where there is no device."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
 
 
 def _key_name(key: int) -> str:
-    """The name of a key; those of the number block count as the others."""
+    """Returns the name of a key; those of the number block have the names of the main block."""
     import pygame
 
     return pygame.key.name(key).strip("[]")
 
 
 def _panel(width: int, lines: tuple[str, str], chips: list[str], chosen: int) -> pygame.Surface:
-    """Draws the panel at twice its size, to be smoothed down."""
+    """Draws the panel at twice its size, for smooth scaling."""
     import pygame
 
     panel = pygame.Surface((2 * width, 2 * PANEL), 0, 32)
     panel.fill(GROUND)
     bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
     labels = [chip.translate(SIGNS) for chip in chips]
-    # Chips that do not fit are drawn smaller, all of them alike.
+    # Chips that do not fit are all drawn at the same smaller size.
     wanted = sum(plain.size("1")[0] + bold.size(label)[0] + 58 for label in labels)
     scale = min(1.0, (panel.get_width() - 48) / wanted) if labels else 1.0
     large, small = (pygame.font.Font(None, int(size * scale)) for size in (40, 34))

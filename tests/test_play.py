@@ -16,7 +16,7 @@ from musegym.agents.episodes import Recorder, trace
 from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.errors import RunError
-from musegym.play.session import Desk, play
+from musegym.play.session import Builder, play
 from musegym.play.stage import CHIPS, GROUND, MARKED, Stage
 
 
@@ -27,7 +27,7 @@ class Songs(MelodyTask):
 
 
 def desk(task, seed=0):
-    return Desk(task, np.random.default_rng(seed))
+    return Builder(task, np.random.default_rng(seed))
 
 
 def labels(one):
