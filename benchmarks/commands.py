@@ -27,7 +27,7 @@ def bench(
         float | None, typer.Option(help="Training time instead of the table's; results of less are marked partial.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, metavar="N", help="The first N seeds of each row alone.")] = None,
-    results: Results = RESULTS,
+    results: Results = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of checkpoints and logs.")] = Path("runs") / "bench",
     list_: Annotated[bool, typer.Option("--list", help="Show the state of every run and stop.")] = False,
 ) -> None:
@@ -47,7 +47,8 @@ def bench(
         raise UsageError(f"{name} has no row {unknown[0]!r}; it has: {', '.join(rows)}")
     try:
         queue = Queue(
-            [job for table in tables for job in jobs_of(table, only or (), results, runs, seconds, seeds)], console
+            [job for table in tables for job in jobs_of(table, only or (), results or RESULTS, runs, seconds, seeds)],
+            console,
         )
     except (ImportError, ValueError) as error:
         raise UsageError(str(error)) from None
@@ -67,7 +68,7 @@ def report(
             help="A suite (standard), a table, an environment id, or a folder of result files, in that order.",
         ),
     ],
-    results: Results = RESULTS,
+    results: Results = None,
     against: Annotated[
         str | None, typer.Option(metavar="ROW", help="Add the C2ST difference from this row, with an interval.")
     ] = None,
@@ -84,7 +85,7 @@ def report(
 
     names = [key for keys in columns or () for key in keys.split(",") if key]
     try:
-        shown = sections(name, results, against, names)
+        shown = sections(name, results or RESULTS, against, names)
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from None
     if file is None:

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,3 +62,9 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(features, "FeatureNet", lambda train, kind, folder: net(train, kind, folder=folder, updates=5))
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     toys.register()
+
+
+@pytest.fixture
+def results_of_this_tree(monkeypatch):
+    """Lets reports read the results of this working tree, also where an installed copy of musegym is tested."""
+    monkeypatch.setattr("musegym.benchmarks.commands.RESULTS", Path(__file__).parents[1] / "benchmarks" / "results")
