@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
 from ..envs.task import Array, Floats
 from .backup import Backup
@@ -25,18 +27,19 @@ class Adversary:
         discriminator: D.
         trainer: trains D; saved and loaded with the agent, and None where D was never live.
         lead: how many times as many updates D takes while it leads; 0 unless it is live.
+        backup: the weights that D had before the controller hurried it, if it did.
     """
 
     def __init__(self, discriminator: Discriminator | None = None) -> None:
         self.discriminator = discriminator
         self.trainer: DiscriminatorTrainer | None = None
         self.lead = 0
-        self._backup: Backup | None = None
+        self.backup = Backup("unhurried", torch.nn.Identity())
 
     def take(self, trainer: DiscriminatorTrainer, lead: int = 0) -> None:
         """Takes D with its trainer; it is live where it may lead."""
         if trainer is not self.trainer:
-            self._backup = Backup("unhurried", trainer.discriminator.network)
+            self.backup = Backup("unhurried", trainer.discriminator.network)
         self.trainer, self.discriminator, self.lead = trainer, trainer.discriminator, lead
 
     def rest(self) -> None:
@@ -67,13 +70,6 @@ class Adversary:
                 "this discriminator has no trainer: learn(callback=DiscriminatorCallback(...)) brings one"
             )
         return self.trainer
-
-    @property
-    def backup(self) -> Backup:
-        """The weights that D had before the controller hurried it."""
-        if self._backup is None:
-            raise RuntimeError("there is no discriminator that learns, whose weights could be kept")
-        return self._backup
 
     def observe(self, contents: Array) -> dict[str, float]:
         """Lets D learn from contents [N, ...] of the present policy; returns its statistics."""

@@ -18,7 +18,6 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..discriminators import files
-from ..envs.task import Task
 from .config import DQNConfig, changed
 from .sb3 import TaskVecEnv, make_sb3_env, wrappers_of
 
@@ -33,12 +32,8 @@ UNREADABLE = (*files.UNREADABLE, gym.error.Error, ImportError)
 class Restorable(Protocol):
     """An agent that continues from the tensors of a file."""
 
-    @property
-    def task(self) -> Task[Any]:
-        """The task whose contents it builds."""
-
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from the tensors that ``save`` was given; raises ``MisfitError`` where they are of another task."""
+        """Continues from the tensors that ``save`` was given."""
 
 
 M = TypeVar("M", bound=Restorable)
@@ -46,14 +41,6 @@ M = TypeVar("M", bound=Restorable)
 
 class ForeignError(Exception):
     """A file is of another library."""
-
-
-class MisfitError(ValueError):
-    """The weights of a file are of another network than the environment asks for."""
-
-
-class WrongArgumentError(ValueError):
-    """A model was to be loaded with an environment or arguments that do not fit; the file is not to blame."""
 
 
 def save(path: Target, env: VecEnv, config: DQNConfig, tensors: dict[str, Any]) -> None:
@@ -72,50 +59,39 @@ def save(path: Target, env: VecEnv, config: DQNConfig, tensors: dict[str, Any]) 
     write(path, made, tensors)
 
 
-def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | None, unchanged: bool) -> M:
+def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | None, changes: bool) -> M:
     """Reads what ``save`` wrote.
 
     Args:
         path: the file, with or without its ``.zip``, or an open one.
         make: returns an agent of an environment and settings.
         env: its environment; made anew from its id, without wrappers, where None.
-        unchanged: False where ``make`` changes arguments of the constructor.
+        changes: True where ``make`` changes arguments that were saved.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged or doctored, or the environment or the changes do not fit.
     """
     config, tensors = read(path)
+    file_to_blame = True
     try:
         if "task" in config["env"]:
             raise ValueError("it sets 'task', which no saved model does")
-        given = env is not None
+        learned_on = config["env"]["env_id"]
+        file_to_blame = env is None and not changes
         if env is None:
             if wrappers := config.get("wrappers"):
                 names = ", ".join(map(str, wrappers))
                 LOG.warning("this model learned under %s, which its file does not hold: pass load(env=...)", names)
             env = make_sb3_env(seed=config["arguments"]["seed"], **config["env"])
-        settings = changed(DQNConfig(), config["arguments"])
-        try:
-            model = make(env, settings)
-        except (TypeError, ValueError) as error:
-            if unchanged and not given:
-                raise
-            raise WrongArgumentError(f"the model cannot be loaded with these arguments: {error}") from error
-        try:
-            model.load_state_dict(tensors)
-        except MisfitError as error:
-            if not given:
-                raise
-            env_id = config["env"]["env_id"]
-            raise WrongArgumentError(
-                f"the environment builds contents of {type(model.task).__name__}, and the model learned on {env_id}: "
-                f"load it without env, or with one of make_sb3_env({env_id!r}, ...)"
-            ) from error
-    except WrongArgumentError:
-        raise
+        model = make(env, changed(DQNConfig(), config["arguments"]))
+        model.load_state_dict(tensors)
     except UNREADABLE as error:
-        raise unusable(path, error) from error
+        if file_to_blame:
+            raise unusable(path, error) from error
+        raise ValueError(
+            f"a model of {learned_on} cannot be loaded with this environment or these arguments: {files.reason(error)}"
+        ) from error
     return model
 
 

@@ -170,15 +170,8 @@ class Controller:
 
     def adjustment(self, d_weights: Weights = None, policy_weights: Weights = None) -> Adjustment:
         """Returns the agent as it is to be by now, with orders for weights."""
-        return Adjustment(
-            d_rate=self.d_rate,
-            policy_rate=self.policy_rate,
-            temperature=self.caution,
-            trust=self.slope,
-            d_weights=d_weights,
-            policy_weights=policy_weights,
-            numbers=dict(self.latest),
-        )
+        rates = self.d_rate, self.policy_rate
+        return Adjustment(*rates, self.caution, self.slope, d_weights, policy_weights, dict(self.latest))
 
     def act(self, seen: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
         """Follows the rules about D; returns the order for its weights."""

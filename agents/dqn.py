@@ -45,6 +45,8 @@ COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_update
 """The counts of a run that its files keep."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
+WARM_UPDATES = 10
+"""Updates of the warm start between two calls of callbacks."""
 
 
 class AdversarialDQN(OffPolicyAlgorithm):
@@ -279,35 +281,35 @@ class AdversarialDQN(OffPolicyAlgorithm):
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
         # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
-        self._tell_env(dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
+        self.env.env_method("set_reward", dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
         try:
-            self._rounds_until(total_timesteps, callback, log_interval)
+            going = True
+            while going and self.num_timesteps < total_timesteps:
+                callback.on_rollout_start()
+                going = self._warm_up(callback) if self.phase is Phase.WARM_START else self._round(callback)
+                self._rounds += 1
+                if self._rounds % log_interval == 0:
+                    self.dump_logs()
         finally:
-            self._tell_env(self.reward_settings)
+            self.env.env_method("set_reward", self.reward_settings)
         callback.on_training_end()
         return self
 
-    def _rounds_until(self, total_timesteps: int, callback: BaseCallback, log_interval: int) -> None:
-        going = True
-        while going and self.num_timesteps < total_timesteps:
-            callback.on_rollout_start()
+    def _warm_up(self, callback: BaseCallback) -> bool:
+        """Takes a few steps of maximum likelihood; returns False where a callback stops training."""
+        for _ in range(WARM_UPDATES):
             if self.phase is Phase.WARM_START:
-                for _ in range(10):
-                    if self.phase is Phase.WARM_START:
-                        self._imitate()
-                self.learner.sync_target()
-                callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
-                going = callback.on_step()
-            else:
-                if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
-                    self.policy.freeze_prior(self.config.relative_to_prior)
-                going = self._round(callback)
-            self._rounds += 1
-            if self._rounds % log_interval == 0:
-                self.dump_logs()
+                batch = self.real.like_lengths(self.config.batch_size, self.rng)
+                self._record(self.learner.imitate(batch, self.schedule.imitation_rate(self.progress)))
+                self.warm_updates += 1
+        self.learner.sync_target()
+        callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
+        return callback.on_step()
 
     def _round(self, callback: BaseCallback) -> bool:
         """Builds fresh episodes and learns from them; returns False where a callback stops training."""
+        if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
+            self.policy.freeze_prior(self.config.relative_to_prior)
         going = self.collect_rollouts(self.env, callback).continue_training
         leads = self.phase is Phase.LEAD
         if going:
@@ -320,10 +322,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self.train(self.gradient_steps)
         self.lead_rounds += leads
         return going
-
-    def _tell_env(self, settings: RewardSettings) -> None:
-        """Lets the environment reward as the agent does."""
-        self.env.env_method("set_reward", settings)
 
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         made = super()._init_callback(callback)
@@ -391,12 +389,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.logger.record("rollout/ep_len_mean", float(fresh.lengths.mean()))
         self._current_progress_remaining = self.schedule.remaining(self.progress)
         return RolloutReturn(self.num_timesteps - before, len(fresh), going)
-
-    def _imitate(self) -> None:
-        """Takes a step of maximum likelihood."""
-        rate = self.schedule.imitation_rate(self.progress)
-        self._record(self.learner.imitate(self.real.like_lengths(self.config.batch_size, self.rng), rate))
-        self.warm_updates += 1
 
     def _lead(self) -> None:
         """Lets D alone learn from the fresh episodes; it takes more updates than beside the policy."""
@@ -632,7 +624,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
         options: dict[str, Any] = {"device": device, "precision": precision, **changes}
         return checkpoint.load(
-            path, lambda env, config: cls("auto", env, **{"config": config, **options}), env, unchanged=not changes
+            path, lambda env, config: cls("auto", env, **{"config": config, **options}), env, changes=bool(changes)
         )
 
     def state_dict(self, training: bool = True) -> dict[str, Any]:
@@ -648,11 +640,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
             "predictions": self.policy.generator.get_state(),
             "counts": {name: getattr(self, name) for name in COUNTS},
         }
-        unhurried = {}
         if self.trainer is not None:
-            state["trainer"], unhurried = self.trainer.state_dict(), self.adversary.backup.weights
+            state["trainer"] = self.trainer.state_dict()
         if self.controller is not None:
-            weights = {"best_weights": self.learner.best.weights, "unhurried": unhurried}
+            weights = {"best_weights": self.learner.best.weights, "unhurried": self.adversary.backup.weights}
             state["controller"] = self.controller.state_dict() | weights
         return state
 
@@ -660,7 +651,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Continues from a ``state_dict``.
 
         Raises:
-            ValueError: it holds numbers that no agent comes to; a ``MisfitError`` where it is of another network.
+            ValueError: it is of another network, or holds numbers that no agent comes to.
         """
         weights = {name: value.float() for name, value in state["policy"].items()}
         if not all(value.isfinite().all() for value in weights.values()):
@@ -670,7 +661,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         if {key: value.shape for key, value in weights.items()} != {
             key: value.shape for key, value in self.q_net.state_dict().items()
         }:
-            raise checkpoint.MisfitError("its weights are of another network")
+            raise ValueError(f"its weights are not of an agent that builds contents of {type(self.task).__name__}")
         self.q_net.load_state_dict(weights)
         self.policy.q_net_target.load_state_dict(weights)
         if "trainer" in state:

@@ -135,7 +135,18 @@ class Learner:
         # Without dropout: its noise in log pi, summed over an episode, would drown the reward.
         network.dropout.eval()
         log_probs, values, mask = batch.episodes.evaluate(network, self._device)
-        errors = self._errors(batch, log_probs.detach(), values.detach(), mask, rewards, temperature)
+        scaled = torch.from_numpy(rewards).to(self._device)
+        if config.prior_weight:
+            assert self.policy.prior is not None
+            with torch.no_grad():
+                prior, _, _ = batch.episodes.evaluate(self.policy.prior, self._device, values=False)
+            scaled = scaled + config.prior_weight * prior
+        detached = log_probs.detach(), values.detach()
+        target_log_probs, target_values = self._target(batch, *detached)
+        errors = q_errors(
+            detached[0], target_log_probs, detached[1], target_values, scaled / temperature, mask, self.n_steps,
+            config.alpha, config.gamma,
+        )  # fmt: skip
         loss = config.consistency * policy_and_value_loss(
             errors, log_probs, values, mask, batch.num_built, self.bootstraps
         )
@@ -165,27 +176,6 @@ class Learner:
             group["lr"] = rate * group.get("times", 1)
             torch.nn.utils.clip_grad_norm_(group["params"], self.config.max_grad_norm)
         optimizer.step()
-
-    def _errors(
-        self,
-        batch: Batch,
-        log_probs: torch.Tensor,
-        values: torch.Tensor,
-        mask: torch.Tensor,
-        rewards: NDArray[np.float32],
-        temperature: float,
-    ) -> torch.Tensor:
-        """Returns ``q_errors`` of a batch, [N, L], from the detached outputs of the network, [N, L] too."""
-        target_log_probs, target_values = self._target(batch, log_probs, values)
-        scaled = torch.from_numpy(rewards).to(self._device)
-        if self.config.prior_weight:
-            assert self.policy.prior is not None
-            with torch.no_grad():
-                prior, _, _ = batch.episodes.evaluate(self.policy.prior, self._device, values=False)
-            scaled = scaled + self.config.prior_weight * prior
-        scaled = scaled / temperature
-        alpha, gamma = self.config.alpha, self.config.gamma
-        return q_errors(log_probs, target_log_probs, values, target_values, scaled, mask, self.n_steps, alpha, gamma)
 
     @torch.no_grad()
     def _target(self, batch: Batch, log_probs: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -35,8 +35,6 @@ def test_a_frozen_one_only_scores():
     assert np.array_equal(frozen.logits(works(), conditions), d.logits(works(), conditions))
     with pytest.raises(RuntimeError, match="no trainer"):
         frozen.set_rate(2.0)
-    with pytest.raises(RuntimeError, match="no discriminator that learns"):
-        frozen.backup.keep()
 
 
 def test_is_live_from_take_to_rest():
