@@ -88,7 +88,7 @@ sys.meta_path.insert(0, Killer())
         (signal.SIGTERM, "musegym.cli.commands", ["generate", "x"]),
         (signal.SIGINT, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
         (signal.SIGTERM, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
-        (signal.SIGINT, "argparse", ["bench", "melody", "--list"]),
+        (signal.SIGINT, "musegym.benchmarks.runner.queue", ["bench", "melody", "--list"]),
         (signal.SIGINT, "pygame", ["play", "musegym/Density-v0"]),
     ],
 )
@@ -294,7 +294,6 @@ def test_a_full_disk_under_stdout(monkeypatch: Any, capsys: Any) -> None:
         assert "No space left on device" in said(capsys.readouterr().err)
 
 
-@pytest.mark.usefixtures("results_of_this_tree")
 def test_a_reader_that_is_gone(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(commands.out, "quiet", False)  # Rich makes a console quiet whose reader is gone
     for command in (["list", "musegym/Density-v0"], ["--version"], ["report", "melody"]):
