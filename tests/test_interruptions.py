@@ -88,7 +88,7 @@ sys.meta_path.insert(0, Killer())
         (signal.SIGTERM, "musegym.cli.commands", ["generate", "x"]),
         (signal.SIGINT, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
         (signal.SIGTERM, "torch", ["train", "musegym/Density-v0", "--out", "run"]),
-        (signal.SIGINT, "argparse", ["bench", "melody", "--list"]),
+        (signal.SIGINT, "musegym.benchmarks.runner.queue", ["bench", "melody", "--list"]),
         (signal.SIGINT, "pygame", ["play", "musegym/Density-v0"]),
     ],
 )
@@ -174,7 +174,7 @@ def test_signals_that_are_ignored_stay_so(monkeypatch: Any) -> None:
         (["-m"], ["python", "-W", "error", "-m", "musegym"], True),
         (["-m"], ["python", "-mmusegym"], True),
         (["-m"], ["python", "-m", "pytest", "musegym"], False),
-        (["-m", "list"], ["python", "-m", "musegym.benchmarks.report"], False),
+        (["-m", "list"], ["python", "-m", "musegym.benchmarks.suite"], False),
         (["/usr/bin/musegym", "list"], ["python", "/usr/bin/musegym", "list"], True),
         (["-c"], ["python", "-c", "import musegym"], False),
         (["train.py"], ["python", "train.py"], False),
