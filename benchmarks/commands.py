@@ -13,7 +13,7 @@ from ..training.files import write_atomically
 from . import RESULTS
 
 Results = Annotated[
-    Path, typer.Option("--results", metavar="DIR", help="Folder of result files.", show_default=RESULTS.name)
+    Path | None, typer.Option(metavar="DIR", help="Folder of result files.", show_default="benchmarks/results")
 ]
 
 

@@ -174,7 +174,7 @@ def test_signals_that_are_ignored_stay_so(monkeypatch: Any) -> None:
         (["-m"], ["python", "-W", "error", "-m", "musegym"], True),
         (["-m"], ["python", "-mmusegym"], True),
         (["-m"], ["python", "-m", "pytest", "musegym"], False),
-        (["-m", "list"], ["python", "-m", "musegym.benchmarks.report"], False),
+        (["-m", "list"], ["python", "-m", "musegym.benchmarks.suite"], False),
         (["/usr/bin/musegym", "list"], ["python", "/usr/bin/musegym", "list"], True),
         (["-c"], ["python", "-c", "import musegym"], False),
         (["train.py"], ["python", "train.py"], False),
