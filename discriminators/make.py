@@ -23,7 +23,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 """By kind of contents, where they differ from those of ``Architecture`` and ``Settings``."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
-"""Likewise of sequences of one column. What it can tell: ``docs/oracle.md``."""
+"""Likewise of sequences of one column. What it can tell: ``docs/studies/oracle.md``."""
 TRAINING: dict[str, dict[str, Any]] = {
     # An update of the dense network costs a tenth of one of the others.
     "grid": {"batch_size": 256, "updates_per_observe": 2.0},

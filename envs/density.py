@@ -41,7 +41,7 @@ class DensityTask(Task[Bits]):
     ### Description
     The two-dimensional densities on which EB-GFN (Zhang et al. 2022) and its relatives are compared. Each coordinate is
     16 bits: its sign, then its magnitude in Gray code. Real works are not a fixed set but a stream: ``stream`` draws
-    fresh ones, ``corpus`` returns fixed samples. See ``docs/density.md``.
+    fresh ones, ``corpus`` returns fixed samples. See ``docs/environments/density.md``.
 
     ### Action Space
     ``Discrete(2)``: the next bit, those of x before those of y, each coordinate's sign first (1 for negative), then its
@@ -67,7 +67,7 @@ class DensityTask(Task[Bits]):
     v0: initial version.
     """
 
-    benchmark = "musegym.benchmarks.own:DENSITY"
+    benchmark = "musegym.benchmarks.domains.density"
     horizon = HORIZON
     num_actions = 2
     clock_sizes = (HORIZON + 1, 2 ** (FINE + 1), 2 ** (FINE + 1), 2 ** (2 * COARSE + 1))

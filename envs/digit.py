@@ -49,7 +49,7 @@ class Paper:
         return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
 
 
-# A grid of 7 x 7 and a wider pen at 14 pixels draw real pictures less well: ``docs/digit.md``.
+# A grid of 7 x 7 and a wider pen at 14 pixels draw real pictures less well: ``docs/environments/digit.md``.
 PAPERS = {8: Paper(8, 5, 1.5, 1.0), 14: Paper(14, 9, 1.5, 1.2), 28: Paper(28, 9, 3.0, 2.2)}
 SIDES = {"mnist": (14, 28), "sklearn": (8,)}
 """By data; the first is the default."""
@@ -98,7 +98,7 @@ class DigitTask(Task[Sheet]):
     moves there without drawing; ink covers what it falls on (the brighter value stays). Real works are scanned digits
     of MNIST. Nobody wrote down how they were drawn, and most of them no such pen could draw exactly: there are no
     demonstrations, and all there is to learn from is what a discriminator thinks of finished pictures. Ganin et al.
-    2018 (SPIRAL) is the large version of this task. See ``docs/digit.md``.
+    2018 (SPIRAL) is the large version of this task. See ``docs/environments/digit.md``.
 
     ### Action Space
     ``Discrete(2 P)``: draw to point 0 .. P - 1 (row by row), move to point 0 .. P - 1. All are always legal. Drawing
@@ -126,7 +126,7 @@ class DigitTask(Task[Sheet]):
     v0: initial version.
     """
 
-    benchmark = "musegym.benchmarks.own:DIGIT"
+    benchmark = "musegym.benchmarks.domains.digit"
     one_to_one = False
     has_demonstrations = False
     sighted = True

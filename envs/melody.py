@@ -98,7 +98,7 @@ class MelodyTask(Task[Draft]):
     A phrase is written note by note; each note is a pitch (or a rest) and then a duration, and the
     phrase is finished when its four bars are exactly full. Real works are the phrases of about
     4,000 Irish, Scottish and American tunes, transposed so that the tonic is C: see
-    ``docs/melody.md`` for how they were cut and why.
+    ``docs/environments/melody.md`` for how they were cut and why.
 
     ### Action Space
     ``Discrete(50)``: 0 is a rest, 1-35 the pitches G3 to F6, 36-49 the durations from a sextuplet

@@ -35,7 +35,7 @@ class OracleTask(Task[Line]):
 
     ### Description
     Twenty tokens are written one by one. Real works are samples of an LSTM with random weights, which can then say
-    how likely a written sequence is: see ``docs/oracle.md`` and ``musegym.benchmarks.oracle``.
+    how likely a written sequence is: see ``docs/environments/oracle.md`` and ``musegym.benchmarks.domains.oracle``.
 
     ### Action Space
     ``Discrete(5000)``: the next token. All are legal, always.
@@ -61,7 +61,7 @@ class OracleTask(Task[Line]):
     v0: initial version.
     """
 
-    benchmark = "musegym.benchmarks.own:ORACLE"
+    benchmark = "musegym.benchmarks.domains.oracle"
     medium: Tokens
 
     def __init__(self, vocabulary: int = 5000, length: int = 20, oracle_seed: int = 2017) -> None:

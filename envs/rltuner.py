@@ -58,7 +58,7 @@ class RLTunerTask(Task[Draft]):
     The task of RL Tuner (Jaques et al. 2017, arXiv 1611.02796, section 5): 32 sixteenths, in each of which a note
     begins, or what sounds goes on, or falls silent. The reward is what the discriminator thinks of the finished
     melody, and, weighted by ``rule_weight``, how well it keeps that paper's rules of music theory. Real works are
-    two bars (four of 2/4) of folk tunes in major keys, transposed to C: see ``docs/rl_tuner.md``.
+    two bars (four of 2/4) of folk tunes in major keys, transposed to C: see ``docs/environments/rl_tuner.md``.
 
     ### Action Space
     ``Discrete(38)``: 0 note-off, 1 no-event, 2-37 a note from C3 (MIDI 48) to B5. All are legal at every step.
@@ -86,7 +86,7 @@ class RLTunerTask(Task[Draft]):
     v0: initial version.
     """
 
-    benchmark = "musegym.benchmarks.own:RL_TUNER"
+    benchmark = "musegym.benchmarks.domains.rl_tuner"
     horizon = STEPS
     num_actions = NUM_EVENTS
     clock_sizes = (STEPS + 1, GROUP, NUM_EVENTS, *(1 + NUM_EVENTS for _ in ECHOES))

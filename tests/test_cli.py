@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import toys
-from test_benchmark_files import make_run
+from test_recorded import make_run
 
 import musegym
 from musegym import cli

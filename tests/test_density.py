@@ -12,8 +12,9 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from scipy.special import i0e
 
-from musegym.benchmarks import density as bench
+from musegym.benchmarks.domains import density as bench
 from musegym.benchmarks.judges.networks import judge_network, prepare
+from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.densities import DENSITIES
@@ -481,24 +482,25 @@ def test_a_perfect_model_reaches_the_entropy():
 def test_a_model_is_measured(monkeypatch):
     monkeypatch.setattr(bench, "POINTS", 300)
     monkeypatch.setattr(bench, "DRAWS", 2)
-    monkeypatch.setattr(bench, "reference", lambda name, seed: {"density": name})
+    monkeypatch.setattr(bench, "reference", lambda name, seed: {"density": name, "nll": 1.0, "mmd_real": [0.5]})
     found = bench.measure(Uniform(task_of("moons")))
     assert found["nll"] == pytest.approx(bench.UNIFORM)
     assert found["mmd"] == pytest.approx(np.mean(found["mmd_draws"]))
     assert len(found["mmd_draws"]) == 2
     assert found["mmd"] > 0.01
-    assert found["perfect"] == {"density": "moons"}
+    assert found["perfect"]["density"] == "moons"
+    assert found["real"] == {"nll": 1.0, "mmd": 0.5}
     json.dumps(found, allow_nan=False)
 
 
 def test_the_command_line(monkeypatch, tmp_path, capsys):
-    assert bench.main([str(tmp_path / "nothing")]) == 2
+    assert run(bench.main, [str(tmp_path / "nothing")]) == 2
     told = capsys.readouterr().err
     assert "does not exist" in told
     assert told.count("\n") == 1
     monkeypatch.setattr(bench, "entropy", lambda density: density.reach)
     monkeypatch.setattr(bench, "mmd_interval", lambda task, seed: bench.Interval(0.0, -1.0, 1.0 + seed))
-    assert bench.main(["--json", str(tmp_path / "new" / "figures.json"), "--seed", "1"]) == 0
+    assert run(bench.main, ["--json", str(tmp_path / "new" / "figures.json"), "--seed", "1"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["density"] for row in rows] == list(NAMES)
     assert rows[0]["mmd_real"] == [0, -1, 2]

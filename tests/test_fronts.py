@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from musegym.benchmarks import fronts
+from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies import fronts
 
 
 def result(row, seed, rules_kept, nll_test, diversity, weight=None):
@@ -53,11 +54,11 @@ def test_command(tmp_path, capsys):
     for i, found in enumerate(RESULTS):
         (tmp_path / f"{i}.json").write_text(json.dumps(found))
     file = tmp_path / "out" / "fronts.json"
-    assert fronts.main([str(tmp_path), "--json", str(file)]) == 0
+    assert run(fronts.main, [str(tmp_path), "--json", str(file)]) == 0
     assert "ours covers 0% of ours-sum, 100% of psi, 0% of q, 0% of g" in capsys.readouterr().out
     written = json.loads(file.read_text())
     assert written["curves"]["psi"][1]["dominated_by"] == ["ours", "q", "g"]
     for i in (4, 5):
         (tmp_path / f"{i}.json").unlink()
-    assert fronts.main([str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "python -m musegym.benchmarks.fronts: there are no results of psi\n"
+    assert run(fronts.main, [str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "python -m musegym.benchmarks.studies.fronts: there are no results of psi\n"

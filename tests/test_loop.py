@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
-from pathlib import Path
 
 import pytest
 import toys
 
 from musegym.agents import AdversarialDQN
 from musegym.agents.demonstrations import Demonstrations
-from musegym.benchmarks import loop, turns
-from musegym.cli import commands
+from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies import loop, turns
 from musegym.discriminators import DiscriminatorTrainer
-from musegym.errors import UsageError
 
 toys.register()
-
-ROOT = Path(__file__).parents[1]
-TESTS = str(Path(__file__).parent)
 
 
 class Clock:
@@ -94,21 +89,6 @@ def test_a_method_that_raises_is_timed_too(monkeypatch):
         assert spent["q"] == pytest.approx(0, abs=0.02)
 
 
-def test_turns_learn_at_full_rate():
-    model, callback = turns.learner("toy/Word-v0", 8)
-    before = {name: value.clone() for name, value in model.q_net.named_parameters()}
-    assert turns.learn(model, callback, 1) >= 8
-    rate, updates = model.learner.optimizer.param_groups[0]["lr"], model._n_updates
-    assert turns.learn(model, callback, 1) >= 8
-    assert model._n_updates == updates + 1  # one round
-    assert model.learner.optimizer.param_groups[0]["lr"] == pytest.approx(2 * rate)  # rising, not falling
-    assert any((value != before[name]).any() for name, value in model.q_net.named_parameters())
-
-
-def test_rows_are_those_of_the_command_line():
-    assert commands.DEFAULT_ENVS == turns.ROWS
-
-
 @pytest.mark.parametrize("power", [0.0, 1.0, 1.5])
 def test_exponent_of_a_power_law(power):
     lengths = (16, 64, 256, 1024)
@@ -133,89 +113,31 @@ def test_cost_against_length_is_of_these_lengths():
     assert set(found["exponent"]) == {"round", *loop.PARTS}
 
 
-@pytest.mark.slow
-def test_this_version_against_itself(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", TESTS)
-    found = loop.against(ROOT, "toy_ids:toy/Word-v0", rows=16, other_rows=16, repeats=5, seconds=0.5)
-    assert json.loads(json.dumps(found)) == found
-    assert found["cpu_ratio"] > 0
-    assert len(found["ratios"]) == 5
-    assert min(found["ratios"]) <= found["ratio"] <= max(found["ratios"])
-    for side in ("ours", "other"):
-        assert found[side]["rows"] == 16
-        assert found[side]["steps_per_second"] > 0
-    # An installed copy is of no commit that it knows.
-    assert found["ours"]["commit"] in (None, found["other"]["commit"])
-
-
-def other_version(folder: Path, learner: str) -> Path:
-    """Writes a musegym that registers nothing and learns in its own way."""
-    for package in ("agents", "benchmarks"):
-        (folder / package).mkdir(parents=True)
-        (folder / package / "__init__.py").write_text("")
-    (folder / "__init__.py").write_text("")
-    (folder / "agents" / "__init__.py").write_text(
-        "class DiscriminatorCallback: pass\ndef make_sb3_env(*a, **k): pass\n" + learner
-    )
-    return folder
-
-
-FAST = """
-import time
-class AdversarialDQN:
-    num_timesteps = 0
-    def __init__(self, *a, **k): print("not an answer")
-    def learn(self, steps, **k):
-        time.sleep(0.001)
-        self.num_timesteps += 10**15
-"""
-
-
-def test_the_folder_is_what_learns(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # where "other" would be found first
-    with loop.learning(other_version(tmp_path / "other", FAST), "any/Id-v0", 1) as turn:
-        rate = turn(0.01)
-    assert rate.per_second > 1e10  # as nobody else
-
-
-def test_a_version_that_cannot_learn_says_why(tmp_path):
-    broken = other_version(tmp_path / "other", "def AdversarialDQN(*a, **k): raise ValueError('no such thing')\n")
-    with pytest.raises(UsageError, match="other: ValueError: no such thing"), loop.learning(broken, "any/Id-v0", 1):
-        pass
-
-
 def test_command_line(tmp_path, capsys):
     file = tmp_path / "results" / "loop.json"
-    arguments = ["--env-id", "toy/Bits-v0", "--rows", "4", "--seconds", "0.01", "--lengths"]
-    assert loop.main([*arguments, "--json", str(file)]) == 0
+    arguments = ["toy/Bits-v0", "--rows", "4", "--seconds", "0.01"]
+    assert run(loop.main, [*arguments, "--length", "2", "--length", "3", "--json", str(file)]) == 0
     result = json.loads(file.read_text())
-    assert result["command"] == f"python -m musegym.benchmarks.loop {' '.join(arguments)} --json loop.json"
+    lengths = "--length 2 --length 3"
+    assert result["command"] == f"python -m {loop.__name__} {' '.join(arguments)} {lengths} --json loop.json"
     assert result["threads"] == 1
     assert {"commit", "dirty", "cores", "cpu", "load_average", "versions"} <= set(result)
-    assert result["profile"] == json.loads(capsys.readouterr().out)["profile"]
-    assert "length" not in result
-
-
-def test_stepping_is_held_against_playing_directly(capsys, monkeypatch):
-    monkeypatch.setattr(turns, "STEPS", 1)
-    arguments = ["--env-id", "toy/Bits-v0", "--rows", "4", "--seconds", "0.01", "--lengths", "--stepped"]
-    assert loop.main([*arguments, "--repeats", "3"]) == 0
-    found = json.loads(capsys.readouterr().out)["stepped"]
-    assert len(found["ratios"]) == 3
-    assert found["ratio"] == sorted(found["ratios"])[1] > 0
-    assert min(found["stepped_per_second"], found["direct_per_second"], found["cpu_ratio"]) > 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (result["profile"], result["length"]) == (printed["profile"], printed["length"])
+    assert [row["length"] for row in result["length"]["by_length"]] == [2, 3]
+    assert run(loop.main, arguments) == 0
+    assert json.loads(capsys.readouterr().out).keys() == {"profile"}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
-        (["--against", "nowhere"], "nowhere is no checkout of musegym"),
-        (["--env-id", "toy/None-v0"], "no environment is called toy/None-v0"),
-        (["--lengths", "2000"], "length must be"),
+        (["toy/None-v0"], "no environment is called toy/None-v0"),
+        (["toy/Bits-v0", "--length", "2000"], "length must be"),
+        (["toy/Bits-v0", "--rows", "0"], "--rows"),
     ],
 )
-def test_mistakes_are_one_line(wrong, said, capsys):
-    assert loop.main(["--env-id", "toy/Bits-v0", "--rows", "4", "--seconds", "0.01", "--lengths", *wrong]) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert len(told.splitlines()) == 1
+def test_mistakes_are_one_line(wrong, message, capsys):
+    assert run(loop.main, wrong) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

@@ -11,9 +11,10 @@ import pytest
 import toys
 
 from musegym.agents import AdversarialDQN, make_sb3_env
-from musegym.benchmarks import oracle as bench
-from musegym.benchmarks.bleu import self_bleu
-from musegym.benchmarks.curves import dominated, verdict
+from musegym.benchmarks.domains import oracle as bench
+from musegym.benchmarks.metrics.bleu import self_bleu
+from musegym.benchmarks.metrics.curves import dominated, verdict
+from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
 from musegym.envs.corpora import oracle as source
@@ -397,9 +398,9 @@ def test_the_true_model_trades_quality_for_diversity(small):
 
 def test_runs_on_the_command_line(tmp_path, agent, capsys):
     agent.save(tmp_path / "a.zip")
-    run, out = str(tmp_path / "a.zip"), tmp_path / "new" / "oracle.json"
-    how = ["--temperatures", "0.5", "1", "--num", "200", "--json", str(out)]
-    assert bench.main([run, run, *how]) == 0
+    path, out = str(tmp_path / "a.zip"), tmp_path / "new" / "oracle.json"
+    how = ["--temperature", "0.5", "--temperature", "1", "--num", "200", "--json", str(out)]
+    assert run(bench.main, [path, path, *how]) == 0
     found = json.loads(out.read_text())
     first, second = found["rows"]
     assert first["curve"] == second["curve"]
@@ -412,10 +413,11 @@ def test_runs_on_the_command_line(tmp_path, agent, capsys):
 
 def test_the_oracle_itself_on_the_command_line(tmp_path, capsys):
     out = tmp_path / "truth.json"
-    how = ["--vocabulary", "50", "--temperatures", "0.7", "1", "--num", "100", "--split", "test", "--json", str(out)]
-    assert bench.main(how) == 0
+    how = ["--vocabulary", "50", "--temperature", "0.7", "--temperature", "1", "--num", "100", "--json", str(out)]
+    assert run(bench.main, how) == 0
     found = json.loads(out.read_text())
-    assert "--vocabulary 50 --oracle-seed 2017 --split test --temperatures 0.7 1.0" in found["command"]
+    assert "--vocabulary 50 --split validation --temperature 0.7 --temperature 1.0 --num 100" in found["command"]
+    assert found["oracle_seed"] == 2017
     (row,) = found["rows"]
     assert row["run"] == "the oracle itself"
     assert row["curve"][1]["nll_test"] == pytest.approx(found["references"]["real"]["nll_oracle"])
@@ -427,13 +429,13 @@ def test_mistakes_on_the_command_line(tmp_path, agent, capsys):
     word.save(tmp_path / "word.zip")
     agent.save(tmp_path / "a.zip")
     for arguments, said in (
-        ([tmp_path / "word.zip"], "word.zip is no run of musegym/Oracle-v0"),
+        ([tmp_path / "word.zip"], "word.zip is a run of toy/Word-v0"),
         (["--vocabulary", "1"], "vocabulary must be"),
         ([tmp_path / "none"], "none"),
-        ([tmp_path / "a.zip", "--temperatures", "0"], "above 0"),
-        ([tmp_path / "a.zip", "--num", "1"], "at least 2"),
+        ([tmp_path / "a.zip", "--temperature", "0"], "--temperature"),
+        ([tmp_path / "a.zip", "--num", "1"], "--num"),
     ):
-        assert bench.main([*map(str, arguments)]) == 2
+        assert run(bench.main, [*map(str, arguments)]) == 2
         error = capsys.readouterr().err
         assert said in error
         assert len(error.splitlines()) == 1

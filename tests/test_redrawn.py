@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from musegym.benchmarks.redrawn import main, redraw
+from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies.redrawn import main, redraw
 from musegym.envs.digit import DigitTask
 
 
@@ -28,9 +29,9 @@ def test_more_strokes_come_nearer() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [(["--num", "1"], "at least 2"), (["--side", "8"], "side must be"), (["--json", "."], "is a folder")],
+    [(["--num", "1"], "--num"), (["--side", "8"], "side must be"), (["--json", "."], "is a folder")],
 )
 def test_mistakes_are_one_line(wrong: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(wrong) == 2
+    assert run(main, wrong) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line

@@ -11,8 +11,9 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from musegym.benchmarks import rl_tuner
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.domains import rl_tuner
+from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.corpora.strains import Strain
 from musegym.envs.media import rules
@@ -552,7 +553,7 @@ def test_the_census_by_hand(monkeypatch):
 
 def test_the_command_prints_and_writes(capsys, tmp_path):
     file = tmp_path / "table.json"
-    assert rl_tuner.main(["--num", "20", "--json", str(file)]) == 0
+    assert run(rl_tuner.main, ["--num", "20", "--json", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     header = "| | note_rnn (paper) | q (paper) | psi (paper) | g (paper) | real | random |"
     assert lines[0].replace(" ", "") == header.replace(" ", "")
@@ -561,15 +562,17 @@ def test_the_command_prints_and_writes(capsys, tmp_path):
     result = json.loads(file.read_text())
     assert result["columns"].keys() == {"real", "random"}
     assert (result["num"], result["split"]) == (20, "validation")
-    assert result["command"].startswith("python -m musegym.benchmarks.rl_tuner --num 20 --split validation --seed 0 ")
+    assert result["command"].startswith(
+        "python -m musegym.benchmarks.domains.rl_tuner --num 20 --split validation --seed 0 "
+    )
     assert result["corpus"].keys() > {"strains", "windows", "train"}
     for arguments in (["/no/such/run"], ["--num", "0"]):
-        assert rl_tuner.main(arguments) == 2
+        assert run(rl_tuner.main, arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_table_one_of_the_docs_is_of_the_result_files():
-    text = (ROOT / "docs" / "rl_tuner.md").read_text(encoding="utf-8").partition("## Table 1")[2]
+    text = (ROOT / "docs" / "studies" / "rl_tuner.md").read_text(encoding="utf-8").partition("## Table 1")[2]
     folder = ROOT / "benchmarks" / "results" / "rl-tuner"
     runs = ("note-rnn", "q-w1.0", "psi-w1.0", "g-w1.0", "ours-w1.0", "ours-w2.0")
     own = [json.loads((folder / f"{run}-s0.json").read_text())["own"] for run in runs]
@@ -586,7 +589,7 @@ def test_table_one_of_the_docs_is_of_the_result_files():
 
 def test_the_docs_say_what_the_result_file_says():
     result = json.loads((ROOT / "benchmarks" / "results" / "rl_tuner.json").read_text())
-    text = (ROOT / "docs" / "rl_tuner.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "environments" / "rl_tuner.md").read_text(encoding="utf-8")
     assert result["split"] == "train"
     for row, name in (("real (train)", "real"), ("random", "random")):
         column = result["columns"][name]

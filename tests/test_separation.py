@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from musegym.agents import AdversarialDQN, make_sb3_env
-from musegym.benchmarks import separation
+from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies import separation
 from musegym.envs.oracle import OracleTask
 
 torch.set_num_threads(1)
@@ -46,8 +47,8 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     tiny = {"vocabulary": 4, "length": 3, "oracle_seed": 1}
     env = make_sb3_env("musegym/Oracle-v0", num_envs=2, discriminator="none", **tiny)
     AdversarialDQN("auto", env, seed=0).save(tmp_path / "a.zip")
-    file, real = tmp_path / "out.json", ["--real", "50", "10050"]
-    assert separation.main([str(tmp_path / "a.zip"), *real, "--seconds", "0.1", "--json", str(file)]) == 0
+    file, real = tmp_path / "out.json", ["--real", "50", "--real", "10050"]
+    assert run(separation.main, [str(tmp_path / "a.zip"), *real, "--seconds", "0.1", "--json", str(file)]) == 0
     written = json.loads(file.read_text())
     assert [(row["judge"], row["real"]) for row in written["rows"]] == [
         (judge, number) for number in (50, 10050) for judge in separation.JUDGES
@@ -57,7 +58,7 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
 
 
 def test_mistakes(tmp_path, capsys):
-    assert separation.main([str(tmp_path), "--real", "0"]) == 2
-    assert "--real must be at least 1" in capsys.readouterr().err
-    assert separation.main([str(tmp_path / "none")]) == 2
+    assert run(separation.main, [str(tmp_path), "--real", "0"]) == 2
+    assert "Invalid value for '--real'" in capsys.readouterr().err
+    assert run(separation.main, [str(tmp_path / "none")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

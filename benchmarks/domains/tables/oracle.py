@@ -6,6 +6,7 @@ from typing import Any
 
 from ...tables.rows import DECAYS, DROPOUTS, FIVE, MLE, RANDOM, Plain, Table, unjudged
 
+ID = "musegym/Oracle-v0"
 DECAY = {"weight_decay": 0.3}
 """Of maximum likelihood, by validation NLL, and of ours, so that the two have the same regularisers."""
 
@@ -30,7 +31,7 @@ def oracle(name: str, env: dict[str, Any]) -> Table:
         unjudged(RANDOM, env=env),
         *choices,
     )
-    return Table(name=name, env_id="musegym/Oracle-v0", rows=rows)
+    return Table(name=name, env_id=ID, rows=rows)
 
 
 TABLES = (oracle("oracle-small", {"vocabulary": 50}), oracle("oracle", {}))

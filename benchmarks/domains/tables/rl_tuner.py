@@ -7,6 +7,7 @@ from typing import Any
 
 from ...tables.rows import MLE, RANDOM, Short, Table, unjudged
 
+ID = "musegym/RLTuner-v0"
 PSI: Mapping[str, Any] = {
     "schedule": [0.4, 0.0],
     "discriminator_weight": 0.0,
@@ -26,7 +27,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "psi": PSI,
     "g": {**PSI, "relative_to_prior": True},
 }
-"""Settings of the published methods: ``docs/rl_tuner.md``."""
+"""Settings of the published methods: ``docs/studies/rl_tuner.md``."""
 RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the published methods: their sums are of tens, and count at a discount of a half for each step ahead."""
 SUM_WEIGHTS = (0.001, 0.003, 0.01)
@@ -37,7 +38,7 @@ KEPT: Mapping[str, Any] = {"counting": "kept"}
 
 RL_TUNER = Table(
     name="rl-tuner",
-    env_id="musegym/RLTuner-v0",
+    env_id=ID,
     rows=(
         Short(name="note-rnn", meaning="maximum likelihood alone: the Note RNN", params=MLE),
         *(

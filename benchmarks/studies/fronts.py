@@ -1,11 +1,11 @@
-"""The cost of rules: curves of the table ``rl-tuner`` over rule weights, held against one another.
+"""What do rules cost? Curves of the table ``rl-tuner`` over rule weights, compared with one another.
 
-``python -m musegym.benchmarks.fronts [FOLDER] --json FILE`` reads the table's results and prints a line for each point
-of a method: the share of rules kept and the diversity (higher is better), the held-out NLL in nats (lower is), and
-which other methods' curves are at least as good in all three somewhere (``curves.dominated``). Points are means over
-seeds, joined by straight lines in the order of their weights. Who draws each melody with one weight or, with some
-probability, with the next has rules on the line, NLL on it or below and diversity on it or above (the one is convex,
-the other concave in the distribution), so that what a line dominates, a sampler dominates.
+Reads the table's results and prints a line for each point of a method: the share of rules kept and the diversity
+(higher is better), the held-out NLL in nats (lower is better), and the other methods whose curves are at least as good
+in all three somewhere (``curves.dominated``). Points are means over seeds, joined by straight lines in the order of
+their weights. A sampler that draws each melody with one weight or, with some probability, with the next has rules on
+the line, NLL on it or below and diversity on it or above (the one is convex, the other concave in the distribution), so
+a sampler dominates wherever a line does.
 
 ``coverage`` is the share of a method's points that another's curve dominates (Zitzler & Thiele 1998, "Multiobjective
 optimization using evolutionary algorithms", measure C, with lines for the points of the covering front).
@@ -13,27 +13,26 @@ optimization using evolutionary algorithms", measure C, with lines for the point
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
-from ..errors import UsageError
-from . import RESULTS
-from .curves import dominated
-from .files import answer, shown, writable, write_result
-from .report.results import Result, figures_of, load
+from ...errors import UsageError
+from .. import RESULTS
+from ..metrics.curves import dominated
+from ..recorded import JsonFile, Results, read_results, run, write_result
+from ..report.results import Result, figures_of
 
 OBJECTIVES: Mapping[str, int] = {"rules_kept": 1, "nll_test": -1, "diversity": 1}
-"""What a method is to be good in, and whether more (1) or less (-1) of it is better."""
+"""The objectives, and whether more (1) or less (-1) of each is better."""
 METHODS: Mapping[str, str] = {
     **dict.fromkeys(("ours", "ours-sum"), "no-rules"),
     **dict.fromkeys(("psi", "q", "g"), "note-rnn"),
 }
-"""Methods, and the row that stands for each at a weight of 0."""
+"""Methods, and the row of each at a weight of 0."""
 Point = dict[str, float]
 
 
@@ -41,7 +40,7 @@ def curves(results: Sequence[Result]) -> dict[str, list[Point]]:
     """Returns each method's points, ``weight`` and the objectives, means over seeds, in the order of weights.
 
     Raises:
-        ValueError: a method has no results.
+        UsageError: a method has no results.
     """
     found: dict[str, list[Point]] = {}
     for method, origin in METHODS.items():
@@ -50,7 +49,7 @@ def curves(results: Sequence[Result]) -> dict[str, list[Point]]:
             if result["row"] == origin or result["row"].startswith(f"{method}-w"):
                 weights.setdefault(result["env"].get("rule_weight", 0.0), []).append(figures_of(result))
         if not weights:
-            raise ValueError(f"there are no results of {method}")
+            raise UsageError(f"there are no results of {method}")
         found[method] = [
             {"weight": weight, "seeds": len(group)}
             | {name: float(np.mean([figures[name] for figures in group])) for name in OBJECTIVES}
@@ -60,9 +59,9 @@ def curves(results: Sequence[Result]) -> dict[str, list[Point]]:
 
 
 def compare(found: Mapping[str, Sequence[Point]]) -> tuple[dict[str, list[list[str]]], dict[str, dict[str, float]]]:
-    """Returns which methods dominate each point of each, and ``coverage[a][b]``: the share of b's points that a does.
+    """Returns the methods that dominate each point of each, and ``coverage[a][b]``: the share of b's points under a.
 
-    A row in which two curves begin says nothing of either; points without rules are left out of shares.
+    A row in which two curves begin does not count for either; points without rules are left out of shares.
     """
     lower = {method: [_lower(point) for point in points] for method, points in found.items()}
 
@@ -95,20 +94,9 @@ def markdown(found: Mapping[str, Sequence[Point]], by: Mapping[str, Sequence[Seq
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the points and what covers what; exit code 2 where results are missing."""
-    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.fronts")
-    parser.add_argument("folder", type=Path, nargs="?", default=RESULTS / "rl-tuner", help="of the table's results")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    return answer(parser, arguments, _main)
-
-
-def _main(given: argparse.Namespace) -> None:
-    writable(given.json)
-    try:
-        found = curves(load(given.folder))
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
+def main(context: typer.Context, results: Results = RESULTS / "rl-tuner", json_file: JsonFile = None) -> None:
+    """Prints the points of each method, and the share of other methods' points that it covers."""
+    found = curves(read_results(results))
     by, coverage = compare(found)
     print(markdown(found, by))
     for method, shares in coverage.items():
@@ -117,8 +105,8 @@ def _main(given: argparse.Namespace) -> None:
         method: [{**point, "dominated_by": names} for point, names in zip(points, by[method], strict=True)]
         for method, points in found.items()
     }
-    write_result(given.json, "fronts", [shown(given.folder)], {"curves": points, "coverage": coverage})
+    write_result(context, json_file, {"curves": points, "coverage": coverage})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -1,35 +1,33 @@
-"""Table 1 of RL Tuner for real works, a random policy and our agents.
+"""Measures of ``musegym/RLTuner-v0``: table 1 of RL Tuner for real works, a random policy and our agents.
 
-``python -m musegym.benchmarks.rl_tuner [RUN ...] [--json FILE]`` prints the table; each RUN is a finished run of
-``musegym train musegym/RLTuner-v0``. The published numbers are in `PUBLISHED`; their models, data and number of
-melodies (100,000) are others, so that they say what the method did there, and nothing about which agent is better.
-``docs/rl_tuner.md`` says how the published methods relate to our agent.
+``python -m musegym.benchmarks.domains.rl_tuner [RUN ...] --json FILE`` prints the table. The published numbers are in
+`PUBLISHED`; their models, data and number of melodies (100,000) are others, so they show the effect of the method
+there, and do not compare agents. ``docs/studies/rl_tuner.md`` relates the published methods to our agent.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
+import typer
 
-from ..envs.corpora.tunes import load_strains
-from ..envs.media import rules
-from ..envs.media.steps import TICKS
-from ..envs.registry import make_task
-from ..envs.rltuner import METRES, MODE, RLTunerTask, cut, in_c
-from ..envs.task import SPLITS, Array
-from ..errors import UsageError
-from ..training.loading import load_model, read_corpus
-from .baselines.random_policy import RandomPolicy
-from .files import answer, shown, writable, write_result
-from .metrics.population import unique
-from .samplers import AgentSampler, Sampler
+from ...envs.corpora.tunes import load_strains
+from ...envs.media import rules
+from ...envs.media.steps import TICKS
+from ...envs.registry import make_task
+from ...envs.rltuner import METRES, MODE, RLTunerTask, cut, in_c
+from ...envs.task import SPLITS, Array, Split
+from ...training.loading import read_corpus
+from ..baselines.random_policy import RandomPolicy
+from ..measures import Column, Domain
+from ..metrics.population import unique
+from ..recorded import JsonFile, Runs, Samples, Seed, load_models, run, write_result
+from ..samplers import AgentSampler, Sampler
+from .tables.rl_tuner import ID, TABLES
 
-ENV_ID = "musegym/RLTuner-v0"
 NUM = 10_000
 
 _COLUMNS = ("note_rnn", "q", "psi", "g")
@@ -53,7 +51,7 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
 
 
 def table_one(contents: Array) -> dict[str, float]:
-    """Returns the rows of table 1 for finished melodies int [N, 33, 2] (``rules.rule_table``), and what it leaves out.
+    """Returns the rows of table 1 for finished melodies int [N, 33, 2] (``rules.rule_table``), and further figures.
 
     ``rules_kept``: see there; ``rule_reward``: mean sum of rule rewards, ``rule_reward_...``: of each rule;
     ``unique``: distinct melodies over N; ``diversity``: see there.
@@ -89,11 +87,12 @@ def diversity(events: Array) -> float:
 
 
 def census(task: RLTunerTask) -> dict[str, int]:
-    """Counts what became of the strains in metres of two or four quarters.
+    """Counts the strains in metres of two or four quarters, and the works that were made of them.
 
     Returns:
         ``strains``; ``in_other_modes`` and ``out_of_range`` of them, which are left out; ``windows`` of 32 steps in
-        the others, ``windows_said`` in events; and the works of each split, where a tune's repeats count once.
+        the others, ``windows_said`` of them that events can express; and the works of each split, where a tune's
+        repeats count once.
     """
     strains = [strain for strain in load_strains(task.kwargs()["corpus"]) if strain.metre in METRES]
     major = [strain for strain in strains if strain.mode == MODE]
@@ -109,7 +108,7 @@ def census(task: RLTunerTask) -> dict[str, int]:
 
 
 def markdown(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns columns of figures as a table; what a column has not got is a dash."""
+    """Returns columns of figures as a table; a figure that a column lacks is a dash."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     lines = [" | ".join(["", "", *columns, ""]).strip(), "|---|" + "---:|" * len(columns)]
     for name in names:
@@ -118,36 +117,39 @@ def markdown(columns: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table; exit code 2 where a run cannot be measured."""
-    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.rl_tuner")
-    parser.add_argument("runs", type=Path, nargs="*", help=f"folders of finished runs of {ENV_ID}")
-    parser.add_argument("--num", type=int, default=NUM, help="melodies of each sampler")
-    parser.add_argument("--split", choices=SPLITS, default="validation", help="of the real works")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    return answer(parser, arguments, _main)
+def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns ``table_one`` of a sampler, and of real works."""
+    table: dict[str, Any] = dict(table_one(sampler.sample(None, NUM, seed)))
+    return {**table, "real": table_one(sampler.task.corpus(split))}
 
 
-def _main(given: argparse.Namespace) -> None:
-    task = cast("RLTunerTask", make_task(ENV_ID))
-    samplers: dict[str, Sampler] = {"random": RandomPolicy(task)}
-    if given.num < 1:
-        raise UsageError(f"--num must be at least 1, not {given.num}")
+DOMAIN = Domain(
+    measure,
+    (Column("rules_kept", lower_is_better=False), Column("rule_reward", lower_is_better=False)),
+    TABLES,
+)
+
+
+def main(
+    context: typer.Context,
+    runs: Runs = None,
+    num: Samples = NUM,
+    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the real works.")] = "validation",
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Prints table 1 as published beside real works, a random policy and runs."""
+    task = cast("RLTunerTask", make_task(ID))
+    models = load_models(runs, ID)
     read_corpus(task)
-    for run in given.runs:
-        model = load_model(run, None)
-        if type(model.task) is not type(task):
-            raise UsageError(f"{run} is no run of {ENV_ID}")
-        samplers[shown(run)] = AgentSampler(model)
-    writable(given.json)
-    measured = {"real": table_one(task.corpus(given.split))}
-    measured |= {name: table_one(sampler.sample(None, given.num, given.seed)) for name, sampler in samplers.items()}
+    samplers: dict[str, Sampler] = {"random": RandomPolicy(task)}
+    samplers |= {name: AgentSampler(model) for name, model in models}
+    measured = {"real": table_one(task.corpus(split))}
+    measured |= {name: table_one(sampler.sample(None, num, seed)) for name, sampler in samplers.items()}
     print(markdown({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured}))
-    said = [*map(shown, given.runs), "--num", given.num, "--split", given.split, "--seed", given.seed]
-    found = {"num": given.num, "split": given.split, "seed": given.seed, "corpus": census(task), "columns": measured}
-    write_result(given.json, "rl_tuner", said, found)
+    found = {"num": num, "split": split, "seed": seed, "corpus": census(task), "columns": measured}
+    write_result(context, json_file, found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

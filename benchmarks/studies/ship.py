@@ -1,22 +1,26 @@
-"""Makes the files that ship with the package from a finished run: ``python -m musegym.benchmarks.ship RUN``.
+"""Makes the files that ship with the package from a finished run.
 
 The run behind ``pretrained/Melody.zip`` and ``pretrained/Melody-D.zip``::
 
     musegym train musegym/Melody-v0 --seconds 600 --seed 0 --out RUN
+    python -m musegym.benchmarks.studies.ship RUN
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from ..agents import AdversarialDQN, generate
-from ..discriminators import make_trainer
-from ..discriminators.discriminator import PRETRAINED
-from ..training.folder import AGENT, Run
+from ...agents import AdversarialDQN, generate
+from ...discriminators import make_trainer
+from ...discriminators.discriminator import PRETRAINED
+from ...errors import RunError, UsageError
+from ...training.folder import AGENT, Run
+from ..recorded import run
 
 LADDER = (1.0, 1.0, 1.3, 1.8, 3.0, 1e6)
 """Sampling temperatures of the fakes, up to random decisions."""
@@ -25,16 +29,19 @@ LIMIT = 1_000_000
 """Bytes: a file that ships must not be larger."""
 
 
-def main(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")], folder: Path = PRETRAINED) -> None:
+def main(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = PRETRAINED,
+) -> None:
     """Writes the policy of a run and a discriminator, in 16 bits, without what only training needs.
 
     A discriminator that was trained beside a good agent no longer knows bad works, and would hardly prefer that agent's
     to random ones. The one that ships is trained anew, against the agent at temperatures from 1 to infinity, so
     that it is a reward for beginners too.
     """
-    checkpoint = Run(run).latest()
+    checkpoint = Run(folder).latest()
     if checkpoint is None:
-        raise typer.BadParameter(f"{run} holds no checkpoint: train first, with musegym train ... --out {run}")
+        raise UsageError(f"{folder} holds no checkpoint: train first, with musegym train ... --out {folder}")
     model = AdversarialDQN.load(checkpoint / AGENT)
     trainer = make_trainer(model.task, past=0, updates_per_observe=50)
     discriminator = trainer.discriminator
@@ -42,17 +49,17 @@ def main(run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
         seed = discriminator.updates
         fakes = [generate(model, 128, seed=seed, temperature=temperature) for temperature in LADDER]
         trainer.observe(np.concatenate(fakes))
-        typer.echo(f"{discriminator.updates} updates: {trainer.stats}")
+        print(f"{discriminator.updates} updates: {trainer.stats}")
     name = type(model.task).__name__.removesuffix("Task")
-    policy, judge = folder / f"{name}.zip", folder / f"{name}-D.zip"
+    policy, judge = out / f"{name}.zip", out / f"{name}-D.zip"
     model.save(policy, half=True)
     discriminator.save(judge, half=True)
     for path in (policy, judge):
         size = path.stat().st_size
         if size > LIMIT:
-            raise typer.BadParameter(f"{path} has {size} bytes; at most {LIMIT} may ship: train a smaller network")
-        typer.echo(f"{path}: {size} bytes")
+            raise RunError(f"{path} has {size} bytes; at most {LIMIT} may ship: train a smaller network")
+        print(f"{path}: {size} bytes")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run(main))

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from musegym.agents import AdversarialDQN, make_sb3_env
-from musegym.benchmarks import density, digit, oracle, own, rl_tuner
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.domains import density, digit, oracle, rl_tuner
+from musegym.benchmarks.judges import classifier
 from musegym.benchmarks.samplers import AgentSampler
 from musegym.envs.registry import make_task
 
@@ -30,7 +31,7 @@ def test_density(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(density, "entropy", lambda of: of.reach)
     monkeypatch.setattr(density, "mmd_interval", lambda task, seed: density.Interval(0.125, -1.0, 1.0 + seed))
     policy = RandomPolicy(make_task("musegym/Density-v0", density="moons"))
-    found = plain(own.of_density(policy, "test", 4))
+    found = plain(density.measure(policy, "test", 4))
     assert found["nll"] == pytest.approx(density.UNIFORM)
     assert found["mmd"] > 0.01
     assert found["perfect"]["mmd_real"] == [0.125, -1, 5]
@@ -45,20 +46,20 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.syspath_prepend(tmp_path)
     made: list[int] = []
 
-    def trained(pictures: np.ndarray, labels: np.ndarray, dense: bool, folder: Path) -> digit.Classifier:
+    def trained(pictures: np.ndarray, labels: np.ndarray, dense: bool, folder: Path) -> classifier.Classifier:
         made.append(len(pictures))
         return taught(pictures, labels, updates=3, dense=dense, folder=folder)
 
-    taught = digit.Classifier
-    monkeypatch.setattr(digit, "Classifier", trained)
+    taught = classifier.Classifier
+    monkeypatch.setattr(classifier, "Classifier", trained)
     monkeypatch.setattr(digit, "classifier", functools.cache(digit.classifier.__wrapped__))
-    monkeypatch.setattr(own, "digit_references", functools.cache(own.digit_references.__wrapped__))
+    monkeypatch.setattr(digit, "_references", functools.cache(digit._references.__wrapped__))
     return made
 
 
 def test_digit(digits: list[int]) -> None:
     for classes in (False, True):
-        found = plain(own.of_digit(RandomPolicy(make_task("musegym/Digit-v0", classes=classes)), "validation", 0))
+        found = plain(digit.measure(RandomPolicy(make_task("musegym/Digit-v0", classes=classes)), "validation", 0))
         beside = found["references"]
         for name in ("frechet", "frechet_dense"):
             assert found["real"][name] == beside["floor"][name] > 0
@@ -76,16 +77,16 @@ TINY = {"vocabulary": 4, "length": 3, "oracle_seed": 1}
 def test_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     env_id = "musegym/Oracle-v0"
     monkeypatch.setattr(oracle, "SAMPLES", 300)
-    monkeypatch.setattr(own, "SWEPT", 100)
+    monkeypatch.setattr(oracle, "SWEPT", 100)
     task = make_task(env_id, **TINY)
-    chance = plain(own.of_oracle(RandomPolicy(task), "test", 0))
+    chance = plain(oracle.measure(RandomPolicy(task), "test", 0))
     assert chance["nll_test"] == pytest.approx(np.log(4))
     assert chance["nll_oracle"] > chance["real"]["nll_oracle"] == chance["real"]["nll_test"]
     assert chance["real"].keys() == chance.keys() - {"real"}
     assert "sweep" not in chance
     env = make_sb3_env(env_id, num_envs=2, discriminator="none", **TINY)
     sampler = AgentSampler(AdversarialDQN("auto", env, policy_kwargs={"hidden": 8, "embedding": 4}, seed=0))
-    found = plain(own.of_oracle(sampler, "test", 0))
+    found = plain(oracle.measure(sampler, "test", 0))
     at_one = next(point for point in found["sweep"] if point["temperature"] == 1)
     assert at_one["nll_test"] == pytest.approx(found["nll_test"], abs=1e-4)
     assert [point["temperature"] for point in found["sweep"]] == list(oracle.TEMPERATURES)
@@ -94,7 +95,7 @@ def test_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rl_tuner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rl_tuner, "NUM", 40)
     task = make_task("musegym/RLTuner-v0")
-    found = plain(own.of_rl_tuner(RandomPolicy(task), "validation", 0))
+    found = plain(rl_tuner.measure(RandomPolicy(task), "validation", 0))
     real = found["real"]
     assert real == plain(dict(rl_tuner.table_one(task.corpus("validation"))))
     assert found.keys() == real.keys() | {"real"}

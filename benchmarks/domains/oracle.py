@@ -1,49 +1,51 @@
-"""Quality and diversity where the truth is known: ``python -m musegym.benchmarks.oracle [RUN ...] --json FILE``.
+"""Measures of ``musegym/Oracle-v0``: quality and diversity where the true likelihood is known.
 
-A model of ``musegym/Oracle-v0`` is measured two ways, both in nats per token, lower is better, as published:
+``python -m musegym.benchmarks.domains.oracle [RUN ...] --json FILE``. A model is measured two ways, both in nats per
+token, lower is better, as published:
 
-* *NLL_oracle* (Yu et al. 2017, SeqGAN): what the oracle thinks of the model's samples. Quality alone: taking the most
+* *NLL_oracle* (Yu et al. 2017, SeqGAN): NLL of the model's samples under the oracle. Quality alone: taking the most
   probable token every time scores far better than real works do.
-* *NLL_test*: what the model thinks of real held-out works. A model that leaves out what is real pays for it here.
+* *NLL_test*: NLL of real held-out works under the model. A model that leaves out what is real pays for it here.
 
-Lowering the sampling temperature of a maximum-likelihood model buys the one with the other. Caccia et al. (2018),
-"Language GANs Falling Short", therefore compare with its whole curve: a method has gained something where its point
-(NLL_test, NLL_oracle) lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
+A lower sampling temperature of a maximum-likelihood model buys the one with the other. Caccia et al. (2018), "Language
+GANs Falling Short", therefore compare with its whole curve: a method has gained something where its point (NLL_test,
+NLL_oracle) lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import numpy as np
-import torch
+import typer
 
-from ..agents import AdversarialDQN
-from ..agents.episodes import trace
-from ..envs.oracle import OracleTask
-from ..envs.task import Array, Floats, Split
-from ..errors import UsageError
-from .bleu import self_bleu
-from .curves import verdict
-from .files import answer, models_of, shown, writable, write_result
-from .samplers import AgentSampler
-from .suite import nll as nll_per_content
+from ...envs.oracle import OracleTask
+from ...envs.task import Array, Floats, Split
+from ...errors import UsageError
+from ..measures import Column, Domain
+from ..metrics.bleu import self_bleu
+from ..metrics.curves import verdict
+from ..recorded import HeldOutSplit, JsonFile, Runs, Samples, Seed, load_models, print_row, run, write_result
+from ..samplers import AgentSampler, Sampler
+from .tables.oracle import ID, TABLES
+
+if TYPE_CHECKING:
+    from ...agents import AdversarialDQN
 
 SAMPLES = 10_000
-"""Sequences that NLL_oracle is a mean over, as published: its standard error is then about 0.005 nats."""
+"""Sequences of which NLL_oracle is the mean, as published: its standard error is then about 0.005 nats."""
+SWEPT = 2000
+"""Sequences at each temperature of ``measure``, as in ``oracle-truth.json``: their NLL is right to 0.012."""
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
 CHUNK = 64
 """Works whose whole distributions are held at a time: 64 x 20 x 5,000 numbers."""
 
 
 class Swept(Protocol):
-    """What a model must be able to do to be swept over temperatures."""
+    """A model that can be swept over temperatures."""
 
     def sample(self, num: int, seed: int, temperature: float) -> Array:
         """Returns ``num`` contents, drawn with logits divided by the temperature."""
@@ -55,7 +57,7 @@ class Swept(Protocol):
 
 
 class Agent:
-    """An ``AdversarialDQN``, maximum likelihood alone or not, as a model to be swept."""
+    """An ``AdversarialDQN`` as a model to be swept."""
 
     def __init__(self, model: AdversarialDQN) -> None:
         self.model = model
@@ -64,11 +66,16 @@ class Agent:
         """Returns ``num`` contents."""
         return AgentSampler(self.model, temperature).sample(None, num, seed)
 
-    @torch.no_grad()
     def log_policy(self, contents: Array) -> Floats:
         """Returns log-probabilities float32 [N, T, A]."""
+        import torch
+
+        from ...agents.episodes import trace
+
         self.model.q_net.eval()
-        values: Floats = trace(self.model.task, contents).log_policy(self.model.q_net, self.model.device).cpu().numpy()
+        with torch.no_grad():
+            log_policy = trace(self.model.task, contents).log_policy(self.model.q_net, self.model.device)
+        values: Floats = log_policy.cpu().numpy()
         return values
 
 
@@ -99,7 +106,7 @@ class Point:
 
     @property
     def axes(self) -> tuple[float, float]:
-        """Returns (NLL_test, NLL_oracle), what curves are drawn of; lower is better in both."""
+        """Returns the point of a curve, (NLL_test, NLL_oracle); lower is better in both."""
         return self.nll_test, self.nll_oracle
 
 
@@ -110,7 +117,9 @@ def nll_oracle(task: OracleTask, contents: Array) -> float:
 
 def nll_test(model: Any, task: OracleTask, split: Split = "test") -> float:
     """Mean negative log-likelihood of held-out real works under a model with ``log_prob``, nats per token."""
-    return nll_per_content(model, task.corpus(split)) / task.horizon
+    from ..suite import nll
+
+    return nll(model, task.corpus(split)) / task.horizon
 
 
 def nll_tempered(model: Swept, task: OracleTask, contents: Array, temperatures: Sequence[float]) -> list[float]:
@@ -120,11 +129,11 @@ def nll_tempered(model: Swept, task: OracleTask, contents: Array, temperatures: 
     for first in range(0, len(contents), CHUNK):
         rows = slice(first, first + CHUNK)
         log_policy = model.log_policy(contents[rows])
-        taken = np.take_along_axis(log_policy, actions[rows, :, None], 2)[..., 0].astype(np.float64)
+        chosen = np.take_along_axis(log_policy, actions[rows, :, None], 2)[..., 0].astype(np.float64)
         best = log_policy.max(2).astype(np.float64)
         for i, temperature in enumerate(temperatures):
             weights = np.exp((log_policy - best[..., None]) / temperature)
-            totals[i] -= ((taken - best) / temperature - np.log(weights.sum(2))).sum()
+            totals[i] -= ((chosen - best) / temperature - np.log(weights.sum(2))).sum()
     return [float(total) for total in totals / actions.size]
 
 
@@ -140,7 +149,7 @@ def sweep(
     """Measures a model at every temperature (above 0, where NLL_test is infinite), in their order.
 
     Args:
-        model: what is swept: ``Agent(model)``, ``Truth(task)`` or anything like them.
+        model: ``Agent(model)``, ``Truth(task)`` or anything like them.
         task: its task.
         temperatures: rising or falling, since neighbours are joined to a curve.
         num: samples at each.
@@ -161,9 +170,9 @@ def sweep(
 
 
 def references(task: OracleTask, *, num: int = SAMPLES, seed: int = 0, split: Split = "test") -> dict[str, Any]:
-    """What figures are read beside: real held-out works, uniform tokens, and the oracle's most probable tokens.
+    """Returns the figures of real held-out works, uniform tokens, and the oracle's most probable tokens.
 
-    ``real`` is the floor of NLL_test; an NLL_oracle below it is the work of a low temperature, or of collapse.
+    ``real`` is the floor of NLL_test; an NLL_oracle below it comes from a low temperature, or from collapse.
     """
     rng, tokens = np.random.default_rng(seed), (num, task.horizon)
     populations = {
@@ -179,62 +188,66 @@ def references(task: OracleTask, *, num: int = SAMPLES, seed: int = 0, split: Sp
     return found
 
 
-def subjects(given: argparse.Namespace, split: Split) -> tuple[OracleTask, list[tuple[str, Swept]]]:
-    """Returns the task and what is to be swept, with names: the runs, or the oracle itself where there are none.
+def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns NLL both ways, self-BLEU and, of an agent, its ``sweep`` over temperatures; nats per token."""
+    task = cast("OracleTask", sampler.task)
+    contents = sampler.sample(None, SAMPLES, seed)
+    found: dict[str, Any] = {"nll_oracle": nll_oracle(task, contents), **self_bleu(task.tokens(contents))}
+    if hasattr(sampler, "log_prob"):
+        found["nll_test"] = nll_test(sampler, task, split)
+    real = references(task, num=SWEPT, seed=seed, split=split)["real"]
+    found["real"] = {**{name: real[name] for name in ("nll_oracle", "nll_test")}, **real["self_bleu"]}
+    if isinstance(sampler, AgentSampler):
+        points = sweep(Agent(sampler.model), task, num=SWEPT, seed=seed, split=split)
+        found["sweep"] = [dataclasses.asdict(point) for point in points]
+    return found
 
-    Raises:
-        UsageError: a run cannot be loaded, or is of another task than the first, or there is no such oracle.
+
+DOMAIN = Domain(
+    measure,
+    (Column("nll_oracle", lower_is_better=True), Column("self_bleu_4"), Column("nll_test", lower_is_better=True)),
+    TABLES,
+)
+
+
+def main(
+    context: typer.Context,
+    runs: Runs = None,
+    vocabulary: Annotated[int | None, typer.Option(help="Of the oracle, where there are no runs.")] = None,
+    oracle_seed: Annotated[int | None, typer.Option(help="Likewise.")] = None,
+    split: HeldOutSplit = "validation",
+    temperature: Annotated[list[float] | None, typer.Option(min=1e-3, help="Sampling temperatures.")] = None,
+    num: Samples = SAMPLES,
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Prints references and a temperature curve of each run, compared with the first: maximum likelihood.
+
+    Without runs the oracle itself is measured.
     """
-    if not given.runs:
+    models: list[tuple[str, Swept]]
+    if runs:
+        loaded = load_models(runs, ID, split)
+        task, models = cast("OracleTask", loaded[0][1].task), [(name, Agent(model)) for name, model in loaded]
+    else:
+        given = {"vocabulary": vocabulary, "oracle_seed": oracle_seed}
         try:
-            task = OracleTask(vocabulary=given.vocabulary, oracle_seed=given.oracle_seed)
+            task = OracleTask(**{name: value for name, value in given.items() if value is not None})
         except ValueError as error:
             raise UsageError(str(error)) from None
-        return task, [("the oracle itself", Truth(task))]
-    models = models_of(given.runs, split)
-    first = models[0].task
-    if not isinstance(first, OracleTask):
-        raise UsageError(f"{given.runs[0]} is no run of musegym/Oracle-v0: nobody knows its true likelihoods")
-    return first, [(shown(run), Agent(model)) for run, model in zip(given.runs, models, strict=True)]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the references and a curve per run, and what each is against the first; exit code 2 for a mistake."""
-    parser = argparse.ArgumentParser(prog="python -m musegym.benchmarks.oracle")
-    parser.add_argument(
-        "runs", type=Path, nargs="*", help="folders of runs, maximum likelihood first; the oracle itself where none"
-    )
-    parser.add_argument("--vocabulary", type=int, default=5000, help="of the oracle, where there are no runs")
-    parser.add_argument("--oracle-seed", type=int, default=2017, help="likewise")
-    parser.add_argument("--split", choices=("validation", "test"), default="validation")
-    parser.add_argument("--temperatures", type=float, nargs="+", default=TEMPERATURES)
-    parser.add_argument("--num", type=int, default=SAMPLES, help="samples at each temperature")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    return answer(parser, arguments, _main)
-
-
-def _main(given: argparse.Namespace) -> None:
-    split, how = cast("Split", given.split), {"num": given.num, "seed": given.seed}
-    if given.num < 2 or not min(given.temperatures) > 0 or given.seed < 0:
-        raise UsageError("--num must be at least 2, --temperatures above 0 and --seed at least 0")
-    task, swept = subjects(given, split)
-    writable(given.json)
-    found: dict[str, Any] = {**task.kwargs(), "split": split, "references": references(task, split=split, **how)}
-    print(json.dumps(found), flush=True)
+        models = [("the oracle itself", Truth(task))]
+    found = {**task.kwargs(), "split": split, "references": references(task, split=split, num=num, seed=seed)}
+    print_row(found)
     rows: list[dict[str, Any]] = []
     curve: list[tuple[float, float]] = []
-    for name, model in swept:
-        points = sweep(model, task, given.temperatures, split=split, **how)
+    for name, model in models:
+        points = sweep(model, task, temperature or TEMPERATURES, split=split, num=num, seed=seed)
         against = [verdict(point.axes, curve) for point in points] if curve else None
         curve = curve or [point.axes for point in points]
-        rows.append({"run": name, "curve": [dataclasses.asdict(point) for point in points], "against_first": against})
-        print(json.dumps(rows[-1]), flush=True)
-    oracle = ["--vocabulary", task.vocabulary, "--oracle-seed", task.oracle_seed]
-    said = [*(map(shown, given.runs) if given.runs else oracle), "--split", split]
-    said += ["--temperatures", *given.temperatures, "--num", given.num, "--seed", given.seed]
-    write_result(given.json, "oracle", said, {**found, "rows": rows})
+        row = {"run": name, "curve": [dataclasses.asdict(point) for point in points], "against_first": against}
+        rows.append(print_row(row))
+    write_result(context, json_file, {**found, "rows": rows})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

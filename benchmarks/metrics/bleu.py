@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..envs.task import Bools, Floats, Ints
+from ...envs.task import Bools, Floats, Ints
 
 EPSILON = 0.1
 """What a count of no match is taken for."""

@@ -1,0 +1,159 @@
+"""Measures of ``musegym/Digit-v0``: whether drawings are digits.
+
+``python -m musegym.benchmarks.domains.digit [RUN ...] --json FILE``. A small classifier, trained once on the train
+split by a fixed recipe, names the digit of a drawing with a probability. It never trained an agent. Real test digits
+and random drawings are measured too, as references.
+
+* ``sure``: share of drawings to which the classifier gives one class a probability of at least 90%.
+* ``classes``: share of drawings of each class; ``rarest_class``: the smallest of them, 0.1 where all are equal.
+* ``as_asked``: share of drawings of the class that was asked for, where classes are conditions.
+* ``frechet``: Frechet distance (Heusel et al. 2017) to as many real held-out pictures in the classifier's last hidden
+  layer; ``floor``: of as many training pictures, ``random``: of random drawings.
+* ``frechet_dense``: likewise in a dense classifier, which weighs where ink is more than how lines run. For random
+  drawings the two differ by far.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import typer
+
+from ...envs.corpora.cache import cache_folder
+from ...envs.digit import CLASSES, DigitTask
+from ...envs.registry import make_task
+from ...envs.task import Array, Ints, Split
+from ...training.loading import read_corpus
+from ..baselines.random_policy import RandomPolicy
+from ..measures import Column, Domain
+from ..recorded import HeldOutSplit, JsonFile, Runs, Samples, Seed, load_models, print_row, run, write_result
+from ..samplers import AgentSampler, Sampler
+from .tables.digit import ID, TABLES
+
+if TYPE_CHECKING:
+    from ..judges.classifier import Classifier
+
+SURE = 0.9
+NUM = 1000
+DISTANCES = ("frechet", "frechet_dense")
+
+
+@functools.cache
+def classifier(task_kwargs: tuple[tuple[str, Any], ...], dense: bool = False) -> Classifier:
+    """Returns a classifier of a task's pictures; trained when first asked for, in about a minute, and then kept."""
+    from ..judges.classifier import Classifier
+
+    task = labelled(dict(task_kwargs))
+    train = task.corpus("train")
+    return Classifier(pictures_of(task, train), task.condition(train)[:, 0], dense=dense, folder=cache_folder())
+
+
+def labelled(kwargs: dict[str, Any]) -> DigitTask:
+    """Returns the task with classes, whose contents hold their digit."""
+    return cast("DigitTask", make_task(ID, **{**kwargs, "classes": True}))
+
+
+def pictures_of(task: DigitTask, contents: Array) -> Array:
+    """Returns contents without the header that holds their class, uint8 [N, H, W]."""
+    return np.asarray(contents)[:, -task.paper.side :]
+
+
+def measure_drawings(
+    task: DigitTask, contents: Array, asked: Ints | None = None, split: Split = "test"
+) -> dict[str, Any]:
+    """Measures drawings against as many held-out pictures, or all there are.
+
+    Args:
+        task: their task.
+        contents: the drawings [N, ...].
+        asked: int [N], the digits that were asked for.
+        split: of the held-out pictures.
+    """
+    from ..metrics.features import frechet
+
+    key = tuple(sorted({**task.kwargs(), "classes": True}.items()))  # one judge for both kinds of contents
+    drawn, real = pictures_of(task, contents), pictures_of(task, task.corpus(split))
+    n = min(len(drawn), len(real))
+    real = real[np.sort(np.random.default_rng(0).permutation(len(real))[:n])]  # they come class by class
+    _, p = classifier(key)(drawn)
+    named = p.argmax(1)
+    classes = [float(share) for share in np.bincount(named, minlength=CLASSES) / len(named)]
+    found: dict[str, Any] = {
+        "num": len(contents),
+        "sure": float((p.max(1) >= SURE).mean()),
+        "classes": classes,
+        "rarest_class": min(classes),
+        "pictures_a_side": n,
+    }
+    for name, judge in zip(DISTANCES, (classifier(key), classifier(key, dense=True)), strict=True):
+        found[name] = frechet(judge(drawn[:n])[0], judge(real)[0])
+    if asked is not None:
+        found["as_asked"] = float((named == asked).mean())
+    return found
+
+
+def references(task: DigitTask, split: Split = "test", num: int = NUM) -> dict[str, Any]:
+    """Returns the figures of held-out pictures, training pictures and random drawings."""
+    return _references(tuple(sorted(task.kwargs().items())), split, num)
+
+
+@functools.cache
+def _references(task_kwargs: tuple[tuple[str, Any], ...], split: Split, num: int) -> dict[str, Any]:
+    rng, task = np.random.default_rng(0), cast("DigitTask", make_task(ID, **dict(task_kwargs)))
+    with_classes = labelled(dict(task_kwargs))
+    held_out, train = with_classes.corpus(split), task.corpus("train")
+    floor = measure_drawings(task, train[rng.permutation(len(train))[: len(held_out)]], split=split)
+    chance = measure_drawings(task, RandomPolicy(task).sample(None, num, 0), split=split)
+    real = measure_drawings(with_classes, held_out, with_classes.condition(held_out)[:, 0], split)
+    return {"real": real, "floor": floor, "random": chance}
+
+
+def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0) -> dict[str, Any]:
+    """Measures ``num`` drawings of a sampler, none picked, with equally many of each class where classes are asked."""
+    task = cast("DigitTask", sampler.task)
+    asked = np.arange(num) % CLASSES if task.condition_space is not None else None
+    contents = sampler.sample(None if asked is None else asked[:, None], num, seed)
+    return measure_drawings(task, contents, asked, split)
+
+
+def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns ``judge`` and ``references``; the Frechet distances of ``real`` are those of training pictures."""
+    beside = references(cast("DigitTask", sampler.task), split)
+    real = {**beside["real"], **{name: beside["floor"][name] for name in DISTANCES}}
+    chance = {f"{name}_random": beside["random"][name] for name in (*DISTANCES, "sure")}
+    return {**judge(sampler, split, seed=seed), **chance, "references": beside, "real": real}
+
+
+DOMAIN = Domain(
+    measure,
+    (
+        Column("sure", lower_is_better=False),
+        Column("as_asked", lower_is_better=False),
+        Column("rarest_class", lower_is_better=False),
+    ),
+    TABLES,
+)
+
+
+def main(
+    context: typer.Context,
+    runs: Runs = None,
+    split: HeldOutSplit = "validation",
+    num: Samples = NUM,
+    seed: Seed = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Prints the references and a line for each run."""
+    models = load_models(runs, ID, split)
+    task = cast("DigitTask", models[0][1].task if models else make_task(ID))
+    read_corpus(task)
+    found = print_row({"task": dict(task.kwargs()), "split": split, "references": references(task, split, num)})
+    found["runs"] = [print_row({"run": name, **judge(AgentSampler(model), split, num, seed)}) for name, model in models]
+    write_result(context, json_file, found)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,111 @@
+"""What can the pen of ``musegym/Digit-v0`` draw?
+
+Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures in sight, which no
+agent has. The quality of such drawings, measured like an agent's, is the share of an agent's distance to real pictures
+that is due to the pen. It is no bound: the search minimises the error over pixels, not the measure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple, cast
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from ...envs.digit import DigitTask
+from ...envs.task import Array
+from ...training.loading import env_task, read_corpus
+from ..domains.digit import measure_drawings, pictures_of
+from ..domains.tables.digit import ID
+from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
+
+BEAM = 8
+"""Drawings in the making that are kept for each number of decisions."""
+
+
+class Partial(NamedTuple):
+    """A drawing in the making."""
+
+    error: float
+    """Sum of squared differences to the picture, of ink from 0 to 1."""
+    pen: int
+    """The point it is at."""
+    ink: NDArray[np.float32]
+    """[pixels]."""
+
+
+def redraw(task: DigitTask, pictures: Array, beam: int = BEAM) -> NDArray[np.uint8]:
+    """Draws pictures uint8 [N, side, side] again, by beam search for the least squared error over pixels.
+
+    A line from where the pen is takes one decision, one from elsewhere two. A drawing may need fewer than there are.
+
+    Returns:
+        uint8 [N, side, side].
+    """
+    lines, targets = (np.asarray(ink, np.float32) / np.float32(255) for ink in (task.lines, pictures))
+    drawn = [_redraw(lines, task.horizon, target.ravel(), beam) for target in targets]
+    return np.rint(255 * np.stack(drawn)).astype(np.uint8).reshape(np.shape(pictures))
+
+
+def _redraw(lines: NDArray[np.float32], strokes: int, target: NDArray[np.float32], beam: int) -> NDArray[np.float32]:
+    blank = Partial(float((target**2).sum()), len(lines) // 2, np.zeros_like(target))
+    best, after = blank, [[blank], *([] for _ in range(strokes))]  # by number of decisions
+    for made in range(strokes):
+        for partial in after[made]:
+            for start in range(len(lines)):
+                decisions = made + 1 + (start != partial.pen)
+                if decisions <= strokes:
+                    after[decisions].extend(_lines_from(lines[start], partial.ink, target, beam))
+        after[made + 1] = _different(after[made + 1])[:beam]
+        best = min(best, *after[made + 1], key=lambda partial: partial.error)
+    return best.ink
+
+
+def _lines_from(
+    lines: NDArray[np.float32], ink: NDArray[np.float32], target: NDArray[np.float32], num: int
+) -> Iterator[Partial]:
+    """The ``num`` best lines of ``lines`` [P, pixels], which begin at one point, on a drawing's ink."""
+    inked = np.maximum(ink, lines)
+    errors = ((inked - target) ** 2).sum(1)
+    for end in np.argsort(errors)[:num].tolist():
+        yield Partial(float(errors[end]), end, inked[end])
+
+
+def _different(drawings: list[Partial]) -> list[Partial]:
+    """Best first; of those that err alike and end at one point, one."""
+    return sorted(
+        {(round(partial.error, 4), partial.pen): partial for partial in drawings}.values(), key=lambda b: b[:2]
+    )
+
+
+def main(
+    context: typer.Context,
+    side: Annotated[int, typer.Option(help="Pixels of the canvas.")] = 14,
+    strokes: Annotated[int, typer.Option(help="Decisions of a drawing.")] = 12,
+    split: HeldOutSplit = "test",
+    num: Samples = 500,
+    json_file: JsonFile = None,
+) -> None:
+    """Draws training pictures again, and measures the drawings and the pictures."""
+    task = cast("DigitTask", env_task(ID, {"side": side, "strokes": strokes}))
+    works = pictures_of(task, read_corpus(task))
+    works = works[np.random.default_rng(0).permutation(len(works))[:num]]
+    drawn = redraw(task, works)
+    found = {
+        "task": dict(task.kwargs()),
+        "split": split,
+        "redrawn": measure_drawings(task, drawn, split=split),
+        "the same pictures": measure_drawings(task, works, split=split),
+        "mean squared error": float(np.mean((drawn / 255 - works / 255) ** 2)),
+        "unique": len(np.unique(drawn, axis=0)) / len(drawn),
+    }
+    print(json.dumps(found, indent=1))
+    write_result(context, json_file, found)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,93 @@
+"""How fast do environments step, beside Gymnasium's CartPole-v1?
+
+Both run in the same process and take turns. Actions are drawn beforehand and uniformly, legal or not. Environments have
+``discriminator="none"``; the rate at which an untrained discriminator scores works is measured apart, with one thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import typer
+
+from ...discriminators import make_discriminator
+from ...training.loading import env_task, read_corpus
+from ..recorded import Id, JsonFile, Repeats, Seconds, run, write_result
+from .turns import Contestant, contest, one_thread, turn
+
+REFERENCE = "CartPole-v1"
+ROWS = (1, 64, 1024)
+CALLS = 32
+"""Calls between two looks at the clock, and actions drawn beforehand."""
+
+
+def scalar(env_id: str, **kwargs: Any) -> Contestant:
+    """Returns a contestant that steps one environment."""
+    env = gym.make(env_id, **kwargs)
+    env.reset(seed=0)
+
+    def step(action: Any) -> None:
+        _, _, terminated, truncated, _ = env.step(action)
+        if terminated or truncated:
+            env.reset()
+
+    return _stepping(env.action_space, step, CALLS)
+
+
+def vector(env_id: str, rows: int, **kwargs: Any) -> Contestant:
+    """Returns a contestant that steps a native vector environment."""
+    env = gym.make_vec(env_id, num_envs=rows, vectorization_mode="vector_entry_point", **kwargs)
+    env.reset(seed=0)
+    return _stepping(env.action_space, env.step, CALLS * rows)
+
+
+def _stepping(space: gym.Space[Any], step: Callable[[Any], object], steps: int) -> Contestant:
+    space.seed(0)
+    actions = [space.sample() for _ in range(CALLS)]
+
+    def work() -> int:
+        for action in actions:
+            step(action)
+        return steps
+
+    return functools.partial(turn, work)
+
+
+def scoring(env_id: str, repeats: int, seconds: float) -> dict[str, float]:
+    """Measures the real works per second that an untrained discriminator scores, in batches of up to 1,024."""
+    task = env_task(env_id, {})
+    contents = task.corpus("train")[:1024]
+    conditions, discriminator = task.condition(contents), make_discriminator(task)
+    rates = [turn(lambda: len(discriminator.logits(contents, conditions)), seconds) for _ in range(repeats)]
+    return {"contents_per_second": statistics.median(rate.per_second for rate in rates), "batch": len(contents)}
+
+
+@one_thread()
+def main(
+    context: typer.Context,
+    env_id: Id = "musegym/Melody-v0",
+    repeats: Repeats = 7,
+    seconds: Seconds = 0.3,
+    json_file: JsonFile = None,
+) -> None:
+    """Measures how fast an environment steps beside CartPole-v1."""
+    read_corpus(env_task(env_id, {}))
+    found: dict[str, Any] = {"id": env_id, "reference": REFERENCE}
+    found["scalar"] = contest(scalar(env_id, discriminator="none"), scalar(REFERENCE), repeats, seconds)
+    found["vector"] = {
+        str(rows): contest(vector(env_id, rows, discriminator="none"), vector(REFERENCE, rows), repeats, seconds)
+        for rows in ROWS
+    }
+    found["scoring"] = scoring(env_id, repeats, seconds)
+    print(json.dumps(found, indent=1))
+    write_result(context, json_file, found)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
