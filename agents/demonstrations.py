@@ -1,4 +1,4 @@
-"""Real works as episodes: what the agent imitates, learns from and is held against."""
+"""Real works as episodes: the data that an agent imitates and learns from, and that its likelihood is measured on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import functools
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..envs.task import Array, Ints, Task
 from .episodes import Episodes, trace
 
 HELD_OUT = 512
-"""Validation works whose likelihood is followed."""
+"""Validation works, at most, on which the likelihood is measured."""
 
 
 class Demonstrations:
@@ -25,8 +26,7 @@ class Demonstrations:
 
     def __init__(self, task: Task[Any]) -> None:
         self.task = task
-        self.waiting: list[Episodes] = []
-        """Batches of like lengths that were dealt and not yet taken."""
+        self._batches: list[Episodes] = []  # of similar lengths, drawn and not yet returned
 
     def __bool__(self) -> bool:
         return self.task.has_demonstrations
@@ -37,12 +37,12 @@ class Demonstrations:
 
     @functools.cached_property
     def held_out(self) -> Episodes:
-        """Episodes that build some validation works, always the same."""
+        """Episodes that build a fixed sample of the validation works."""
         works = self.task.corpus("validation")
         return trace(self.task, works[np.random.default_rng(0).permutation(len(works))[:HELD_OUT]])
 
     def sample(self, num: int, rng: np.random.Generator) -> Episodes:
-        """Draws episodes, with replacement or, where the task streams, new ones."""
+        """Returns random episodes: drawn with replacement or, where the task streams, new ones."""
         fresh: Array | None = self.task.stream(num, rng)
         if fresh is not None:
             return trace(self.task, fresh)
@@ -50,9 +50,17 @@ class Demonstrations:
         return self._train.take(rows)
 
     def like_lengths(self, num: int, rng: np.random.Generator) -> Episodes:
-        """Draws episodes of about one length, which saves padding."""
-        if not self.waiting:
+        """Returns random episodes of similar lengths, which saves padding."""
+        if not self._batches:
             drawn = self.sample(4 * num, rng)
             order = np.argsort(drawn.lengths, kind="stable")
-            self.waiting = [drawn.take(rows) for rows in rng.permutation(order.reshape(4, -1))]
-        return self.waiting.pop()
+            self._batches = [drawn.take(rows) for rows in rng.permutation(order.reshape(4, -1))]
+        return self._batches.pop()
+
+    def state_dict(self) -> list[dict[str, torch.Tensor]]:
+        """Returns the batches that were drawn and not yet returned."""
+        return [batch.state_dict() for batch in self._batches]
+
+    def load_state_dict(self, state: list[dict[str, torch.Tensor]]) -> None:
+        """Continues from a ``state_dict``."""
+        self._batches = [Episodes.from_state_dict(batch) for batch in state]

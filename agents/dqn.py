@@ -1,4 +1,4 @@
-"""AdversarialDQN: a soft, Munchausen DQN whose Boltzmann policy generates what a discriminator takes for real."""
+"""AdversarialDQN: a soft, Munchausen DQN whose Boltzmann policy learns to build what a discriminator calls real."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common import type_aliases
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, RolloutReturn
@@ -56,42 +56,43 @@ class AdversarialDQN(OffPolicyAlgorithm):
     optimum log p_data(x) - log p_pi(x). With the Munchausen term alpha log pi_target(a|s) in the reward, soft
     Q-learning settles at p_data^(1 / (1 + tau (1 - alpha))): at the data for alpha = 1. See ``docs/algorithm.md``.
 
-    A round is: every row builds a content; these are dealt into batches; for each, the callback trains D on it, and the
-    policy takes one step on the joint objective L_DQN + L_GAN over fresh, replayed and real episodes, all scored by the
-    current D:
+    In a round every row of the environment builds a content. The contents are dealt into batches. For each batch D
+    takes a step on its contents, and the policy takes a step on the joint objective L_DQN + L_GAN over fresh, replayed
+    and real episodes, all scored by D as it is then:
 
-    * L_DQN: squared errors of Q against targets ``n_steps`` ahead (``objective.q_errors``), of which the gradient of
-      L_GAN = -E[logit D(x)] is the part that the reward makes (a policy gradient with a learned baseline);
-    * plus ``cross_entropy`` times the negative log-likelihood of the real episodes.
+    * L_DQN is the squared error of Q against targets ``n_steps`` ahead (``objective.q_errors``). The part of its
+      gradient that comes from the reward is the gradient of L_GAN = -E[logit D(x)]: a policy gradient with a learned
+      baseline.
+    * ``cross_entropy`` times the negative log-likelihood of the real episodes is added.
 
-    Before them come a warm start by maximum likelihood, where there are real works to imitate, and rounds in which D
-    alone learns.
+    Two phases come before the rounds (``Schedule``): a warm start by maximum likelihood, where the task has
+    demonstrations, and rounds in which D alone learns.
 
-    The environment is stepped where it is wrapped: what it pays beside the terms of D and the rules
-    (``info["reward_terms"]``) is part of the reward. A bare one, which pays nothing else, need not be: its task is
-    played directly. Either way D scores finished contents a round at a time, and callbacks see every step.
+    A wrapped environment is stepped, and its rewards beyond the terms of D and the rules (``info["reward_terms"]``)
+    are part of the reward. A bare environment pays no others, so its task is played directly, which is faster. In both
+    cases D scores finished contents a round at a time, and callbacks see every step.
 
     Papers: Mnih et al. 2015 (DQN), Nachum et al. 2017 (path consistency), Vieillard et al. 2020 (Munchausen),
     Ho & Ermon 2016 (imitation by a discriminator), Goodfellow et al. 2014 (the discriminator).
 
     Args:
         policy: ``"auto"`` or a ``BoltzmannPolicy`` class.
-        env: from ``make_sb3_env``, wrapped or not, or an id; its rows are the contents built in a round.
-        learning_rate: of the rounds, a number or SB3 schedule; that of ``config`` where None.
-        config: how to learn.
-        discriminator: a frozen D for learning without ``DiscriminatorCallback``.
+        env: from ``make_sb3_env``, wrapped or not, or an id. Each row builds one content in a round.
+        learning_rate: of joint training, a number or SB3 schedule; that of ``config`` where None.
+        config: settings.
+        discriminator: a frozen D, for learning without ``DiscriminatorCallback``.
         tensorboard_log: folder for TensorBoard.
         verbose: 0, 1 or 2, as in SB3.
         device: "cpu", "cuda" or "auto".
-        precision: of products within the LSTM while it learns: "float32"; "bfloat16"; or "auto", bfloat16 on a CPU
-            that has them (``precision.resolve``). All else is of float32. Like the device it is of the machine that
-            learns: files do not keep it.
+        precision: of matrix products within the LSTM while it learns: "float32"; "bfloat16"; or "auto", which is
+            bfloat16 on a CPU that supports it (``precision.resolve``). Everything else is computed in float32. Like
+            the device, the precision belongs to the machine: files do not keep it.
         _init_setup_model: as in SB3.
         **settings: fields of ``DQNConfig`` by name, over those of ``config``.
 
     Raises:
-        TypeError: there is no such setting.
-        ValueError: settings are impossible, for this environment or at all.
+        TypeError: a setting is unknown.
+        ValueError: a setting is impossible, in itself or for this environment.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"auto": BoltzmannPolicy}
@@ -138,17 +139,18 @@ class AdversarialDQN(OffPolicyAlgorithm):
             supported_action_spaces=(gym.spaces.Discrete,),
         )
         self.learns_in = choose(precision, self.device)
-        """Dtype of products within the LSTM while it learns."""
+        """Dtype of matrix products within the LSTM while it learns."""
         self.task = task_of(self.env)
         self.real = Demonstrations(self.task)
         self.temperature = config.temperature
-        """As the controller has it by now."""
+        """Temperature tau, as the controller last set it."""
         self.demonstrations = config.demonstrations if self.real else 0
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
         self.adversary = Adversary(discriminator)
         self.budget: Callable[[], float] | None = None
         """Returns the share of the budget that is spent, 0..1, where time and not steps ends the run."""
         self.policy_rate = 1.0
+        """Factor of the learning rate, as the controller last set it."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
         if _init_setup_model:
             self._setup_model()
@@ -170,14 +172,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
         form = self.config.reward_form
         if form == "auto":
             form = "log_ratio" if self.real else "gail"
-        # Past SB3's Monitor, which has "rewards" of its own.
+        # Without its wrappers: SB3's Monitor has an attribute of this name too.
         self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
         settings = RewardSettings(self.rule_weight, form, discriminator_weight=self.config.discriminator_weight)
         self.reward_function = Rewards(self.task, settings, self.config.dense_rules)
         self.stepped: EnvRollout | None = None
-        """Steps the environment, where that is more than its task; made by the first ``learn``."""
-        self.paid_beside = False
-        """True once the environment has paid anything beside D's and the rules' terms."""
+        """Steps a wrapped environment; made by the first ``learn``."""
+        self.pays_extra = False
+        """True once the environment has paid a reward beyond the terms of D and the rules."""
         self.controller = Controller(by_distance=not self.real) if self.config.controller else None
 
     @property
@@ -199,7 +201,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @property
     def discriminator(self) -> Discriminator | None:
-        """D, which scores contents; setting one freezes it."""
+        """The discriminator D that scores contents. One that is set here is frozen."""
         return self.adversary.discriminator
 
     @discriminator.setter
@@ -208,28 +210,28 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @property
     def trainer(self) -> DiscriminatorTrainer | None:
-        """Trains D; saved and loaded with the agent. None where D never learned."""
+        """The trainer of D, saved and loaded with the agent; None where D never learned."""
         return self.adversary.trainer
 
     @property
     def reward_settings(self) -> RewardSettings:
-        """How D's logit and the rules add up to the reward now."""
+        """Weights and form of the reward's terms, as the controller last set them."""
         return self.reward_function.settings
 
     def set_discriminator(self, trainer: DiscriminatorTrainer, lead: int = 8) -> None:
-        """Takes a discriminator that learns beside the agent, until the next call of ``learn``.
+        """Sets a live discriminator, which learns with the agent until the next call of ``learn``.
 
         Args:
-            trainer: trains it.
-            lead: how many times as many updates it takes while it leads, at least 1.
+            trainer: of the discriminator.
+            lead: factor of its number of updates while it leads, at least 1.
         """
         self.adversary.take(trainer, lead if self.reward_settings.discriminator_weight else 0)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Takes another environment of the same task, such as one under other wrappers.
+        """Replaces the environment by another one of the same task, for example under other wrappers.
 
         Raises:
-            ValueError: it builds contents of another task or of other works, or it rescales rewards.
+            ValueError: the environment has another task or other works, or it rescales rewards.
         """
         given = self._wrap_env(env, self.verbose, monitor_wrapper=False)
         task = task_of(given)
@@ -253,18 +255,18 @@ class AdversarialDQN(OffPolicyAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Learns for so many environment steps.
+        """Trains for a number of environment steps.
 
         Args:
-            total_timesteps: environment steps, that is decisions in unfinished episodes; warm start apart.
-            callback: a ``DiscriminatorCallback``, alone or among others.
-            log_interval: rounds (of the warm start: tens of updates) between reports.
-            tb_log_name: of the TensorBoard run.
-            reset_num_timesteps: False goes on counting.
-            progress_bar: shows one.
+            total_timesteps: environment steps, that is decisions in unfinished episodes, the warm start not counted.
+            callback: a ``DiscriminatorCallback``, alone or with others.
+            log_interval: rounds between reports; a round of the warm start is ten updates.
+            tb_log_name: name of the TensorBoard run.
+            reset_num_timesteps: False continues the count of an earlier call.
+            progress_bar: True shows one.
 
         Raises:
-            ValueError: nothing would train D, and no frozen one was given, or the number of steps is not finite.
+            ValueError: there is no D, neither live nor frozen, or the number of steps is not finite.
         """
         if not math.isfinite(total_timesteps):
             raise ValueError(f"total_timesteps must be a finite number, not {total_timesteps}")
@@ -280,7 +282,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             )
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
-        # D scores whole rounds, as it is then: step by step in the environment would cost as much again.
+        # The agent scores whole rounds itself: scores by the environment, step by step, would cost as much again.
         self.env.env_method("set_reward", dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
         try:
             going = True
@@ -324,29 +326,25 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return going
 
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
-        made = super()._init_callback(callback)
         if not progress_bar:
-            return made
-        bar = DecisionBar()
-        bar.init_callback(self)
-        both = CallbackList([made, bar])
-        both.model = self
-        return both
+            return super()._init_callback(callback)
+        callbacks = callback if isinstance(callback, list) else [super()._init_callback(callback)]
+        return super()._init_callback([*callbacks, DecisionBar()])
 
     def collect_rollouts(  # type: ignore[override]  # whole episodes of all rows: no train_freq, no action noise
         self, env: VecEnv, callback: BaseCallback, **_: Any
     ) -> RolloutReturn:
-        """Lets the rows of ``env`` build a content each; they are left in ``fresh``, and in the buffer if it is used.
+        """Builds one content in each row of ``env``, and keeps the episodes in ``fresh`` and, if used, in the replay.
 
         Args:
             env: the agent's.
-            callback: called after each step with what SB3 documents.
+            callback: called after each step, with the local variables that SB3 documents.
 
         Returns:
-            Decisions, episodes, and whether to go on: where a callback says no, the round is not learned from.
+            Numbers of decisions and of episodes, and False where a callback stops training.
 
         Raises:
-            ValueError: an environment that pays rewards of its own beside demonstrations, which it did not pay for.
+            ValueError: a wrapper pays rewards, which real works in the same batches were never paid.
         """
         going, before = True, self.num_timesteps
 
@@ -373,15 +371,15 @@ class AdversarialDQN(OffPolicyAlgorithm):
             fresh = self.stepped.collect(self.q_net, self.generator, env.num_envs, on_step)
             self._last_obs = self.stepped.observations
             if fresh.paid.any():
-                self.paid_beside = True
+                self.pays_extra = True
                 if self.demonstrations:
                     raise ValueError(
                         f"{' or '.join(wrappers_of(env)) or 'the environment'} pays rewards of its own, which the real "
                         "works that the agent also learns from were never paid: pass demonstrations=0"
                     )
-        self.fresh = fresh
         if not self.config.relabel:
-            fresh.rewards[:] = self.rewards(fresh.contents, fresh.conditions)
+            fresh = dataclasses.replace(fresh, rewards=self.rewards(fresh.contents, fresh.conditions))
+        self.fresh = fresh
         if self.config.replayed:
             self.replay.add(fresh)
         self._episode_num += len(fresh)
@@ -391,25 +389,23 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return RolloutReturn(self.num_timesteps - before, len(fresh), going)
 
     def _lead(self) -> None:
-        """Lets D alone learn from the fresh episodes; it takes more updates than beside the policy."""
+        """Trains D alone on the fresh contents, with more updates than in joint training."""
         for contents in np.array_split(self.fresh.contents, self.minibatches):
             for _ in range(self.adversary.lead):
                 self._observe(contents)
 
     def _observe(self, contents: Array) -> None:
-        """Lets D learn from contents [N, ...] of the present policy, where it is live."""
+        """Trains D, where it is live, on contents [N, ...] of the present policy."""
         if self.adversary.live:
             for name, value in self.adversary.observe(contents).items():
                 self.logger.record(f"discriminator/{name}", value)
 
     def train(self, gradient_steps: int, batch_size: int = 0) -> None:
-        """Takes steps on the joint objective over fresh, replayed and real episodes.
-
-        Before each, D learns from its fresh contents, and then scores all of them.
+        """Takes steps on the joint objective over batches of fresh, replayed and real episodes.
 
         Args:
-            gradient_steps: how often the fresh episodes are gone through.
-            batch_size: unused: ``minibatch``, ``replayed`` and ``demonstrations`` make a batch.
+            gradient_steps: number of passes through the fresh episodes.
+            batch_size: unused; ``minibatch``, ``replayed`` and ``demonstrations`` are the sizes of a batch's parts.
         """
         del batch_size
         if self.config.target_update_interval is None:
@@ -419,7 +415,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self._update(self.fresh.take(rows))
 
     def _update(self, fresh: Episodes) -> None:
-        """Lets D learn from fresh episodes, and then the policy from these, replayed and real ones."""
+        """Trains D on fresh episodes, and then the policy on these, replayed and real ones, scored by the new D."""
         config = self.config
         if config.co_training:
             self._observe(fresh.contents)
@@ -454,7 +450,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @property
     def minibatches(self) -> int:
-        """How many batches the fresh episodes of a round make."""
+        """Number of batches that the fresh episodes of a round are dealt into."""
         return max(1, round(self.env.num_envs / self.config.minibatch))
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
@@ -462,7 +458,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return self.reward_function.at_end(self.adversary, contents, conditions)
 
     def dump_logs(self) -> None:
-        """Reports: losses, held-out negative log-likelihood (nats per content), D's statistics, time."""
+        """Writes what was recorded, with the negative log-likelihood of held-out works in nats per content."""
         if self.real:
             self.logger.record("validation/nll", -float(self.learner.log_prob(self.real.held_out).mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
@@ -478,15 +474,15 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def aims_at_data(self) -> bool:
         """True where the agent's fixed point is the distribution of the data.
 
-        Nothing moves where the reward is the same for all that is drawn; in each form it rises with D's logit.
+        There D is undecided about all contents, so that the reward, in each form a function of D's logit, is constant.
         """
-        beside = self.rule_weight or self.paid_beside or self.config.prior_weight or self.config.relative_to_prior
-        return self.config.alpha == self.config.gamma == 1 and not beside
+        others = self.rule_weight or self.pays_extra or self.config.prior_weight or self.config.relative_to_prior
+        return self.config.alpha == self.config.gamma == 1 and not others
 
     def _adapt(self) -> None:
-        """Shows the controller the round, before D learns from it, and makes its adjustments.
+        """Shows the controller the round, before D learns from it, and applies the adjustment.
 
-        Nothing is done without a controller, a D that learns, or enough held-out works.
+        Does nothing without a controller, a live D and enough held-out works.
         """
         if self.controller is None or not self.adversary.live or len(self.adversary.held_out) < LEAST_HELD_OUT:
             return
@@ -510,17 +506,17 @@ class AdversarialDQN(OffPolicyAlgorithm):
         )
 
     def _score(self, contents: Array) -> float:
-        """Returns how bad the policy is: held-out negative log-likelihood in nats where that is known, else a distance.
+        """Returns a score of the policy, lower is better.
 
-        The distance is the energy distance (Szekely & Rizzo 2013) between contents of the policy [N, ...] and held-out
-        ones.
+        The score is the negative log-likelihood of held-out works in nats, or, where works have no demonstrations, the
+        energy distance (Szekely & Rizzo 2013) between them and contents of the policy [N, ...].
         """
         if self.real:
             return -float(self.learner.log_prob(self.real.held_out).mean())
         return energy_distance(self.adversary.held_out, contents[:READ])
 
     def _apply(self, adjustment: Adjustment) -> None:
-        """Makes the adjustments of the controller."""
+        """Applies an adjustment of the controller to D, the policy, their rates and the reward."""
         if adjustment.d_weights == "keep":
             self.adversary.backup.keep()
         elif adjustment.d_weights == "restore":
@@ -530,10 +526,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.learner.best.keep()
         elif adjustment.policy_weights == "restore":
             self.learner.best.restore()
-            # Else a target network that is taken to have built this round's episodes (``Learner._target``) would be
-            # the policy that did, and the round would lead back to it.
+            # ``Learner._target`` reads the target network's log_probs of fresh episodes from these. Those of the
+            # rejected policy, which built the episodes, would lead back to it.
             self.fresh = self.learner.relabelled(self.fresh)
-        # Below alpha = 1 the temperature says how diverse the policy is to be, and louder logits are noise: docs.
+        # Below alpha = 1 the temperature sets the diversity of the policy, which a factor of the logits would change.
         settings = self.reward_settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
             trusted = dataclasses.replace(settings, trust=adjustment.trust)
@@ -543,7 +539,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.adversary.set_rate(adjustment.d_rate)
 
     def keep_best(self) -> None:
-        """Goes back to the best policy where the present one is clearly worse: for the end of a run."""
+        """Restores the best policy where the present one is clearly worse, at the end of a run."""
         if self.controller is None or not self.learner.best.weights or not self.aims_at_data:
             return
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
@@ -567,7 +563,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def log_prob(self, contents: Array) -> NDArray[np.float64]:
         """Returns log pi of contents [N, ...] given their conditions, float64 [N], in nats.
 
-        Exact where ``task.one_to_one``; else that of the canonical building sequence, a lower bound.
+        The value is exact where ``task.one_to_one``. Elsewhere it is the log-probability of the canonical building
+        sequence, a lower bound.
 
         Raises:
             ValueError: a content cannot be built.
@@ -583,9 +580,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
         Args:
             path: replaced as a whole, or not at all; ``.zip`` is added where it has no suffix. Or an open file.
-            training: keeps everything that learning on depends on (optimisers, replay, D and its trainer, random
-                states), so that a loaded agent goes on exactly as this one would. A frozen D that was handed to the
-                constructor is not kept: pass it to ``load`` again.
+            training: True keeps everything that further training depends on (optimisers, replay, D and its trainer,
+                random states), so that a loaded agent continues exactly as this one would. A frozen D that was handed
+                to the constructor is not kept: pass it to ``load`` again.
             half: stores the policy in 16 bits, for shipping; leaves ``training`` out.
 
         Raises:
@@ -611,8 +608,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         Args:
             path: the file, with or without its ``.zip``, or an open one.
             env: another environment of the same task, such as one under wrappers.
-            device: where to.
-            precision: of learning on, there; see ``AdversarialDQN``.
+            device: where the agent learns from now on.
+            precision: of learning there; see ``AdversarialDQN``.
             **changes: constructor arguments to change, such as ``tensorboard_log``.
 
         Raises:
@@ -620,21 +617,20 @@ class AdversarialDQN(OffPolicyAlgorithm):
             ValueError: it is damaged or doctored, the environment does not fit, or the device cannot learn in the
                 precision.
         """
-        choose(precision, get_device(device))  # a mistake for which the file is not to blame
-
+        choose(precision, get_device(device))  # its error must not blame the file
         options: dict[str, Any] = {"device": device, "precision": precision, **changes}
         return checkpoint.load(
             path, lambda env, config: cls("auto", env, **{"config": config, **options}), env, changes=bool(changes)
         )
 
     def state_dict(self, training: bool = True) -> dict[str, Any]:
-        """Returns the policy's weights and, for ``training``, everything else that later rounds depend on."""
+        """Returns the policy's weights and, for ``training``, everything else that later training depends on."""
         state: dict[str, Any] = {"policy": self.q_net.state_dict()}
         if not training:
             return state
         state["training"] = self.learner.state_dict() | {
             "episodes": self.replay.state_dict(),
-            "waiting": [batch.state_dict() for batch in self.real.waiting],
+            "waiting": self.real.state_dict(),
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
             "predictions": self.policy.generator.get_state(),
@@ -651,7 +647,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Continues from a ``state_dict``.
 
         Raises:
-            ValueError: it is of another network, or holds numbers that no agent comes to.
+            ValueError: it is of another network, or a number is out of range.
         """
         weights = {name: value.float() for name, value in state["policy"].items()}
         if not all(value.isfinite().all() for value in weights.values()):
@@ -674,7 +670,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _load_training(self, state: dict[str, Any]) -> None:
         self.learner.load_state_dict(state)
         self.replay.load_state_dict(state["episodes"])
-        self.real.waiting = [Episodes.from_state_dict(batch) for batch in state["waiting"]]
+        self.real.load_state_dict(state["waiting"])
         self.rng.bit_generator.state = json.loads(state["rng"])
         if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise
             self.generator.set_state(state["generator"])
@@ -683,10 +679,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
             setattr(self, name, type(getattr(self, name))(state["counts"][name]))
 
     def _load_controller(self, controller: Controller, state: dict[str, Any]) -> None:
-        """Continues from a controller's state and the weights that were kept for it.
+        """Continues from a controller's state and the weights kept for it.
 
         Raises:
-            ValueError: they are of other networks, or no numbers that a controller comes to.
+            ValueError: the weights are of another network, or the numbers out of range.
         """
         self.learner.best.load(state["best_weights"])
         controller.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""The replay: past episodes, to be drawn again."""
+"""The replay: a buffer of past episodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .episodes import Episodes
 class EpisodeBuffer:
     """The newest episodes, up to a capacity; a ring.
 
-    The rewards that they once had are used only where ``relabel`` is off: D moves, so they are stale.
+    The stored rewards are used only where ``relabel`` is off: D changes, so they are stale.
 
     Args:
         capacity: in episodes.
@@ -28,7 +28,7 @@ class EpisodeBuffer:
         return 0 if self._episodes is None else len(self._episodes)
 
     def add(self, episodes: Episodes) -> None:
-        """Adds episodes, overwriting the oldest."""
+        """Adds episodes in place of the oldest ones."""
         if self._episodes is None:
             self._episodes = episodes.take(slice(0, 0))
         room = self.capacity - len(self._episodes)
@@ -41,7 +41,7 @@ class EpisodeBuffer:
         self._next = (self._next + len(episodes)) % self.capacity
 
     def sample(self, num: int, rng: np.random.Generator) -> Episodes:
-        """Draws episodes uniformly, with replacement."""
+        """Returns random episodes, drawn uniformly with replacement."""
         if self._episodes is None:
             raise ValueError("the buffer is empty: add episodes before sampling")
         return self._episodes.take(rng.integers(len(self._episodes), size=num))

@@ -1,4 +1,4 @@
-"""Rewards of whole episodes: D's opinion of the finished content, the task's rules, and what the environment pays."""
+"""Rewards of whole episodes: from D's logits, the task's rules, and the wrappers of the environment."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Rewards:
 
     Attributes:
         task: the domain.
-        settings: how the logits of D and the rules add up.
-        dense_rules: the rules are paid when they fall due (``Task.step_rules``), and not at the end (``Task.rules``).
+        settings: weights and form of the terms of D and the rules.
+        dense_rules: True rewards the rules decision by decision (``Task.step_rules``), False at the end (``Task.rules``).
 
     Raises:
-        ValueError: the task's rules do not say when they fall due.
+        ValueError: rules are to be dense, and the task has no ``step_rules``.
     """
 
     task: Task[Any]
@@ -38,7 +38,7 @@ class Rewards:
             )
 
     def rules_at_end(self, contents: Array) -> NDArray[np.float32]:
-        """Returns weighted rules that are paid at the end, float32 [N]."""
+        """Returns the weighted rules that are rewarded at the end, float32 [N]."""
         if not self.settings.rule_weight or self.dense_rules:
             return np.zeros(len(contents), np.float32)
         return self.settings.of_rules(self.task.rules(contents)).astype(np.float32)
@@ -55,8 +55,8 @@ class Rewards:
         """Returns the reward of each decision, float32 [N, L].
 
         Args:
-            episodes: N of them; what their environment paid beside D and rules is part of the reward.
-            at_end: float32 [N], added to the last decision's; dense rules come before.
+            episodes: N episodes; their wrappers' rewards (``Episodes.paid``) are part of the result.
+            at_end: float32 [N], added to the reward of the last decision.
         """
         longest = int(episodes.lengths.max())
         rewards = episodes.paid[:, :longest].copy()

@@ -146,11 +146,11 @@ class TestWhatCallbacksSee:
         learn(model, 100_000, StopTrainingOnMaxEpisodes(2))
         assert model.num_timesteps < 1_000
 
-    def test_nothing_is_paid_beside(self, kind):
+    def test_nothing_is_pays_extra(self, kind):
         model = agent(wrapped(kind))
         learn(model)
         assert not model.fresh.paid.any()
-        assert not model.paid_beside
+        assert not model.pays_extra
 
 
 @pytest.mark.parametrize("rule_weight", [0.0, 1.5])
@@ -167,7 +167,7 @@ def test_what_wrappers_pay_is_part_of_the_reward_once(env_id, n, rule_weight):
     rules = rule_weight * model.task.rules(fresh.contents)
     trust = model.reward_function.settings.trust
     np.testing.assert_allclose(total, 0.25 * fresh.lengths + trust * logits + rules, atol=1e-4)
-    assert model.paid_beside
+    assert model.pays_extra
     assert not model.aims_at_data
 
 
