@@ -17,38 +17,38 @@ READ = 256
 class Adversary:
     """A discriminator D that scores contents: live, frozen or none.
 
-    D is live from ``take`` to ``rest``: then it learns by a trainer from the contents that it observes. A frozen one
-    only scores. Nothing scores where there is none.
+    D is live from ``attach`` to ``freeze``: its trainer then trains it on the contents that it observes. A frozen D
+    only scores.
 
     Args:
         discriminator: a frozen D.
 
     Attributes:
-        discriminator: D.
-        trainer: trains D; saved and loaded with the agent, and None where D was never live.
-        lead: how many times as many updates D takes while it leads; 0 unless it is live.
-        backup: the weights that D had before the controller hurried it, if it did.
+        discriminator: D, or None.
+        trainer: trains D; saved and loaded with the agent; None where D was never live.
+        lead: factor of D's number of updates while it leads; 0 unless D is live.
+        backup: the weights of D before the controller raised the rate of a D that had learned nothing.
     """
 
     def __init__(self, discriminator: Discriminator | None = None) -> None:
         self.discriminator = discriminator
         self.trainer: DiscriminatorTrainer | None = None
         self.lead = 0
-        self.backup = Backup("unhurried", torch.nn.Identity())
+        self.backup = Backup("earlier weights of D", torch.nn.Identity())
 
-    def take(self, trainer: DiscriminatorTrainer, lead: int = 0) -> None:
-        """Takes D with its trainer; it is live where it may lead."""
+    def attach(self, trainer: DiscriminatorTrainer, lead: int = 0) -> None:
+        """Sets D by its trainer; D is live where ``lead`` is above 0."""
         if trainer is not self.trainer:
-            self.backup = Backup("unhurried", trainer.discriminator.network)
+            self.backup = Backup("earlier weights of D", trainer.discriminator.network)
         self.trainer, self.discriminator, self.lead = trainer, trainer.discriminator, lead
 
-    def rest(self) -> None:
-        """Freezes D until it is taken again."""
+    def freeze(self) -> None:
+        """Freezes D until the next ``attach``."""
         self.lead = 0
 
     @property
     def live(self) -> bool:
-        """True while D learns from what it observes."""
+        """True while D learns from the contents that it observes."""
         return self.lead > 0
 
     def logits(self, contents: Array, conditions: Array | None = None) -> Floats:
@@ -72,11 +72,11 @@ class Adversary:
         return self.trainer
 
     def observe(self, contents: Array) -> dict[str, float]:
-        """Lets D learn from contents [N, ...] of the present policy; returns its statistics."""
+        """Trains D on contents [N, ...] of the present policy; returns the trainer's statistics."""
         return self._trained.observe(contents)
 
     def set_rate(self, times: float) -> None:
-        """Makes D's learning rate so many times that of its settings."""
+        """Sets D's learning rate, as a multiple of that of its settings."""
         self._trained.discriminator.set_rate(times)
 
     @property
@@ -90,12 +90,12 @@ class Adversary:
         return self._trained.learning
 
     def reading(self, contents: Array) -> Reading:
-        """Measures D on real contents, seen and held out, against contents [N, ...] of the present policy."""
+        """Measures D on train and validation contents, and on contents [N, ...] of the present policy."""
         trainer = self._trained
         train, held_out = trainer.measured
         sets = (train, held_out, contents[:READ])
         return read(*(trainer.discriminator.logits(x, trainer.task.condition(x)) for x in sets))
 
     def rehearse(self, contents: Array, times: Sequence[float], updates: int) -> Sequence[tuple[Array, Array]]:
-        """Tries D at several rates and leaves it as it was: see ``DiscriminatorTrainer.rehearse``."""
+        """Tries D's training at several rates, and undoes it: see ``DiscriminatorTrainer.rehearse``."""
         return self._trained.rehearse(contents[: 2 * READ], times, updates)

@@ -1,4 +1,4 @@
-"""A copy of a network's weights, to go back to."""
+"""A copy of a network's weights that can be restored."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ Weights = dict[str, torch.Tensor]
 
 
 class Backup:
-    """Keeps the weights of a network, and gives them back to it and to others of the same shape.
+    """A copy of a network's weights, which can be restored in it and in others of the same shape.
 
     Args:
-        name: of the copy, for errors.
-        network: whose weights are kept.
-        *others: what gets them back too.
+        name: name of the copy, for errors.
+        network: the network that is copied.
+        *others: further networks in which the weights are restored.
 
     Attributes:
         weights: the copy; empty where there is none.
@@ -28,16 +28,16 @@ class Backup:
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
     def restore(self) -> None:
-        """Gives the weights back; the copy stays."""
+        """Loads the copy into all networks."""
         for network in (self.network, *self._others):
             network.load_state_dict(self.weights)
 
     def clear(self) -> None:
-        """Lets go of the copy."""
+        """Deletes the copy."""
         self.weights = {}
 
     def load(self, weights: Weights) -> None:
-        """Takes a copy from a file, which may be empty.
+        """Sets the copy, which may be empty.
 
         Raises:
             ValueError: the weights are of another network, or not finite.

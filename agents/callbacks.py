@@ -1,4 +1,4 @@
-"""Co-training of a discriminator beside any Stable-Baselines3 algorithm."""
+"""A callback that trains a discriminator together with any Stable-Baselines3 algorithm."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class TakesDiscriminator(Protocol):
-    """An algorithm that scores contents and lets D learn from them itself."""
+    """An algorithm that scores contents, and trains D on them, by itself."""
 
     @property
     def trainer(self) -> DiscriminatorTrainer | None:
-        """What trained D before, if it learned before."""
+        """The trainer of D in earlier calls of ``learn``, if there were any."""
 
     @property
     def reward_settings(self) -> RewardSettings:
-        """How D's logit and the rules add up to the reward now."""
+        """Weights and form of the reward's terms at present."""
 
     def set_discriminator(self, trainer: DiscriminatorTrainer, lead: int) -> None:
-        """Takes D with its trainer; D takes ``lead`` times as many updates while it leads."""
+        """Sets a live D by its trainer; ``lead`` is the factor of its number of updates while it leads."""
 
 
 class DiscriminatorCallback(BaseCallback):
-    """Trains D on real contents against those of the rollouts, and lets it reward the environment.
+    """Trains D to tell real contents from those of the rollouts, and makes D the reward of the environment.
 
-    Works with every SB3 algorithm whose environment comes from ``make_sb3_env`` (or is a vector of musegym
-    environments in this process), under any wrappers. Environment, callback, algorithm and checkpoint share one D, and
-    so do the environments of ``EvalCallback``s beside it, unless they name a frozen one of their own.
+    The callback works with every SB3 algorithm whose environment comes from ``make_sb3_env`` (or is a vector of musegym
+    environments in this process), under any wrappers. Environment, callback, algorithm and checkpoint share one D. The
+    environments of ``EvalCallback``s in the same list share it too, unless they name a frozen one.
 
-    Stable-Baselines3's files hold no D. To go on with one, keep it beside them, and load both::
+    Stable-Baselines3's files hold no D. To continue with it, save both and load both::
 
         PPO("MlpPolicy", env).learn(n, callback=[DiscriminatorCallback(save_path="run"), CheckpointCallback(m, "run")])
         PPO.load("run/rl_model_1000_steps.zip", env).learn(
@@ -52,18 +52,18 @@ class DiscriminatorCallback(BaseCallback):
         )
 
     Args:
-        trainer: does the training; one with a default D is made where None.
-        every: contents that are collected before the trainer sees them; ``AdversarialDQN`` hands over each batch's.
-        lead: how many times as many updates D takes while ``AdversarialDQN`` lets it lead.
-        save_path: a folder for D and its trainer: ``discriminator_N_steps.zip`` whenever a ``CheckpointCallback``
-            beside this one saves the model, ``discriminator.zip`` as of the latest and of the end. Or one file,
-            ``NAME.zip``.
-        load: to go on with: such a file, with or without its ``.zip``, a folder, for its latest, or what
-            ``Discriminator.save`` wrote.
+        trainer: trains D; None makes one with a default D.
+        every: number of contents that D learns from at a time; ``AdversarialDQN`` chooses this itself.
+        lead: factor of D's number of updates while it leads in ``AdversarialDQN``.
+        save_path: a folder for D and its trainer. ``discriminator_N_steps.zip`` is written whenever a
+            ``CheckpointCallback`` in the same list saves the model, ``discriminator.zip`` then and at the end. Or one
+            file, ``NAME.zip``.
+        load: D to continue with: a file of ``save_path``, with or without its ``.zip``; a folder, for its latest file;
+            or a file of ``Discriminator.save``.
         verbose: as in SB3.
-        **options: of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
-            (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...); an ``AdversarialDQN`` that learned before keeps
-            the trainer it has.
+        **options: options of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
+            (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...). An ``AdversarialDQN`` that learned before keeps
+            its trainer.
     """
 
     def __init__(
@@ -86,11 +86,12 @@ class DiscriminatorCallback(BaseCallback):
             raise ValueError(f"every and lead must be at least 1, not {every} and {lead}")
         self._given, self._options, self._load = trainer, options, load
         self._save_path = None if save_path is None else Path(save_path)
-        self._checkpoints: list[tuple[CheckpointCallback, int]] = []  # and how many more calls than this they had
+        # With the number of calls of each before the first one of this callback.
+        self._checkpoints: list[tuple[CheckpointCallback, int]] = []
         self._evaluating: list[VecEnv] = []
         self.every, self.lead = every, lead
         self._waiting: list[Array] = []
-        self._works = 0  # how many were finished
+        self._works = 0  # number that were finished
 
     @property
     def _agent(self) -> TakesDiscriminator | None:
@@ -98,7 +99,7 @@ class DiscriminatorCallback(BaseCallback):
 
     @property
     def trainer(self) -> DiscriminatorTrainer:
-        """What does the training; there once training has begun."""
+        """Trains D; it exists from the beginning of ``learn``."""
         if self._given is None:
             raise RuntimeError("the callback makes its trainer when learn() begins")
         return self._given
@@ -123,7 +124,7 @@ class DiscriminatorCallback(BaseCallback):
             self._checkpoints = [(callback, callback.n_calls - self.n_calls) for callback in listed]
 
     def _found(self, task: Task[Any], trainer: DiscriminatorTrainer | None) -> DiscriminatorTrainer:
-        """Returns the trainer of a file, the one that the agent has, or else a new one."""
+        """Returns the trainer of ``load``, that of the agent, or else a new one."""
         device = str(self.model.device)
         if self._load is not None:
             path = Path(self._load)
@@ -134,14 +135,14 @@ class DiscriminatorCallback(BaseCallback):
             return trainer
         if self.model.num_timesteps or self.model._n_updates:
             _logger.warning(
-                "this %s has learned before, but its discriminator begins anew; to go on with the one that it learned "
-                "from: DiscriminatorCallback(load=PATH), of what DiscriminatorCallback(save_path=PATH) kept",
+                "this %s has learned before, but its discriminator is a new one; to continue with the old one: "
+                "DiscriminatorCallback(load=PATH), with the PATH of DiscriminatorCallback(save_path=PATH)",
                 type(self.model).__name__,
             )
         return make_trainer(task, **{"seed": self.model.seed or 0, "device": device, **self._options})
 
     def _hand_over(self, env: VecEnv) -> None:
-        """Lets an environment that only evaluates score as the one that is trained in, unless it names a frozen D."""
+        """Shares D with an environment for evaluation, unless it names a frozen one."""
         task_of(env)
         if env.get_attr("named_discriminator")[0] in (None, "none"):
             _refuse_processes(env, "EvalCallback's environment")
@@ -149,7 +150,7 @@ class DiscriminatorCallback(BaseCallback):
             self._evaluating.append(env)
 
     def _share_reward(self) -> None:
-        """Lets evaluations be rewarded alike, as the agent's controller has it by now."""
+        """Gives environments for evaluation the reward of training, which the agent's controller may have changed."""
         agent = self._agent
         for env in self._evaluating:
             trained = self.training_env.get_attr("unwrapped")[0].rewards.settings
@@ -163,8 +164,8 @@ class DiscriminatorCallback(BaseCallback):
         if self._agent is None:
             if "infos" not in self.locals:
                 raise RuntimeError(
-                    f"{type(self.model).__name__} shows callbacks no infos, in which the finished works are: let the "
-                    "environment train D, as in co_trained(gym.make(id)) of musegym.discriminators"
+                    f"{type(self.model).__name__} shows callbacks no infos, which hold the finished works: let the "
+                    "environment train D, by co_trained(gym.make(id)) of musegym.discriminators"
                 )
             found = [info["content"] for info in self.locals["infos"] if "content" in info]
             self._waiting += found
@@ -197,7 +198,7 @@ class DiscriminatorCallback(BaseCallback):
 
 
 def _within(callback: Any, seen: set[int] | None = None) -> Iterator[BaseCallback]:
-    """Yields a callback and all that it calls or holds, each once."""
+    """Yields a callback and all callbacks in its attributes, each once."""
     seen = set() if seen is None else seen
     if not isinstance(callback, BaseCallback) or id(callback) in seen:
         return
@@ -218,11 +219,7 @@ def _listed(callback: BaseCallback) -> Iterator[BaseCallback]:
 
 
 def _refuse_processes(env: VecEnv, which: str) -> None:
-    """Refuses environments in other processes, here and not there, where the error would end a process unread.
-
-    Raises:
-        RuntimeError: they are.
-    """
+    """Raises ``RuntimeError`` for environments in other processes, where the error itself could not be read."""
     if isinstance(env.unwrapped, SubprocVecEnv):
         raise RuntimeError(
             f"{which} is a SubprocVecEnv, whose processes cannot share a live discriminator: its copies would never be "

@@ -22,7 +22,8 @@ from .config import DQNConfig, changed
 from .sb3 import TaskVecEnv, make_sb3_env, wrappers_of
 
 FORMAT = "musegym agent 3"
-LIMIT = 4 << 30  # bytes: what a member may unpack to
+LIMIT = 4 << 30
+"""Largest size of a member of the file, unpacked, in bytes."""
 LOG = logging.getLogger(__name__)
 Target = str | os.PathLike[str] | IO[bytes]
 # The environment is made from its id, which may be unknown here, or of a package that is not installed.
@@ -44,11 +45,11 @@ class ForeignError(Exception):
 
 
 def save(path: Target, env: VecEnv, config: DQNConfig, tensors: dict[str, Any]) -> None:
-    """Writes an agent: how to make it anew, and its tensors.
+    """Writes an agent: the arguments that make it, and its tensors.
 
     Args:
         path: replaced as a whole, or not at all; ``.zip`` is added where it has no suffix. Or an open file.
-        env: its environment, of which the id and the arguments are kept, and the names of its wrappers.
+        env: its environment. The file keeps the id, the arguments and the names of the wrappers.
         config: its settings.
         tensors: nested plain data and tensors.
 
@@ -64,13 +65,13 @@ def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | Non
 
     Args:
         path: the file, with or without its ``.zip``, or an open one.
-        make: returns an agent of an environment and settings.
-        env: its environment; made anew from its id, without wrappers, where None.
-        changes: True where ``make`` changes arguments that were saved.
+        make: returns an agent, given an environment and settings.
+        env: the agent's environment; None makes it from the saved id, without wrappers.
+        changes: True where ``make`` changes saved arguments.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged or doctored, or the environment or the changes do not fit.
+        ValueError: the file is damaged or doctored, or the environment or the changes do not fit it.
     """
     config, tensors = read(path)
     file_to_blame = True
@@ -96,7 +97,7 @@ def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | Non
 
 
 def described(env: VecEnv) -> dict[str, Any]:
-    """Returns the arguments of ``make_sb3_env`` that make an environment anew, without its wrappers.
+    """Returns the arguments of ``make_sb3_env`` that make the same environment, without its wrappers.
 
     Raises:
         ValueError: it was not made from a registered id.
@@ -112,7 +113,7 @@ def described(env: VecEnv) -> dict[str, Any]:
 
 
 def place(path: Target) -> Path | IO[bytes]:
-    """Returns where a model is written to: an open file as it is, a path with ``.zip`` where it has no suffix."""
+    """Returns the target of writing: an open file unchanged, a path with ``.zip`` where it has no suffix."""
     if isinstance(path, str | os.PathLike):
         named = Path(path)
         return named if named.suffix else named.with_name(f"{named.name}.zip")
@@ -153,16 +154,16 @@ def read(path: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}
     except ForeignError:
         raise ValueError(
-            f"{path} is a model of Stable-Baselines3, which holds a pickle, code that runs as it is read: load it in "
-            "Python, where musegym.agents.generate and musegym.benchmarks.suite.evaluate take it, or evaluate what it "
-            "made: musegym evaluate --works FILE.npz --id ID"
+            f"{path} is a model of Stable-Baselines3, a pickle, which runs code when it is read: load it in Python, "
+            "and pass it to musegym.agents.generate or musegym.benchmarks.suite.evaluate; or evaluate its works: "
+            "musegym evaluate --works FILE.npz --id ID"
         ) from None
     except UNREADABLE as error:
         raise unusable(path, error) from error
 
 
 def unusable(path: Target, error: BaseException) -> ValueError:
-    """Returns the error that says in one line why a file is refused and what to do."""
+    """Returns the error for a file that cannot be used: one line with the reason and a remedy."""
     name = path if isinstance(path, str | os.PathLike) else "the open file"
     return ValueError(
         f"{name} is not a usable model ({files.reason(error)}): train it again, or restore the file from a copy"

@@ -1,4 +1,4 @@
-"""How ``AdversarialDQN`` learns: one setting a field, checked in one place.
+"""The settings of ``AdversarialDQN``, one per field, validated in one place.
 
 The constructor, ``musegym train --param`` and model files share it.
 """
@@ -23,9 +23,9 @@ LEAST = {
 }
 """Smallest values."""
 MOST_AT_ONCE = dict.fromkeys(("demonstrations", "replayed", "batch_size", "minibatch", "stats_window_size"), 1_000_000)
-"""Largest values of those that are numbers of episodes in memory."""
+"""Largest values of settings that are numbers of episodes in memory."""
 LARGEST = 1e30
-"""Bound of all other numbers: float32 holds them, and their products with what networks make."""
+"""Bound of all other numbers: float32 holds them and their products with outputs of networks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,13 +40,13 @@ class DQNConfig:
     learning_rate: float = 3e-3
     """Learning rate of the rounds; it ramps up at first and falls to zero at the end."""
     minibatch: int = 256
-    """Fresh episodes in an update; rounds of more rows take several updates."""
+    """Fresh episodes in an update; a round of more rows has several updates."""
     gradient_steps: int = 1
-    """How often a round goes through its fresh episodes."""
+    """Passes through the fresh episodes of a round."""
     weight_decay: float = 0.1
     """Decoupled weight decay of AdamW."""
     max_grad_norm: float = 1.0
-    """Largest norm of the policy's gradient, and of that of the values."""
+    """Bound of the norm of the policy's gradient, and of the norm of the values' gradient."""
 
     # The Q-function and its targets
     temperature: float = 1.0
@@ -64,22 +64,22 @@ class DQNConfig:
     cross_entropy: float = 1.0
     """Weight of the negative log-likelihood of the real episodes."""
     target_update_interval: int | None = None
-    """Updates between those of the target network; None: it is the policy that builds a round's episodes."""
+    """Updates between two of the target network; None: the target is the policy that built the round's episodes."""
     target_share: float = 1.0
-    """Share by which the target network then moves towards the network (Polyak averaging); 1 copies."""
+    """Step of the target network towards the network (Polyak averaging); 1 copies."""
 
     # The reward
     reward_form: str = "auto"
     """Form of D's reward: "log_ratio", "gail" or "bounded" (``envs.rewards.REWARD_FORMS``); "auto" is "gail" where the
-    task has no demonstrations, else "log_ratio". The environment rewards alike."""
+    task has no demonstrations, else "log_ratio". The environment uses the same form."""
     discriminator_weight: float = 1.0
     """Weight of D's reward; at 0 the agent learns without a discriminator."""
     dense_rules: bool = False
-    """The task's rules are paid when they fall due (``Task.step_rules``), and not in sum at the end."""
+    """True rewards the task's rules decision by decision (``Task.step_rules``), False in sum at the end."""
     prior_weight: float = 0.0
     """Weight of log p(a|s) in every decision's reward, where p is the policy at the end of the warm start."""
     relative_to_prior: bool = False
-    """Everything learned after the warm start is added to the log of p."""
+    """True: the policy is p times a learned factor, so that learning after the warm start adds to the log of p."""
 
     # The episodes of an update
     demonstrations: int = 64
@@ -87,9 +87,9 @@ class DQNConfig:
     replayed: int = 0
     """Past episodes in an update."""
     relabel: bool = True
-    """Past episodes are scored by D as it is now; False keeps the rewards that they were given at first."""
+    """True scores past episodes by the present D; False keeps their first rewards."""
     buffer_size: int = 5_000
-    """Past episodes that are kept, where any are replayed."""
+    """Capacity of the replay in episodes."""
 
     # The phases of training
     warm_start: int | None = None
@@ -99,20 +99,20 @@ class DQNConfig:
     batch_size: int = 128
     """Real episodes in an update of the warm start."""
     lead: int | None = None
-    """Rounds in which only D learns, before the policy moves; None: ten, but no more than the share of the steps that
-    ``schedule`` gives, and one at least."""
+    """Rounds in which only D learns, before joint training; None: ten, but no more than the share of the steps in
+    ``schedule``, and at least one."""
     schedule: tuple[float, float] = (0.4, 0.05)
-    """Shares of the budget for warm start and lead, instead of the counts, where time is the budget."""
+    """Shares of the budget for warm start and lead. Where time is the budget, they replace the counts."""
     co_training: bool = True
-    """D learns on beside the policy; else it stays as it was at the end of the lead."""
+    """True trains D in joint training too; False freezes it at the end of the lead."""
     controller: bool = True
-    """Rates, trust in D and temperature are adapted beside ``DiscriminatorCallback``: see ``Controller``."""
+    """True adapts rates, trust in D and temperature, where D is live: see ``Controller``."""
 
     # The network and its statistics
     policy_kwargs: dict[str, Any] | None = None
     """Arguments of the network: ``hidden``, ``embedding``, ``dropout`` and ``sight``."""
     stats_window_size: int = 100
-    """Episodes over which statistics are taken."""
+    """Number of latest episodes in the statistics."""
     seed: int | None = None
     """Seed of everything."""
 
@@ -135,22 +135,22 @@ class DQNConfig:
             )
         if self.hard and (self.n_steps != 1 or self.alpha):
             raise ValueError(
-                f"hard targets are of Q-learning: set n_steps=1 and alpha=0, not {self.n_steps} and {self.alpha}"
+                f"hard targets need Q-learning: set n_steps=1 and alpha=0, not {self.n_steps} and {self.alpha}"
             )
         if not 0 <= sum(self.schedule) <= 1 or min(self.schedule) < 0:
             raise ValueError(
-                f"schedule gives the shares of warm start and lead, together at most 1, not {self.schedule}"
+                f"schedule must be the shares of warm start and lead, together at most 1, not {self.schedule}"
             )
         if self.reward_form not in ("auto", *REWARD_FORMS):
             raise ValueError(f"reward_form must be auto or one of {', '.join(REWARD_FORMS)}, not {self.reward_form!r}")
 
 
 def changed(config: DQNConfig, settings: dict[str, Any]) -> DQNConfig:
-    """Returns settings with some replaced.
+    """Returns a configuration with some settings replaced.
 
     Raises:
-        TypeError: there is no such setting.
-        ValueError: together they are impossible.
+        TypeError: a setting is unknown.
+        ValueError: a setting, or their combination, is impossible.
     """
     names = [field.name for field in dataclasses.fields(config)]
     unknown = [name for name in settings if name not in names]

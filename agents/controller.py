@@ -1,4 +1,4 @@
-"""Keeps D and the policy in step: from readings on validation data, says how rates and temperature are to change."""
+"""A controller of D and the policy: adapts learning rates, trust and temperature by measurements on validation data."""
 
 from __future__ import annotations
 
@@ -21,61 +21,64 @@ READ_EVERY, JUDGE_EVERY = 10, 50
 LEAST_HELD_OUT = 2
 """Fewest held-out works that have a standard error."""
 SLOWER, FASTER = 0.7, 1.5
-"""What a rate is multiplied by: ten times too large is mended in 7 readings, too small in 6."""
+"""Factors of a rate: they correct a rate ten times too large in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
-"""Bounds of D's rate, of the one it began with. That of the policy only falls."""
+"""Bounds of D's rate, as multiples of the first one. The policy's rate only falls."""
 BELIEVED, LOUD = 0.5, 0.5
-"""Slope below which D's logits say more than twice what they should, and their deviation from which that matters."""
+"""Slope below which D's logits are more than twice too large, and smallest deviation of the logits that matters."""
 SURE, KNOWS = 2.0, 4.0
-"""Standard errors that count as seen, and from which D has shown that it can tell the two apart at all."""
+"""Standard errors of a significant gap, and of one that shows that D is able to tell the two apart."""
 OVERPOWERING, GROWTH = 4.0, 1.5
-"""Nats by which D tells the policy apart, and times the smallest gap there was, from which it overpowers it."""
+"""Smallest gap, in nats and as a multiple of the smallest one so far, at which D overpowers the policy."""
 UNSEEN = 1.0
-"""Nats below which D may have overlooked that the policy is too sharp."""
+"""Gap in nats below which D may not have noticed that the policy is too sharp."""
 MEMORY = 0.8
-"""Share of the last smoothed value in the next one: five readings' worth."""
+"""Share of the last smoothed value in the next one: a mean of about five readings."""
 SLOPES = (0.1, 10.0)
-"""Beyond them a slope is not believed."""
+"""Bounds that a measured slope is clipped to."""
 TRIED, TRIAL, TRIALS = 3.0, 8, (50, 400)
-"""Times D's rate in a trial of a faster one, its updates, and the fewest and most updates between two trials."""
+"""Factor of D's rate in a trial of a faster one, updates of a trial, and bounds of the updates between two trials."""
 HURRIES = 40
-"""Readings after which a D that was hurried, and still tells nothing apart, goes back to what it was before."""
+"""Readings after which a D that still tells nothing apart in spite of higher rates is restored."""
 SHARP = 0.05
-"""Share of the held-out negative log-likelihood by which entropy may fall below it."""
+"""Largest shortfall of the entropy, as a share of the held-out negative log-likelihood."""
 MEMORISES = 0.1
-"""Share of what D tells apart that is memory, from which it is not hurried."""
+"""Overfitting (``Reading.overfitting``) above which D's rate is not raised for a sharp policy."""
 CAUTIONS = (1.0, 8.0)
-"""Bounds of what multiplies the temperature of a policy that is too sharp."""
+"""Bounds of the factor of the temperature of a policy that is too sharp."""
 BEHIND = 0.01
-"""Share of the best likelihood by which a policy is no longer near it: there is something for D to see."""
+"""Shortfall from the best score, as a share of it, from which D should be able to tell the policy apart."""
 WORSE, PATIENCE = 0.03, 2
-"""Share of the best likelihood by which a policy may be worse, and judgements in a row after which it is not kept."""
+"""Tolerated shortfall from the best score, as a share of it, and judgements in a row beyond it that restore the best."""
 NOISIER = 66
-"""Times as much where the score is a distance, of samples."""
+"""Factor of these shares where the score is a distance between samples."""
 
 NUMBERS = (
     *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
     *("updates", "worse", "best", "knows", "behind", "sharp", "hurries", "tried_at", "pause", "better"),
 )
-"""The numbers of a controller that later rounds depend on."""
+"""Attributes of a controller that later rounds depend on."""
+
+MEASURED = ("gap", "slope", "held_out_loss", "overfitting", "spread")
+"""Numbers of a reading that are logged."""
 
 Weights = Literal["keep", "restore"] | None
-"""An order for a network: keep a copy of its weights, take back the copy, or neither."""
+"""An order for a network: keep a copy of its weights, restore the copy, or neither."""
 Rehearsal = Callable[[Sequence[float], int], Sequence[tuple[Array, Array]]]
-"""``DiscriminatorTrainer.rehearse`` on the round's contents: takes rates and a number of updates."""
+"""``DiscriminatorTrainer.rehearse`` on the round's contents; its arguments are rates and a number of updates."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """A round as the controller sees it, before D learns from it. Measurements are calls, made only when due.
+    """The input of the controller in a round, before D learns from it. Measurements are calls, made only when due.
 
     Attributes:
-        updates: of the policy, in this round.
+        updates: number of updates of the policy in this round.
         learning: True where D learns.
         read: measures D.
-        rehearse: tries D at several rates and leaves it as it was; None where the round has too few contents.
-        score: measures how bad the policy is: held-out negative log-likelihood in nats, else a distance. None where
-            the agent does not aim at the data.
+        rehearse: tries D at several rates and undoes it; None where the round has too few contents.
+        score: measures the policy, lower is better: held-out negative log-likelihood in nats, else a distance. None
+            where the agent does not aim at the data.
         log_probs: log pi of the round's decisions, float32 [N, T], 0 after the end; None where the score is a distance.
     """
 
@@ -89,16 +92,16 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Adjustment:
-    """The agent as it is to be in this round.
+    """The output of the controller in a round.
 
     Attributes:
-        d_rate: multiplies the learning rate of D's settings.
-        policy_rate: multiplies the learning rate of the policy's schedule.
-        temperature: multiplies the temperature of the agent's settings.
-        trust: the slope by which D's logits are log density ratios.
-        d_weights: the order for D's weights.
-        policy_weights: the order for the policy's, of which the copy is the best policy so far.
-        numbers: the latest measurements by name, to be logged.
+        d_rate: factor of the learning rate of D's settings.
+        policy_rate: factor of the learning rate of the policy's schedule.
+        temperature: factor of the temperature of the agent's settings.
+        trust: factor that makes D's logits log density ratios.
+        d_weights: order for D's weights.
+        policy_weights: order for the policy's weights, whose copy is the best policy so far.
+        numbers: latest measurements by name, for the log.
     """
 
     d_rate: float
@@ -111,32 +114,32 @@ class Adjustment:
 
 
 class Controller:
-    """Adapts D's learning rate, the policy's, the trust in D and the temperature, by what held-out works say.
+    """Adapts D's learning rate, the policy's, the trust in D and the temperature by measurements on held-out works.
 
-    It holds numbers alone: ``AdversarialDQN.adapt`` shows it each round and does what it says. The rules:
+    It holds numbers alone: ``AdversarialDQN`` passes each round to ``step`` and applies the adjustment. The gap is the
+    difference of D's mean logits between held-out works and the policy's contents. The rules:
 
-    * *trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
-      whatever penalties make of the logits. Only where rewards are log ratios and alpha is 1.
-    * *D's rate rises* where the smoothed gap is surely below 0: the policy went where D was wrong, and D lags behind.
-    * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (they are
-      mostly noise, and loud: unseen works do not bear them out), or where the gap is above 4, above 1.5 times the
-      smallest there was, and growing (D runs away from the policy).
+    * *Trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
+      whatever the scale of the logits, which penalties change. Only where rewards are log ratios and alpha is 1.
+    * *D's rate rises* where the smoothed gap is significantly below 0: the policy went where D was wrong.
+    * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (the logits
+      are large and mostly noise, as held-out works show), or where the gap is above 4, above 1.5 times the smallest
+      gap so far, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
-      near its best (where it is there is nothing to see), or where the policy is too sharp and D neither sees that nor
-      memorises. Where 400 updates of haste have not made D tell anything apart, it becomes what it was before.
-    * *D's rate trebles*, else, where in two trials in a row a D three times as fast would after eight updates surely
-      have a lower held-out loss. The pause between trials doubles with each that it would not.
-    * *sharpness*: the temperature rises where entropy is surely a twentieth below held-out negative log-likelihood.
-    * *the best policy*: where the score (``Snapshot.score``) is clearly worse than the best twice in a row (a
-      likelihood by 3%, a distance three times as large), the best weights come back and the policy's rate is halved;
-      at the end the best are kept likewise.
+      near its best (near it, D has nothing to tell apart), or where the policy is too sharp and D neither notices nor
+      memorises. D is restored where 400 updates at higher rates have not made it tell anything apart.
+    * *D's rate trebles*, else, where two trials in a row of eight updates at three times the rate significantly lower
+      the held-out loss. The pause between trials doubles with each trial that does not.
+    * *Sharpness*: the temperature rises where entropy is significantly 5% below held-out negative log-likelihood.
+    * *The best policy*: where the score (``Snapshot.score``) is clearly worse than the best twice in a row (a
+      likelihood by 3%, a distance three times as large), the best weights are restored and the policy's rate is
+      halved. The best weights are restored at the end of a run by the same criterion.
 
-    The last two need the data to be what the agent aims at: ``alpha`` and ``gamma`` 1, no rules, no prior,
-    no environment that pays more than D and the rules.
-    The rate of a frozen D stays as it is.
+    The last two rules need an agent whose aim is the data: ``alpha`` and ``gamma`` 1, no rules, no prior, no wrapper
+    that pays rewards. The rate of a frozen D is constant.
 
     Args:
-        by_distance: the score is a distance of samples, and no likelihood.
+        by_distance: True where the score is a distance between samples, False where it is a likelihood.
     """
 
     def __init__(self, by_distance: bool = False) -> None:
@@ -149,12 +152,12 @@ class Controller:
         self.overfitting = 0.0
         self.tried_at, self.pause = 0, TRIALS[0]
         self.better = False
-        """True where the last trial was in favour of a faster D."""
+        """True where the last trial favoured a faster D."""
         self.best = math.inf
         self.latest: dict[str, float] = {}
 
     def step(self, snapshot: Snapshot) -> Adjustment:
-        """Measures what is due and returns what is to change, before D learns from the round's contents."""
+        """Makes the measurements that are due, and returns the adjustment for the round."""
         before, self.updates = self.updates, self.updates + snapshot.updates
         d_weights: Weights = None
         policy_weights: Weights = None
@@ -169,47 +172,41 @@ class Controller:
         return self.adjustment(d_weights, policy_weights)
 
     def adjustment(self, d_weights: Weights = None, policy_weights: Weights = None) -> Adjustment:
-        """Returns the agent as it is to be by now, with orders for weights."""
+        """Returns the adjustment by the present numbers, with orders for weights."""
         rates = self.d_rate, self.policy_rate
         return Adjustment(*rates, self.caution, self.slope, d_weights, policy_weights, dict(self.latest))
 
-    def act(self, seen: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
-        """Follows the rules about D; returns the order for its weights."""
+    def act(self, reading: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
+        """Applies the rules for D to a reading; returns the order for D's weights."""
         order: Weights = None
-        slope = min(max(seen.slope, SLOPES[0]), SLOPES[1])
+        slope = min(max(reading.slope, SLOPES[0]), SLOPES[1])
         if math.isnan(self.gap):  # the first reading
-            self.slope, self.gap = slope, seen.gap
-        grows = seen.gap > self.gap
+            self.slope, self.gap = slope, reading.gap
+        grows = reading.gap > self.gap
         self.slope += (1 - MEMORY) * (slope - self.slope)
-        self.gap += (1 - MEMORY) * (seen.gap - self.gap)
-        self.overfitting += (1 - MEMORY) * (seen.overfitting - self.overfitting)
+        self.gap += (1 - MEMORY) * (reading.gap - self.gap)
+        self.overfitting += (1 - MEMORY) * (reading.overfitting - self.overfitting)
         self.smallest_gap = min(self.smallest_gap, self.gap)
-        self.knows = self.knows or seen.gap > KNOWS * seen.gap_error
+        self.knows = self.knows or reading.gap > KNOWS * reading.gap_error
         if learning:
-            # Of the smoothed gap: one reading in forty is below that by chance, and nothing takes the haste back.
-            if self.gap < -SURE * seen.gap_error:
-                self._rate(FASTER, f"the policy has outrun it (gap {self.gap:.3f} +- {seen.gap_error:.3f})")
-            elif seen.spread > LOUD and seen.slope + SURE * seen.slope_error < BELIEVED:
-                self._rate(SLOWER, f"its logits say too much of unseen works (slope {seen.slope:.2f})")
+            # By the smoothed gap: one reading in forty is below this by chance, and no rule undoes this rise.
+            if self.gap < -SURE * reading.gap_error:
+                self._rate(FASTER, f"the policy has outrun it (gap {self.gap:.3f} +- {reading.gap_error:.3f})")
+            elif reading.spread > LOUD and reading.slope + SURE * reading.slope_error < BELIEVED:
+                self._rate(SLOWER, f"its logits are too large on held-out works (slope {reading.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
-            elif seen.gap < SURE * seen.gap_error and (self.behind or not self.knows):
-                order = self._hurry(f"it tells nothing apart (gap {seen.gap:.3f} +- {seen.gap_error:.3f})")
+            elif reading.gap < SURE * reading.gap_error and (self.behind or not self.knows):
+                order = self._hurry(f"it tells nothing apart (gap {reading.gap:.3f} +- {reading.gap_error:.3f})")
             elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
-                self._rate(FASTER, f"it does not see how sharp the policy is (gap {seen.gap:.3f})")
+                self._rate(FASTER, f"it does not notice how sharp the policy is (gap {reading.gap:.3f})")
             elif rehearse is not None and self.updates >= self.tried_at + self.pause:
                 self._try_faster(rehearse)
-        self.latest |= {
-            "gap": seen.gap,
-            "slope": seen.slope,
-            "held_out_loss": seen.held_out_loss,
-            "overfitting": seen.overfitting,
-            "spread": seen.spread,
-        }
+        self.latest |= {name: getattr(reading, name) for name in MEASURED}
         return order
 
     def _hurry(self, why: str) -> Weights:
-        """Hurries a D that tells nothing apart; one that never has only for so long, since too fast a D dies."""
+        """Raises the rate of a D that tells nothing apart; for a limited time if it never did: too fast a D dies."""
         order: Weights = None
         if not self.knows:
             self.hurries += 1
@@ -217,13 +214,13 @@ class Controller:
                 order = "keep"
             if self.hurries == HURRIES:
                 order = "restore"
-                self._rate(1 / self.d_rate, "haste has not helped, it is what it was before")
+                self._rate(1 / self.d_rate, "higher rates have not helped, its earlier weights are restored")
         if self.knows or self.hurries < HURRIES:
             self._rate(FASTER, why)
         return order
 
     def _try_faster(self, rehearse: Rehearsal) -> None:
-        """Makes D faster where a faster one would know more; asks ever more rarely where not."""
+        """Raises D's rate where trials favour it, and makes trials rarer where they do not."""
         try:
             loss, error = more_loss(*rehearse((self.d_rate, TRIED * self.d_rate), TRIAL))
             self.latest["faster_loss"] = loss
@@ -242,11 +239,11 @@ class Controller:
         self.d_rate = rate
 
     def soften(self, surprises: Array, nll: float) -> None:
-        """Notes whether the policy is too sharp for held-out works; raises the temperature of one that surely is.
+        """Decides whether the policy is too sharp for held-out works, and adapts the factor of its temperature.
 
         Args:
-            surprises: -log pi of its own episodes [N], whose mean is its entropy.
-            nll: mean -log pi of held-out works.
+            surprises: -log pi of the policy's episodes [N], whose mean is its entropy in nats.
+            nll: mean -log pi of held-out works, in nats.
         """
         entropy, error = float(surprises.mean()), float(surprises.std()) / math.sqrt(len(surprises))
         self.sharp = entropy < (1 - SHARP) * nll
@@ -260,7 +257,7 @@ class Controller:
         return score > self.best + by * (NOISIER if self.by_distance else 1) * abs(self.best)
 
     def judge(self, score: float) -> Weights:
-        """Keeps the best policy; goes back to it from one that is worse twice in a row.
+        """Orders to keep the best policy, and to restore it where the policy is worse twice in a row.
 
         Returns:
             The order for the policy's weights.
@@ -278,7 +275,7 @@ class Controller:
         return order
 
     def ends_with_best(self, score: float) -> bool:
-        """Returns True where a run whose last policy has this score is to end with the best one."""
+        """Returns True where a run whose last policy has this score should end with the best one instead."""
         worse = self._is_worse(score)
         if worse:
             self._say_back(score, "")
@@ -295,7 +292,7 @@ class Controller:
         """Continues from a ``state_dict``.
 
         Raises:
-            ValueError: it has no numbers that a controller comes to.
+            ValueError: a rate is not above 0 or not finite.
         """
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(state[name]))

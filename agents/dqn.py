@@ -225,7 +225,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             trainer: of the discriminator.
             lead: factor of its number of updates while it leads, at least 1.
         """
-        self.adversary.take(trainer, lead if self.reward_settings.discriminator_weight else 0)
+        self.adversary.attach(trainer, lead if self.reward_settings.discriminator_weight else 0)
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Replaces the environment by another one of the same task, for example under other wrappers.
@@ -273,7 +273,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        self.adversary.rest()  # a callback of an earlier call trains it no more
+        self.adversary.freeze()  # a callback of an earlier call trains it no more
         callback.on_training_start(locals(), globals())
         if self.discriminator is None and self.reward_settings.discriminator_weight:
             raise ValueError(
@@ -661,7 +661,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.q_net.load_state_dict(weights)
         self.policy.q_net_target.load_state_dict(weights)
         if "trainer" in state:
-            self.adversary.take(DiscriminatorTrainer.from_state_dict(state["trainer"], self.task, str(self.device)))
+            self.adversary.attach(DiscriminatorTrainer.from_state_dict(state["trainer"], self.task, str(self.device)))
         if "training" in state:
             self._load_training(state["training"])
         if "controller" in state and self.controller is not None:

@@ -1,4 +1,4 @@
-"""What learns of an agent: its networks with their optimisers, and the batches that they learn from."""
+"""The learner of an agent: gradient steps on its networks, by their optimisers, on batches of episodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .precision import bfloat16
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
 EVALUATED = 512
-"""Episodes that pass through the network at a time where no gradient is wanted."""
+"""Episodes that pass through the network at a time without gradients."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Batch:
     """The episodes of one update.
 
     Attributes:
-        fresh: this round's.
-        replayed: past ones, if any.
-        real: those of real works, if any.
+        fresh: episodes of this round.
+        replayed: episodes of past rounds, if any.
+        real: episodes of real works, if any.
     """
 
     fresh: Episodes
@@ -81,12 +81,12 @@ class Learner:
         ]
         # The low first beta suits an objective that moves; see docs/algorithm.md.
         self.optimizer = torch.optim.AdamW(groups, config.learning_rate, betas=(0.5, 0.99), weight_decay=decay)
-        """Of joint training."""
+        """Optimiser of joint training."""
         rate = config.warm_start_learning_rate
         self.imitator = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=decay)
-        """Of the warm start."""
-        self.best = Backup("best_weights", network, policy.q_net_target)
-        """Of the best policy so far, as the controller judges."""
+        """Optimiser of the warm start."""
+        self.best = Backup("best weights", network, policy.q_net_target)
+        """Weights of the best policy so far, as the controller judges."""
 
     @property
     def _device(self) -> torch.device:
@@ -115,17 +115,19 @@ class Learner:
     def update(
         self, batch: Batch, rewards: NDArray[np.float32], rate: float, temperature: float = 1.0
     ) -> dict[str, float]:
-        """Takes a step on the joint objective: L_DQN and, weighted, the cross-entropy of the real episodes.
+        """Takes a step on the joint objective: L_DQN plus the weighted cross-entropy of the real episodes.
 
         Args:
-            batch: N episodes, L decisions the longest.
-            rewards: of every decision, float32 [N, L], 0 after the end.
-            rate: learning rate of the policy; that of V is ``VALUE_RATE`` times as large.
+            batch: N episodes, the longest of L decisions.
+            rewards: reward of every decision, float32 [N, L], 0 after the end.
+            rate: learning rate of the policy; V learns at ``VALUE_RATE`` times this rate.
             temperature: tau.
 
         Returns:
-            dqn_loss: mean squared error of Q per decision; entropy: of the fresh episodes, in nats; value: mean V at
-            their start, in units of the reward; cross_entropy: in nats per real episode, where it counts.
+            dqn_loss: mean squared error of Q per decision.
+            entropy: estimated on the fresh episodes, in nats per episode.
+            value: mean V at the start of the fresh episodes, in units of the reward.
+            cross_entropy: in nats per real episode; only where it has a weight.
 
         Raises:
             FloatingPointError: the loss is not finite; the weights are left as they are.
@@ -179,10 +181,10 @@ class Learner:
 
     @torch.no_grad()
     def _target(self, batch: Batch, log_probs: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns log pi' of decisions, and V' where targets end in it, both [N, L], by the target network.
+        """Returns the target network's log pi' of decisions, and its V' where targets end in values, both [N, L].
 
-        Nothing that is known is computed again. Where the target network has just been copied, its outputs are those
-        of the network (``log_probs``, ``values``); and the log_probs of fresh episodes are known since they were built.
+        Known outputs are not computed again. Those of a target network that is a copy equal those of the network
+        (``log_probs``, ``values``), and fresh episodes hold the log_probs of the policy that built them.
         """
         network, config, (_, L) = self.policy.q_net_target, self.config, log_probs.shape
         if config.target_update_interval == 1 and config.target_share == 1 and not config.hard:
@@ -218,7 +220,7 @@ class Learner:
 
     @torch.no_grad()
     def relabelled(self, episodes: Episodes) -> Episodes:
-        """Returns episodes with the log_probs that the policy gives to their decisions now."""
+        """Returns the episodes with log_probs of the present policy."""
         self.policy.q_net.dropout.eval()
         log_probs, _, _ = episodes.evaluate(self.policy.q_net, self._device, values=False)
         whole = np.zeros_like(episodes.log_probs)
@@ -228,7 +230,7 @@ class Learner:
     # Files
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that later updates depend on, but for the network and its backup."""
+        """Returns everything that later updates depend on, except the Q-network and its backup."""
         prior = self.policy.prior
         separate = {} if prior is None or self.policy.q_net.prior is prior else {"prior": prior.state_dict()}
         return separate | {

@@ -1,7 +1,7 @@
 """Precision of learning: float32 throughout, or products of bfloat16 within the recurrent network.
 
-Acting and evaluating are of float32 on every machine. The choice belongs to the machine that learns, as the device
-does: saved agents do not hold it.
+Acting and evaluation use float32 on every machine. The precision of learning, like the device, belongs to the machine:
+saved agents do not hold it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 class Trial(NamedTuple):
-    """Outcome of learning with products of bfloat16 on a device.
+    """Result of a trial of learning with products of bfloat16 on a device.
 
     Attributes:
-        works: a recurrent network passes forward and backward.
-        worthwhile: the processor multiplies them itself, and does not convert them first.
+        works: True where a recurrent network passes forward and backward.
+        worthwhile: True where the processor multiplies bfloat16 itself, without conversion.
     """
 
     works: bool
@@ -31,12 +31,12 @@ def resolve(precision: str, device: str, trial: Trial) -> torch.dtype:
     """Returns the dtype of products within the recurrent network while it learns.
 
     Args:
-        precision: what was asked for; "auto" is bfloat16 on a CPU where that works and is worthwhile, else float32.
+        precision: a name in ``PRECISIONS``; "auto" is bfloat16 on a CPU where it works and is worthwhile, else float32.
         device: type of the device that learns, such as "cpu".
-        trial: what ``try_bfloat16`` says of that device.
+        trial: result of ``try_bfloat16`` for that device.
 
     Raises:
-        ValueError: there is no such precision, or bfloat16 is asked for and does not work.
+        ValueError: the name is unknown, or bfloat16 does not work on the device.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision}")
@@ -51,19 +51,19 @@ def resolve(precision: str, device: str, trial: Trial) -> torch.dtype:
 
 
 def choose(precision: str, device: torch.device) -> torch.dtype:
-    """Returns what ``resolve`` says for a device of this machine; raises what it raises."""
+    """Returns the dtype of ``resolve`` for a device of this machine, or raises its error."""
     return resolve(precision, device.type, try_bfloat16(device.type))
 
 
 @functools.cache
 def try_bfloat16(device: str) -> Trial:
-    """Learns once with products of bfloat16 on a type of device; no random state is drawn from.
+    """Tries to learn with products of bfloat16 on a type of device; uses no random state.
 
-    What torch says of a processor is not asked: it does not know which instructions its libraries are allowed. What
-    multiplies bfloat16 itself takes subnormal numbers for zero (VDPBF16PS and TDPBF16PS in Intel's and AMD's manuals,
-    BFMMLA in Arm's), and what converts to float32 first does not. The former takes 0.57 of the time of float32 for an
-    LSTM of 128 units forward and backward, the latter 2.5 times as long (AMD EPYC with AVX512_BF16, and the same under
-    ``ONEDNN_MAX_CPU_ISA=AVX512_CORE``). Unlike a clock it gives the same answer each time.
+    Flags of torch about the processor do not suffice: they ignore which instructions its libraries may use. Native
+    instructions for bfloat16 flush subnormal numbers to zero (VDPBF16PS and TDPBF16PS in Intel's and AMD's manuals,
+    BFMMLA in Arm's), and a conversion to float32 does not. Native products need 0.57 of the time of float32 for an
+    LSTM of 128 units forward and backward, converted ones 2.5 times that of float32 (AMD EPYC with AVX512_BF16, and the
+    same under ``ONEDNN_MAX_CPU_ISA=AVX512_CORE``). The result, unlike a measured time, is the same in each trial.
     """
     with torch.inference_mode(False), torch.enable_grad():
         rnn = nn.LSTM(32, 64, batch_first=True, device="meta").to_empty(device=device)
@@ -82,8 +82,8 @@ def try_bfloat16(device: str) -> Trial:
 
 
 def bfloat16(device: str, enabled: bool = True) -> torch.autocast:
-    """Returns a context in which products on a type of device are of bfloat16; of their operands' dtype if disabled.
+    """Returns a context with products of bfloat16 on a type of device, or, if disabled, of their operands' dtype.
 
-    Either way a context around it changes nothing within, and no copy of a weight outlives an update.
+    A context around it has no effect within, and no cached copy of a weight outlives an update.
     """
     return torch.autocast(device, torch.bfloat16, enabled=enabled, cache_enabled=False)

@@ -9,7 +9,7 @@ from typing import Self
 from .config import WARM_START, DQNConfig
 
 LEAD = 10
-"""Most rounds of the lead where nothing says how many."""
+"""Largest number of rounds of the lead by default."""
 RAMP = 50
 """Updates over which a learning rate rises."""
 COOLING = 0.3
@@ -17,7 +17,7 @@ COOLING = 0.3
 
 
 class Phase(enum.Enum):
-    """The part of training that is under way; each value says what learns."""
+    """A phase of training; its value names what learns."""
 
     WARM_START = "policy, by maximum likelihood"
     LEAD = "discriminator"
@@ -29,7 +29,7 @@ class Progress:
     """How far a run has come.
 
     Attributes:
-        spent: share of the budget that is spent, 0..1, where time is the budget; None where steps are.
+        spent: spent share of a time budget, 0..1; None where the budget is in steps.
         steps: environment steps so far.
         total_steps: environment steps of the whole run.
         warm_updates: updates of the warm start.
@@ -47,16 +47,16 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Maps progress to a phase and a learning rate.
+    """Maps progress to a phase and to learning rates.
 
-    Phases end by counts where steps are the budget, and by shares of it where time is.
+    Phases have counts of updates and rounds where the budget is in steps, and shares of a time budget.
 
     Attributes:
         warm_start: updates of the warm start.
         warm_start_rate: first learning rate of the warm start.
-        lead: rounds of the lead; None: ``LEAD``, but no more than its share of the steps, and one at least.
+        lead: rounds of the lead; None: ``LEAD``, but no more than its share of the steps, and at least one.
         shares: shares of the budget for warm start and lead.
-        rewards_by_discriminator: False where no discriminator rewards: then there is no lead.
+        rewards_by_discriminator: False where the reward has no term of a discriminator; then there is no lead.
     """
 
     warm_start: int
@@ -70,8 +70,8 @@ class Schedule:
         """Returns the schedule of an agent.
 
         Args:
-            config: its settings.
-            demonstrated: True where its task has demonstrations: else there is no warm start.
+            config: settings of the agent.
+            demonstrated: True where the task has demonstrations; else there is no warm start.
 
         Raises:
             ValueError: the settings ask for a warm start without demonstrations.
@@ -88,7 +88,7 @@ class Schedule:
         )
 
     def phase(self, progress: Progress) -> Phase:
-        """Returns the phase that a run is in."""
+        """Returns the phase of a run."""
         if self._warms_up(progress):
             return Phase.WARM_START
         return Phase.LEAD if self.rewards_by_discriminator and self._leads(progress) else Phase.JOINT
@@ -107,7 +107,7 @@ class Schedule:
         return progress.updates == 0 and progress.lead_rounds < LEAD and not over
 
     def imitation_rate(self, progress: Progress) -> float:
-        """Returns the learning rate of an update of the warm start: it ramps up, and falls to zero linearly."""
+        """Returns the learning rate of the warm start: it ramps up at first, and falls to zero linearly."""
         done = progress.warm_updates / self.warm_start if progress.spent is None else progress.spent / self.shares[0]
         return self.warm_start_rate * max(0.0, 1 - done) * min(1.0, (progress.warm_updates + 1) / RAMP)
 
@@ -118,7 +118,7 @@ class Schedule:
         return (1 - progress.spent) / max(1e-9, 1 - sum(self.shares))
 
     def factor(self, remaining: float, updates: int) -> float:
-        """Returns what multiplies the learning rate of joint training: it ramps up at first, and cools at the end.
+        """Returns the factor of the learning rate of joint training: it ramps up at first and cools at the end.
 
         Args:
             remaining: share of joint training that is left.

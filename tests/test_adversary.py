@@ -37,21 +37,21 @@ def test_a_frozen_one_only_scores():
         frozen.set_rate(2.0)
 
 
-def test_is_live_from_take_to_rest():
+def test_is_live_from_attach_to_freeze():
     one, own = Adversary(make_discriminator(TASK, **D)), trainer()
-    one.take(own, lead=3)
+    one.attach(own, lead=3)
     assert (one.live, one.lead) == (True, 3)
     assert one.discriminator is own.discriminator
     one.observe(works())
     assert own.discriminator.updates == 1
-    one.rest()
+    one.freeze()
     assert not one.live
     assert one.trainer is own, "to be saved"
 
 
 def test_rates_are_of_those_of_the_settings():
     one, own = Adversary(), trainer()
-    one.take(own, lead=1)
+    one.attach(own, lead=1)
     for times in (0.5, 2.0):
         one.set_rate(times)
         rates = [group["lr"] for group in own.discriminator.optimizer.param_groups]
@@ -60,17 +60,17 @@ def test_rates_are_of_those_of_the_settings():
 
 def test_weights_are_kept_while_the_trainer_is_the_same():
     one, own = Adversary(), trainer()
-    one.take(own, lead=1)
+    one.attach(own, lead=1)
     one.backup.keep()
-    one.take(own, lead=1)
+    one.attach(own, lead=1)
     assert one.backup.weights
-    one.take(trainer(), lead=1)
+    one.attach(trainer(), lead=1)
     assert not one.backup.weights, "they are of another D"
 
 
 def test_a_reading_is_of_the_first_contents():
     one = Adversary()
-    one.take(trainer(), lead=1)
+    one.attach(trainer(), lead=1)
     rng = np.random.default_rng(0)
     contents = TASK.corpus("train")[rng.integers(len(TASK.corpus("train")), size=2 * READ)]
     changed = contents.copy()
@@ -81,7 +81,7 @@ def test_a_reading_is_of_the_first_contents():
 
 def test_a_rehearsal_leaves_everything_as_it_was():
     one, own = Adversary(), trainer()
-    one.take(own, lead=1)
+    one.attach(own, lead=1)
     before = {name: value.clone() for name, value in own.discriminator.network.state_dict().items()}
     slow, fast = one.rehearse(works(), (1.0, 10.0), 2)
     assert len(slow[0]) == len(one.held_out)

@@ -309,7 +309,7 @@ def test_says_where_d_begins_anew(tmp_path, caplog, how):
     model.learn(64, callback=co if how == "the same" else callback())
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == (how in ("loaded", "loaded DQN", "a new one"))
-    assert all("begins anew" in line and "load=PATH" in line and "\n" not in line for line in said)
+    assert all("is a new one" in line and "load=PATH" in line and "\n" not in line for line in said)
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 

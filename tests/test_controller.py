@@ -340,7 +340,7 @@ class TestRules:
         assert model.controller.d_rate == 1
         assert not model.adversary.backup.weights, "its copy is let go"
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-        assert caplog.messages[-1].endswith("haste has not helped, it is what it was before")
+        assert caplog.messages[-1].endswith("higher rates have not helped, its earlier weights are restored")
 
     def test_haste_goes_on_where_it_has_helped(self):
         controller = Controller()
@@ -444,7 +444,7 @@ class TestRules:
             controller.act(change(slope=0.1, slope_error=0.01))
         controller.act(change(slope=0.1, slope_error=0.01))
         assert told.getvalue() == (
-            "12 s  controller: D's rate x1.00 -> x0.70: its logits say too much of unseen works (slope 0.10)\n"
+            "12 s  controller: D's rate x1.00 -> x0.70: its logits are too large on held-out works (slope 0.10)\n"
         )
 
 
