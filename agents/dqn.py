@@ -162,10 +162,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, task=self.task, seed=seed, **self.policy_kwargs
         ).to(self.device)
-        self.q_net.learns_in = self.learns_in
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.q_net.dropout.generator = self.generator
+        self.q_net.learn_with(self.learns_in, self.generator)
         self.learner = Learner(self.policy, self.config, self.task.horizon)
         self.replay = EpisodeBuffer(self.buffer_size)
         _refuse_rescaled(self.env)

@@ -60,6 +60,14 @@ class Dropout(nn.Module):
             raise ValueError(f"dropout must be from 0 up to 1, not {rate}")
         self.keep = 1 - rate
 
+    def draw_from(self, generator: torch.Generator) -> None:
+        """Sets the generator of the masks."""
+        self.generator = generator
+
+    def turn_off(self) -> None:
+        """Keeps every unit from now on."""
+        self.keep = 1.0
+
     def forward(self, x: Tensor) -> Tensor:
         """Zeroes units of float [B, T, W] with probability ``1 - keep`` while training, and scales up the others."""
         if not self.training or self.keep == 1:
@@ -129,6 +137,11 @@ class RecurrentQ(nn.Module):
         self.prior = prior
         nn.init.zeros_(self.advantages.weight)
         nn.init.zeros_(self.advantages.bias)
+
+    def learn_with(self, dtype: torch.dtype, generator: torch.Generator) -> None:
+        """Sets the dtype of products within the LSTM while it learns, and the generator that dropout draws from."""
+        self.learns_in = dtype
+        self.dropout.draw_from(generator)
 
     @property
     def memory_size(self) -> int:

@@ -16,7 +16,7 @@ from stable_baselines3.common.utils import get_device
 from ..envs.task import Array, Task
 from . import checkpoint as files
 from .episodes import draw, see, width_seen
-from .networks import Dropout, RecurrentQ
+from .networks import RecurrentQ
 from .sb3 import id_of, make_sb3_env, task_of
 
 Remembered = tuple[NDArray[Any], ...]
@@ -61,7 +61,7 @@ class BoltzmannPolicy(BasePolicy):
         """Keeps the policy as it is now; ``relative``: what is learned from now on is added to its logits."""
         self.q_net_target.load_state_dict(self.q_net.state_dict())
         self.prior = copy.deepcopy(self.q_net_target)
-        self.prior.dropout = Dropout(0.0)  # it may become a part of a network in training
+        self.prior.dropout.turn_off()  # it may become a part of a network in training
         if relative:
             self.q_net.add_to(self.prior)
             self.q_net_target.add_to(self.prior)

@@ -15,6 +15,18 @@ EVERYTHING = ("",)
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
 """What the command line loads at once."""
 
+AGENTS = {
+    "agents.adversary": ("agents.backup", "discriminators", "envs.task"),
+    "agents.backup": (),
+    "agents.callbacks": ("agents.sb3", "discriminators", "envs.rewards", "envs.task"),  # no algorithm by name
+    "agents.checkpoint": ("agents.config", "agents.sb3", "discriminators"),
+    "agents.config": ("envs.rewards",),
+    "agents.controller": ("discriminators", "envs.task"),  # no network, no model
+    "agents.objective": (),
+    "agents.schedule": ("agents.config",),
+}
+"""Parts of the agent that know little of the others."""
+
 
 def name_of(path: Path) -> str:
     """``envs/task.py`` is ``envs.task``, ``envs/__init__.py`` is ``envs``, the root's is the empty string."""
@@ -50,6 +62,8 @@ def may_import(path: Path) -> tuple[str, ...]:
         return tuple(other for other in others if other != "envs")
     if package == "discriminators":
         return ("discriminators",)
+    if module in AGENTS:
+        return AGENTS[module]
     if package == "agents":
         return ("agents", "discriminators", "envs.rewards", "envs.task", "envs.vector")
     if package in {"benchmarks", "play", "training"}:
@@ -198,6 +212,23 @@ def test_nothing_loaded_can_run_code(path: Path) -> None:
             assert ast.unparse(keywords.get("allow_pickle", ast.Constant(False))) == "False", where
 
 
+def foreign_writes(path: Path) -> list[str]:
+    """Returns assignments to attributes of other objects than ``self``, but for random states, which numpy sets so."""
+    written = [
+        part
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
+        for part in (target.elts if isinstance(target, ast.Tuple) else [target])
+        if isinstance(part, ast.Attribute) and part.attr != "state" and ast.unparse(part.value) != "self"
+    ]
+    return [f"{path.relative_to(ROOT)}:{part.lineno} writes {ast.unparse(part)}" for part in written]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "agents").glob("*.py")), ids=name_of)
+def test_parts_of_the_agent_write_no_attributes_of_others(path: Path) -> None:
+    assert not foreign_writes(path)
+
+
 def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checks above fail where they should."""
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
@@ -211,6 +242,8 @@ def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         test_arrows(agent)
     with pytest.raises(AssertionError, match=r"bad.py:3 reads the test split"):
         test_who_reads_the_test_split(agent)
+    agent.write_text("def f(a):\n    self.x = 1\n    a.b, c = 1, 2\n    self.x.y += 1\n")
+    assert [line.split()[-1] for line in foreign_writes(agent)] == ["a.b", "self.x.y"]
     other = tmp_path / "agents" / "other.py"
     other.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .bad import Bad\n")
     agent.write_text("from .other import Other\n")

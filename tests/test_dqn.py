@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Check
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, checkpoint, generate, make_sb3_env, objective
@@ -403,6 +404,9 @@ class TestLearn:
 
 
 class TestSB3:
+    def test_is_one_class(self):
+        assert AdversarialDQN.__bases__ == (OffPolicyAlgorithm,)
+
     def test_a_callback_stops_learning(self):
         model, phases = agent(), Phases(stop_after=4)
         model.learn(10**6, callback=CallbackList([callback(), phases]))
