@@ -42,11 +42,17 @@ class Backup:
         Raises:
             ValueError: the weights are of another network, or not finite.
         """
+        if weights:
+            check(self.network, weights, f"its controller's {self._name}")
         known = self.network.state_dict()
-        if weights and {key: value.shape for key, value in weights.items()} != {
-            key: value.shape for key, value in known.items()
-        }:
-            raise ValueError(f"its controller's {self._name} are of another network")
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise ValueError(f"its controller's {self._name} are not finite")
         self.weights = {key: value.to(known[key].device) for key, value in weights.items()}
+
+
+def check(network: torch.nn.Module, weights: Weights, name: str) -> None:
+    """Raises ``ValueError`` for weights that are of another network, or not finite; ``name`` names them."""
+    if {key: value.shape for key, value in weights.items()} != {
+        key: value.shape for key, value in network.state_dict().items()
+    }:
+        raise ValueError(f"{name} are of another network")
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise ValueError(f"{name} are not finite")

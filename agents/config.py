@@ -6,26 +6,27 @@ The constructor, ``musegym train --param`` and model files share it.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from ..envs.rewards import REWARD_FORMS
 
 WARM_START = 500
 """Updates of the warm start where none are given."""
-LEAST = {
-    **dict.fromkeys(("demonstrations", "replayed", "cross_entropy", "warm_start", "lead", "weight_decay"), 0),
-    **dict.fromkeys(("consistency", "max_grad_norm", "discriminator_weight", "prior_weight"), 0),
-    **dict.fromkeys(
-        ("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps", "minibatch"), 1
-    ),
-    "stats_window_size": 1,
-}
-"""Smallest values."""
-MOST_AT_ONCE = dict.fromkeys(("demonstrations", "replayed", "batch_size", "minibatch", "stats_window_size"), 1_000_000)
-"""Largest values of settings that are numbers of episodes in memory."""
 LARGEST = 1e30
-"""Bound of all other numbers: float32 holds them and their products with outputs of networks."""
+"""Largest number: float32 holds it and its products with outputs of networks."""
+IN_MEMORY = 1_000_000
+"""Largest number of episodes that are in memory at once."""
+BOUNDS = {
+    **dict.fromkeys(("demonstrations", "replayed"), (0, IN_MEMORY)),
+    **dict.fromkeys(("batch_size", "minibatch", "stats_window_size"), (1, IN_MEMORY)),
+    **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "gradient_steps"), (1, LARGEST)),
+    **dict.fromkeys(("warm_start", "lead", "weight_decay", "max_grad_norm", "temperature"), (0, LARGEST)),
+    **dict.fromkeys(("cross_entropy", "consistency", "discriminator_weight", "prior_weight"), (0, LARGEST)),
+    **dict.fromkeys(("alpha", "gamma", "target_share"), (0, 1)),
+}
+"""Smallest and largest values."""
+ABOVE_ZERO = ("temperature", "target_share")
+"""Settings that may not be 0."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,19 +121,11 @@ class DQNConfig:
         for name, value in vars(self).items():
             if not isinstance(value, int | float):
                 continue
-            if not math.isfinite(value):
-                raise ValueError(f"{name} must be a finite number, not {value}")
-            least, most = LEAST.get(name, -LARGEST), MOST_AT_ONCE.get(name, LARGEST)
-            if value > most:
-                raise ValueError(f"{name} must be at most {most:,}, not {value}")
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, not {value}")
-        if not self.temperature > 0 or not 0 <= self.alpha <= 1:
-            raise ValueError(f"temperature must be above 0 and alpha in 0..1, not {self.temperature} and {self.alpha}")
-        if not 0 <= self.gamma <= 1 or not 0 < self.target_share <= 1:
-            raise ValueError(
-                f"gamma must be in 0..1 and target_share above 0, at most 1, not {self.gamma}, {self.target_share}"
-            )
+            least, most = BOUNDS.get(name, (-LARGEST, LARGEST))
+            excluded = name in ABOVE_ZERO and not value
+            if excluded or not least <= value <= most:  # NaN, too
+                above = "above" if name in ABOVE_ZERO else "at least"
+                raise ValueError(f"{name} must be {above} {least:,} and at most {most:,}, not {value}")
         if self.hard and (self.n_steps != 1 or self.alpha):
             raise ValueError(
                 f"hard targets need Q-learning: set n_steps=1 and alpha=0, not {self.n_steps} and {self.alpha}"

@@ -173,8 +173,9 @@ class Controller:
 
     def adjustment(self, d_weights: Weights = None, policy_weights: Weights = None) -> Adjustment:
         """Returns the adjustment by the present numbers, with orders for weights."""
-        rates = self.d_rate, self.policy_rate
-        return Adjustment(*rates, self.caution, self.slope, d_weights, policy_weights, dict(self.latest))
+        numbers = self.latest | {"d_rate": self.d_rate, "policy_rate": self.policy_rate}
+        factors = self.d_rate, self.policy_rate, self.caution, self.slope
+        return Adjustment(*factors, d_weights, policy_weights, numbers)
 
     def act(self, reading: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
         """Applies the rules for D to a reading; returns the order for D's weights."""

@@ -27,6 +27,7 @@ from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
 from . import checkpoint
 from .adversary import READ, Adversary
+from .backup import check
 from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
@@ -184,14 +185,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
     @property
     def progress(self) -> Progress:
         """How far the run has come."""
-        return Progress(
-            spent=None if self.budget is None else self.budget(),
-            steps=self.num_timesteps,
-            total_steps=self._total_timesteps,
-            warm_updates=self.warm_updates,
-            lead_rounds=self.lead_rounds,
-            updates=self._n_updates,
-        )
+        spent = None if self.budget is None else self.budget()
+        counts = self.warm_updates, self.lead_rounds, self._n_updates
+        return Progress(spent, self.num_timesteps, self._total_timesteps, *counts)
 
     @property
     def phase(self) -> Phase:
@@ -487,9 +483,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
             return
         adjustment = self.controller.step(self._snapshot())
         self._apply(adjustment)
-        numbers = {"d_rate": adjustment.d_rate, "policy_rate": adjustment.policy_rate}
-        numbers |= {"temperature": self.temperature, "trust": self.reward_settings.trust}
-        for name, value in (numbers | adjustment.numbers).items():
+        numbers = {"temperature": self.temperature, "trust": self.reward_settings.trust}
+        for name, value in (adjustment.numbers | numbers).items():
             self.logger.record(f"controller/{name}", value)
 
     def _snapshot(self) -> Snapshot:
@@ -649,14 +644,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
             ValueError: it is of another network, or a number is out of range.
         """
         weights = {name: value.float() for name, value in state["policy"].items()}
-        if not all(value.isfinite().all() for value in weights.values()):
-            raise ValueError("its weights are not finite")
         if self.config.relative_to_prior and any(name.startswith("prior.") for name in weights):
             self.policy.freeze_prior(relative=True)
-        if {key: value.shape for key, value in weights.items()} != {
-            key: value.shape for key, value in self.q_net.state_dict().items()
-        }:
-            raise ValueError(f"its weights are not of an agent that builds contents of {type(self.task).__name__}")
+        check(self.q_net, weights, f"its weights, for an agent that builds contents of {type(self.task).__name__},")
         self.q_net.load_state_dict(weights)
         self.policy.q_net_target.load_state_dict(weights)
         if "trainer" in state:

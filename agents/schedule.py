@@ -78,14 +78,10 @@ class Schedule:
         """
         if config.warm_start and not demonstrated:
             raise ValueError("this task has no demonstrations to imitate: leave warm_start at 0")
-        default = WARM_START if demonstrated else 0
-        return cls(
-            warm_start=default if config.warm_start is None else config.warm_start,
-            warm_start_rate=config.warm_start_learning_rate,
-            lead=config.lead,
-            shares=config.schedule if demonstrated else (0.0, config.schedule[1]),
-            rewards_by_discriminator=config.discriminator_weight != 0,
-        )
+        default, shares = (WARM_START, config.schedule) if demonstrated else (0, (0.0, config.schedule[1]))
+        warm_start = default if config.warm_start is None else config.warm_start
+        rate, rewards = config.warm_start_learning_rate, config.discriminator_weight != 0
+        return cls(warm_start, rate, config.lead, shares, rewards)
 
     def phase(self, progress: Progress) -> Phase:
         """Returns the phase of a run."""

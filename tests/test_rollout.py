@@ -377,7 +377,7 @@ class TestFiles:
         [
             ({"env": gym.make("CartPole-v1")}, "builds no contents of musegym"),
             ({"custom_objects": {}}, "custom_objects"),
-            ({"gamma": 2.0}, "gamma must be in"),
+            ({"gamma": 2.0}, "gamma must be at least 0"),
             ({"env": VecNormalize(native(), norm_obs=False)}, "rescales rewards"),
         ],
     )
