@@ -154,7 +154,7 @@ def _compared(
         found = c2st(real, chosen, groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
         result["c2st"] = found.accuracy
         right = (found.correct_real.astype(float) + found.correct_fake) / 2
-        interval = mean_by_group(right[found.judged_real], groups[found.judged_real], np.random.default_rng(seed))
+        interval = mean_by_group(right[found.judged], groups[found.judged], np.random.default_rng(seed))
         result["c2st_interval"] = [interval.low, interval.high]
         result["c2st_detail"] = found.summary()
 
