@@ -219,7 +219,7 @@ def plain_features(monkeypatch):
 
 @pytest.mark.usefixtures("plain_features")
 def test_models_of_others_are_evaluated():
-    result = suite.evaluate(model(), num=20, judge=False)
+    result = suite.evaluate(model(), num=20, seeds=0)
     assert result["nll_test"] is None
     assert any("log-probabilities" in note for note in result["notes"])
     assert 0 <= result["validity"] <= 1
@@ -230,15 +230,15 @@ def test_models_of_others_are_evaluated():
 def test_works_of_any_origin_are_measured_as_those_of_a_model():
     task = make_task("toy/Word-v0")
     real = task.corpus("test")
-    result = suite.evaluate_works(task, real.astype(np.int64), judge=False)
+    result = suite.evaluate_works(task, real.astype(np.int64), seeds=0)
     assert result["num"] == result["judged"] == len(real)
     assert result["frechet"] == pytest.approx(0, abs=1e-3)
     assert result["validity"] == 1
     assert result["unique"] == result["unique_real"]
     assert not any(key.startswith("nll") for key in result)
-    model_keys = set(suite.evaluate(model(), num=20, judge=False))
+    model_keys = set(suite.evaluate(model(), num=20, seeds=0))
     assert set(result) == {key for key in model_keys if not key.startswith("nll")}
-    few = suite.evaluate_works(task, real[:12], judge=False)
+    few = suite.evaluate_works(task, real[:12], seeds=0)
     assert few["judged"] == 12
     assert json.loads(json.dumps(few)) == few
 
