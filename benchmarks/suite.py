@@ -39,7 +39,7 @@ def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FO
         seed: of sampling and judging.
 
     Returns:
-        A dictionary that JSON can hold. A number that cannot be had is None, and ``notes`` says why.
+        A dictionary that JSON can hold. A number that cannot be measured is None, with a reason in ``notes``.
     """
     return measure(model, num, split, seeds, seed)[0]
 
@@ -57,7 +57,7 @@ def measure(
     notes: list[str] = []
     result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
     logger.info("likelihoods")
-    result |= likelihoods(model, task, real, train, seed, notes)
+    result |= likelihoods(sampler, task, real, train, seed, notes)
     measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, notes)
     result = clean(result | measured, notes)
     result["notes"] = notes

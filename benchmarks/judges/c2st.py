@@ -33,7 +33,7 @@ FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
-"""Of judges that learn from the train split: ten times as many works an epoch."""
+"""For judges that learn from the train split: ten times as many works an epoch."""
 Ints = NDArray[np.integer[Any]]
 
 

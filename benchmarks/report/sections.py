@@ -1,4 +1,4 @@
-"""Sections of a report: the results of each table that a name stands for."""
+"""Sections of a report: the results of each table of a name."""
 
 from __future__ import annotations
 
