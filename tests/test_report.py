@@ -103,13 +103,14 @@ def test_rows_of_other_works_are_not_compared() -> None:
 
 def test_report_knows_tables_before_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     found = {"env_id": "x", "seconds": 1.0, "partial": False, "evaluation": {"c2st": 0.5}}
-    for folder, row in (("all/melody", "a"), ("melody", "b"), ("mine", "c")):
+    for folder, row in (("all/melody", "a"), ("melody", "b"), ("mine", "c"), ("all/gone-Task-v0", "d")):
         (tmp_path / folder).mkdir(parents=True)
         result = found | {"table": folder, "row": row}
         (tmp_path / folder / "x-s0.json").write_text(json.dumps(result))
     monkeypatch.chdir(tmp_path)
     assert "| a |" in call("report", "melody", "--results", "all")[1]
     assert "| c |" in call("report", "mine", "--results", "all")[1]
+    assert "| d |" in call("report", "gone/Task-v0", "--results", "all")[1]
     refused(call("report", "no-such"), "no suite (standard), no table (melody, ")
 
 
