@@ -103,8 +103,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     def __init__(
         self,
-        policy: str | type[BoltzmannPolicy] = "auto",
-        env: GymEnv | str = "musegym/Melody-v0",
+        policy: str | type[BoltzmannPolicy],
+        env: GymEnv | str,
         learning_rate: float | type_aliases.Schedule | None = None,
         *,
         config: DQNConfig | None = None,

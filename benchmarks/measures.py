@@ -1,4 +1,4 @@
-"""What a domain measures beyond the general suite, and how it is found.
+"""Measures, columns and tables of single domains, and how they are found.
 
 A task names a module in its ``benchmark``, such as ``"mypackage.benchmark"``, whose ``DOMAIN`` is a ``Domain``;
 ``"mypackage.benchmark:NAME"`` names it otherwise. The module is imported when somebody asks for it.
@@ -40,7 +40,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-    """What one domain adds to the benchmark."""
+    """Additions of one domain to the benchmark."""
 
     measure: Measure | None = None
     """Its own measure, whose figures stand under ``own`` in result files."""
@@ -51,7 +51,7 @@ class Domain:
 
 
 def domain_of(env_id: str) -> Domain:
-    """Returns what a registered id's task adds to the benchmark: an empty ``Domain`` where it names none.
+    """Returns the ``Domain`` of a registered id's task, an empty one where the task names none.
 
     Raises:
         gymnasium.error.Error: the id is unknown or not one of musegym.

@@ -1,7 +1,8 @@
-"""Samplers: whatever is measured writes contents of a task on request."""
+"""Samplers: the one interface of all that is measured, from agents to a random policy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..envs.task import Array, Floats, Ints, Task
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Whatever writes contents of a task on request."""
+    """A generator of contents of a task."""
 
     task: Task[Any]
 
@@ -23,11 +24,16 @@ class Sampler(Protocol):
 class AgentSampler:
     """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
 
+    log_prob: Callable[[Array], Floats]
+    """From contents to log-probabilities in nats, float [B], at temperature 1; missing where the model has none."""
+
     def __init__(self, model: Any, temperature: float = 1.0) -> None:
         from ..agents import built_by
 
         self.model, self.temperature = model, temperature
         self.task: Task[Any] = built_by(model)
+        if hasattr(model, "log_prob"):
+            self.log_prob = model.log_prob
 
     def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
         """Returns ``num`` contents."""
@@ -35,11 +41,6 @@ class AgentSampler:
 
         contents: Array = generate(self.model, num=num, seed=seed, temperature=self.temperature, condition=condition)
         return contents
-
-    def log_prob(self, contents: Array) -> Floats:
-        """Returns log-probabilities in nats, float [B], of the model at temperature 1."""
-        values: Floats = np.asarray(self.model.log_prob(contents))
-        return values
 
 
 def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:

@@ -1,8 +1,8 @@
-"""Everything that is measured of a model, in one dictionary: the keys of ``musegym evaluate --json``.
+"""The general suite: all measures of a model in one dictionary, the keys of ``musegym evaluate --json``.
 
-Generated work i is made under the condition of test work i, one by one. A judge can then not win by counting
-conditions (how many tunes are in 6/8), which says nothing about how well the model writes; and the two sides of every
-fold and every distance hold the same conditions.
+Generated work i is made under the condition of test work i. A judge can then not win by counting conditions (how many
+tunes are in 6/8), which is no property of the model; and the two sides of every fold and every distance hold the same
+conditions.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ MAX_NLL_TRAIN = 5000
 FLOOR_DRAWS = 4
 
 
-def evaluate(
-    model: Any, num: int = 1000, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
-) -> dict[str, Any]:
+def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FOLDS, seed: int = 0) -> dict[str, Any]:
     """Measures a model against a held-out split; see ``docs/measuring.md`` for every key.
 
     Args:
@@ -37,20 +35,19 @@ def evaluate(
         num: works generated for shares and run lengths. Judges, Frechet distance and neighbourhoods always take as many
             as the split holds.
         split: "test" for figures to publish, "validation" while choosing anything.
-        seeds: judge seeds, at most five; fewer judge fewer works.
+        seeds: of the classifier two-sample test, which takes minutes: at most five; fewer judge fewer works, 0 none.
         seed: of sampling and judging.
-        judge: whether to run the classifier two-sample test, which takes minutes.
 
     Returns:
-        A dictionary that JSON can hold. A number that cannot be had is None, and ``notes`` says why.
+        A dictionary that JSON can hold. A number that cannot be measured is None, with a reason in ``notes``.
     """
-    return measure(model, num=num, split=split, seeds=seeds, seed=seed, judge=judge)[0]
+    return measure(model, num, split, seeds, seed)[0]
 
 
 def measure(
-    model: Any, num: int = 1000, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
+    model: Any, num: int = 1000, split: Split = "test", seeds: int = FOLDS, seed: int = 0
 ) -> tuple[dict[str, Any], C2ST | None]:
-    """As ``evaluate``, with what the judges said of each work, for paired comparisons."""
+    """As ``evaluate``, with the judgements of each work, for paired comparisons."""
     sampler: Sampler = model if isinstance(model, Sampler) else AgentSampler(model)
     task = sampler.task
     real, train = task.corpus(split), task.corpus("train")
@@ -60,19 +57,19 @@ def measure(
     notes: list[str] = []
     result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
     logger.info("likelihoods")
-    result |= likelihoods(model, task, real, train, seed, notes)
-    measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, judge, notes)
+    result |= likelihoods(sampler, task, real, train, seed, notes)
+    measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, notes)
     result = clean(result | measured, notes)
     result["notes"] = notes
     return result, found
 
 
 def evaluate_works(
-    task: Task[Any], contents: Array, split: Split = "test", seeds: int = 5, seed: int = 0, judge: bool = True
+    task: Task[Any], contents: Array, split: Split = "test", seeds: int = FOLDS, seed: int = 0
 ) -> dict[str, Any]:
     """Measures finished works of any origin against a held-out split: the keys of ``evaluate``, but for likelihoods.
 
-    Nobody made them under the conditions of the split's works, so that judges may go by what conditions they have.
+    They were not made under the conditions of the split's works, so that judges may tell them by their conditions.
 
     Args:
         task: whose works they are.
@@ -81,7 +78,6 @@ def evaluate_works(
         seeds: as in ``evaluate``.
         seed: of judging, and of the choice where there are more works on one side: judges, Frechet distance and
             neighbourhoods take as many of both.
-        judge: as in ``evaluate``.
 
     Raises:
         ValueError: the works are of another kind, or too few.
@@ -95,7 +91,7 @@ def evaluate_works(
         notes.append("c2st, frechet: works have their own conditions, not those of the works they are compared with")
     result: dict[str, Any] = {"split": split, "num": len(contents), "judged": n, "seed": seed}
     chosen = contents[rng.permutation(len(contents))[:n]]
-    measured, _ = _compared(task, chosen, contents, rows, split, seeds, seed, judge, notes)
+    measured, _ = _compared(task, chosen, contents, rows, split, seeds, seed, notes)
     result = clean(result | measured, notes)
     result["notes"] = notes
     return result
@@ -112,7 +108,7 @@ def check_works(task: Task[Any], contents: Array) -> Array:
     if given.shape[1:] != own.shape[1:] or not len(given) or given.dtype.kind not in "iub":
         raise ValueError(f"works of this task are integers [N, {shape}], not {given.dtype} {list(given.shape)}")
     works = given.astype(own.dtype)
-    wrong = (works != given).reshape(len(given), -1).any(1)  # what does not fit in comes out as something else
+    wrong = (works != given).reshape(len(given), -1).any(1)  # the cast changes values that do not fit
     wrong[~wrong] = [not task.content_space.contains(work) for work in works[~wrong]]
     if wrong.any():
         raise ValueError(
@@ -130,31 +126,29 @@ def _compared(
     split: Split,
     seeds: int,
     seed: int,
-    judge: bool,
     notes: list[str],
 ) -> tuple[dict[str, Any], C2ST | None]:
-    """Returns what is measured of works alone.
+    """Measures works alone.
 
     Args:
         task: whose works they are.
-        chosen: [n, ...] that are compared with real ones, number i with that of the split's row ``rows[i]``.
-        population: [N, ...] that shares and run lengths are of.
+        chosen: [n, ...], compared with real works: number i with row ``rows[i]`` of the split.
+        population: [N, ...], for shares and run lengths.
         rows: int [n].
         split: as in ``evaluate``.
         seeds: as in ``evaluate``.
         seed: as in ``evaluate``.
-        judge: as in ``evaluate``.
         notes: gets a line for each number that cannot be had.
     """
     every, train, groups = task.corpus(split), task.corpus("train"), task.groups(split)[rows]
     real, found = every[rows], None
-    shown = task.medium.metrics(population)  # first, since it says of works that are no good why, and judges take long
+    own = task.medium.metrics(population)  # first: it raises where works are unusable, and judges take long
     result: dict[str, Any] = {"c2st": None}
-    if judge:
+    if seeds:
         found = c2st(real, chosen, groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
         result["c2st"] = found.accuracy
         right = (found.correct_real.astype(float) + found.correct_fake) / 2
-        interval = mean_by_group(right[found.judged_real], groups[found.judged_real], np.random.default_rng(seed))
+        interval = mean_by_group(right[found.judged], groups[found.judged], np.random.default_rng(seed))
         result["c2st_interval"] = [interval.low, interval.high]
         result["c2st_detail"] = found.summary()
 
@@ -171,8 +165,8 @@ def _compared(
     if task.has_demonstrations:
         result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, every)
     else:
-        notes.append("validity: works are known as they look, not as they are built")
-    result["metrics"], result["metrics_real"] = shown, task.medium.metrics(every)
+        notes.append("validity: the task has no demonstrations")
+    result["metrics"], result["metrics_real"] = own, task.medium.metrics(every)
     return result, found
 
 
@@ -182,8 +176,8 @@ def likelihoods(
     """Mean negative log-likelihoods in nats per content; a bound on the test ones where building orders differ."""
     name = "nll_test" if task.one_to_one else "nll_test_bound"
     if not (task.has_demonstrations and hasattr(model, "log_prob")):
-        which = "this model has no log-probabilities" if task.has_demonstrations else "no work's decisions are known"
-        notes.append(f"{name}, nll_train: {which}")
+        missing = "this model has no log-probabilities" if task.has_demonstrations else "the task has no demonstrations"
+        notes.append(f"{name}, nll_train: {missing}")
         return {name: None, "nll_train": None}
     rows = np.random.default_rng(seed).permutation(len(train))[:MAX_NLL_TRAIN]
     return {name: nll(model, real), "nll_train": nll(model, train[rows])}
@@ -203,7 +197,7 @@ def distances(net: FeatureNet, real: Array, fake: Array, floors: Sequence[Array]
 
 
 def matched_rows(task: Task[Any], split: Split, seed: int = 0) -> Ints:
-    """Returns rows of the train split that stand for a perfect model, int [N]: what floors are measured with.
+    """Returns rows of the train split that stand for a perfect model, int [N], to measure floors with.
 
     Row i has the condition of work i of ``split``, and no training tune (group) stands for two tunes of the split, so
     that both sides of a judge can be cut along the split's tunes. Within a tune, works of the training tune that
@@ -250,7 +244,7 @@ def matched_groups(condition: Ints, groups: Ints, candidates: Ints, owners: Ints
 
 
 def tokens(task: Task[Any], contents: Array) -> Ints:
-    """Returns what copying is counted in, int [N, L] with 0 = padding.
+    """Returns the tokens in which copying is counted, int [N, L] with 0 = padding.
 
     A task may define ``tokens(contents)`` (melodies: one per note, of pitch and duration); rows of the content count
     otherwise.

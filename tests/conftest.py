@@ -68,3 +68,17 @@ def quick(monkeypatch, tmp_path):
 def results_of_this_tree(monkeypatch):
     """Lets reports read the results of this working tree, also where an installed copy of musegym is tested."""
     monkeypatch.setattr("musegym.benchmarks.commands.RESULTS", Path(__file__).parents[1] / "benchmarks" / "results")
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs a command in this process; returns its exit code, stdout and stderr."""
+    from musegym.cli import main
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        capture = capsys.readouterr()
+        return int(exit_.value.code or 0), capture.out, capture.err
+
+    return run

@@ -1,6 +1,7 @@
 """Reads every import with ``ast`` and holds it against the arrows of CONTRIBUTING.md."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ PACKAGES = ("agents", "benchmarks", "cli", "discriminators", "envs", "play", "tr
 FILES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 
 EVERYTHING = ("",)
-LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
+LIGHT = {
+    *("benchmarks", "benchmarks.commands", "training"),
+    *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works")),
+}
 """What the command line loads at once."""
 
 AGENTS = {
@@ -148,9 +152,30 @@ def circular(files: dict[str, Path]) -> list[str]:
 
 
 def test_no_circles() -> None:
-    """Nowhere but in benchmarks."""
-    paths = [path for path in FILES if not under(name_of(path), ("benchmarks",))]
-    assert not circular({f"musegym.{name_of(path)}".rstrip("."): path for path in paths})
+    assert not circular({f"musegym.{name_of(path)}".rstrip("."): path for path in FILES})
+
+
+def knows_domains(path: Path) -> bool:
+    """Whether a file may name a domain."""
+    return not under(name_of(path), ("agents", "benchmarks", "discriminators")) or under(
+        name_of(path), ("benchmarks.domains", "benchmarks.studies")
+    )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_domains_are_known_by_no_name(path: Path) -> None:
+    """Neither by an id nor by an import; docstrings may have examples."""
+    if knows_domains(path):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            assert not re.search(r"musegym/\w+-v\d", node.value), f"{path.relative_to(ROOT)}:{node.lineno} has an id"
+    domains = {f"musegym.{name_of(other)}" for other in FILES if is_domain(other)}
+    for line, _, name in imports(path):
+        known = name in domains or under(name, ("musegym.benchmarks.domains", "musegym.benchmarks.studies"))
+        assert not known, f"{path.relative_to(ROOT)}:{line} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
@@ -248,6 +273,9 @@ def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     other.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .bad import Bad\n")
     agent.write_text("from .other import Other\n")
     assert circular({"musegym.agents.bad": agent, "musegym.agents.other": other})
+    agent.write_text('"""Of musegym/Melody-v0."""\nenv = "musegym/Melody-v0"\n')
+    with pytest.raises(AssertionError, match=r"bad.py:2 has an id"):
+        test_domains_are_known_by_no_name(agent)
     domain = tmp_path / "envs" / "bad.py"
     domain.write_text("def render():\n    import pygame\nimport scipy\n")
     with pytest.raises(AssertionError, match=r"bad.py:3 imports scipy outside"):

@@ -12,6 +12,7 @@ import toys
 
 from musegym.benchmarks.baselines import sb3
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.samplers import AgentSampler
 from musegym.envs.registry import make_task
 
 toys.register()
@@ -23,7 +24,7 @@ PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
 
 @pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
 def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQN", "PPO"], tmp_path: Path) -> None:
-    def trained() -> sb3.SB3Sampler:
+    def trained() -> AgentSampler:
         how = {"num_envs": 4, "params": PARAMS[algorithm]}
         return sb3.train_sb3(algorithm, "toy/Word-v0", 0.2, 0, tmp_path / "run", **how)
 

@@ -26,19 +26,6 @@ toys.register()
 WORD = "toy_ids:toy/Word-v0"
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]):
-    """Runs a command in this process; returns its exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        capture = capsys.readouterr()
-        return int(exit_.value.code or 0), capture.out, capture.err
-
-    return run
-
-
 def refused(result: tuple[int, str, str], *words: str) -> None:
     """One line on stderr that holds the words, nothing on stdout, exit code 2."""
     code, out, err = result

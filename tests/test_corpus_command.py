@@ -6,20 +6,8 @@ import os
 import pytest
 from users_files import abc, good
 
-from musegym import cli
 from musegym.agents import AdversarialDQN
 from musegym.envs import registry
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        capture = capsys.readouterr()
-        return int(exit_.value.code or 0), capture.out, capture.err
-
-    return run
 
 
 @pytest.fixture

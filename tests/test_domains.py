@@ -10,6 +10,7 @@ from typing import Any
 import digits_package
 import numpy as np
 import pytest
+from stable_baselines3 import PPO
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
@@ -25,6 +26,12 @@ def plain(found: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
+def ppo(env_id: str, **kwargs: Any) -> AgentSampler:
+    """An untrained algorithm of Stable-Baselines3, which has no log-probabilities."""
+    env = make_sb3_env(env_id, num_envs=2, discriminator="none", **kwargs)
+    return AgentSampler(PPO("MlpPolicy", env, n_steps=8, batch_size=16, device="cpu"))
+
+
 def test_density(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("POINTS", 200), ("DRAWS", 2), ("BATCHES", 2), ("BATCH", 50)):
         monkeypatch.setattr(density, name, value)
@@ -36,6 +43,9 @@ def test_density(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["mmd"] > 0.01
     assert found["perfect"]["mmd_real"] == [0.125, -1, 5]
     assert found["real"] == {"nll": found["perfect"]["nll"], "mmd": 0.125}
+    other = plain(density.measure(ppo("musegym/Density-v0", density="moons"), "test", 4))
+    assert (other["nll"], other["nll_interval"]) == (None, None)
+    assert other["mmd"] > 0.01
 
 
 @pytest.fixture
@@ -90,6 +100,7 @@ def test_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     at_one = next(point for point in found["sweep"] if point["temperature"] == 1)
     assert at_one["nll_test"] == pytest.approx(found["nll_test"], abs=1e-4)
     assert [point["temperature"] for point in found["sweep"]] == list(oracle.TEMPERATURES)
+    assert plain(oracle.measure(ppo(env_id, **TINY), "test", 0)).keys() == chance.keys() - {"nll_test"}
 
 
 def test_rl_tuner(monkeypatch: pytest.MonkeyPatch) -> None:

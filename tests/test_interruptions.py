@@ -39,19 +39,6 @@ PARAMS = [word for given in SMALL for word in ("--param", given)]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="sends signals as POSIX has them")
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command in this process; returns its exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return run
-
-
 def train(run: Path, *rest: object) -> list[object]:
     return ["train", WORD, "--steps", 60, "--num-envs", 4, "--set", "double=yes", *PARAMS, "--out", run, *rest]
 

@@ -10,7 +10,7 @@ import torch
 
 from musegym.benchmarks.judges import c2st as judges
 from musegym.benchmarks.judges.c2st import balanced_accuracy, c2st, c2st_taught, folds
-from musegym.benchmarks.judges.networks import lengths, self_likeness
+from musegym.benchmarks.judges.networks import judge_network, lengths, self_likeness
 
 
 def phrases(n: int, rng: np.random.Generator, stay: float = 0.8, repeats: float = 0.0) -> np.ndarray:
@@ -62,8 +62,7 @@ def test_lengths_and_likeness_by_hand() -> None:
 def test_no_group_is_on_both_sides_of_a_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     groups = np.arange(120) // 3
-    other = 100 + np.arange(120) // 2
-    both = np.concatenate([groups, other])
+    both = np.tile(groups, 2)
     fit, predict = judges.fit, judges.predict
     last: list[np.ndarray] = []
 
@@ -74,6 +73,7 @@ def test_no_group_is_on_both_sides_of_a_judge(monkeypatch: pytest.MonkeyPatch) -
         return fit(*args, **kwargs)
 
     monkeypatch.setattr(judges, "EPOCHS", 1)
+    monkeypatch.setattr(judges, "ARCHITECTURES", ("convolutional",))
     monkeypatch.setattr(judges, "fit", spy_fit)
     real, fake = phrases(120, rng), phrases(120, rng)
     real[:, 0, 1], fake[:, 0, 1] = np.arange(120), 120 + np.arange(120)  # tells works apart
@@ -87,9 +87,7 @@ def test_no_group_is_on_both_sides_of_a_judge(monkeypatch: pytest.MonkeyPatch) -
         return predict(net, part, chunk)
 
     monkeypatch.setattr(judges, "predict", spy_predict)
-    found = c2st(real, fake, groups, other, architectures=("convolutional",))
-    assert found.judged_real.all()
-    assert found.judged_fake.all()
+    assert c2st(real, fake, groups).judged.all()
     assert sorted(np.concatenate(tested)) == list(range(240)), "every work is judged exactly once"
 
 
@@ -105,17 +103,18 @@ def test_obvious_fakes_are_found_and_results_repeat(monkeypatch: pytest.MonkeyPa
     again = c2st(real, fake, groups, seeds=1)
     assert again.summary() == found.summary()
     assert np.array_equal(again.correct_fake, found.correct_fake)
-    assert found.judged_real.sum() == pytest.approx(30, abs=2)
+    assert found.judged.sum() == pytest.approx(30, abs=2)
     assert found.per_seed[0] == pytest.approx(
-        (found.correct_real[found.judged_real].mean() + found.correct_fake[found.judged_fake].mean()) / 2
+        (found.correct_real[found.judged].mean() + found.correct_fake[found.judged].mean()) / 2
     )
 
 
 @pytest.mark.slow
-def test_repetition_is_seen_by_the_convolutional_judge() -> None:
+def test_repetition_is_seen_by_the_convolutional_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judges, "ARCHITECTURES", ("convolutional",))
     rng = np.random.default_rng(0)
     real, fake = phrases(400, rng, 0.5, repeats=0.9), phrases(400, rng, 0.5)
-    found = c2st(real, fake, np.arange(400), seeds=1, architectures=("convolutional",))
+    found = c2st(real, fake, np.arange(400), seeds=1)
     assert found.accuracy > 0.7
 
 
@@ -153,15 +152,16 @@ def test_planes_are_judged_too(kind: Any, monkeypatch: pytest.MonkeyPatch) -> No
     [
         ({"fake": np.zeros((60, 5, 4), int)}, "one shape"),
         ({"seeds": 6}, "1 to 5 seeds"),
-        ({"real_groups": np.zeros(60, int)}, "groups"),
-        ({"architectures": ("oracle",)}, "no judge architecture"),
+        ({"groups": np.zeros(60, int)}, "groups"),
     ],
 )
 def test_bad_input_is_a_clear_error(arguments: dict[str, Any], message: str) -> None:
     rng = np.random.default_rng(0)
-    given: dict[str, Any] = {"real": phrases(60, rng), "fake": phrases(60, rng), "real_groups": np.arange(60)}
+    given: dict[str, Any] = {"real": phrases(60, rng), "fake": phrases(60, rng), "groups": np.arange(60)}
     with pytest.raises(ValueError, match=message):
         c2st(**{**given, **arguments})
+    with pytest.raises(ValueError, match="no judge architecture 'oracle'"):
+        judge_network("oracle", "sequence", torch.zeros(2, 3, 1, dtype=torch.int64))
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import toys
 from sb3_contrib import QRDQN, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecCheckNan, VecFrameStack, VecNormalize
-from test_cli import WORD, call, refused  # noqa: F401 - a fixture
+from test_cli import WORD, refused
 
 from musegym.agents import AdversarialDQN, built_by, generate, generate_episodes, make_sb3_env
 from musegym.agents.policies import BoltzmannPolicy
@@ -219,7 +219,7 @@ def plain_features(monkeypatch):
 
 @pytest.mark.usefixtures("plain_features")
 def test_models_of_others_are_evaluated():
-    result = suite.evaluate(model(), num=20, judge=False)
+    result = suite.evaluate(model(), num=20, seeds=0)
     assert result["nll_test"] is None
     assert any("log-probabilities" in note for note in result["notes"])
     assert 0 <= result["validity"] <= 1
@@ -230,15 +230,15 @@ def test_models_of_others_are_evaluated():
 def test_works_of_any_origin_are_measured_as_those_of_a_model():
     task = make_task("toy/Word-v0")
     real = task.corpus("test")
-    result = suite.evaluate_works(task, real.astype(np.int64), judge=False)
+    result = suite.evaluate_works(task, real.astype(np.int64), seeds=0)
     assert result["num"] == result["judged"] == len(real)
     assert result["frechet"] == pytest.approx(0, abs=1e-3)
     assert result["validity"] == 1
     assert result["unique"] == result["unique_real"]
     assert not any(key.startswith("nll") for key in result)
-    model_keys = set(suite.evaluate(model(), num=20, judge=False))
+    model_keys = set(suite.evaluate(model(), num=20, seeds=0))
     assert set(result) == {key for key in model_keys if not key.startswith("nll")}
-    few = suite.evaluate_works(task, real[:12], judge=False)
+    few = suite.evaluate_works(task, real[:12], seeds=0)
     assert few["judged"] == 12
     assert json.loads(json.dumps(few)) == few
 
@@ -279,7 +279,7 @@ def judged(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["content", "contents"])
-def test_works_of_a_file(call, tmp_path, judged, name):  # noqa: F811
+def test_works_of_a_file(call, tmp_path, judged, name):
     works = make_task("toy/Word-v0").corpus("test")
     np.savez(tmp_path / "works.npz", **{name: works}, condition=works[:, :1])
     code, out, _ = call("evaluate", "--works", tmp_path / "works.npz", "--id", WORD, "--seeds", 2, "--json", "-")
@@ -289,7 +289,7 @@ def test_works_of_a_file(call, tmp_path, judged, name):  # noqa: F811
     assert (judged["task"], judged["split"], judged["seeds"]) == ("WordTask", "test", 2)
 
 
-def test_works_of_a_variant(call, tmp_path, judged):  # noqa: F811
+def test_works_of_a_variant(call, tmp_path, judged):
     np.savez(tmp_path / "works.npz", content=np.zeros((5, 2, 16), bool))
     found = call("evaluate", "--works", tmp_path / "works.npz", "--id", "musegym/Density-v0", "--set", "density=moons")
     assert found[0] == 0
@@ -300,7 +300,7 @@ def test_works_of_a_variant(call, tmp_path, judged):  # noqa: F811
     )
 
 
-def test_mistakes_about_works(call, tmp_path, judged):  # noqa: F811
+def test_mistakes_about_works(call, tmp_path, judged):
     works = make_task("toy/Word-v0").corpus("test")
     good = tmp_path / "good.npz"
     np.savez(good, content=works)
@@ -338,7 +338,7 @@ def test_mistakes_about_works(call, tmp_path, judged):  # noqa: F811
     assert not judged, "nothing was judged"
 
 
-def test_files_of_stable_baselines3_run_code_and_are_refused(call, tmp_path):  # noqa: F811
+def test_files_of_stable_baselines3_run_code_and_are_refused(call, tmp_path):
     model().save(tmp_path / "ppo.zip")
     for command in ("generate", "evaluate", "play"):
         refused(call(command, tmp_path / "ppo.zip"), "Stable-Baselines3", "pickle", "--works FILE.npz")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import toys
-from test_cli import call, refused  # noqa: F401
+from test_cli import refused
 
 from musegym.benchmarks.report.layout import cells, markdown
 from musegym.benchmarks.report.results import columns_of
 
 
-def test_report_prints_or_writes_a_page(tmp_path: Path, call: Any) -> None:  # noqa: F811
+def test_report_prints_or_writes_a_page(tmp_path: Path, call: Any) -> None:
     found = {
         "table": "toy", "env_id": "toy/<Word>-v0", "row": "ours", "seconds": 600.0, "partial": False,
         "evaluation": {"c2st": 0.58, "frechet_floor": 1.5},
@@ -42,7 +42,7 @@ def test_report_prints_or_writes_a_page(tmp_path: Path, call: Any) -> None:  # n
 
 def test_report_shows_own_measures_and_the_works_they_are_read_beside(
     tmp_path: Path,
-    call: Any,  # noqa: F811
+    call: Any,
 ) -> None:
     def shown(*columns: str) -> list[str]:
         code, out, _ = call("report", tmp_path, *(word for name in columns for word in ("--columns", name)))
@@ -101,15 +101,16 @@ def test_rows_of_other_works_are_not_compared() -> None:
     assert lines[1][-2].strip() == lines[2][-2].strip() == ""
 
 
-def test_report_knows_tables_before_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:  # noqa: F811
+def test_report_knows_tables_before_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
     found = {"env_id": "x", "seconds": 1.0, "partial": False, "evaluation": {"c2st": 0.5}}
-    for folder, row in (("all/melody", "a"), ("melody", "b"), ("mine", "c")):
+    for folder, row in (("all/melody", "a"), ("melody", "b"), ("mine", "c"), ("all/gone-Task-v0", "d")):
         (tmp_path / folder).mkdir(parents=True)
         result = found | {"table": folder, "row": row}
         (tmp_path / folder / "x-s0.json").write_text(json.dumps(result))
     monkeypatch.chdir(tmp_path)
     assert "| a |" in call("report", "melody", "--results", "all")[1]
     assert "| c |" in call("report", "mine", "--results", "all")[1]
+    assert "| d |" in call("report", "gone/Task-v0", "--results", "all")[1]
     refused(call("report", "no-such"), "no suite (standard), no table (melody, ")
 
 

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import toys
 from rich.console import Console
-from test_cli import call  # noqa: F401
 
 from musegym.benchmarks import measures
 from musegym.benchmarks.metrics.stats import unpacked
@@ -114,6 +113,15 @@ def test_queue_runs_skips_and_names_what_failed(tmp_path: Path) -> None:
     assert second.work(1) == 1
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in written.items())
     assert (tmp_path / "runs" / "toy" / "b-s0.log").read_text().count("b never works") == 2
+
+
+def test_a_result_with_less_than_its_core_is_partial_and_done_again(tmp_path: Path) -> None:
+    mine = queue(tmp_path, "a")
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER.replace('"seconds": 1.0', '"partial": True, "cpu_seconds": 1.0, "seconds": 600.0'))
+    assert mine.work(2) == 0
+    assert states(mine) == {"a-s0": "partial", "a-s1": "partial"}
+    assert states(queue(tmp_path, "a")) == {"a-s0": "waiting", "a-s1": "waiting"}
 
 
 def test_queue_leaves_to_others_what_they_hold(tmp_path: Path) -> None:
@@ -212,7 +220,7 @@ def test_damaged_result_is_a_clear_error(tmp_path: Path) -> None:
         queue(tmp_path)
 
 
-def test_list_shows_every_run_and_starts_none(tmp_path: Path, call: Any) -> None:  # noqa: F811
+def test_list_shows_every_run_and_starts_none(tmp_path: Path, call: Any) -> None:
     code, out, _ = call("bench", "melody", "--list", "--results", tmp_path, "--runs", tmp_path / "runs")
     assert code == 0
     assert "ours-s0" in out
@@ -326,6 +334,35 @@ def test_rows_of_sb3_are_trained_in_their_own_environment(tmp_path: Path) -> Non
     sampler, _ = worker.trained(job)
     assert sampler.task.kwargs() == {"double": True}
     assert (job.run / "policy.pt").exists()
+
+
+def benched(folder: Path, call: Any, *options: object) -> tuple[str, str]:
+    """Runs the standard table of somebody's task; returns the Markdown report and the page."""
+    where = ("--results", folder / "results")
+    code, _, err = call("bench", "toy_ids:toy/Word-v0", *where, "--runs", folder / "runs", "--seeds", 1, *options)
+    assert (code, err) == (0, "")
+    code, text, _ = call("report", "toy/Word-v0", *where)
+    assert code == 0
+    assert call("report", "toy_ids:toy/Word-v0", *where, "--html", folder / "page.html")[0] == 0
+    return text, (folder / "page.html").read_text()
+
+
+def test_a_row_of_somebodys_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    text, page = benched(tmp_path, call, "--only", "random")
+    assert [line.split(" | ")[0] for line in text.splitlines()[2:]] == ["| random", "| real works"]
+    assert "<tr><td>random</td><td>1</td>" in page
+    assert "toy-Word-v0: toy_ids:toy/Word-v0" in page
+
+
+@pytest.mark.slow
+def test_the_standard_table_of_somebodys_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    text, _ = benched(tmp_path, call, "--seconds", 2)
+    names = [line.split(" | ")[0].removeprefix("| ").removesuffix(" (partial)") for line in text.splitlines()[2:]]
+    assert names == ["ours", "mle", "ppo", "random", "real works"]
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ def test_evaluation_has_the_promised_keys_and_honest_gaps() -> None:
         def log_prob(self, contents: Any) -> Any:
             return np.full(len(contents), -np.inf)
 
-    found = evaluate(Odd(task), num=30, judge=False)
+    found = evaluate(Odd(task), num=30, seeds=0)
     keys = "frechet frechet_floor precision recall density coverage unique novel longest_copy validity metrics"
     assert set(keys.split()) <= found.keys()
     assert {"unique_real", "novel_real", "longest_copy_real", "validity_real", "metrics_real"} <= found.keys()
@@ -43,7 +43,7 @@ def test_generated_works_follow_the_conditions_of_the_test_works() -> None:
             return super().sample(condition, num, seed)
 
     real = task.corpus("test")
-    evaluate(Spy(task), num=len(real) + 3, judge=False)
+    evaluate(Spy(task), num=len(real) + 3, seeds=0)
     wanted = task.condition(real)
     assert np.array_equal(asked[0], np.concatenate([wanted, wanted[:3]]))
 
@@ -52,7 +52,7 @@ def test_generated_works_follow_the_conditions_of_the_test_works() -> None:
             return super().sample(None if condition is None else condition[::-1], num, seed)
 
     with pytest.raises(ValueError, match="conditions that were asked for"):
-        evaluate(Stubborn(task), num=5, judge=False)
+        evaluate(Stubborn(task), num=5, seeds=0)
 
 
 @pytest.mark.usefixtures("quick")

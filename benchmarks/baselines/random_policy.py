@@ -1,16 +1,12 @@
-"""The baseline of chance, and how any policy of decisions builds works."""
+"""The baseline of chance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...envs.task import Array, Bools, Floats, Ints, State, Task
-
-Act = Callable[[State, Bools], Ints]
-"""From a state and its mask bool [B, A] to actions int [B]."""
+from ...envs.task import Array, Floats, Ints, Task
 
 
 class RandomPolicy:
@@ -22,7 +18,13 @@ class RandomPolicy:
     def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
         """Returns ``num`` contents, under the conditions int [num, C] where the task has any."""
         rng = np.random.default_rng(seed)
-        return rollout(self.task, condition, num, rng, lambda _, mask: (rng.random(mask.shape) * mask).argmax(1))
+        state = self.task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
+        for _ in range(self.task.horizon):
+            mask = self.task.action_mask(state)
+            state, done = self.task.step(state, (rng.random(mask.shape) * mask).argmax(1))
+            if done.all():
+                break
+        return self.task.content(state)
 
     def log_prob(self, contents: Array) -> Floats:
         """Returns log-probabilities given the condition, nats, float64 [N]: -sum of log(legal decisions)."""
@@ -35,13 +37,3 @@ class RandomPolicy:
             state, ended = task.step(state, actions[:, t])
             done = done | ended
         return nats
-
-
-def rollout(task: Task[Any], condition: Ints | None, num: int, rng: np.random.Generator, act: Act) -> Array:
-    """Builds ``num`` contents with the decisions of ``act``."""
-    state = task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
-    for _ in range(task.horizon):
-        state, done = task.step(state, act(state, task.action_mask(state)))
-        if done.all():
-            break
-    return task.content(state)

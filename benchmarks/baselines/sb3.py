@@ -13,47 +13,14 @@ import torch
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.policies import ActorCriticPolicy
 
 from ...agents import DiscriminatorCallback, make_sb3_env
-from ...envs.registry import make_task
-from ...envs.task import Array, Bools, Ints, State, Task
-from .random_policy import rollout
+from ..samplers import AgentSampler
 
 REPORT_EVERY = 10.0
 """Seconds between lines of ``metrics.jsonl``."""
 SB3_STEPS = 1_000_000_000
 """Never reached: the clock ends a run. SB3's schedules are shares of it."""
-
-
-class SB3Sampler:
-    """A trained algorithm of Stable-Baselines3 as a sampler of contents; it has no exact log-probabilities.
-
-    PPO draws from its distribution; DQN takes the best decision, or with its last exploration rate any one.
-    The environment replaces illegal decisions, as it did in training.
-    """
-
-    def __init__(self, model: BaseAlgorithm, task: Task[Any]) -> None:
-        self.model, self.task = model, task
-
-    @torch.no_grad()
-    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
-        """Returns ``num`` contents, under the conditions int [num, C] where the task has any."""
-        rng, policy = np.random.default_rng(seed), self.model.policy
-        policy.set_training_mode(False)
-
-        def act(state: State, mask: Bools) -> Ints:
-            obs, _ = policy.obs_to_tensor(self.task.observe(state))
-            if isinstance(policy, ActorCriticPolicy):
-                logits = policy.get_distribution(obs).distribution.logits.double().cpu().numpy()  # type: ignore[union-attr]
-                best: Ints = (logits + rng.gumbel(size=logits.shape)).argmax(1)
-                return best
-            assert isinstance(self.model, DQN)
-            best = self.model.q_net(obs).argmax(1).cpu().numpy()
-            explores = rng.random(len(best)) < self.model.exploration_rate
-            return np.where(explores, rng.integers(mask.shape[1], size=len(best)), best)
-
-        return rollout(self.task, condition, num, rng, act)
 
 
 class _Clock(BaseCallback):
@@ -88,8 +55,8 @@ def train_sb3(
     num_envs: int = 64,
     params: Mapping[str, Any] | None = None,
     env: Mapping[str, Any] | None = None,
-) -> SB3Sampler:
-    """Trains an algorithm of SB3 beside a discriminator for a wall-clock time, or loads what an earlier call trained.
+) -> AgentSampler:
+    """Trains an algorithm of SB3 against a discriminator for a wall-clock time, or loads what an earlier call trained.
 
     Args:
         algorithm: with SB3's defaults, but for ``params``.
@@ -122,5 +89,4 @@ def train_sb3(
         rate = model.exploration_rate if isinstance(model, DQN) else 0.0
         torch.save({"policy": model.policy.state_dict(), "exploration_rate": rate}, out / "policy.pt.partial")
         (out / "policy.pt.partial").replace(weights)
-    venv.close()
-    return SB3Sampler(model, make_task(env_id, **(env or {})))
+    return AgentSampler(model)

@@ -152,19 +152,19 @@ def measure(sampler: Any, split: Split = "test", seed: int = 0) -> dict[str, Any
     """Returns the scores of a sampler; ``real`` has those of a perfect model, ``perfect`` all of its figures.
 
     Args:
-        sampler: a ``Sampler`` with ``log_prob``.
+        sampler: a ``Sampler``; without ``log_prob`` its ``nll`` is None.
         split: not used, since real works are fresh ones.
         seed: of all samples.
     """
     del split
     task, rng = sampler.task, np.random.default_rng([seed, 7])
-    likelihood = nll(sampler, seed=seed)
+    likelihood = nll(sampler, seed=seed) if hasattr(sampler, "log_prob") else None
     contents = [sampler.sample(None, POINTS, seed + draw) for draw in range(DRAWS)]
     discrepancies = [mmd(drawn, fresh(task, POINTS, rng)) for drawn in contents]
     perfect = reference(task.kwargs()["density"], seed)
     return {
-        "nll": likelihood.estimate,
-        "nll_interval": [likelihood.low, likelihood.high],
+        "nll": likelihood and likelihood.estimate,
+        "nll_interval": likelihood and [likelihood.low, likelihood.high],
         "mmd": float(np.mean(discrepancies)),
         "mmd_draws": discrepancies,
         "metrics": task.medium.metrics(np.concatenate(contents)),

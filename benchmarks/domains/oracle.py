@@ -197,7 +197,7 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
         found["nll_test"] = nll_test(sampler, task, split)
     real = references(task, num=SWEPT, seed=seed, split=split)["real"]
     found["real"] = {**{name: real[name] for name in ("nll_oracle", "nll_test")}, **real["self_bleu"]}
-    if isinstance(sampler, AgentSampler):
+    if isinstance(sampler, AgentSampler) and hasattr(sampler, "log_prob"):
         points = sweep(Agent(sampler.model), task, num=SWEPT, seed=seed, split=split)
         found["sweep"] = [dataclasses.asdict(point) for point in points]
     return found

@@ -3,13 +3,13 @@
 C2ST (Lopez-Paz & Oquab 2017, "Revisiting Classifier Two-Sample Tests"): train a fresh classifier to tell real
 works from generated ones; its accuracy on held-out works is 0.5 where it cannot. How it is done here:
 
-* As many generated as real works, in five folds by *groups* (whole tunes), each fold balanced. Seed k judges fold k
-  with classifiers that saw the other four, so that every work is judged exactly once.
+* As many generated as real works, in five folds by *groups* (whole tunes). Seed k judges fold k with classifiers that
+  saw the other four, so that every work is judged exactly once.
 * An eighth of the other four folds, again by groups, chooses the epoch (lowest loss) **and the architecture**
-  (recurrent or convolutional; lowest loss). The worse judge for the agent therefore counts, but it is chosen on works
-  that do not enter the accuracy: a maximum of two noisy test accuracies would stand above 0.5 with nothing to see.
-* Without ``fake_groups``, generated work i belongs with real work i (it was made under its condition): both fall in the
-  same fold, so that no fold has more of a condition on one side, which would push the accuracy *below* 0.5.
+  (recurrent or convolutional; lowest loss). The judge that is worse for the agent therefore counts, but it is chosen on
+  works that do not enter the accuracy: a maximum of two noisy test accuracies would exceed 0.5 with nothing to see.
+* Generated work i belongs with real work i, under whose condition it was made: both are in the same fold, so that no
+  fold has more of a condition on one side, which would push the accuracy *below* 0.5.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +33,13 @@ FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
-"""Of judges that learn from the train split: ten times as many works an epoch."""
+"""For judges that learn from the train split: ten times as many works an epoch."""
 Ints = NDArray[np.integer[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
 class C2ST:
-    """What the judges found. ``correct_*`` are bool [n], per work, for paired bootstraps over ``groups`` int [n]."""
+    """Result of a two-sample test. ``correct_*`` are bool [n], per work, for paired bootstraps over groups."""
 
     accuracy: float
     """Mean over seeds of the chosen architecture's accuracy on its held-out fold; 0.5 is indistinguishable."""
@@ -50,14 +49,11 @@ class C2ST:
     """Mean held-out accuracy of each architecture alone, chosen or not: for information."""
     correct_real: NDArray[np.bool_]
     correct_fake: NDArray[np.bool_]
-    judged_real: NDArray[np.bool_]
-    """Which works were judged: all of them where five seeds were asked for."""
-    judged_fake: NDArray[np.bool_]
-    groups: Ints
-    fake_groups: Ints
+    judged: NDArray[np.bool_]
+    """Pairs of works that were judged: all of them where five seeds were asked for."""
 
     def summary(self) -> dict[str, Any]:
-        """Returns what belongs into a result file: plain numbers and names."""
+        """Returns the numbers and names for a result file."""
         return {
             "accuracy": self.accuracy,
             "per_seed": list(self.per_seed),
@@ -68,85 +64,66 @@ class C2ST:
 
 
 def c2st(
-    real: NDArray[Any],
-    fake: NDArray[Any],
-    real_groups: Ints,
-    fake_groups: Ints | None = None,
-    *,
-    kind: Kind = "sequence",
-    seeds: int = FOLDS,
-    architectures: Sequence[str] = ARCHITECTURES,
-    seed: int = 0,
+    real: NDArray[Any], fake: NDArray[Any], groups: Ints, *, kind: Kind = "sequence", seeds: int = FOLDS, seed: int = 0
 ) -> C2ST:
     """Judges generated against real works.
 
     Args:
-        real: real works [N, ...] that trained nobody.
-        fake: generated works [M, ...]; the longer side is cut to the shorter (its first works, which with
-            ``fake_groups=None`` keeps pairs together).
-        real_groups: int [N], equal for related works (of one tune).
-        fake_groups: int [M]; None pairs work i with real work i.
+        real: real works [N, ...] that trained no agent.
+        fake: generated works [M, ...]; the longer side is cut to the shorter.
+        groups: int [N], equal for related works (of one tune).
         kind: the medium's kind.
         seeds: judge seeds, at most five; fewer judge only as many fifths of the works.
-        architectures: which judges to train.
         seed: draws folds and the judges' weights; a result is a function of the arguments.
 
     Raises:
         ValueError: too few works or groups to split, or contents of different shapes.
     """
     n = min(len(real), len(fake))
-    real, fake, real_groups = np.asarray(real)[:n], np.asarray(fake)[:n], np.asarray(real_groups)[:n]
+    real, fake, groups = np.asarray(real)[:n], np.asarray(fake)[:n], np.asarray(groups)[:n]
     if real.shape != fake.shape:
         raise ValueError(f"judge contents of one shape: real {real.shape[1:]}, generated {fake.shape[1:]}")
-    paired = fake_groups is None
-    other = real_groups if fake_groups is None else np.asarray(fake_groups)[:n]
     if not 1 <= seeds <= FOLDS:
         raise ValueError(f"judge with 1 to {FOLDS} seeds, one per fold; got {seeds}")
-    if min(len(np.unique(real_groups)), len(np.unique(other))) < 2 * FOLDS:
-        raise ValueError(f"a two-sample test needs at least {2 * FOLDS} groups a side; pass more works")
+    if len(np.unique(groups)) < 2 * FOLDS:
+        raise ValueError(f"a two-sample test needs at least {2 * FOLDS} groups; pass more works")
 
     rng = np.random.default_rng([seed, 2017])
-    fold_real = folds(real_groups, FOLDS, rng)
-    fold_fake = fold_real if paired else folds(other, FOLDS, rng)
-    x = prepare(np.concatenate([real, fake]), kind)  # [2n, ...]: real first
-    y = torch.cat([torch.ones(n), torch.zeros(n)])
-
-    correct = np.zeros(2 * n, bool)
-    per_seed, chosen = [], []
-    alone: dict[str, list[float]] = {name: [] for name in architectures}
+    fold = folds(groups, FOLDS, rng)
+    x, y = _labelled(real, fake, kind)
+    right = np.zeros(2 * n, bool)
+    accuracies, chosen = [], []
     for k in range(seeds):
         logger.info("judge %d of %d, of %d works", k + 1, seeds, 2 * n)
-        test = np.concatenate([np.flatnonzero(fold_real == k), n + np.flatnonzero(fold_fake == k)])
-        rest_real, rest_fake = np.flatnonzero(fold_real != k), np.flatnonzero(fold_fake != k)
-        part_real = folds(real_groups[rest_real], INNER, rng)
-        part_fake = part_real if paired else folds(other[rest_fake], INNER, rng)
-        rest, part = np.concatenate([rest_real, n + rest_fake]), np.concatenate([part_real, part_fake])
-        name, right, accuracies = _judged(
-            *(architectures, kind, x, y, rest[part != 0], rest[part == 0], test, test < n),
-            seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE,
-        )  # fmt: skip
-        for architecture, accuracy in accuracies.items():
-            alone[architecture].append(accuracy)
-        correct[test] = right
-        per_seed.append(accuracies[name])
+        held_out, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        part = folds(groups[rest], INNER, rng)
+        sides = rest[part != 0], rest[part == 0], held_out
+        train, valid, test = (np.concatenate([side, n + side]) for side in sides)
+        name, right[test], found = _judged(
+            kind, x, y, train, valid, test, test < n, seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE
+        )
+        accuracies.append(found)
         chosen.append(name)
+    per_seed = tuple(found[name] for found, name in zip(accuracies, chosen, strict=True))
     return C2ST(
         accuracy=float(np.mean(per_seed)),
-        per_seed=tuple(per_seed),
+        per_seed=per_seed,
         chosen=tuple(chosen),
-        by_architecture={name: float(np.mean(values)) for name, values in alone.items()},
-        correct_real=correct[:n],
-        correct_fake=correct[n:],
-        judged_real=fold_real < seeds,
-        judged_fake=fold_fake < seeds,
-        groups=real_groups,
-        fake_groups=other,
+        by_architecture={name: float(np.mean([found[name] for found in accuracies])) for name in ARCHITECTURES},
+        correct_real=right[:n],
+        correct_fake=right[n:],
+        judged=fold < seeds,
     )
+
+
+def _labelled(real: NDArray[Any], fake: NDArray[Any], kind: Kind) -> tuple[Tensor, Tensor]:
+    """Returns contents for networks and labels [2n], 1 for real; real works come first."""
+    return prepare(np.concatenate([real, fake]), kind), torch.cat([torch.ones(len(real)), torch.zeros(len(fake))])
 
 
 @dataclasses.dataclass(frozen=True)
 class Taught:
-    """What judges found that had learned from the train split. ``correct_*`` are bool [n], per held-out work."""
+    """Result of judges that the train split taught. ``correct_*`` are bool [n], per held-out work."""
 
     accuracy: float
     chosen: str
@@ -161,20 +138,18 @@ def c2st_taught(
     test: tuple[NDArray[Any], NDArray[Any]],
     *,
     kind: Kind = "sequence",
-    architectures: Sequence[str] = ARCHITECTURES,
     seed: int = 0,
 ) -> Taught:
     """The same judges with ten times as much to learn from: taught by the train split, asked about held-out works.
 
-    They see far more than judges which learn from held-out works alone. What they cannot see is copying: an agent that
-    repeats training works is, to a judge who was told that these are real, real. Read it beside ``longest_copy``.
+    They see far more than judges which learn from held-out works alone, but not copying: to a judge that learned that
+    training works are real, copies of them are real. Read the result beside ``longest_copy``.
 
     Args:
         train: training works [N, ...] and as many generated under the same conditions, pair by pair.
         train_groups: int [N] of the training works; an eighth of the groups chooses epoch and architecture.
         test: held-out works [n, ...] and as many generated.
         kind: the medium's kind.
-        architectures: which judges to train.
         seed: draws the eighth and the judges' weights.
 
     Raises:
@@ -185,19 +160,17 @@ def c2st_taught(
         raise ValueError(
             f"as many generated as real works are judged, not {len(train[1])} with {n}, {len(test[1])} with {m}"
         )
-    x = prepare(np.concatenate([*train, *test]), kind)
-    y = torch.cat([torch.ones(n), torch.zeros(n)])
+    x, y = _labelled(*train, kind)
+    x = torch.cat([x, prepare(np.concatenate(test), kind)])
     part = np.tile(folds(train_groups, INNER, np.random.default_rng([seed, 2017])), 2)
+    rows = np.flatnonzero(part != 0), np.flatnonzero(part == 0), 2 * n + np.arange(2 * m)
     chosen, right, alone = _judged(
-        *(architectures, kind, x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
-        *(2 * n + np.arange(2 * m), np.arange(2 * m) < m),
-        seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
-    )  # fmt: skip
+        kind, x, y, *rows, np.arange(2 * m) < m, seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE
+    )
     return Taught(alone[chosen], chosen, alone, right[:m], right[m:])
 
 
 def _judged(
-    architectures: Sequence[str],
     kind: Kind,
     x: Tensor,
     y: Tensor,
@@ -210,9 +183,13 @@ def _judged(
     epochs: int,
     patience: int,
 ) -> tuple[str, NDArray[np.bool_], dict[str, float]]:
-    """Trains a judge of each architecture: the one chosen, which works it judged rightly, and everybody's accuracy."""
+    """Trains a judge of each architecture.
+
+    Returns:
+        The chosen architecture, whether it was right about each test work, and the accuracy of every architecture.
+    """
     found = {}
-    for name in architectures:
+    for name in ARCHITECTURES:
         net, loss = fit(name, kind, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
         found[name] = (loss, (predict(net, x[test]) > 0).numpy() == is_real)
     chosen = min(found, key=lambda name: found[name][0])

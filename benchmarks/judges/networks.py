@@ -1,7 +1,7 @@
-"""Small networks that judges and measuring features are made of, chosen by the kind of a medium.
+"""Small networks for judges and measuring features, chosen by the kind of a medium.
 
-They read contents as arrays alone and share nothing with the networks of agents and discriminators,
-so that whoever tunes those never moves the yardstick.
+They read contents as arrays alone and share nothing with the networks of agents and discriminators, so that tuning
+those never changes the measures.
 """
 
 from __future__ import annotations

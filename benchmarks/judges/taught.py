@@ -1,4 +1,4 @@
-"""What judges see that learned from the whole train split.
+"""Judges that learned from the whole train split.
 
 The judges of ``suite.measure`` learn from held-out works, of which there are few, and so miss what is rare or subtle.
 Here they learn from every training work and as many generated ones (``judges.c2st_taught``), and are asked about the

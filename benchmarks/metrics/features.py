@@ -1,9 +1,9 @@
 """Measuring features: a small network trained once on the train split by a fixed recipe, and distances in its space.
 
-The recipe (``VERSION``) is part of the yardstick: 2,000 updates of AdamW with a falling rate on batches of 64, seed 0.
+The recipe (``VERSION``) is part of the measure: 2,000 updates of AdamW with a falling rate on batches of 64, seed 0.
 Sequences: a GRU of 64 units predicts the columns of the next row from the rows so far; the features of a work are its
 hidden states, averaged. Grids and images: a convolutional autoencoder; the features are its bottleneck of 64. Features
-are standardised over the train split, so that distances do not hang on the scale of a network's units.
+are standardised over the train split, so that distances do not depend on the scale of a network's units.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def frechet(x: Floats, y: Floats) -> float:
     """Frechet distance of two point clouds taken as Gaussians: x [N, D], y [M, D].
 
     ``|mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))`` (Heusel et al. 2017, "GANs Trained by a Two Time-Scale
-    Update Rule"), with covariances over N - 1. Biased upward by about D^2 / N: compare at equal N, beside a floor.
+    Update Rule"), with covariances over N - 1. Biased upward by about D^2 / N: compare at equal N, and with a floor.
 
     Raises:
         ValueError: fewer than two points a side, or features that are not finite.

@@ -1,6 +1,6 @@
-"""What a population of contents is like beside real works: quality, diversity, novelty, copying.
+"""Measures of a population of contents against real works: quality, diversity, novelty, copying.
 
-No number here is worth much alone: a single memorised work repeated for ever has perfect precision.
+No number here suffices alone: a single memorised work, repeated, has perfect precision.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def validity(task: Task[Any], contents: Array) -> float:
 
 
 def valid(task: Task[Any], contents: Array) -> Bools:
-    """Whether each content can be built and comes out equal, bool [N]; halves the batch where one content raises."""
+    """Returns which contents come out equal when built again, bool [N]; halves the batch where one content raises."""
     if not len(contents):
         return np.zeros(0, bool)
     try:

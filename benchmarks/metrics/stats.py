@@ -1,4 +1,4 @@
-"""Statistics for tables of few runs: interquartile means and bootstrap intervals, numpy only."""
+"""Bootstrap intervals over groups of works, and judgements as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...envs.task import Bools, Floats, Ints
 
@@ -21,42 +21,6 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def iqm(scores: ArrayLike) -> float:
-    """Interquartile mean: the mean of the middle half of all scores, runs and tasks pooled.
-
-    Agarwal et al. 2021, "Deep RL at the Edge of the Statistical Precipice". A quarter of the mass is cut at each end;
-    where a quarter is no whole number of scores, the ones at the edge count in part (with three scores, the middle one
-    counts 2/3 and the outer two 1/6 each). Scores that are no numbers are an error, not a gap.
-    """
-    values = np.sort(np.asarray(scores, np.float64).ravel())
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError("an interquartile mean needs scores, all of them finite")
-    weights = _middle(len(values))
-    return float(values @ weights)
-
-
-def _middle(n: int) -> NDArray[np.float64]:
-    edges = np.arange(n + 1) / n
-    inside = np.clip(edges, 0.25, 0.75)
-    weights: NDArray[np.float64] = np.diff(inside) * 2
-    return weights
-
-
-def iqm_interval(
-    scores: ArrayLike, rng: np.random.Generator, *, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """IQM of scores [runs, tasks] with a stratified bootstrap: runs are resampled within each task (Agarwal 2021)."""
-    table = np.asarray(scores, np.float64)
-    if table.ndim == 1:
-        table = table[:, None]
-    estimate = iqm(table)
-    runs, tasks = table.shape
-    draws = rng.integers(runs, size=(resamples, runs, tasks))
-    drawn = np.take_along_axis(np.broadcast_to(table, (resamples, runs, tasks)), draws, 1)
-    flat = np.sort(drawn.reshape(resamples, -1), 1)
-    return _interval(estimate, flat @ _middle(runs * tasks), confidence)
 
 
 def mean_by_group(

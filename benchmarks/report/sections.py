@@ -1,4 +1,4 @@
-"""Sections of a report: the results of each table that a name stands for."""
+"""Sections of a report: the results of each table of a name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import UsageError
-from ..tables.find import find, tables
+from ..tables.find import find, standard_name, tables
 from .layout import Cells, cells
 from .results import NEEDED, load
 
@@ -15,7 +15,8 @@ def sections(name: str, folder: Path, against: str | None = None, names: Sequenc
     """Returns a title and the ``cells`` for each table of a suite, a table, an id, or a folder of result files.
 
     Args:
-        name: of any of them; tables of a suite without results are left out.
+        name: of any of them; tables of a suite without results are left out. An id that nobody registered here will
+            do, where it has results.
         folder: of the tables' folders.
         against: as in ``cells``.
         names: as in ``cells``.
@@ -27,9 +28,10 @@ def sections(name: str, folder: Path, against: str | None = None, names: Sequenc
     try:
         folders = {folder / table.name: table.rows for table in find(name)}
     except UsageError as error:
-        if not Path(name).is_dir():
+        there = [path for path in (Path(name), folder / standard_name(name)) if path.is_dir()]
+        if not there:
             raise UsageError(f"{error}, nor a folder of result files") from None
-        folders = {Path(name): ()}
+        folders = {there[0]: ()}
     if len(folders) > 1:
         folders = {path: rows for path, rows in folders.items() if path.is_dir()} or folders
     shown = []

@@ -56,6 +56,7 @@ class Queue:
 
     def __init__(self, jobs: Sequence[Job], console: Console, worker: Sequence[str] = WORKER) -> None:
         self.entries = [Entry(job, "done" if job.finished else "waiting") for job in jobs]
+        self.tables = list(dict.fromkeys(job.table for job in jobs))
         self.console, self.worker = console, list(worker)
         self.stopped = 0
 
@@ -105,6 +106,8 @@ class Queue:
             self._set(entry, "elsewhere", note="another process works on it")
         elif job.finished:
             self._set(entry, "done")
+        elif code == 0:
+            self._set(entry, "partial", note="it shared its core or was cut short; run it again")
         elif self.stopped:
             self._set(entry, "stopped", note="goes on when the queue is started again")
         else:
@@ -116,8 +119,11 @@ class Queue:
         entry.state, entry.note = state, note
         entry.begun = entry.begun if begun is None else begun
         if not self.console.is_terminal:
-            line = f"{entry.job.name} {state}{took}{': ' if note else ''}{note}"
+            line = f"{self._name(entry.job)} {state}{took}{': ' if note else ''}{note}"
             self.console.print(line, highlight=False, soft_wrap=True)
+
+    def _name(self, job: Job) -> str:
+        return job.name if len(self.tables) == 1 else f"{job.table}/{job.name}"
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -128,15 +134,14 @@ class Queue:
 
     def status(self) -> RichTable:
         """Returns the state of every job as a table."""
-        tables = ", ".join(dict.fromkeys(entry.job.table for entry in self.entries))
-        table = RichTable("run", "state", "seconds", "C2ST", "Frechet", "NLL", "", title=tables)
+        table = RichTable("run", "state", "seconds", "C2ST", "Frechet", "NLL", "", title=", ".join(self.tables))
         for entry in self.entries:
             job = entry.job
-            found = json.loads(job.result.read_text(encoding="utf-8")) if entry.state == "done" else {}
+            found = json.loads(job.result.read_text(encoding="utf-8")) if entry.state in {"done", "partial"} else {}
             figures = found.get("evaluation", {}) | found.get("own", {})
             nll = next((figures[key] for key in ("nll", "nll_test", "nll_test_bound") if key in figures), None)
             seconds = found.get("seconds", time.monotonic() - entry.begun if entry.state == "running" else None)
             shown = ((seconds, 0), (figures.get("c2st"), 3), (figures.get("frechet"), 2), (nll, 2))
             numbers = ("" if value is None else f"{value:.{digits}f}" for value, digits in shown)
-            table.add_row(job.name, entry.state, *numbers, entry.note)
+            table.add_row(self._name(job), entry.state, *numbers, entry.note)
         return table

@@ -101,8 +101,7 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
             found["temperature"], found["sweep_on_validation"] = chosen
         sampler.temperature = found["temperature"]
     if "evaluation" not in found:
-        seeds = row.judge_seeds
-        evaluation, judged = measure(sampler, split=row.split, seeds=seeds, seed=job.seed, judge=seeds > 0)
+        evaluation, judged = measure(sampler, split=row.split, seeds=row.judge_seeds, seed=job.seed)
         lines = history(job.run)
         found |= {
             "seconds": seconds_trained(job.run, lines),

@@ -1,4 +1,4 @@
-"""Tables that take our agent apart: what each piece is worth, what keeps D in check, how often a run collapses."""
+"""Ablations of our agent: the effect of each part, of the controller, and how often a run collapses."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DEFAULTS: Mapping[str, Any] = {
     "discriminator.augmentation": 0.0,
     "discriminator.learning_rate": 1e-3,
 }
-"""Of ``musegym train``, as far as ablations depart from them; a test compares."""
+"""Defaults of ``musegym train`` that ablations depart from; a test compares."""
 OF_GRIDS: Mapping[str, Any] = {"discriminator.dropout": 0.0}
 OF_IMAGES: Mapping[str, Any] = {"discriminator.r1": 0.05, "discriminator.augmentation": 1.0}
-"""Likewise of the discriminators of small grids and of images, where those have others; a test compares."""
+"""Other defaults of the discriminators of small grids and of images; a test compares."""
 RATE: float = DEFAULTS["discriminator.learning_rate"]
 REPLAYED = 256
 """Past episodes in a batch, in rows that have some."""
 Cheap = functools.partial(Plain, split="validation")
-"""A row that chooses a setting by what is measured without judges."""
+"""A row that chooses a setting on validation works, without judges."""
 Variation = tuple[str, str, dict[str, Any]]
 """Name, meaning, hyperparameters."""
 
@@ -37,15 +37,14 @@ Variation = tuple[str, str, dict[str, Any]]
 def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: bool = True) -> list[Variation]:
     """Returns ``base`` and its variations, each of which changes one thing.
 
-    What changes nothing is left out: regularisers of D and the cross-entropy are varied both ways, and ``base`` is one
-    of them.
+    Changes that equal ``base`` are left out: regularisers of D and the cross-entropy are varied both ways.
 
     Args:
         base: hyperparameters that differ from the defaults.
-        kind: those that differ by default for the task's kind of contents.
+        kind: defaults of the task's kind of contents.
         demonstrations: whether the task has any.
     """
-    now = {**DEFAULTS, **kind, **base}
+    settings = {**DEFAULTS, **kind, **base}
     changes: list[Variation] = [
         ("alpha0", "no Munchausen term", {"alpha": 0.0}),
         ("alpha1", "the whole Munchausen term", {"alpha": 1.0}),
@@ -62,7 +61,7 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
         ("dropout0.2", "dropout in D", {"discriminator.dropout": 0.2}),
         ("no-augmentation", "D sees pictures as they are", {"discriminator.augmentation": 0.0}),
         ("no-past", "D sees no past fakes", {"discriminator.past_share": 0.0}),
-        ("no-lead", "D learns no earlier than the policy", {"schedule": [now["schedule"][0], 0.0]}),
+        ("no-lead", "D learns no earlier than the policy", {"schedule": [settings["schedule"][0], 0.0]}),
         ("frozen", "D learns no more after its lead", {"co_training": False}),
         ("no-controller", "rates and temperature stay as they were given", {"controller": False}),
     ]
@@ -71,12 +70,12 @@ def ablations(base: Mapping[str, Any], kind: Mapping[str, Any], demonstrations: 
             ("no-demonstrations", "no real episodes in the batch", {"demonstrations": 0}),
             ("demonstrations256", "as many real episodes as fresh ones", {"demonstrations": 256}),
             ("cross-entropy0", "no cross-entropy of the real episodes", {"cross_entropy": 0.0}),
-            ("cross-entropy1", "the cross-entropy of the real episodes beside L_DQN", {"cross_entropy": 1.0}),
+            ("cross-entropy1", "the cross-entropy of the real episodes, added to L_DQN", {"cross_entropy": 1.0}),
         ]
-    rows = [("ours", "what the other rows depart from", dict(base))]
-    for name, says, change in changes:
-        if any(key not in now or now[key] != value for key, value in change.items()):
-            rows.append((name, says, {**base, **change}))
+    rows = [("ours", "the setting that the other rows depart from", dict(base))]
+    for name, meaning, change in changes:
+        if any(key not in settings or settings[key] != value for key, value in change.items()):
+            rows.append((name, meaning, {**base, **change}))
     return rows
 
 

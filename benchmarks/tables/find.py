@@ -34,7 +34,7 @@ def tables() -> dict[str, Table]:
 def standard_table(env_id: str) -> Table:
     """Returns the standard table of a registered id: ours, maximum likelihood, PPO, chance.
 
-    Maximum likelihood needs demonstrations. The table's name is the id without its module, a dash for the slash.
+    Maximum likelihood needs demonstrations.
 
     Raises:
         gymnasium.error.Error: the id is unknown or not one of musegym.
@@ -43,7 +43,12 @@ def standard_table(env_id: str) -> Table:
     ours = Row(name="ours", meaning="the agent with its default settings")
     mle = Row(name="mle", meaning="maximum likelihood alone", params=MLE)
     rows = (ours, *([mle] if make_task(env_id).has_demonstrations else []), PPO, RANDOM)
-    return Table(name=env_id.rpartition(":")[2].replace("/", "-"), env_id=env_id, rows=rows)
+    return Table(name=standard_name(env_id), env_id=env_id, rows=rows)
+
+
+def standard_name(env_id: str) -> str:
+    """Returns the name of an id's standard table: the id without its module, a dash for the slash."""
+    return env_id.rpartition(":")[2].replace("/", "-")
 
 
 def find(name: str) -> tuple[Table, ...]:

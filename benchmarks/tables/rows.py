@@ -13,7 +13,7 @@ TEN = tuple(range(10))
 TEMPERATURES = (0.8, 0.9, 1.0)
 
 MLE: Mapping[str, Any] = {"schedule": [0.99, 0.01]}
-"""The warm start for the whole time: maximum likelihood with the same network; D is trained beside it at the end."""
+"""The warm start for the whole time: maximum likelihood with the same network; D is trained at the end."""
 DROPOUTS, DECAYS = (0.2, 0.3), (0.01, 0.1, 0.3)
 """Choices for maximum likelihood."""
 
