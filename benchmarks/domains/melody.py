@@ -1,4 +1,4 @@
-"""What ``musegym/Melody-v0`` adds to the benchmark: its tables."""
+"""``musegym/Melody-v0`` adds its tables to the benchmark."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 import typer
@@ -42,18 +42,6 @@ SWEPT = 2000
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
 CHUNK = 64
 """Works whose whole distributions are held at a time: 64 x 20 x 5,000 numbers."""
-
-
-class Swept(Protocol):
-    """A model that can be swept over temperatures."""
-
-    def sample(self, num: int, seed: int, temperature: float) -> Array:
-        """Returns ``num`` contents, drawn with logits divided by the temperature."""
-        ...
-
-    def log_policy(self, contents: Array) -> Floats:
-        """Returns log-probabilities [N, T, A] of all choices on the way to contents, at temperature 1."""
-        ...
 
 
 class Agent:
@@ -93,6 +81,10 @@ class Truth:
     def log_policy(self, contents: Array) -> Floats:
         """Returns log-probabilities float64 [N, T, A]."""
         return self.task.oracle.log_policy(self.task.demonstrations(contents))
+
+
+Swept = Agent | Truth
+"""A model that can be swept over temperatures."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +141,7 @@ def sweep(
     """Measures a model at every temperature (above 0, where NLL_test is infinite), in their order.
 
     Args:
-        model: ``Agent(model)``, ``Truth(task)`` or anything like them.
+        model: ``Agent(model)`` or ``Truth(task)``.
         task: its task.
         temperatures: rising or falling, since neighbours are joined to a curve.
         num: samples at each.

@@ -25,6 +25,7 @@ from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..metrics.population import unique
 from ..recorded import JsonFile, Runs, Samples, Seed, load_models, run, write_result
+from ..report.layout import markdown
 from ..samplers import AgentSampler, Sampler
 from .tables.rl_tuner import ID, TABLES
 
@@ -107,20 +108,16 @@ def census(task: RLTunerTask) -> dict[str, int]:
     }
 
 
-def markdown(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns columns of figures as a table; a figure that a column lacks is a dash."""
-    names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    lines = [" | ".join(["", "", *columns, ""]).strip(), "|---|" + "---:|" * len(columns)]
-    for name in names:
-        cells = [f"{column[name]:.4g}" if name in column else "-" for column in columns.values()]
-        lines.append(" | ".join([f"| {name}", *cells]) + " |")
-    return "\n".join(lines)
+def table(columns: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """Returns columns of figures as cells, with a head; a figure that a column lacks is a dash."""
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    cells = ([f"{column[name]:.4g}" if name in column else "-" for column in columns.values()] for name in names)
+    return [["", *columns], *([name, *line] for name, line in zip(names, cells, strict=True))]
 
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns ``table_one`` of a sampler, and of real works."""
-    table: dict[str, Any] = dict(table_one(sampler.sample(None, NUM, seed)))
-    return {**table, "real": table_one(sampler.task.corpus(split))}
+    return {**table_one(sampler.sample(None, NUM, seed)), "real": table_one(sampler.task.corpus(split))}
 
 
 DOMAIN = Domain(
@@ -146,7 +143,7 @@ def main(
     samplers |= {name: AgentSampler(model) for name, model in models}
     measured = {"real": table_one(task.corpus(split))}
     measured |= {name: table_one(sampler.sample(None, num, seed)) for name, sampler in samplers.items()}
-    print(markdown({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured}))
+    print(markdown(table({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured})), end="")
     found = {"num": num, "split": split, "seed": seed, "corpus": census(task), "columns": measured}
     write_result(context, json_file, found)
 

@@ -1,4 +1,4 @@
-"""What do the judges say where the answer is known?
+"""Do the judges give the right answer where it is known?
 
 * ``one source``: training works against other training works, tunes dealt at random. 0.5, or the judge is biased.
 * ``floor``: training works against test works. An excess over 0.5 is a difference between the splits.

@@ -1,4 +1,4 @@
-"""What can the pen of ``musegym/Digit-v0`` draw?
+"""How much of a drawing's distance to real digits is due to the pen of ``musegym/Digit-v0``?
 
 Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures in sight, which no
 agent has. The quality of such drawings, measured like an agent's, is the share of an agent's distance to real pictures

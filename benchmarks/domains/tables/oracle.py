@@ -8,7 +8,7 @@ from ...tables.rows import DECAYS, DROPOUTS, FIVE, MLE, RANDOM, Plain, Table, un
 
 ID = "musegym/Oracle-v0"
 DECAY = {"weight_decay": 0.3}
-"""Of maximum likelihood, by validation NLL, and of ours, so that the two have the same regularisers."""
+"""Chosen for maximum likelihood by validation NLL; ours has the same, so that the two differ in no regulariser."""
 
 
 def oracle(name: str, env: dict[str, Any]) -> Table:

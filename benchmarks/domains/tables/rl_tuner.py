@@ -29,9 +29,9 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 }
 """Settings of the published methods: ``docs/studies/rl_tuner.md``."""
 RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Of the published methods: their sums are of tens, and count at a discount of a half for each step ahead."""
+"""Weights for the published methods: sums of rules are tens, discounted by a half for each step ahead."""
 SUM_WEIGHTS = (0.001, 0.003, 0.01)
-"""Of the same sums in ours, which counts them in full."""
+"""Weights for the same sums in ours, which does not discount them."""
 KEPT_WEIGHTS = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Nats for each of the 13 rules that a melody keeps."""
 KEPT: Mapping[str, Any] = {"counting": "kept"}
