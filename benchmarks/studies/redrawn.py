@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from ...envs.digit import DigitTask
 from ...envs.task import Array
 from ...training.loading import env_task, read_corpus
-from ..domains.digit import measure_drawings, pictures_of
-from ..domains.tables.digit import ID
+from ..domains.digit import ID, measure_drawings, pictures_of
 from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
 
 BEAM = 8

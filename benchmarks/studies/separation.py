@@ -29,7 +29,7 @@ from ...discriminators import make_discriminator
 from ...discriminators.calibration import calibrate
 from ...envs.oracle import OracleTask
 from ...envs.task import Array, Floats
-from ..domains.tables.oracle import ID
+from ..domains.oracle import ID
 from ..recorded import HeldOutSplit, JsonFile, Seconds, Seed, load_models, print_row, run, write_result
 from ..samplers import AgentSampler
 
