@@ -49,15 +49,15 @@ def check_writable(file: Path | None) -> Path | None:
     return file
 
 
-Runs = Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of finished runs of one task.")]
-Id = Annotated[str, typer.Argument(metavar="[ID]", help="Environment id.")]
+Runs = Annotated[list[Path] | None, typer.Argument(metavar="RUN", help="Folders of finished runs of one task.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Environment id.")]
 HeldOut = Literal["validation", "test"]
 HeldOutSplit = Annotated[HeldOut, typer.Option("--split", help="Split of the held-out works.")]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
 Samples = Annotated[int, typer.Option(min=2, help="Works that are generated or compared.")]
 Seconds = Annotated[float, typer.Option(min=0.001, max=1e6, help="Least length of a measurement.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Turns of each contestant.")]
-Results = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Result files of a table.")]
+Results = Annotated[Path, typer.Argument(metavar="FOLDER", help="Result files of a table.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", callback=check_writable, help="File for the figures.")]
 """Options that several commands have; each has a parameter of this name, in lower case."""
 

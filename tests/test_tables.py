@@ -14,7 +14,7 @@ import toys
 from stable_baselines3 import DQN, PPO
 
 import musegym
-from musegym.benchmarks.domains.tables import density, digit
+from musegym.benchmarks.domains import density, digit
 from musegym.benchmarks.measures import Domain, domain_of
 from musegym.benchmarks.runner.job import Job
 from musegym.benchmarks.runner.worker import train_command

@@ -1,1 +1,1 @@
-"""What single domains add to the benchmark, found through a string on their tasks: ``measures.domain_of``."""
+"""One module per domain: its own measures, their columns and its tables, found through ``Task.benchmark``."""

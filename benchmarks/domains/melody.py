@@ -1,8 +1,62 @@
-"""What ``musegym/Melody-v0`` adds to the benchmark: its tables."""
+"""Tables of ``musegym/Melody-v0``, all that it adds to the benchmark."""
 
 from __future__ import annotations
 
 from ..measures import Domain
-from .tables.melody import TABLES
+from ..tables.ablations import ablation_table, collapse_table, controller_table
+from ..tables.rows import DECAYS, DQN, DROPOUTS, MLE, PPO, RANDOM, TEMPERATURES, Row, Table
 
+ID = "musegym/Melody-v0"
+
+MELODY = Table(
+    name="melody",
+    env_id=ID,
+    rows=(
+        Row(name="ours", meaning="the recipe as it ships"),
+        Row(
+            name="mle",
+            meaning="maximum likelihood; dropout and weight decay (table melody-mle), temperature by validation",
+            params={**MLE, "weight_decay": 0.3},
+            sweep=TEMPERATURES,
+        ),
+        Row(
+            name="frozen",
+            meaning="ours, but D stops learning once the policy begins to move",
+            params={"co_training": False},
+        ),
+        Row(
+            name="cross-entropy",
+            meaning="ours, but without L_DQN: the cross-entropy alone",
+            params={"consistency": 0.0},
+        ),
+        Row(name="scratch", meaning="ours from scratch: no warm start", params={"schedule": [0.0, 0.05]}),
+        RANDOM,
+        DQN,
+        PPO,
+    ),
+)
+MLE_CHOICES = Table(
+    name="melody-mle",
+    env_id=ID,
+    rows=tuple(
+        Row(
+            name=f"dropout{dropout}-decay{decay}",
+            meaning="chooses dropout and weight decay of the row mle by validation NLL",
+            params={**MLE, "policy_kwargs": {"dropout": dropout}, "weight_decay": decay},
+            seeds=(0,),
+            split="validation",
+            judge_seeds=1,
+            taught=False,
+        )
+        for dropout in DROPOUTS
+        for decay in DECAYS
+    ),
+)
+TABLES = (
+    MELODY,
+    MLE_CHOICES,
+    ablation_table("melody", ID, judge_seeds=2),
+    controller_table("melody", ID),
+    collapse_table("melody", ID),
+)
 DOMAIN = Domain(tables=TABLES)

@@ -1,4 +1,4 @@
-"""Measures of ``musegym/RLTuner-v0``: table 1 of RL Tuner for real works, a random policy and our agents.
+"""Measures and tables of ``musegym/RLTuner-v0``: table 1 of RL Tuner for real works, a random policy and our agents.
 
 ``python -m musegym.benchmarks.domains.rl_tuner [RUN ...] --json FILE`` prints the table. The published numbers are in
 `PUBLISHED`; their models, data and number of melodies (100,000) are others, so they show the effect of the method
@@ -25,9 +25,11 @@ from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..metrics.population import unique
 from ..recorded import JsonFile, Runs, Samples, Seed, load_models, run, write_result
+from ..report.layout import markdown
 from ..samplers import AgentSampler, Sampler
-from .tables.rl_tuner import ID, TABLES
+from ..tables.rows import MLE, RANDOM, Short, Table, unjudged
 
+ID = "musegym/RLTuner-v0"
 NUM = 10_000
 
 _COLUMNS = ("note_rnn", "q", "psi", "g")
@@ -107,22 +109,73 @@ def census(task: RLTunerTask) -> dict[str, int]:
     }
 
 
-def markdown(columns: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns columns of figures as a table; a figure that a column lacks is a dash."""
-    names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    lines = [" | ".join(["", "", *columns, ""]).strip(), "|---|" + "---:|" * len(columns)]
-    for name in names:
-        cells = [f"{column[name]:.4g}" if name in column else "-" for column in columns.values()]
-        lines.append(" | ".join([f"| {name}", *cells]) + " |")
-    return "\n".join(lines)
+def table(columns: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """Returns columns of figures as cells, with a head; a figure that a column lacks is a dash."""
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    cells = ([f"{column[name]:.4g}" if name in column else "-" for column in columns.values()] for name in names)
+    return [["", *columns], *([name, *line] for name, line in zip(names, cells, strict=True))]
 
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns ``table_one`` of a sampler, and of real works."""
-    table: dict[str, Any] = dict(table_one(sampler.sample(None, NUM, seed)))
-    return {**table, "real": table_one(sampler.task.corpus(split))}
+    return {**table_one(sampler.sample(None, NUM, seed)), "real": table_one(sampler.task.corpus(split))}
 
 
+PSI: Mapping[str, Any] = {
+    "schedule": [0.4, 0.0],
+    "discriminator_weight": 0.0,
+    "prior_weight": 1.0,
+    "dense_rules": True,
+    "gamma": 0.5,
+    "alpha": 0.0,
+    "n_steps": 1,
+    "demonstrations": 0,
+    "cross_entropy": 0.0,
+    "replayed": 128,
+    "target_update_interval": 1,
+    "target_share": 0.01,
+}
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "q": {**PSI, "hard": True},
+    "psi": PSI,
+    "g": {**PSI, "relative_to_prior": True},
+}
+"""Settings of the published methods: ``docs/studies/rl_tuner.md``."""
+RULE_WEIGHTS = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Weights for the published methods: sums of rules are tens, discounted by a half for each step ahead."""
+SUM_WEIGHTS = (0.001, 0.003, 0.01)
+"""Weights for the same sums in ours, which does not discount them."""
+KEPT_WEIGHTS = (0.1, 0.3, 1.0, 2.0, 4.0)
+"""Nats for each of the 13 rules that a melody keeps."""
+KEPT: Mapping[str, Any] = {"counting": "kept"}
+
+RL_TUNER = Table(
+    name="rl-tuner",
+    env_id=ID,
+    rows=(
+        Short(name="note-rnn", meaning="maximum likelihood alone: the Note RNN", params=MLE),
+        *(
+            Short(
+                name=f"{name}-w{weight}",
+                meaning=f"{meaning}, rules weighted by {weight}",
+                params=params,
+                env={"rule_weight": weight, **env},
+            )
+            for name, meaning, params, env, weights in (
+                ("q", "RL Tuner by Q-learning", VARIANTS["q"], {}, RULE_WEIGHTS),
+                ("psi", "RL Tuner by Psi-learning", VARIANTS["psi"], {}, RULE_WEIGHTS),
+                ("g", "RL Tuner by G-learning", VARIANTS["g"], {}, RULE_WEIGHTS),
+                ("psi-kept", "Psi-learning paid for rules kept, as ours", VARIANTS["psi"], KEPT, (1.0,)),
+                ("ours-sum", "ours, paid the published sum of the rules", {}, {}, SUM_WEIGHTS),
+                ("ours", "ours: the discriminator in place of the prior, rules kept", {}, KEPT, KEPT_WEIGHTS),
+            )
+            for weight in weights
+        ),
+        Short(name="no-rules", meaning="ours without rules"),
+        unjudged(RANDOM),
+    ),
+)
+TABLES = (RL_TUNER,)
 DOMAIN = Domain(
     measure,
     (Column("rules_kept", lower_is_better=False), Column("rule_reward", lower_is_better=False)),
@@ -146,7 +199,7 @@ def main(
     samplers |= {name: AgentSampler(model) for name, model in models}
     measured = {"real": table_one(task.corpus(split))}
     measured |= {name: table_one(sampler.sample(None, num, seed)) for name, sampler in samplers.items()}
-    print(markdown({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured}))
+    print(markdown(table({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured})), end="")
     found = {"num": num, "split": split, "seed": seed, "corpus": census(task), "columns": measured}
     write_result(context, json_file, found)
 

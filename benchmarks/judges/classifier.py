@@ -14,7 +14,7 @@ from ..metrics.features import fingerprint, train_once
 
 UPDATES, BATCH, LEARNING_RATE, WIDTH = 1500, 128, 1e-3, 64
 VERSION = 1
-"""Of the recipe."""
+"""Version of the recipe; another one trains all classifiers anew."""
 SHIFT = 1
 """Pixels by which training pictures are moved at random: pens do not centre drawings as scanners do."""
 

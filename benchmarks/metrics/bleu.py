@@ -9,9 +9,9 @@ import numpy as np
 from ...envs.task import Bools, Floats, Ints
 
 EPSILON = 0.1
-"""What a count of no match is taken for."""
+"""Count of matches that stands for none."""
 SAMPLE = 500
-"""Texygen's: self-BLEU rises with the number of references, so that only populations of one size compare."""
+"""As in Texygen: self-BLEU rises with the number of references, so populations must have one size to compare."""
 
 
 def self_bleu(
@@ -44,10 +44,10 @@ def self_bleu(
     brevity = _brevity((tokens > 0).sum(1))
     logs, any_match = np.zeros(len(tokens)), np.zeros(len(tokens), np.bool_)
     result: dict[str, float] = {}
-    for n, (grams, there) in zip(range(1, max(orders) + 1), _grams(tokens), strict=False):
-        matches = _matches(grams, there)
+    for n, (grams, present) in zip(range(1, max(orders) + 1), _grams(tokens), strict=False):
+        matches = _matches(grams, present)
         any_match |= (n == 1) & (matches > 0)
-        logs += np.log(np.where(matches > 0, matches, EPSILON) / np.maximum(there.sum(1), 1))
+        logs += np.log(np.where(matches > 0, matches, EPSILON) / np.maximum(present.sum(1), 1))
         if n in orders:
             result[f"self_bleu_{n}"] = float((any_match * brevity * np.exp(logs / n)).mean())
     return result
@@ -63,26 +63,26 @@ def _brevity(lengths: Ints) -> Floats:
 
 
 def _grams(tokens: Ints) -> Iterator[tuple[Ints, Bools]]:
-    """Yields for n = 1, 2, ...: numbers of the n-grams that begin at each place, and where there are any, [N, L]."""
-    here = tokens > 0
+    """Yields for n = 1, 2, ...: numbers of the n-grams at each place, mask of places that have one, [N, L]."""
+    mask = tokens > 0
     codes: Ints = np.unique(tokens, return_inverse=True)[1].reshape(tokens.shape)
-    grams, there = codes, here
+    grams, present = codes, mask
     while True:
-        yield grams, there
+        yield grams, present
         # Numbers stay below N L, so that products of two do not overflow.
         pairs = grams[:, :-1] * (codes.max() + 1) + codes[:, codes.shape[1] - grams.shape[1] + 1 :]
-        there = there[:, :-1] & here[:, here.shape[1] - pairs.shape[1] :]
+        present = present[:, :-1] & mask[:, mask.shape[1] - pairs.shape[1] :]
         grams = np.unique(pairs, return_inverse=True)[1].reshape(pairs.shape)
 
 
-def _matches(grams: Ints, there: Bools) -> Ints:
-    """Returns int64 [N]: of each row's n-grams [N, L], how many another row has, each at most as often as one row does.
+def _matches(grams: Ints, present: Bools) -> Ints:
+    """Returns int64 [N], the matches of each row's n-grams [N, L], each clipped at its largest count in other rows.
 
-    The most that another row has is the largest count of an n-gram over all rows; in the row that has it, the second.
+    The largest count of an n-gram in other rows is that over all rows; for the row that has it, the second largest.
     """
     N = len(grams)
-    rows = np.broadcast_to(np.arange(N)[:, None], grams.shape)[there]
-    keys, counts = np.unique(grams[there] * N + rows, return_counts=True)
+    rows = np.broadcast_to(np.arange(N)[:, None], grams.shape)[present]
+    keys, counts = np.unique(grams[present] * N + rows, return_counts=True)
     gram, row = keys // N, keys % N
     order = np.lexsort((-counts, gram))
     gram, row, counts = gram[order], row[order], counts[order]

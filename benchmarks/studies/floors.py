@@ -1,4 +1,4 @@
-"""What do the judges say where the answer is known?
+"""Do the judges give the right answer where it is known?
 
 * ``one source``: training works against other training works, tunes dealt at random. 0.5, or the judge is biased.
 * ``floor``: training works against test works. An excess over 0.5 is a difference between the splits.
@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from ...envs.task import Task
+from ...errors import UsageError
 from ...training.loading import env_task, read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..judges.c2st import C2ST, c2st
@@ -63,7 +64,10 @@ def main(
     for name, judge in CASES.items():
         for seed in range(1 if name == "random" else seeds):
             start = time.process_time()
-            judged = judge(task, seed)
+            try:
+                judged = judge(task, seed)
+            except ValueError as error:
+                raise UsageError(f"{env_id} cannot be judged: {error}") from None
             row = {"what": name, "seed": seed, "cpu_seconds": round(time.process_time() - start, 1)}
             row |= judged.summary()
             if name == "floor":

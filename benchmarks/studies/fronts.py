@@ -1,4 +1,4 @@
-"""What do rules cost? Curves of the table ``rl-tuner`` over rule weights, compared with one another.
+"""How much do rules cost? Curves of the table ``rl-tuner`` over rule weights, compared with one another.
 
 Reads the table's results and prints a line for each point of a method: the share of rules kept and the diversity
 (higher is better), the held-out NLL in nats (lower is better), and the other methods whose curves are at least as good
@@ -24,6 +24,7 @@ from ...errors import UsageError
 from .. import RESULTS
 from ..metrics.curves import dominated
 from ..recorded import JsonFile, Results, read_results, run, write_result
+from ..report.layout import markdown
 from ..report.results import Result, figures_of
 
 OBJECTIVES: Mapping[str, int] = {"rules_kept": 1, "nll_test": -1, "diversity": 1}
@@ -81,24 +82,21 @@ def _lower(point: Point) -> tuple[float, ...]:
     return tuple(-sign * point[name] for name, sign in OBJECTIVES.items())
 
 
-def markdown(found: Mapping[str, Sequence[Point]], by: Mapping[str, Sequence[Sequence[str]]]) -> str:
-    """Returns a table of the points."""
-    lines = [f"| method | weight | seeds | {' | '.join(OBJECTIVES)} | dominated by |"]
-    lines.append("|---|" + "---:|" * (2 + len(OBJECTIVES)) + "---|")
+def table(found: Mapping[str, Sequence[Point]], by: Mapping[str, Sequence[Sequence[str]]]) -> list[list[str]]:
+    """Returns the points as cells, with a head."""
+    lines = [["method", "weight", "seeds", *OBJECTIVES, "dominated by"]]
     for method, points in found.items():
         for point, names in zip(points, by[method], strict=True):
-            figures = " | ".join(f"{point[name]:.3f}" for name in OBJECTIVES)
-            lines.append(
-                f"| {method} | {point['weight']:g} | {point['seeds']:g} | {figures} | {', '.join(names) or '-'} |"
-            )
-    return "\n".join(lines)
+            figures = (f"{point[name]:.3f}" for name in OBJECTIVES)
+            lines.append([method, f"{point['weight']:g}", str(point["seeds"]), *figures, ", ".join(names) or "-"])
+    return lines
 
 
 def main(context: typer.Context, results: Results = RESULTS / "rl-tuner", json_file: JsonFile = None) -> None:
     """Prints the points of each method, and the share of other methods' points that it covers."""
     found = curves(read_results(results))
     by, coverage = compare(found)
-    print(markdown(found, by))
+    print(markdown(table(found, by)), end="")
     for method, shares in coverage.items():
         print(f"{method} covers", ", ".join(f"{share:.0%} of {other}" for other, share in shares.items()))
     points = {

@@ -1,4 +1,4 @@
-"""What can the pen of ``musegym/Digit-v0`` draw?
+"""How much of a drawing's distance to real digits is due to the pen of ``musegym/Digit-v0``?
 
 Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures in sight, which no
 agent has. The quality of such drawings, measured like an agent's, is the share of an agent's distance to real pictures
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from ...envs.digit import DigitTask
 from ...envs.task import Array
 from ...training.loading import env_task, read_corpus
-from ..domains.digit import measure_drawings, pictures_of
-from ..domains.tables.digit import ID
+from ..domains.digit import ID, measure_drawings, pictures_of
 from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
 
 BEAM = 8

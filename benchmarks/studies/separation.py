@@ -22,12 +22,14 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 import typer
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from ...discriminators import make_discriminator
 from ...discriminators.calibration import calibrate
 from ...envs.oracle import OracleTask
 from ...envs.task import Array, Floats
-from ..domains.tables.oracle import ID
+from ..domains.oracle import ID
 from ..recorded import HeldOutSplit, JsonFile, Seconds, Seed, load_models, print_row, run, write_result
 from ..samplers import AgentSampler
 
@@ -67,12 +69,7 @@ def separation(logits: Logits, real: Array, fake: Array) -> dict[str, float]:
 
 def _shift(high: Floats, low: Floats) -> float:
     """Returns the best constant to add to logits: the loss is convex in it, its derivative rises from -1 to 1."""
-    low_end, high_end = -50.0, 50.0
-    for _ in range(60):
-        middle = (low_end + high_end) / 2
-        slope = (1 / (1 + np.exp(-low - middle))).mean() - (1 / (1 + np.exp(high + middle))).mean()
-        low_end, high_end = (low_end, middle) if slope > 0 else (middle, high_end)
-    return middle
+    return float(brentq(lambda shift: expit(low + shift).mean() - expit(-high - shift).mean(), -50.0, 50.0))
 
 
 def main(

@@ -20,7 +20,10 @@ from ...errors import UsageError
 from .. import RESULTS
 from ..metrics.curves import XY, verdict
 from ..recorded import JsonFile, Results, read_results, run, write_result
+from ..report.layout import markdown
 from ..report.results import Result
+
+VERDICTS = ("below", "dominated", "beyond")
 
 
 def excess(point: XY, curve: Sequence[XY]) -> float | None:
@@ -71,17 +74,16 @@ def _sweeps(results: Sequence[Result], row: str) -> dict[int, dict[float, XY]]:
     return found
 
 
-def markdown(pairs: Sequence[Mapping[str, Any]]) -> str:
-    """Returns a table by temperature."""
-    lines = ["| temperature | below | dominated | beyond | excess: mean [least, most] |", "|---:|---:|---:|---:|---|"]
+def table(pairs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Returns the pairs of each temperature as cells, with a head."""
+    lines = [["temperature", *VERDICTS, "excess: mean [least, most]"]]
     for temperature in sorted({pair["temperature"] for pair in pairs}):
         group = [pair for pair in pairs if pair["temperature"] == temperature]
         verdicts = Counter(pair["verdict"] for pair in group)
         over = [pair["excess"] for pair in group if pair["excess"] is not None]
         figures = f"{np.mean(over):+.4f} [{min(over):+.4f}, {max(over):+.4f}]" if over else "-"
-        counts = " | ".join(str(verdicts[name]) for name in ("below", "dominated", "beyond"))
-        lines.append(f"| {temperature:g} | {counts} | {figures} |")
-    return "\n".join(lines)
+        lines.append([f"{temperature:g}", *(str(verdicts[name]) for name in VERDICTS), figures])
+    return lines
 
 
 def main(
@@ -93,7 +95,7 @@ def main(
 ) -> None:
     """Prints how the points of each temperature lie to the curves."""
     pairs = compare(read_results(results), row, against)
-    print(markdown(pairs))
+    print(markdown(table(pairs)), end="")
     write_result(context, json_file, {"pairs": pairs})
 
 
