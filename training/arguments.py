@@ -15,10 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-BOOLEANS = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
+BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 LARGEST = 2**63 - 1
 """Largest whole number: values go into arrays of 64 bits."""
 _KINDS: dict[Any, str] = {
