@@ -30,17 +30,8 @@ from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
 from ..errors import RunError, UsageError, reason
+from ..training import loading
 from ..training.folder import MOST_ENVS, Run, Settings
-from ..training.loading import (
-    discriminator_of,
-    env_arguments,
-    env_task,
-    id_of,
-    known_id,
-    load_model,
-    read_corpus,
-    read_report,
-)
 from ..training.works import export_all
 from . import signals
 from .options import env_kwargs, first_conditions, free_folder, pairs, read_prefix, read_works, resumed
@@ -170,7 +161,7 @@ def list_(
 
         table = arguments_table(hyperparameters())
     elif id is not None:
-        table = arguments_table(env_arguments(id))
+        table = arguments_table(loading.env_arguments(id))
     else:
         table = _ids_table()
     out.print(table)
@@ -201,7 +192,7 @@ def _works(task: Task[Any]) -> tuple[str, str]:
 def corpus(id: Id, set_: Set = None, file: Json = None) -> None:
     """Shows how much of a corpus is read and why the rest is not; exit code 1 where no work is read."""
     check_writable(file)
-    report = read_report(env_task(id, env_kwargs(id, set_)))
+    report = loading.read_report(loading.env_task(id, env_kwargs(id, set_)))
     if file is None:
         out.print(corpus_table(report))
     else:
@@ -216,15 +207,13 @@ def train(
     id: Id,
     seconds: Annotated[float | None, typer.Option(help=f"Wall-clock budget, by default {DEFAULT_SECONDS:.0f}.")] = None,
     steps: Annotated[
-        int | None,
-        typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit."),
+        int | None, typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit.")
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results; by default 0.")
     ] = None,
     num_envs: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST_ENVS, help=f"Works built in parallel, by default {DEFAULT_ENVS}."),
+        int | None, typer.Option(min=1, max=MOST_ENVS, help=f"Works built in parallel, by default {DEFAULT_ENVS}.")
     ] = None,
     set_: Set = None,
     param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hyperparameter of the agent.")] = None,
@@ -246,7 +235,7 @@ def train(
         raise UsageError("--seconds must be above 0")
     if resume and folder is None:
         raise UsageError("--resume needs --out RUN, the run to go on with")
-    run = Run(folder or free_folder(known_id(id)))
+    run = Run(folder or free_folder(loading.known_id(id)))
     kwargs, texts = env_kwargs(id, set_), pairs(param, "--param")
     if not resume:
         run.refuse_if_taken()
@@ -267,12 +256,12 @@ def train(
             env_kwargs=kwargs,
             params=params,
         )
-    task = env_task(id, settings.env_kwargs)
-    read_corpus(task)
+    loading.read_corpus(loading.env_task(id, settings.env_kwargs))
     from ..training.run import train as train_
 
-    every = {"checkpoint_every": checkpoint_every, "report_every": report_every}
-    received = train_(run, settings, resume=resume, console=err, **every)
+    received = train_(
+        run, settings, resume=resume, checkpoint_every=checkpoint_every, report_every=report_every, console=err
+    )
     if received is not None:
         print(f"musegym: interrupted, nothing is lost; go on with: {run.command(id)}", file=sys.stderr)
         raise typer.Exit(128 + received)
@@ -294,8 +283,7 @@ def generate(
         typer.Option("--set", metavar="NAME=VALUE", help="Argument that starts are drawn by, such as style=minor."),
     ] = None,
     prefix: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Continue this work, a .npy file from `generate` or `play`."),
+        Path | None, typer.Option(metavar="FILE", help="Continue this work, a .npy file from `generate` or `play`.")
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Number of actions of --prefix to keep.")] = None,
 ) -> None:
@@ -304,20 +292,20 @@ def generate(
         raise UsageError("--prefix FILE and --keep N go together: the work, and how many of its decisions to keep")
     if prefix is not None and set_:
         raise UsageError("--prefix brings the start of its work; leave out --set")
-    model = load_model(run, pretrained)
+    model = loading.load_model(run, pretrained)
+    id = loading.id_of(model)
     from ..agents import generate_episodes
 
-    read_corpus(model.task)
+    loading.read_corpus(model.task)
     first = condition = None
     if prefix is not None and keep is not None:
         first, condition = read_prefix(model.task, prefix, keep)
     elif set_:
-        task = env_task(id_of(model), {**model.task.kwargs(), **env_kwargs(id_of(model), set_)})
+        task = loading.env_task(id, {**model.task.kwargs(), **env_kwargs(id, set_)})
         condition = first_conditions(task, num, seed)
     works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
-        stem = f"{id_of(model).rpartition('/')[2]}-{seed}"
-        export_all(model.task, works.contents, folder, stem, works.decisions())
+        export_all(model.task, works.contents, folder, f"{id.rpartition('/')[2]}-{seed}", works.decisions())
     except OSError as error:
         failed = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
         raise failed(f"cannot write to {folder}: {reason(error)}") from None
@@ -348,14 +336,14 @@ def evaluate(
         raise UsageError("--works judges all that its FILE holds: leave out RUN, --pretrained and --num")
     check_writable(file)
     if works is not None and id is not None:
-        task = env_task(id, env_kwargs(id, set_))
-        read_corpus(task)
+        task = loading.env_task(id, env_kwargs(id, set_))
+        loading.read_corpus(task)
         from ..benchmarks.suite import evaluate_works
 
         judge = functools.partial(evaluate_works, task, read_works(task, works), split="test", seeds=seeds)
     else:
-        model = load_model(run, pretrained)
-        read_corpus(model.task)
+        model = loading.load_model(run, pretrained)
+        loading.read_corpus(model.task)
         from ..benchmarks.suite import evaluate as evaluate_
 
         judge = functools.partial(evaluate_, model, DEFAULT_WORKS if num is None else num, split="test", seeds=seeds)
@@ -382,11 +370,11 @@ def play(
 ) -> None:
     """Opens a window to watch an agent build, or to build by hand."""
     if Path(name).exists():
-        model = load_model(Path(name), None)
-        id, task, discriminator = id_of(model), model.task, discriminator_of(Path(name))
+        model = loading.load_model(Path(name), None)
+        id, task, discriminator = loading.id_of(model), model.task, loading.discriminator_of(Path(name))
     else:
-        id, model, task, discriminator = known_id(name), None, env_task(name, {}), None
-    read_corpus(task)
+        id, model, task, discriminator = loading.known_id(name), None, loading.env_task(name, {}), None
+    loading.read_corpus(task)
     from ..play.session import play as play_
 
     play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)

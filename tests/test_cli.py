@@ -319,10 +319,11 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
     assert names == ["runs/Word-v0", "runs/Word-v0-2", "runs/Word-v0-3"]
 
 
-def test_light_commands_load_nothing_heavy():
+@pytest.mark.parametrize("command", [["--help"], ["train", "x"], ["bench", "--help"], ["report", "--help"]])
+def test_light_commands_load_nothing_heavy(command):
     code = (
-        "import sys\nfrom musegym import cli\n"
-        "try:\n    cli.main(['train', 'x'])\nexcept SystemExit:\n    pass\n"
+        "import contextlib, io, sys\nfrom musegym import cli\n"
+        f"with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n    cli.main({command})\n"
         "heavy = ('torch', 'stable_baselines3', 'pygame', 'scipy', 'matplotlib')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

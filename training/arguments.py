@@ -13,12 +13,9 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-BOOLEANS = {
-    **dict.fromkeys(("true", "yes", "on", "1"), True),
-    **dict.fromkeys(("false", "no", "off", "0"), False),
-}
+BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 LARGEST = 2**63 - 1
 """Largest whole number: values go into arrays of 64 bits."""
 _KINDS: dict[Any, str] = {
@@ -51,7 +48,7 @@ class Argument:
         if bool in kinds and text.lower() in BOOLEANS:
             return BOOLEANS[text.lower()]
         try:
-            value = json.loads(text, parse_constant=_refuse)
+            value = json.loads(text)
         except (ValueError, RecursionError):
             value = text
         if str in kinds and not isinstance(value, str):
@@ -140,10 +137,6 @@ def _value(
         return convert(known[name], given)
     except ValueError as error:
         raise ValueError(f"{flag} {name}={str(given)[:80]}: {error}") from None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not finite")
 
 
 def _kind(hint: Any, default: Any) -> Any:
