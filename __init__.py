@@ -10,9 +10,10 @@ from .cli import signals
 if signals.is_program():
     signals.install()  # before the rest is loaded, which Ctrl-C may interrupt
 
+from .envs.checks import check_task
 from .envs.registry import register, register_built_in
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "register"]
+__all__ = ["__version__", "check_task", "register"]
 
 register_built_in()

@@ -1,6 +1,44 @@
-"""What can be built, one decision at a time: tasks, and the environments around them."""
+"""Tasks, which say what can be built one decision at a time, and the environments around them."""
 
+from .checks import check_task
 from .registry import ids, make_task, register, register_built_in
-from .task import SPLITS, Medium, Split, State, Task
+from .task import (
+    SPLITS,
+    Condition,
+    Feature,
+    Frames,
+    Grid,
+    Image,
+    Layout,
+    Medium,
+    Sequence,
+    Split,
+    State,
+    Task,
+    Volume,
+    Works,
+    parse_style,
+)
 
-__all__ = ["SPLITS", "Medium", "Split", "State", "Task", "ids", "make_task", "register", "register_built_in"]
+__all__ = [
+    "SPLITS",
+    "Condition",
+    "Feature",
+    "Frames",
+    "Grid",
+    "Image",
+    "Layout",
+    "Medium",
+    "Sequence",
+    "Split",
+    "State",
+    "Task",
+    "Volume",
+    "Works",
+    "check_task",
+    "ids",
+    "make_task",
+    "parse_style",
+    "register",
+    "register_built_in",
+]

@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from .registry import make_task
-from .task import SPLITS, Array, Bools, Ints, Medium, State, Task
+from .task import SPLITS, Array, Bools, Ints, Layout, Medium, State, Task, Works, parse_style
 
 ROWS = 16
 ITEMS = 64
@@ -43,15 +43,28 @@ class Episode:
     state: State
     actions: Ints  # [T, B]
     done: Bools  # [T + 1, B]
-    told: dict[str, Array]  # [T + 1, B, ...] of observe, action_mask, clock, content
+    told: dict[str, Array]  # [T + 1, B, ...] of what ``_views`` names
     handed_out: dict[str, list[Array]]
+    conditions: Ints  # [B, C]
+
+
+def _views(task: Task[Any]) -> dict[str, Callable[[Any], Array]]:
+    """Returns what a task tells of its states, by name."""
+    views: dict[str, Callable[[Any], Any]] = {
+        "observe": task.observe,
+        "action_mask": task.action_mask,
+        "feature_values": task.feature_values,
+        "content": task.content,
+        "condition": task.condition,
+    }
+    return views | ({"view": task.view} if task.view_shape else {})
 
 
 def _play(task: Task[Any], draws: Array, actions: Ints | None, rng: np.random.Generator, **start: Any) -> Episode:
     """Builds works for the whole horizon; random legal actions where ``actions`` [T, B] is None."""
     state = task.initial(draws, **start)
     done = np.zeros(len(draws), np.bool_)
-    views = {"observe": task.observe, "action_mask": task.action_mask, "clock": task.clock, "content": task.content}
+    views = _views(task)
     handed_out: dict[str, list[Array]] = {name: [] for name in views}
     copies: dict[str, list[Array]] = {name: [] for name in views}
     taken, ended = [], [done]
@@ -66,7 +79,7 @@ def _play(task: Task[Any], draws: Array, actions: Ints | None, rng: np.random.Ge
         state, done = task.step(state, taken[-1].copy())
         ended.append(np.array(done))
     told = {name: np.stack(moments) for name, moments in copies.items()}
-    return Episode(state, np.stack(taken), np.stack(ended), told, handed_out)
+    return Episode(state, np.stack(taken), np.stack(ended), told, handed_out, told["condition"][-1])
 
 
 def _draws(rng: np.random.Generator, rows: int = ROWS) -> Array:
@@ -88,26 +101,26 @@ def _check_declarations(task: Task[Any], _rng: np.random.Generator) -> None:
     _require(task.horizon >= 1, "horizon is at least 1")
     _require(task.num_actions >= 1, "num_actions is at least 1")
     _require(task.has_demonstrations or not task.one_to_one, "one_to_one needs demonstrations")
-    _require(isinstance(task.content_space, gym.Space), "content_space is a gymnasium Space")
+    _require(isinstance(task.layout, Layout), "layout is a Layout, such as musegym.envs.Grid((8, 8), (4,))")
     flat = isinstance(task.observation_space, gym.spaces.Box | gym.spaces.MultiDiscrete)
     _require(
         flat and len(task.observation_space.shape or ()) == 1, "observation_space is one flat Box or MultiDiscrete"
     )
     small = isinstance(task.observation_space, gym.spaces.MultiDiscrete) and task.observation_space.dtype != np.int64
     _require(not small, "observation_space is a MultiDiscrete of int64: leave its dtype out; others add its sizes up")
-    if isinstance(task.content_space, gym.spaces.MultiDiscrete):
-        largest = np.iinfo(task.content_space.dtype).max
-        _require(
-            task.content_space.nvec.sum(dtype=np.int64) <= largest,
-            f"the sizes of content_space add up to at most the largest {task.content_space.dtype}: leave its dtype out",
-        )
-    conditions = task.condition_space
-    if conditions is not None:
-        _require(isinstance(conditions, gym.spaces.MultiDiscrete), "condition_space is a MultiDiscrete or None")
-        _require(len(conditions.nvec.shape) == 1, "condition_space is flat")
     _require(isinstance(task.medium, Medium), "medium is a Medium")
-    _require(task.medium.kind in ("sequence", "grid", "image"), "medium.kind is 'sequence', 'grid' or 'image'")
-    _require(all(size >= 1 for size in task.clock_sizes), "clock_sizes are positive")
+    for kind, named in (("conditions", task.conditions), ("features", task.features)):
+        names = [one.name for one in named]
+        _require(len(set(names)) == len(names), f"{kind} have names of their own, not {names}")
+    _require(len(set(task.rule_names)) == len(task.rule_names), "rules have names of their own")
+    for column, condition in enumerate(task.conditions):
+        _require(condition.values, f"the condition {condition.name} has values")
+        for index, value in enumerate(condition.values):
+            _require(value and not value.split()[1:], f"values of conditions have no spaces, not {value!r}")
+            fixed = parse_style(f"{condition.name}={value}", task.conditions)
+            _require(fixed[column] == index, f"parse_style reads {condition.name}={value}")
+    _require(all(feature.size >= 1 for feature in task.features), "sizes of features are positive")
+    _require(isinstance(task.action_name(0), str), "action_name gives text")
 
 
 def _check_episodes(task: Task[Any], rng: np.random.Generator) -> None:
@@ -124,25 +137,33 @@ def _check_episodes(task: Task[Any], rng: np.random.Generator) -> None:
         _require(told["observe"].dtype == task.observation_space.dtype, "observations have the dtype of their space")
         for observation in told["observe"].reshape(moments * ROWS, -1):
             _require(task.observation_space.contains(observation), f"observation_space contains {observation}")
-        clock = told["clock"]
-        _require(clock.shape == (moments, ROWS, len(task.clock_sizes)), "clock has shape [B, len(clock_sizes)]")
-        _require(clock.dtype.kind in "iu" and (clock >= 0).all(), "clock holds integers from 0")
-        _require((clock < np.array(task.clock_sizes)).all(), "clock stays below clock_sizes")
+        values = told["feature_values"]
+        _require(values.shape == (moments, ROWS, len(task.features)), "feature_values has shape [B, len(features)]")
+        _require(values.dtype.kind in "iu" and (values >= 0).all(), "feature_values are integers from 0")
+        _require((values < np.array(task.feature_sizes, int)).all(), "feature_values stay below the features' sizes")
+        if task.view_shape:
+            shown = told["view"]
+            _require(shown.dtype == np.uint8, "view is uint8")
+            _require(shown.shape == (moments, ROWS, *task.view_shape), f"view has shape [B, *{task.view_shape}]")
+        else:
+            _require(task.view(episode.state) is None, "view is None where view_shape is ()")
         _require(done[-1].all(), f"works are finished after at most horizon = {task.horizon} decisions")
         _require((done[1:] >= done[:-1]).all(), "finished rows stay finished")
         for name in ("observe", "content"):
             before, after = told[name][:-1][done[:-1]], told[name][1:][done[:-1]]
             _require(np.array_equal(before, after), f"finished rows ignore actions: {name} stays")
-        for content in told["content"][-1]:
+        contents = task.decoded(told["content"][-1], rng)
+        for content in contents:
             _require(task.content_space.contains(content), f"content_space contains the finished {content.tolist()}")
-        for name in ("observe", "action_mask", "content"):
+        for name in told:
             fresh = np.array_equal(np.stack(episode.handed_out[name]), told[name])
             _require(fresh, f"{name} returns arrays that later steps leave alone")
-        rules = task.rules(told["content"][-1])
-        _require(rules.shape == (ROWS,) and np.isfinite(rules).all(), "rules are finite, float [B]")
-        due = task.step_rules(told["content"][-1])
+        rules = task.rules(contents, episode.conditions)
+        R = len(task.rule_names)
+        _require(rules.shape == (ROWS, R) and np.isfinite(rules).all(), "rules are finite, float [B, len(rule_names)]")
+        due = task.step_rules(contents, episode.conditions)
         if due is not None:
-            _require(due.shape == (ROWS, task.horizon), "step_rules has shape [B, T]")
+            _require(due.shape == (ROWS, task.horizon, R), "step_rules has shape [B, T, len(rule_names)]")
             _require(np.allclose(due.sum(1), rules, rtol=1e-4, atol=1e-4), "step_rules add up to rules")
             late = np.arange(task.horizon) >= (~done[:-1]).sum(0)[:, None]
             _require(not due[late].any(), "step_rules are 0 after the end")
@@ -166,19 +187,32 @@ def _check_states(task: Task[Any], rng: np.random.Generator) -> None:
     state = task.initial(draws)
     for t in range(at):
         state, _ = task.step(state, actions[t])
-    restored = task.restore(task.observe(state))
+    restored = _restored(task, state)
     copied = state.take(rows)
     state.put(rows, task.initial(draws[rows]))
     _require(np.array_equal(task.observe(copied), whole.told["observe"][at, rows]), "take copies rows")
     _require(np.array_equal(task.observe(state)[rows], whole.told["observe"][0, rows]), "put overwrites rows")
     for t in range(at, task.horizon):
-        for name, view in (("observe", task.observe), ("action_mask", task.action_mask), ("content", task.content)):
+        for name, view in _views(task).items():
             expected = whole.told[name][t]
-            _require(np.array_equal(view(restored), expected), f"a state restored from observations goes on: {name}")
             _require(np.array_equal(view(copied), expected[rows]), f"a state that take copied goes on: {name}")
-        _require(np.array_equal(task.clock(restored), whole.told["clock"][t]), "a restored state has the same clock")
-        restored, _ = task.step(restored, actions[t])
+            if restored is not None:
+                _require(
+                    np.array_equal(view(restored), expected), f"a state restored from observations goes on: {name}"
+                )
         copied, _ = task.step(copied, actions[t, rows])
+        if restored is not None:
+            restored, _ = task.step(restored, actions[t])
+    _restored(task, copied)
+
+
+def _restored(task: Task[Any], state: State) -> Any:
+    """Returns the states that look like observations; None where the task does not tell."""
+    if type(task).restore is Task.restore:
+        return None
+    restored = task.restore(task.observe(state))
+    _require(np.array_equal(restored.done, state.done), "restore tells which rows are done")
+    return restored
 
 
 def _check_legality(task: Task[Any], rng: np.random.Generator) -> None:
@@ -203,42 +237,52 @@ def _check_legality(task: Task[Any], rng: np.random.Generator) -> None:
 
 
 def _check_conditions(task: Task[Any], rng: np.random.Generator) -> None:
-    built = _play(task, _draws(rng), None, rng).told["content"][-1]
-    columns = 0 if task.condition_space is None else len(task.condition_space.nvec)
-    conditions = task.condition(built)
-    _require(conditions.dtype.kind in "iu", "conditions are integers")
-    _require(conditions.shape == (ROWS, columns), f"condition has shape [N, {columns}]")
-    if task.condition_space is None:
+    columns, sizes = len(task.conditions), np.array(task.condition_sizes, int)
+    built = _play(task, _draws(rng), None, rng)
+    _require(built.conditions.dtype.kind in "iu", "conditions are integers")
+    _require(built.conditions.shape == (ROWS, columns), f"condition has shape [B, {columns}]")
+    _require(((built.conditions >= 0) & (built.conditions < sizes)).all(), "conditions are below their sizes")
+    _require((built.told["condition"] == built.conditions).all(), "conditions stay as they are")
+    if not columns:
         return
-    for given in (conditions, rng.integers(0, task.condition_space.nvec, (ROWS, columns))):
-        works = _play(task, _draws(rng), None, rng, condition=given).told["content"][-1]
-        _require(np.array_equal(task.condition(works), given), "works have the condition they were started under")
+    for given in (built.conditions, rng.integers(0, sizes, (ROWS, columns))):
+        works = _play(task, _draws(rng), None, rng, condition=given)
+        _require(np.array_equal(works.conditions, given), "works have the condition they were started under")
 
 
 def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
     built = _play(task, _draws(rng, ITEMS), None, rng)
-    contents = {"built": built.told["content"][-1]}
+    tried = {"built": Works(built.told["content"][-1], built.conditions)}
     for split in SPLITS:
-        works = task.corpus(split)
-        _require(len(works) > 0, f"corpus({split!r}) is not empty")
-        _require(len(task.groups(split)) == len(works), f"groups({split!r}) has one entry for each work")
-        contents[split] = works[rng.permutation(len(works))[:ITEMS]]
+        works = task.works(split)
+        N = len(works)
+        _require(N > 0, f"works({split!r}) is not empty")
+        _require(len(works.groups) == N, f"groups of works({split!r}) have one entry for each work")
+        shape = (N, len(task.conditions))
+        _require(works.conditions.shape == shape, f"conditions of works({split!r}) have shape {shape}")
+        in_range = (works.conditions >= 0) & (works.conditions < np.array(task.condition_sizes, int))
+        _require(in_range.all(), f"conditions of works({split!r}) are below their sizes")
+        tried[split] = works.take(rng.permutation(N)[:ITEMS])
     seed = int(rng.integers(2**32))
     fresh, again = (task.stream(ITEMS, np.random.default_rng(seed)) for _ in range(2))
     if fresh is not None and again is not None:
         _require(len(fresh) == ITEMS, "stream returns as many works as were asked for")
         _require(np.array_equal(fresh, again), "stream draws from the generator it is given, and from no other")
-        contents["fresh"] = fresh
-    for name, works in contents.items():
-        for content in works:
+        _require(not task.conditions, "stream is of tasks without conditions")
+        tried["fresh"] = Works(fresh)
+    for name, works in tried.items():
+        decodes = name == "built" and type(task).decode is not Task.decode
+        for content in () if decodes else works.contents:
             _require(task.content_space.contains(content), f"content_space contains {name} works: {content.tolist()}")
         if not task.has_demonstrations:
             _require(_refuses(task, works), "demonstrations raises ValueError where has_demonstrations is False")
             continue
-        actions = task.demonstrations(works)
+        if name == "built" and type(task).demonstrations is Task.demonstrations:
+            continue  # only real works bring their actions
+        actions = task.demonstrations(works.contents, works.conditions) if works.actions is None else works.actions
         _require(actions.shape == (len(works), task.horizon), "demonstrations have shape [N, T]")
-        replayed = _play(task, _draws(rng, len(works)), actions.T, rng, condition=task.condition(works))
-        _require(np.array_equal(replayed.told["content"][-1], works), f"demonstrations rebuild {name} works")
+        replayed = _play(task, _draws(rng, len(works)), actions.T, rng, condition=works.conditions)
+        _require(np.array_equal(replayed.told["content"][-1], works.contents), f"demonstrations rebuild {name} works")
         legal = np.take_along_axis(replayed.told["action_mask"][:-1], actions.T[..., None].astype(np.int64), 2)[..., 0]
         _require((legal | replayed.done[:-1]).all(), f"demonstrations of {name} works are legal")
         _require(not actions.T[replayed.done[:-1]].any(), f"demonstrations of {name} works are padded with 0")
@@ -249,9 +293,9 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
             )
 
 
-def _refuses(task: Task[Any], works: Array) -> bool:
+def _refuses(task: Task[Any], works: Works) -> bool:
     try:
-        task.demonstrations(works)
+        task.demonstrations(works.contents, works.conditions)
     except ValueError:
         return True
     return False
@@ -261,33 +305,40 @@ def _check_kwargs(task: Task[Any], rng: np.random.Generator) -> None:
     kwargs = dict(task.kwargs())
     _require(json.loads(json.dumps(kwargs)) == kwargs, f"kwargs survive JSON: {kwargs}")
     rebuilt = type(task)(**kwargs)
-    for name in ("horizon", "num_actions", "content_space", "observation_space", "condition_space", "clock_sizes"):
+    names = ("horizon", "num_actions", "layout", "observation_space", "conditions", "features", "rule_names")
+    for name in names:
         _require(getattr(rebuilt, name) == getattr(task, name), f"kwargs rebuild the task: {name} differs")
     draws, actions = _draws(rng), rng.integers(0, task.num_actions, (task.horizon, ROWS))
     _same(_play(task, draws, actions, rng), _play(rebuilt, draws, actions, rng), "kwargs rebuild the task")
 
 
 def _check_medium(task: Task[Any], rng: np.random.Generator) -> None:
-    works = _play(task, _draws(rng), None, rng).told["content"]  # [T + 1, B, ...]
+    episode = _play(task, _draws(rng), None, rng)
+    plans, conditions = episode.told["content"], episode.conditions
+    works, condition = task.decoded(plans[-1], rng), conditions[0]
+    first = task.decoded(plans[1], rng)[0]
     sizes = set()
-    for content, upto in ((works[-1, 0], None), (works[-1, 0], 0), (works[-1, 0], 1), (works[1, 0], None)):
-        picture = task.medium.render(content, upto)
+    for content, upto in ((works[0], None), (works[0], 0), (works[0], 1), (first, None)):
+        picture = task.medium.render(content, condition, upto)
         _require(
             picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3, "render gives uint8 [H, W, 3]"
         )
         sizes.add(picture.shape)
-        _require(isinstance(task.medium.describe(content), str), "describe gives text")
+        _require(isinstance(task.medium.describe(content, condition), str), "describe gives text")
+        _require(isinstance(task.medium.caption(content, condition), str), "caption gives text")
     for picture in task.render(task.initial(_draws(rng, 2))):
         sizes.add(picture.shape)
     _require(len(sizes) == 1, f"pictures of one work have one size, not {sizes}")
-    _require(task.medium.describe(works[-1, 0]).strip(), "describe says something of a finished work")
+    _require(task.medium.describe(works[0], condition).strip(), "describe says something of a finished work")
     with tempfile.TemporaryDirectory() as folder:
-        written = task.medium.export(works[-1, 0], Path(folder) / "work")
-        _require(written, "export writes something")
+        written = task.export(works[0], Path(folder) / "work", condition, episode.actions[:, 0])
         for path in written:
             _require(path.is_file() and path.stat().st_size > 0, f"export writes {path.name}")
             _require(path.stem == "work", "export names its files after the path")
-    metrics = task.medium.metrics(works[-1])
+        with np.load(Path(folder) / "work.npz") as saved:
+            _require(np.array_equal(saved["content"], works[0]), "export writes the content to .npz")
+            _require(np.array_equal(saved["condition"], condition), "export writes the condition to .npz")
+    metrics = task.medium.metrics(works, conditions)
     _require(all(np.isfinite(value) for value in metrics.values()), f"metrics are finite: {metrics}")
 
 

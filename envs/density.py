@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from .corpora.densities import DENSITIES
 from .media.plane import BITS, UNKNOWN, Plane, to_bits
-from .task import SPLITS, Array, Bools, Ints, Split, State, Task
+from .task import SPLITS, Array, Bools, Feature, Grid, Ints, Split, State, Task, Works
 
 HORIZON = 2 * BITS
-FINE, COARSE = 7, 5  # bits of one coordinate that the clock tells: of each alone, of both together
+FINE, COARSE = 7, 5  # bits of one coordinate that features tell: of each alone, of both together
 SIZES: dict[Split, int] = {"train": 50_000, "validation": 4_000, "test": 4_000}
 SHOWN = 400_000  # points behind pictures and metrics
-SEED = 220201361  # of all fixed samples; small ones are what users take for fresh samples
+SEED = 220201361  # of all fixed samples; a small seed is what users take for fresh samples
 
 
 @dataclasses.dataclass
@@ -41,7 +41,7 @@ class DensityTask(Task[Bits]):
     ### Description
     The two-dimensional densities on which EB-GFN (Zhang et al. 2022) and its relatives are compared. Each coordinate is
     16 bits: its sign, then its magnitude in Gray code. Real works are not a fixed set but a stream: ``stream`` draws
-    fresh ones, ``corpus`` returns fixed samples. See ``docs/environments/density.md``.
+    fresh ones, ``works`` returns fixed samples. See ``docs/environments/density.md``.
 
     ### Action Space
     ``Discrete(2)``: the next bit, those of x before those of y, each coordinate's sign first (1 for negative), then its
@@ -70,13 +70,18 @@ class DensityTask(Task[Bits]):
     benchmark = "musegym.benchmarks.domains.density"
     horizon = HORIZON
     num_actions = 2
-    clock_sizes = (HORIZON + 1, 2 ** (FINE + 1), 2 ** (FINE + 1), 2 ** (2 * COARSE + 1))
+    layout = Grid((2, BITS), (2,), "int8")
+    features = (
+        Feature("step", HORIZON + 1),
+        Feature("x", 2 ** (FINE + 1)),
+        Feature("y", 2 ** (FINE + 1)),
+        Feature("x_and_y", 2 ** (2 * COARSE + 1)),
+    )
 
     def __init__(self, density: str = "2spirals") -> None:
         if density not in tuple(DENSITIES):
             raise ValueError(f"density {density!r} is unknown; choose one of: {', '.join(DENSITIES)}")
         self._name, self._density = density, DENSITIES[density]
-        self.content_space = gym.spaces.MultiDiscrete(np.full((2, BITS), 2))
         self.observation_space = gym.spaces.MultiDiscrete(np.array(HORIZON * [3] + [HORIZON + 1]))
         self.medium = Plane(self._density.scale, lambda: self._density.sample(SHOWN, _generator(density, 0)), density)
 
@@ -88,15 +93,14 @@ class DensityTask(Task[Bits]):
         """Returns points of which nothing is chosen."""
         return Bits(np.zeros((len(draws), HORIZON + 1), np.int8), np.ones((len(draws), 2), np.int32))
 
-    def step(self, state: Bits, actions: Ints) -> tuple[Bits, Bools]:
-        """Chooses one bit of every unfinished point."""
-        count = state.sheet[:, HORIZON]
-        rows = np.flatnonzero(count < HORIZON)
-        at, bits = count[rows].astype(np.intp), np.asarray(actions)[rows]
+    def advance(self, state: Bits, actions: Ints) -> tuple[Bits, Bools]:
+        """Chooses one bit of every point."""
+        rows, count = np.arange(len(state)), state.sheet[:, HORIZON]
+        at = count.astype(np.intp)
         axis = (at >= BITS).astype(np.intp)
-        state.sheet[rows, at] = 1 + bits
-        state.cell[rows, axis] = _narrow(state.cell[rows, axis], bits)
-        count += count < HORIZON
+        state.sheet[rows, at] = 1 + actions
+        state.cell[rows, axis] = _narrow(state.cell[rows, axis], actions)
+        count += 1
         return state, count == HORIZON
 
     def observe(self, state: Bits) -> NDArray[np.int64]:
@@ -111,9 +115,9 @@ class DensityTask(Task[Bits]):
         for place in range(BITS):
             chosen = bits[..., place]
             cell = np.where(chosen == UNKNOWN, cell, _narrow(cell, chosen))
-        return Bits(sheet, cell)
+        return Bits(sheet, cell, done=sheet[:, HORIZON] == HORIZON)
 
-    def clock(self, state: Bits) -> Ints:
+    def feature_values(self, state: Bits) -> Ints:
         """Returns int [B, 4]: how many bits were chosen, and where in the plane they lead, Gray code undone.
 
         The first 7 bits of x, and of y, as far as they are chosen: bits in plain binary behind a leading 1, so that
@@ -138,18 +142,14 @@ class DensityTask(Task[Bits]):
         """Draws all points as they stand over the true density, in the middle of what their bits leave possible."""
         return self.medium.population(self.content(state))
 
-    def condition(self, contents: Array) -> Ints:
-        """Returns int [N, 0]: there are no conditions."""
-        return np.zeros((len(contents), 0), np.int64)
-
-    def demonstrations(self, contents: Array) -> Ints:
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the bits, int8 [N, 32]."""
         contents = np.asarray(contents)
         if contents.shape[1:] != (2, BITS) or not np.isin(contents, (0, 1)).all():
             raise ValueError(f"points are bits, 0 or 1, of shape (N, 2, {BITS}); got shape {contents.shape}")
         return contents.reshape(-1, HORIZON).astype(np.int8)
 
-    def corpus(self, split: Split) -> NDArray[np.int8]:
+    def works(self, split: Split) -> Works:
         """Returns a fixed sample, int8 [N, 2, 16]: 50,000 points to train with, 4,000 each to validate and test."""
         return _works(self._name, split)
 
@@ -169,6 +169,6 @@ def _generator(density: str, sample: int) -> np.random.Generator:
 
 
 @functools.cache
-def _works(density: str, split: Split) -> NDArray[np.int8]:
+def _works(density: str, split: Split) -> Works:
     drawn = DENSITIES[density].sample(SIZES[split], _generator(density, 1 + SPLITS.index(split)))
-    return to_bits(drawn, DENSITIES[density].scale)
+    return Works(to_bits(drawn, DENSITIES[density].scale))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .corpora.pictures import SOURCES, Pictures, load_digits
 from .media.drawing import Drawing, Pen
 from .media.strokes import Polyline, to_svg
-from .task import Array, Bools, CorpusReport, Ints, Split, State, Task
+from .task import Array, Bools, Condition, CorpusReport, Feature, Image, Ints, Split, State, Task, Works, parse_style
 
 CLASSES = 10
 GAIN = 1.3  # halving a picture dims its thin strokes: this makes up for it
@@ -119,8 +119,8 @@ class DigitTask(Task[Sheet]):
 
     ### Arguments
     ``data``: "mnist" (5,000 pictures) or "sklearn" (1,797 of 8 x 8). ``side``: 14, the default, or 28 for MNIST, 8
-    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: whether the digit to draw is a condition; a
-    content then has a header row above the picture, whose first number is the class.
+    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: whether the digit to draw is a condition.
+    ``style``: with classes, the digit to draw, such as ``"7"``.
 
     ### Version History
     v0: initial version.
@@ -128,10 +128,15 @@ class DigitTask(Task[Sheet]):
 
     benchmark = "musegym.benchmarks.domains.digit"
     one_to_one = False
-    has_demonstrations = False
-    sighted = True
 
-    def __init__(self, side: int | None = None, strokes: int = 12, data: str = "mnist", classes: bool = False) -> None:
+    def __init__(
+        self,
+        side: int | None = None,
+        strokes: int = 12,
+        data: str = "mnist",
+        classes: bool = False,
+        style: str | None = None,
+    ) -> None:
         if data not in SIDES:
             raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(SIDES)}")
         side = SIDES[data][0] if side is None else side
@@ -139,19 +144,23 @@ class DigitTask(Task[Sheet]):
             raise ValueError(f"side must be one of {list(SIDES[data])} for the {data} digits, not {side!r}")
         if type(strokes) is not int or not 1 <= strokes <= 1000:
             raise ValueError(f"strokes must be a whole number from 1 to 1000, not {strokes!r}")
-        self._data, self._classes = data, bool(classes)
+        self._data, self._classes, self._style = data, bool(classes), style
+        self.conditions = (Condition("digit", tuple(map(str, range(CLASSES)))),) if classes else ()
+        self._fixed = parse_style(style, self.conditions)
         self.paper = PAPERS[side]
         self.data_hint = SOURCES[data].install
         self.horizon, self._points = strokes, self.paper.points**2
         self.num_actions = 2 * self._points
-        self.content_space = gym.spaces.Box(0, 255, (side + self._classes, side), np.uint8)
+        self.layout = Image((side, side))
         self.observation_space = gym.spaces.Box(0, 1, (side * side + 4 + CLASSES * self._classes,), np.float32)
-        if self._classes:
-            self.condition_space = gym.spaces.MultiDiscrete([CLASSES])
-        self.clock_sizes = (strokes + 1, self.paper.points, self.paper.points, 2)
+        self.features = (
+            Feature("step", strokes + 1),
+            Feature("pen_row", self.paper.points),
+            Feature("pen_column", self.paper.points),
+            Feature("pen_down", 2),
+        )
+        self.view_shape = (side, side, 1)
         self.medium: Drawing = Drawing(
-            header=self._classes,
-            width=self.paper.width,
             points=self.paper.places,
             reference=lambda: self.corpus("train"),
         )
@@ -159,33 +168,29 @@ class DigitTask(Task[Sheet]):
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
-        return {"side": self.paper.side, "strokes": self.horizon, "data": self._data, "classes": self._classes}
+        arguments = {"side": self.paper.side, "strokes": self.horizon, "data": self._data, "classes": self._classes}
+        return {**arguments, "style": self._style}
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Sheet:
         """Returns empty canvases, with the classes of random training pictures where none are given."""
         B = len(draws)
         label = np.zeros(B, np.int64)
-        if self._classes and condition is None:
-            labels = self._pictures["train"].labels
-            label[:] = labels[draws % np.uint64(len(labels))]
-        elif self._classes and condition is not None:
-            label[:] = condition[:, 0]
+        if self._classes:
+            label[:] = (self.draw_conditions(draws, self._fixed) if condition is None else condition)[:, 0]
         canvas = np.zeros((B, self.paper.side**2), np.uint8)
         middle = np.full(B, self._points // 2)
         return Sheet(canvas, middle, np.zeros(B, np.bool_), np.zeros(B, np.int64), label)
 
-    def step(self, state: Sheet, actions: Ints) -> tuple[Sheet, Bools]:
-        """Draws, or moves, to a point in every unfinished row."""
-        live = np.flatnonzero(state.step < self.horizon)
-        taken = np.asarray(actions, np.int64)[live]
-        to, down = taken % self._points, taken < self._points
-        inked = live[down]
+    def advance(self, state: Sheet, actions: Ints) -> tuple[Sheet, Bools]:
+        """Draws, or moves, to a point in every row."""
+        to, down = actions % self._points, actions < self._points
+        inked = np.flatnonzero(down)
         if len(inked):
             lines = self.lines.reshape(-1, self.lines.shape[-1])
-            line = lines.take(state.pen[inked] * self._points + to[down], axis=0)
+            line = lines.take(state.pen[inked] * self._points + to[inked], axis=0)
             state.canvas[inked] = np.maximum(state.canvas[inked], line)
-        state.pen[live], state.down[live] = to, down
-        state.step[live] += 1
+        state.pen[:], state.down[:] = to, down
+        state.step += 1
         return state, state.step == self.horizon
 
     def observe(self, state: Sheet) -> NDArray[np.float32]:
@@ -208,28 +213,30 @@ class DigitTask(Task[Sheet]):
         row, column = np.rint(observations[:, pixels : pixels + 2] * (n - 1)).astype(np.int64).T
         step = np.rint(observations[:, pixels + 3] * self.horizon).astype(np.int64)
         label = observations[:, pixels + 4 :].argmax(1) if self._classes else np.zeros(len(step), np.int64)
-        return Sheet(canvas, row * n + column, observations[:, pixels + 2] > 0.5, step, label.astype(np.int64))
+        down, done = observations[:, pixels + 2] > 0.5, step == self.horizon
+        return Sheet(canvas, row * n + column, down, step, label.astype(np.int64), done=done)
 
-    def clock(self, state: Sheet) -> Ints:
+    def feature_values(self, state: Sheet) -> Ints:
         """Returns int [B, 4]: decisions made, row and column of the pen, whether it came there drawing."""
         row, column = np.divmod(state.pen, self.paper.points)
         return np.stack([state.step, row, column, state.down.astype(np.int64)], 1)
 
+    def view(self, state: Sheet) -> NDArray[np.uint8]:
+        """Returns the canvas, uint8 [B, side, side, 1]."""
+        return self.content(state)[..., None]
+
     def content(self, state: Sheet) -> NDArray[np.uint8]:
-        """Returns uint8 [B, side, side]; with classes [B, 1 + side, side], the class first in a row of zeros."""
-        return self._headed(state.canvas.reshape(len(state), self.paper.side, self.paper.side), state.label)
+        """Returns uint8 [B, side, side]."""
+        return state.canvas.reshape(len(state), self.paper.side, self.paper.side).copy()
 
-    def condition(self, contents: Array) -> Ints:
-        """Returns the class of each content, int [N, 1]; [N, 0] without classes."""
-        return np.asarray(contents)[:, 0, : int(self._classes)].astype(np.int64)
+    def condition(self, state: Sheet) -> Ints:
+        """Returns the classes, int64 [B, 1]; [B, 0] without classes."""
+        return state.label[:, None][:, : int(self._classes)].copy()
 
-    def demonstrations(self, contents: Array) -> Ints:
-        """Raises ValueError: nobody knows how the digits were drawn."""
-        raise ValueError("digits have no demonstrations: pictures do not tell how a pen drew them; learn from D alone")
-
-    def corpus(self, split: Split) -> NDArray[np.uint8]:
+    def works(self, split: Split) -> Works:
         """Returns the pictures of a split, laid out as ``content``."""
-        return self._headed(*self._pictures[split])
+        images, labels = self._pictures[split]
+        return Works(images, labels[:, None][:, : int(self._classes)])
 
     def corpus_report(self) -> CorpusReport:
         """Returns the number of pictures, which are of one file."""
@@ -241,7 +248,7 @@ class DigitTask(Task[Sheet]):
         pens = [Pen(row, column, bool(down)) for (row, column), down in zip(places, state.down, strict=True)]
         return [
             self.medium.render(content) if done else self.medium.render_at_work(content, pen)
-            for content, pen, done in zip(self.content(state), pens, state.step == self.horizon, strict=True)
+            for content, pen, done in zip(self.content(state), pens, state.done, strict=True)
         ]
 
     def action_name(self, action: int) -> str:
@@ -264,9 +271,15 @@ class DigitTask(Task[Sheet]):
             drawings.append([self.paper.places[stroke] for stroke in strokes])
         return drawings
 
-    def export(self, content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
-        """Writes .png and, where the actions int [L] that drew it are known, .svg."""
-        return self.medium.export(content, path, None if actions is None else self.paths(actions[None])[0])
+    def export(
+        self, content: Array, path: Path, condition: Ints | None = None, actions: Ints | None = None
+    ) -> list[Path]:
+        """Writes .png, .npz and, where the actions int [L] that drew it are known, .svg."""
+        written = super().export(content, path, condition, actions)
+        if actions is not None:
+            written.append(Path(path).with_suffix(".svg"))
+            written[-1].write_text(self.svg(actions), encoding="utf-8")
+        return written
 
     def svg(self, actions: Ints) -> str:
         """Returns the drawing that actions int [T] make as a scalable picture."""
@@ -279,14 +292,6 @@ class DigitTask(Task[Sheet]):
             split: Pictures(halved(images) if halve else images, labels)
             for split, (images, labels) in load_digits(self._data).items()
         }
-
-    def _headed(self, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Returns a copy of pictures [N, side, side], with their classes above where there are any."""
-        contents = np.zeros((len(pictures), int(self._classes) + self.paper.side, self.paper.side), np.uint8)
-        contents[:, int(self._classes) :] = pictures
-        if self._classes:
-            contents[:, 0, 0] = labels
-        return contents
 
 
 def halved(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

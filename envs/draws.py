@@ -1,4 +1,4 @@
-"""Where the randomness of starts comes from: one stream a row, so that rows never depend on their neighbours."""
+"""Randomness of starts: one stream a row, so that rows never depend on their neighbours."""
 
 from __future__ import annotations
 
@@ -57,3 +57,9 @@ class Draws:
         self._next[rows] = columns + 1
         drawn: NDArray[np.uint64] = self._blocks[rows, columns]
         return drawn
+
+
+def gaussian(draws: NDArray[np.uint64], size: int) -> NDArray[np.float32]:
+    """Returns standard normal noise float32 [B, size], each row a function of its own draw uint64 [B]."""
+    rows = [np.random.default_rng(int(draw)).standard_normal(size, np.float32) for draw in draws]
+    return np.stack(rows) if rows else np.zeros((0, size), np.float32)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
-from .corpora.works import CutWorks, cut_works
+from .corpora.works import Cut, CutWorks, cut_works
 from .media.score import Score
-from .task import Array, Bools, CorpusReport, Ints, Split, State, Task
+from .task import Array, Bools, Condition, CorpusReport, Feature, Ints, Sequence, Split, State, Task, Works, parse_style
 
 BARS = 4
 NOTES = 36  # 98% of the phrases of four bars have no more
@@ -23,6 +23,12 @@ TICKS_PER_WHOLE = 96
 METRES = ((2, 4), (3, 4), (4, 4), (6, 8), (9, 8))  # 2/2 counts as 4/4: the sources use C and C| alike
 MODES = ("major", "minor", "dorian", "mixolydian")
 UPBEATS = (0, 6, 12, 24, 36)  # ticks
+CONDITIONS = (
+    Condition("metre", tuple(f"{beats}/{unit}" for beats, unit in METRES)),
+    Condition("mode", MODES),
+    Condition("upbeat", ("no-upbeat", "1/16-upbeat", "1/8-upbeat", "1/4-upbeat", "3/8-upbeat")),
+    Condition("phrase", ("opening", "closing")),
+)
 PITCHES = tuple(range(55, 90))  # MIDI, with the tonic at C
 DURATIONS = (2, 3, 4, 6, 8, 9, 12, 18, 24, 36, 48, 60, 72, 96)  # ticks: 99.9% of all notes
 WRITABLE = frozenset(DURATIONS)
@@ -36,17 +42,20 @@ NUM_ACTIONS = NUM_PITCHES + len(DURATIONS)
 LONGEST_ECHO, SURE = 7, 2
 LONGEST = BARS * int(BAR_TICKS.max())
 DONE = CHOICES * (NOTES + 1)  # places below have no tick left
+_SHIFTED = np.arange(LONGEST + 1) + BAR_TICKS[:, None, None] - UPBEAT_TICKS[:, None]  # [metres, upbeats, onsets]
+PLACES = np.stack(np.divmod(_SHIFTED, BAR_TICKS[:, None, None]), -1).reshape(-1, 2).astype(np.int16)
+"""Bar and tick within it by metre, upbeat and onset."""
 TICKS = np.array([0, *DURATIONS], np.int16)  # by duration index of a content, 0 for padding
 
 
 @functools.cache
-def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.int16], NDArray[np.int32]]:
-    """Returns kinds [places], legal [kinds, A], effective action and token [kinds * A], the move of a token [1 + A].
+def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.int32]]:
+    """Returns kinds [places], legal [kinds, A], effective actions [kinds * A], the move of a token [1 + A].
 
     A *place* counts (ticks left, notes left, choices already made for this note); a choice moves it
     by a fixed amount, so that dynamics, masks and legality are look-ups. Places with the same legal
     actions are of one *kind*: the tables of kinds are small enough to stay in the processor's cache.
-    A token is 1 + the effective action, or 0 where the phrase is finished.
+    A token is 1 + the action, or 0 where the phrase is finished. Effective actions are what ``legalise`` returns.
     """
     feasible = np.zeros(
         (LONGEST + 1, NOTES + 1), bool
@@ -62,19 +71,17 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(
         -1
     )  # places that no work reaches, finished rows: one legal action
-    finished = np.arange(legal[..., 0].size) < DONE
-    packed = np.packbits(np.column_stack([finished, legal.reshape(-1, NUM_ACTIONS)]), axis=1)
+    packed = np.packbits(legal.reshape(-1, NUM_ACTIONS), axis=1)
     _, firsts, kinds = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     legal = legal.reshape(-1, NUM_ACTIONS)[firsts]
     count = legal.sum(1)
     order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
     wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % count[:, None], 1)
     effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
-    tokens = np.where(finished[firsts, None], 0, effective + 1).astype(np.int16)
     moves = np.ones(1 + NUM_ACTIONS, np.int32)
     moves[0] = 0
     moves[1 + NUM_PITCHES :] = -(CHOICES * (np.array(DURATIONS) * (NOTES + 1) + 1) + CHOICES - 1)
-    return kinds.ravel().astype(np.int32), legal, effective.ravel(), tokens.ravel(), moves
+    return kinds.ravel().astype(np.int32), legal, effective.ravel(), moves
 
 
 @dataclasses.dataclass
@@ -122,8 +129,8 @@ class MelodyTask(Task[Draft]):
 
     ### Arguments
     ``corpus``: a folder of your own ABC or MIDI files, or one such file. ``essen``: adds the Essen folk songs
-    (non-commercial licence). ``style``: words that fix the condition, such as ``"6/8 minor"`` or
-    ``"closing"``.
+    (non-commercial licence). ``style``: words that fix the condition, such as ``"6/8 minor"``, ``"closing"`` or
+    ``"1/8-upbeat"``.
 
     ### Version History
     v0: initial version.
@@ -132,26 +139,33 @@ class MelodyTask(Task[Draft]):
     benchmark = "musegym.benchmarks.domains.melody"
     horizon = HORIZON
     num_actions = NUM_ACTIONS
-    condition_space = gym.spaces.MultiDiscrete([len(METRES), len(MODES), len(UPBEATS), 2])
-    clock_sizes = (CHOICES, BARS + 1, int(BAR_TICKS.max())) + 2 * (
-        *((1 + SURE) * (1 + NUM_PITCHES), (1 + SURE) * len(TICKS)),
-        LONGEST_ECHO + 1,
+    layout = Sequence((NOTES, 4), (BARS + 1, int(BAR_TICKS.max()), 1 + NUM_PITCHES, len(TICKS)))
+    conditions = CONDITIONS
+    features = (
+        Feature("choice", CHOICES),
+        Feature("bar", BARS + 1),
+        Feature("tick", int(BAR_TICKS.max())),
+        *(
+            Feature(f"{name}_{bars}_ago", size)
+            for bars in (1, 2)
+            for name, size in (
+                ("pitch", (1 + SURE) * (1 + NUM_PITCHES)),
+                ("duration", (1 + SURE) * len(TICKS)),
+                ("same_since", LONGEST_ECHO + 1),
+            )
+        ),
     )
+    skips_finished = True
     data_hint = 'pip install "music21==10.5.1"'
 
     def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
         self._corpus, self._style, self._essen = absolute(corpus), style, essen
-        self._fixed = _parse_style(style)
-        header, note = (
-            [int(n) for n in self.condition_space.nvec],
-            [*self.clock_sizes[1:3], 1 + NUM_PITCHES, len(TICKS)],
-        )
-        self.content_space = gym.spaces.MultiDiscrete(np.array([header] + NOTES * [note]))
+        self._fixed = parse_style(style, CONDITIONS)
         self.observation_space = gym.spaces.MultiDiscrete(
-            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *header])
+            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *self.condition_sizes])
         )
-        self.medium = Score(PITCHES, DURATIONS, METRES, MODES, UPBEATS, BARS, reference=lambda: self.corpus("train"))
-        self._kinds, self._legal, self._effective, self._tokens, self._moves = _tables()
+        self.medium = Score(PITCHES, DURATIONS, METRES, MODES, UPBEATS, BARS, reference=lambda: self.works("train"))
+        self._kinds, self._legal, self._effective, self._moves = _tables()
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
@@ -160,19 +174,20 @@ class MelodyTask(Task[Draft]):
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
         """Returns empty phrases, with the condition of random training phrases where none is given."""
         if condition is None:
-            condition = self._headers[draws % np.uint64(len(self._headers))]
+            condition = self.draw_conditions(draws, self._fixed)
         sheet = np.zeros((len(draws), HORIZON + 1 + condition.shape[1]), np.int16)
         sheet[:, HORIZON + 1 :] = condition
         ticks = BARS * BAR_TICKS[condition[:, 0]].astype(np.int32)
         return Draft(CHOICES * (ticks * (NOTES + 1) + NOTES), sheet)
 
-    def step(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+    def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Appends one choice to every unfinished phrase."""
         place, sheet = state.place, state.sheet
-        token = self._tokens.take(self._kinds.take(place) * NUM_ACTIONS + actions)  # 0 in finished rows: they stay
+        going = place >= DONE
+        token = (actions + 1) * going  # 0 in finished rows: they stay
         step = sheet[:, HORIZON]
         sheet[np.arange(len(place)), step] = np.where(step < HORIZON, token, HORIZON)  # where the count stands
-        step += token > 0
+        step += going
         place += self._moves.take(token)
         return state, place < DONE
 
@@ -197,9 +212,10 @@ class MelodyTask(Task[Draft]):
         notes_left = NOTES - (duration > 0).sum(1)
         choice = np.where(ticks_left > 0, sheet[:, HORIZON] % CHOICES, 0)
         state.place[:] = CHOICES * (ticks_left * (NOTES + 1) + notes_left) + choice
+        state.done[:] = state.place < DONE
         return state
 
-    def clock(self, state: Draft) -> Ints:
+    def feature_values(self, state: Draft) -> Ints:
         """Returns int [B, 9]: where the next choice falls, and what stood there before.
 
         The choice within the note, the bar, the tick within the bar; then, for one and for two bars ago,
@@ -211,7 +227,7 @@ class MelodyTask(Task[Draft]):
         B, metre, upbeat = len(state), state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
         length = BAR_TICKS[metre].astype(np.int64)
         now = BARS * length - state.place // DONE
-        bar, tick = _position(now, metre, upbeat)
+        bar, tick = _position(now, metre, upbeat).T
         pitch, duration, onset = _notes(state, int(state.sheet[:, HORIZON].max()))
         written = duration > 0
         notes = np.where(written, pitch * len(TICKS) + duration, 0)
@@ -232,30 +248,31 @@ class MelodyTask(Task[Draft]):
         return np.stack(columns, 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 37, 4]: a header (condition), then (bar, tick, pitch, duration) of each note.
+        """Returns int16 [B, 36, 4]: (bar, tick, pitch, duration) of each note.
 
         Pitch 0 is padding, 1 a rest, 2 the lowest pitch; duration 0 is padding (or not chosen yet).
         """
-        header = state.sheet[:, HORIZON + 1 :]
-        pitch, duration, onset = _notes(state)
-        bar, tick = _position(onset, header[:, :1], header[:, 2:3])
-        works = np.zeros((len(state), 1 + NOTES, 4), np.int16)
-        works[:, 0] = header
-        for column, values in enumerate((bar, tick, pitch, duration)):
-            works[:, 1:, column] = values * (pitch > 0)
+        condition, choices = state.sheet[:, HORIZON + 1 :], int(state.sheet[:, HORIZON].max(initial=0))
+        pitch, duration, onset = _notes(state, choices + choices % CHOICES)
+        works = np.zeros((len(state), NOTES, 4), np.int16)
+        written = works[:, : pitch.shape[1]]
+        np.multiply(_position(onset, condition[:, :1], condition[:, 2:3]), pitch[..., None] > 0, out=written[..., :2])
+        written[..., 2], written[..., 3] = pitch, duration
         return works
 
-    def condition(self, contents: Array) -> Ints:
-        """Returns the header rows: metre, mode, upbeat, closing."""
-        return np.asarray(contents[:, 0], np.int16)
+    def condition(self, state: Draft) -> Ints:
+        """Returns int16 [B, 4]: metre, mode, upbeat, phrase."""
+        return state.sheet[:, HORIZON + 1 :].copy()
 
-    def demonstrations(self, contents: Array) -> Ints:
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the choices int16 [N, 72] that write the phrases."""
         contents = np.asarray(contents)
+        if conditions is None:
+            raise ValueError("the metre of a phrase is its condition: pass demonstrations(contents, conditions)")
         actions = np.zeros((len(contents), HORIZON), np.int16)
-        actions[:, 0::CHOICES] = np.maximum(contents[:, 1:, 2] - 1, 0)
-        actions[:, 1::CHOICES] = np.where(contents[:, 1:, 3] > 0, contents[:, 1:, 3] - 1 + NUM_PITCHES, 0)
-        state = self.initial(np.zeros(len(contents), np.uint64), self.condition(contents))
+        actions[:, 0::CHOICES] = np.maximum(contents[:, :, 2] - 1, 0)
+        actions[:, 1::CHOICES] = np.where(contents[:, :, 3] > 0, contents[:, :, 3] - 1 + NUM_PITCHES, 0)
+        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
         for t in range(HORIZON):
             state, done = self.step(state, actions[:, t])
         wrong = (self.content(state) != contents).any((1, 2)) | ~done
@@ -265,13 +282,9 @@ class MelodyTask(Task[Draft]):
             )
         return actions
 
-    def corpus(self, split: Split) -> NDArray[np.int16]:
-        """Returns the phrases of a split, int16 [N, 37, 4]."""
-        return _phrases(self._corpus, self._essen).usable().contents[split]
-
-    def groups(self, split: Split) -> Ints:
-        """Returns the tune of each phrase, int [N]."""
-        return _phrases(self._corpus, self._essen).usable().groups[split]
+    def works(self, split: Split) -> Works:
+        """Returns the phrases of a split, int16 [N, 36, 4], related by their tune."""
+        return _phrases(self._corpus, self._essen).usable(split)
 
     def corpus_report(self) -> CorpusReport:
         """Returns what was read of the files, and why the rest was not."""
@@ -279,11 +292,7 @@ class MelodyTask(Task[Draft]):
 
     def tokens(self, contents: Array) -> Ints:
         """Returns int [N, 36], a number per note (pitch and duration, 0 = padding): what copies are counted in."""
-        return np.asarray(contents[:, 1:, 2], np.int64) * len(TICKS) + contents[:, 1:, 3]
-
-    @functools.cached_property
-    def _headers(self) -> Ints:
-        return np.where(self._fixed >= 0, self._fixed, self.condition(self.corpus("train")))
+        return np.asarray(contents[:, :, 2], np.int64) * len(TICKS) + contents[:, :, 3]
 
 
 def _notes(state: Draft, steps: int = HORIZON) -> tuple[Ints, Ints, Ints]:
@@ -293,32 +302,16 @@ def _notes(state: Draft, steps: int = HORIZON) -> tuple[Ints, Ints, Ints]:
     """
     choices = state.sheet[:, : steps - steps % CHOICES]
     pitch, duration = choices[:, 0::CHOICES], np.maximum(choices[:, 1::CHOICES] - NUM_PITCHES, 0)
-    ticks = TICKS[duration]
+    ticks = TICKS.take(duration)
     return pitch, duration, np.cumsum(ticks, 1, dtype=np.int16) - ticks
 
 
-def _position(onset: Ints, metre: Ints, upbeat: Ints) -> tuple[Ints, Ints]:
-    """Returns bar and tick within the bar; bar 0 holds the upbeat, full bars count from 1."""
-    length = BAR_TICKS[metre]
-    shifted = onset + length - UPBEAT_TICKS[upbeat]
-    bar, tick = np.divmod(shifted, length)
-    return bar, tick
+def _position(onset: Ints, metre: Ints, upbeat: Ints) -> NDArray[np.int16]:
+    """Returns bar and tick within the bar, int16 [..., 2]; bar 0 holds the upbeat, full bars count from 1."""
+    return PLACES.take((metre.astype(np.int64) * len(UPBEATS) + upbeat) * (LONGEST + 1) + onset, axis=0)
 
 
-def _parse_style(style: str | None) -> Ints:
-    """Returns the condition that a style fixes, -1 where it leaves it open."""
-    fixed = np.full(4, -1, np.int16)
-    words = {f"{beats}/{unit}": (0, i) for i, (beats, unit) in enumerate(METRES)}
-    words |= {mode: (1, i) for i, mode in enumerate(MODES)} | {"opening": (3, 0), "closing": (3, 1)}
-    for word in (style or "").split():
-        if word not in words:
-            raise ValueError(f"style {word!r} is unknown; use words of: {', '.join(words)}")
-        column, value = words[word]
-        fixed[column] = value
-    return fixed
-
-
-def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
+def _cut(strain: Strain) -> tuple[list[Cut], list[str]]:
     """Cuts a strain into phrases of four bars, at its upbeat.
 
     Returns:
@@ -332,12 +325,12 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         return [], [f"strain: mode {strain.mode}, not one of {', '.join(MODES)}"]
     if strain.upbeat not in UPBEATS:
         return [], [f"strain: an upbeat of {strain.upbeat} ticks, not one of {', '.join(map(str, UPBEATS))}"]
-    header = np.array([METRES.index(metre), MODES.index(strain.mode), UPBEATS.index(strain.upbeat), 0], np.int16)
-    length = BARS * int(BAR_TICKS[header[0]])
+    condition = np.array([METRES.index(metre), MODES.index(strain.mode), UPBEATS.index(strain.upbeat), 0], np.int16)
+    length = BARS * int(BAR_TICKS[condition[0]])
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
     to_c = (6 - strain.tonic) % 12 - 6  # the shorter way, so that tunes keep their register
-    phrases, left_out = [], []
+    phrases, left_out = list[Cut](), list[str]()
     if ends[-1] < length:
         left_out.append(f"strain: shorter than {BARS} bars")
     for begin in range(0, int(ends[-1]) - length + 1, length):
@@ -348,15 +341,14 @@ def _cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         if reason := _reason(notes, midi, length):
             left_out.append(f"phrase: {reason}")
             continue
-        phrase = np.zeros((1 + NOTES, 4), np.int16)
-        phrase[0] = header
-        phrase[0, 3] = begin + 2 * length > ends[-1]
-        rows = phrase[1 : 1 + len(notes)]
-        bar, tick = _position(np.cumsum(notes[:, 1]) - notes[:, 1], header[0], header[2])
+        phrase = np.zeros((NOTES, 4), np.int16)
+        rows = phrase[: len(notes)]
+        bar, tick = _position(np.cumsum(notes[:, 1]) - notes[:, 1], condition[0], condition[2]).T
         rows[:, 0], rows[:, 1] = bar, tick
         rows[:, 2] = np.where(notes[:, 0] < 0, 1, midi - PITCHES[0] + 2)
         rows[:, 3] = np.searchsorted(DURATIONS, notes[:, 1]) + 1
-        phrases.append(phrase)
+        closing = begin + 2 * length > ends[-1]
+        phrases.append(Cut(phrase, np.array([*condition[:3], closing], np.int16)))
     return phrases, left_out
 
 

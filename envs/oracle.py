@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .corpora.oracle import Oracle, load_sequences
 from .media.tokens import Tokens
-from .task import Array, Bools, Ints, Split, State, Task
+from .task import Array, Bools, Feature, Ints, Sequence, Split, State, Task, Works
 
 LIMITS = {"vocabulary": (2, 30_000), "length": (1, 1_024), "oracle_seed": (0, 2**31 - 1)}
 
@@ -72,9 +72,8 @@ class OracleTask(Task[Line]):
                 raise ValueError(f"{name} must be an integer from {low} to {high}, not {value!r}")
         self.vocabulary, self.oracle_seed = vocabulary, oracle_seed
         self.horizon, self.num_actions = length, vocabulary
-        self.clock_sizes = (length + 1,)
-        # A header of zeros, for those who read contents take the first row for one.
-        self.content_space = gym.spaces.MultiDiscrete(np.array([1] + length * [1 + vocabulary]))
+        self.features = (Feature("step", length + 1),)
+        self.layout = Sequence((length,), (1 + vocabulary,))
         self.observation_space = gym.spaces.MultiDiscrete(np.array(length * [1 + vocabulary] + [1 + length]))
         self.medium = Tokens(vocabulary)
 
@@ -91,12 +90,11 @@ class OracleTask(Task[Line]):
         """Returns empty sequences; there is nothing to draw."""
         return Line(np.zeros((len(draws), self.horizon + 1), np.int16))
 
-    def step(self, state: Line, actions: Ints) -> tuple[Line, Bools]:
-        """Appends a token to every unfinished sequence."""
-        sheet, step = state.sheet, state.sheet[:, self.horizon]
-        live = step < self.horizon
-        sheet[np.arange(len(sheet)), step] = np.where(live, 1 + actions, self.horizon)  # finished rows: the count again
-        step += live
+    def advance(self, state: Line, actions: Ints) -> tuple[Line, Bools]:
+        """Appends a token to every sequence."""
+        step = state.sheet[:, self.horizon]
+        state.sheet[np.arange(len(step)), step] = 1 + actions
+        step += 1
         return state, step == self.horizon
 
     def observe(self, state: Line) -> NDArray[np.int64]:
@@ -105,42 +103,36 @@ class OracleTask(Task[Line]):
 
     def restore(self, observations: Array) -> Line:
         """Inverts ``observe``."""
-        return Line(np.array(observations, np.int16))
+        sheet = np.array(observations, np.int16)
+        return Line(sheet, done=sheet[:, self.horizon] == self.horizon)
 
-    def clock(self, state: Line) -> Ints:
+    def feature_values(self, state: Line) -> Ints:
         """Returns int16 [B, 1]: the number of choices made."""
         return state.sheet[:, self.horizon :].copy()
 
     def content(self, state: Line) -> NDArray[np.int16]:
-        """Returns int16 [B, 1 + L]: a header 0, then 1 + token, 0 where there is none yet."""
-        content = np.zeros_like(state.sheet)
-        content[:, 1:] = state.sheet[:, : self.horizon]
-        return content
+        """Returns int16 [B, L]: 1 + token, 0 where there is none yet."""
+        return state.sheet[:, : self.horizon].copy()
 
-    def condition(self, contents: Array) -> Ints:
-        """Returns int16 [N, 0]: there are no conditions."""
-        return np.zeros((len(contents), 0), np.int16)
-
-    def demonstrations(self, contents: Array) -> Ints:
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the choices int16 [N, T] that write the sequences: their tokens."""
         contents = np.asarray(contents)
-        if contents.shape[1:] != (1 + self.horizon,):
-            raise ValueError(f"sequences are [N, {1 + self.horizon}], not {list(contents.shape)}")
-        tokens = contents[:, 1:]
-        wrong = (contents[:, 0] != 0) | ((tokens < 1) | (tokens > self.vocabulary)).any(1)
+        if contents.shape[1:] != (self.horizon,):
+            raise ValueError(f"sequences are [N, {self.horizon}], not {list(contents.shape)}")
+        wrong = ((contents < 1) | (contents > self.vocabulary)).any(1)
         if wrong.any():
             raise ValueError(
                 f"{wrong.sum()} of {len(contents)} sequences cannot be written (first: row {wrong.argmax()})"
             )
-        return (tokens - 1).astype(np.int16)
+        return (contents - 1).astype(np.int16)
 
     def contents(self, actions: Ints) -> NDArray[np.int16]:
-        """Returns the sequences int16 [N, 1 + L] that choices int [N, L] write; inverts ``demonstrations``."""
-        return np.pad(actions.astype(np.int16) + 1, ((0, 0), (1, 0)))
+        """Returns the sequences int16 [N, L] that choices int [N, L] write; inverts ``demonstrations``."""
+        return actions.astype(np.int16) + np.int16(1)
 
-    def corpus(self, split: Split) -> NDArray[np.int16]:
-        """Returns the works of a split, int16 [N, 1 + L]."""
-        return self.contents(load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split))
+    def works(self, split: Split) -> Works:
+        """Returns the works of a split, int16 [N, L]."""
+        return Works(self.contents(load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split)))
 
     def tokens(self, contents: Array) -> Ints:
         """Returns int [N, L], 1 + token, 0 for none: what copies are counted in."""

@@ -12,14 +12,15 @@ import importlib
 import logging
 import math
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .task import Array, Floats, Task
+from .draws import gaussian
+from .task import Array, Floats, State, Task
 
 CLIP = 10.0
 """Bound of a reward's logit, in nats: one certain discriminator must not drown every other signal."""
@@ -45,10 +46,10 @@ _logger = logging.getLogger(__name__)
 class RewardSettings:
     """How the logit of a discriminator D and the rules of a task add up to the reward r(x) of a content x.
 
-    ``r(x) = discriminator_weight * trust * form(clip(logit D(x), -CLIP, CLIP)) + rule_weight * rules(x)``
+    ``r(x) = discriminator_weight * trust * form(clip(logit D(x), -CLIP, CLIP)) + sum_i rule_weight_i * rules_i(x)``
 
     Attributes:
-        rule_weight: of the task's rules.
+        rule_weight: of every rule of the task, or of some by name: others then count nothing.
         form: a name of ``REWARD_FORMS``.
         trust: what makes D's reward a log ratio; 1 unless an agent's controller measured otherwise.
         discriminator_weight: at 0 D is not asked.
@@ -57,15 +58,16 @@ class RewardSettings:
         ValueError: a number is not finite, or the form is unknown.
     """
 
-    rule_weight: float = 0.0
+    rule_weight: float | Mapping[str, float] = 0.0
     form: str = "log_ratio"
     trust: float = 1.0
     discriminator_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("rule_weight", "trust", "discriminator_weight"):
-            if not math.isfinite(getattr(self, name)):
-                raise ValueError(f"{name} must be a finite number, not {getattr(self, name)}")
+        numbers = {"trust": self.trust, "discriminator_weight": self.discriminator_weight, **_named(self.rule_weight)}
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, not {value}")
         if self.form not in REWARD_FORMS:
             raise ValueError(f"reward_form must be auto or one of {', '.join(REWARD_FORMS)}, not {self.form!r}")
 
@@ -83,15 +85,42 @@ class RewardSettings:
         rewards = REWARD_FORMS[self.form](np.clip(logits, -CLIP, CLIP).astype(np.float64))
         return (self.discriminator_weight * self.trust * rewards).astype(np.float64, copy=False)
 
-    def of_rules(self, rules: Floats) -> NDArray[np.float64]:
-        """Returns the rules' part of rule rewards of any shape, float64.
+    def of_rules(self, rules: Floats, names: Sequence[str]) -> NDArray[np.float64]:
+        """Returns the rules' part, float64 [...], of rule rewards [..., R] whose rules are called ``names``.
 
         Raises:
             FloatingPointError: a rule reward is NaN or infinite.
+            ValueError: a weight is given to a rule that is not among them.
         """
         if not np.isfinite(rules).all():
             raise FloatingPointError("the task's rules gave a reward that is NaN or infinite: mend task.rules")
-        return self.rule_weight * rules.astype(np.float64)
+        paid = np.zeros(rules.shape[:-1])
+        for column, weight in enumerate(self.weights(names)):  # a product of matrices rounds by the number of rows
+            paid += weight * rules[..., column]
+        return paid
+
+    def weights(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Returns the weight of each rule, float64 [R].
+
+        Raises:
+            ValueError: a weight is given to a rule that is not among ``names``.
+        """
+        if not isinstance(self.rule_weight, Mapping):
+            return np.full(len(names), float(self.rule_weight))
+        unknown = sorted(set(self.rule_weight) - set(names))
+        if unknown:
+            raise ValueError(f"no rule is called {unknown[0]!r}; there are: {', '.join(names) or 'none'}")
+        return np.array([self.rule_weight.get(name, 0.0) for name in names], np.float64)
+
+
+def _named(rule_weight: float | Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(rule_weight, Mapping):
+        return {"rule_weight": rule_weight}
+    return {f"rule_weight[{name!r}]": value for name, value in rule_weight.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 @runtime_checkable
@@ -102,6 +131,21 @@ class Scorer(Protocol):
         """Returns float [N], high for real."""
 
 
+class Finished(NamedTuple):
+    """N finished works and their rewards, as both environments show them.
+
+    Attributes:
+        arrays: ``"content"`` [N, ...]; ``"condition"`` int [N, C] where there are conditions; ``"plan"`` [N, ...] where
+            contents are decoded from plans.
+        terms: ``"discriminator"`` and ``"rules"``, float64 [N]: ``total`` adds them up.
+        rules: float64 [N] by name of rule, before weights; empty where rules are not paid.
+    """
+
+    arrays: dict[str, Array]
+    terms: dict[str, NDArray[np.float64]]
+    rules: dict[str, NDArray[np.float64]]
+
+
 class Rewards:
     """Scores finished contents of one task, for both of its environments, as ``RewardSettings`` says.
 
@@ -109,15 +153,15 @@ class Rewards:
         task: whose contents.
         discriminator: None for a fresh, seeded default one, ``"none"`` for rules only, ``"pretrained"``
             for the one that ships with the package, or the path of a saved one.
-        rule_weight: weight of ``task.rules``.
+        rule_weight: weight of ``task.rules``, or of some of them by name.
 
     Raises:
         TypeError: ``discriminator`` is neither None nor a string, or ``rule_weight`` is no number.
-        ValueError: ``rule_weight`` is not finite.
+        ValueError: ``rule_weight`` is not finite, or of a rule that the task does not have.
         FileNotFoundError: there is no such file.
     """
 
-    def __init__(self, task: Task[Any], discriminator: str | None, rule_weight: float) -> None:
+    def __init__(self, task: Task[Any], discriminator: str | None, rule_weight: float | Mapping[str, float]) -> None:
         if discriminator is not None and not isinstance(discriminator, str):
             raise TypeError(
                 "discriminator must be None, 'none', 'pretrained' or a path as a string; "
@@ -127,11 +171,13 @@ class Rewards:
             raise FileNotFoundError(
                 f"no discriminator at {discriminator!r}: give 'none', 'pretrained' or the path of a saved one"
             )
-        if isinstance(rule_weight, bool) or not isinstance(rule_weight, int | float | np.number):
-            raise TypeError(f"rule_weight must be a number, not {rule_weight!r}")
+        if not all(map(_is_number, _named(rule_weight).values())):
+            raise TypeError(f"rule_weight must be a number, or a number for each of some rules, not {rule_weight!r}")
         self._task = task
         self.named = discriminator
-        self._settings = RewardSettings(float(rule_weight))
+        weight = dict(rule_weight) if isinstance(rule_weight, Mapping) else float(rule_weight)
+        self._settings = RewardSettings(weight)
+        self._settings.weights(task.rule_names)
         self._live: Scorer | None = None
 
     @property
@@ -164,23 +210,31 @@ class Rewards:
             )
         self._live = discriminator
 
-    def terms(self, contents: Array) -> dict[str, NDArray[np.float64]]:
-        """Returns the parts of the reward of finished contents [N, ...], each float64 [N].
+    def finish(self, state: State, draw: Callable[[], NDArray[np.uint64]]) -> Finished:
+        """Returns the works of N finished rows with their rewards.
 
-        They are ``"discriminator"`` and ``"rules"``, and ``total`` adds them up.
+        Args:
+            state: of these rows.
+            draw: returns uint64 [N], one uniform draw per row; called only where contents are decoded with noise.
         """
-        settings, nothing = self._settings, np.zeros(len(contents))
+        task, settings = self._task, self._settings
+        plans, conditions = task.content(state), task.condition(state)
+        noise = gaussian(draw(), task.noise_size) if task.noise_size else None
+        contents = task.decode(plans, noise)
+        arrays = {"content": contents}
+        if task.conditions:
+            arrays["condition"] = conditions
+        if type(task).decode is not Task.decode:
+            arrays["plan"] = plans
+        nothing, by_rule = np.zeros(len(contents)), {}
         terms = {"discriminator": nothing, "rules": nothing}
         if settings.discriminator_weight and (discriminator := self.discriminator) is not None:
-            logits = discriminator.logits(contents, self._task.condition(contents))
-            terms["discriminator"] = settings.of_logits(logits)
-        if settings.rule_weight:
-            terms["rules"] = settings.of_rules(self._task.rules(contents))
-        return terms
-
-    def __call__(self, contents: Array) -> NDArray[np.float64]:
-        """Returns the rewards of finished contents [N, ...], float64 [N]."""
-        return total(self.terms(contents))
+            terms["discriminator"] = settings.of_logits(discriminator.logits(contents, conditions))
+        if settings.rule_weight and task.rule_names:
+            rules = task.rules(contents, conditions)
+            terms["rules"] = settings.of_rules(rules, task.rule_names)
+            by_rule = dict(zip(task.rule_names, rules.astype(np.float64).T, strict=True))
+        return Finished(arrays, terms, by_rule)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # A copy in this process shares the discriminator, so that it goes on learning.

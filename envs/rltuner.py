@@ -13,31 +13,33 @@ from numpy.typing import NDArray
 
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
-from .corpora.works import CutWorks, cut_works
+from .corpora.works import Cut, CutWorks, cut_works
 from .media.rules import (
     FIRST_NOTE,
     LOWEST,
     NO_EVENT,
     NOTE_OFF,
     NUM_EVENTS,
+    RULES,
     STEPS,
     Reading,
     kept,
     read,
-    share_kept,
-    step_rewards,
+    rewards_by_rule,
 )
 from .media.steps import TICKS, StepScore, sounding
-from .task import Array, Bools, CorpusReport, Floats, Ints, Split, State, Task
+from .task import Array, Bools, CorpusReport, Feature, Floats, Ints, Sequence, Split, State, Task, Works
 
 METRES = ((4, 4), (2, 2), (2, 4))  # two bars, or four of 2/4: in both 32 sixteenths begin at a bar line
 MODE = "major"  # the rules know C major alone
+KEPT = tuple(kept(read(np.zeros((1, STEPS), np.int64))))
+"""Names of the rules that are counted."""
 HIGHEST = LOWEST + NUM_EVENTS - FIRST_NOTE - 1  # MIDI
 FEWEST = 2  # notes of a melody
 GROUP = 8  # steps in half a bar
 ECHOES = (8, 16)  # steps back
 Counting = Literal["sum", "kept"]
-"""What rules are worth: the published sum of their amounts, or how many of them hold."""
+"""Rewards of rules: their published amounts, or 1 for each that holds."""
 
 
 @dataclasses.dataclass
@@ -68,10 +70,11 @@ class RLTunerTask(Task[Draft]):
     taken.
 
     ### Rewards
-    0 until the melody is finished, then what the discriminator thinks of it plus ``rule_weight`` times ``rules``: the
-    sum of the music-theory rewards that the paper gives step by step. The paper's c = 0.5 is ``rule_weight=2``.
-    With ``counting="kept"`` they are instead the number of the 13 rules that hold, where each counts as one: 13 times
-    the share of those that apply (``media.rules.kept``).
+    0 until the melody is finished, then what the discriminator thinks of it plus ``rule_weight`` times the sum of the
+    ``rules``: the music-theory rewards that the paper gives step by step, one rule for each of ``media.rules.RULES``.
+    The paper's c = 0.5 is ``rule_weight=2``. With ``counting="kept"`` there are instead 13 rules
+    (``media.rules.kept``), each of which gives 1 where it holds, or 13 over the number of those that apply to the
+    melody where some do not.
 
     ### Starting State
     An empty melody; nothing sounds. There is no condition.
@@ -89,16 +92,22 @@ class RLTunerTask(Task[Draft]):
     benchmark = "musegym.benchmarks.domains.rl_tuner"
     horizon = STEPS
     num_actions = NUM_EVENTS
-    clock_sizes = (STEPS + 1, GROUP, NUM_EVENTS, *(1 + NUM_EVENTS for _ in ECHOES))
+    layout = Sequence((STEPS, 2), (1 + NUM_EVENTS, NUM_EVENTS))
+    features = (
+        Feature("step", STEPS + 1),
+        Feature("place_in_half_bar", GROUP),
+        Feature("sounding", NUM_EVENTS),
+        *(Feature(f"event_{back}_ago", 1 + NUM_EVENTS) for back in ECHOES),
+    )
     data_hint = 'pip install "music21==10.5.1"'
 
     def __init__(self, corpus: str | None = None, counting: Counting = "sum") -> None:
         if counting not in get_args(Counting):
             raise ValueError(f"counting must be one of {', '.join(get_args(Counting))}, not {counting!r}")
         self._corpus, self._counting = absolute(corpus), counting
-        self.content_space = gym.spaces.MultiDiscrete(np.array([[1, 1], *STEPS * [[1 + NUM_EVENTS, NUM_EVENTS]]]))
+        self.rule_names = RULES if counting == "sum" else KEPT
         self.observation_space = gym.spaces.MultiDiscrete(np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]))
-        self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.corpus("train"))
+        self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.works("train"))
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
@@ -108,13 +117,11 @@ class RLTunerTask(Task[Draft]):
         """Returns empty melodies."""
         return Draft(np.zeros((len(draws), STEPS + 1), np.int16))
 
-    def step(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
-        """Writes one step of every unfinished melody."""
-        sheet = state.sheet
-        step = sheet[:, STEPS]
-        live = step < STEPS
-        sheet[np.arange(len(sheet)), step] = np.where(live, 1 + actions, STEPS)  # finished rows: their count again
-        step += live
+    def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+        """Writes one step of every melody."""
+        step = state.sheet[:, STEPS]
+        state.sheet[np.arange(len(step)), step] = 1 + actions
+        step += 1
         return state, step == STEPS
 
     def observe(self, state: Draft) -> NDArray[np.int64]:
@@ -123,9 +130,10 @@ class RLTunerTask(Task[Draft]):
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""
-        return Draft(np.array(observations, np.int16))
+        sheet = np.array(observations, np.int16)
+        return Draft(sheet, done=sheet[:, STEPS] == STEPS)
 
-    def clock(self, state: Draft) -> Ints:
+    def feature_values(self, state: Draft) -> Ints:
         """Returns int [B, 5]: the step, its place in the half bar, what sounds, and 1 + the events 8 and 16 steps ago.
 
         What sounds is as in contents, 0 at the start; events before the start are 0. The last two are what the rule
@@ -137,65 +145,59 @@ class RLTunerTask(Task[Draft]):
         return np.stack([step, step % GROUP, heard, *echoes], 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 33, 2]: a header of zeros, then 1 + the event of each step and what is heard in it."""
-        events = state.sheet[:, :STEPS]
-        works = np.zeros((len(events), 1 + STEPS, 2), np.int16)
-        works[:, 1:, 0], works[:, 1:, 1] = events, sounding(events) * (events > 0)
-        return works
+        """Returns int16 [B, 32, 2]: 1 + the event of each step, and what is heard in it."""
+        return _heard(state.sheet[:, :STEPS])
 
-    def condition(self, contents: Array) -> Ints:
-        """Returns conditions without columns, [N, 0]."""
-        return np.zeros((len(contents), 0), np.int16)
-
-    def demonstrations(self, contents: Array) -> Ints:
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the events int16 [N, 32] of melodies."""
         contents = np.asarray(contents)
-        written = np.concatenate([contents[:, 1:, 0], np.full((len(contents), 1), STEPS)], 1)
-        wrong = (contents[:, 1:, 0] < 1).any(1) | (contents[:, 1:, 0] > NUM_EVENTS).any(1)
-        wrong = np.asarray(wrong)
-        wrong[~wrong] = (self.content(self.restore(written[~wrong])) != contents[~wrong]).any((1, 2))
+        events = contents[:, :, 0]
+        wrong: Bools = np.any((events < 1) | (events > NUM_EVENTS), axis=1)
+        wrong[~wrong] = (_heard(events[~wrong]) != contents[~wrong]).any((1, 2))
         if wrong.any():
             raise ValueError(
                 f"{wrong.sum()} of {len(contents)} melodies cannot be written (first: row {wrong.argmax()})"
             )
-        return (contents[:, 1:, 0] - 1).astype(np.int16)
+        return (events - 1).astype(np.int16)
 
-    def corpus(self, split: Split) -> NDArray[np.int16]:
-        """Returns the melodies of a split, int16 [N, 33, 2]."""
-        return self.content(self.restore(_melodies(self._corpus).usable().contents[split]))
-
-    def groups(self, split: Split) -> Ints:
-        """Returns the tune of each melody, int [N]."""
-        return _melodies(self._corpus).usable().groups[split]
+    def works(self, split: Split) -> Works:
+        """Returns the melodies of a split, int16 [N, 32, 2], related by their tune."""
+        return _melodies(self._corpus).usable(split)
 
     def corpus_report(self) -> CorpusReport:
         """Returns what was read of the files, and why the rest was not."""
         return _melodies(self._corpus).report
 
-    def rules(self, contents: Array) -> Floats:
-        """Returns the sum of the 32 music-theory rewards of RL Tuner, or the number of rules kept, float32 [N]."""
-        total: Floats = self.step_rules(contents).sum(1).astype(np.float32)
-        return total
+    def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
+        """Returns the music-theory rewards of RL Tuner, or which rules are kept, float64 [N, R]."""
+        rewards: Floats = self.step_rules(contents).sum(1)
+        return rewards
 
-    def step_rules(self, contents: Array) -> Floats:
-        """Returns the music-theory reward of every step, float64 [N, 32]; rules kept are counted in the last."""
+    def step_rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
+        """Returns the music-theory rewards of every step, float64 [N, 32, R]; rules kept are counted in the last."""
         reading = self.reading(contents)
         if self._counting == "sum":
-            return step_rewards(reading)
-        counted = np.zeros((len(contents), STEPS))
-        counted[:, -1] = len(kept(reading)) * share_kept(reading)
+            return np.stack(list(rewards_by_rule(reading).values()), -1)
+        applies, holds = (np.stack(flags, 1) for flags in zip(*kept(reading).values(), strict=True))  # [N, R]
+        counted = np.zeros((len(contents), STEPS, len(KEPT)))
+        counted[:, -1] = (applies & holds) * (len(KEPT) / applies.sum(1, keepdims=True))
         return counted
 
     def reading(self, contents: Array) -> Reading:
-        """Returns what the rules see in finished melodies [N, 33, 2]."""
-        return read(np.asarray(contents)[:, 1:, 0] - 1)
+        """Returns what the rules see in finished melodies [N, 32, 2]."""
+        return read(np.asarray(contents)[:, :, 0] - 1)
 
 
-def cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
-    """Cuts a strain at its bar lines into sheets of 32 steps.
+def _heard(events: Ints) -> NDArray[np.int16]:
+    """Returns the contents of 1 + events int [N, 32], 0 for those to come."""
+    return np.stack([events, sounding(events) * (events > 0)], -1).astype(np.int16)
+
+
+def cut(strain: Strain) -> tuple[list[Cut], list[str]]:
+    """Cuts a strain at its bar lines into melodies of 32 steps.
 
     Returns:
-        The sheets, and why others, which events cannot say, were left out.
+        The melodies, and why others, which events cannot say, were left out.
     """
     if strain.metre not in METRES:
         supported = ", ".join(f"{beats}/{unit}" for beats, unit in METRES)
@@ -208,7 +210,7 @@ def cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
     ends = np.cumsum(strain.notes[:, 1])
     starts = ends - strain.notes[:, 1]
     length = STEPS * TICKS
-    sheets, left_out = [], []
+    melodies, left_out = list[Cut](), list[str]()
     if ends[-1] < length:
         left_out.append(f"strain: shorter than {STEPS} sixteenths")
     # Where the upbeat of the repeat would complete the last bar, its last note is held instead.
@@ -224,13 +226,13 @@ def cut(strain: Strain) -> tuple[list[NDArray[np.int16]], list[str]]:
         if (onsets[onsets > 0] % TICKS).any():
             left_out.append("melody: a note off the sixteenths")
             continue
-        sheet = np.full(STEPS + 1, 1 + NO_EVENT, np.int16)
+        written = np.full(STEPS, 1 + NO_EVENT, np.int16)
         at = np.maximum(onsets, 0) // TICKS
         events = np.where(sounds, pitches[inside] - LOWEST + FIRST_NOTE, NOTE_OFF)
         events[~sounds & (at == 0)] = NO_EVENT  # nothing sounds that could be turned off
-        sheet[at], sheet[STEPS] = 1 + events, STEPS
-        sheets.append(sheet)
-    return sheets, left_out
+        written[at] = 1 + events
+        melodies.append(Cut(_heard(written[None])[0], np.zeros(0, np.int16)))
+    return melodies, left_out
 
 
 def in_c(strain: Strain) -> Ints | None:
@@ -249,5 +251,5 @@ def in_c(strain: Strain) -> Ints | None:
 
 @functools.cache
 def _melodies(corpus: str | None) -> CutWorks:
-    """Returns the sheets of a corpus."""
+    """Returns the melodies of a corpus."""
     return cut_works(load_strains(corpus), cut, f"melodies of {STEPS} sixteenths", corpus or "the corpus")

@@ -33,15 +33,17 @@ class TaskEnv(gym.Env[Array, np.int64]):
 
     ## Rewards
     0 until the content is finished, then its score: see `musegym.envs.rewards.RewardSettings`. Its two terms,
-    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``.
+    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``, and what each rule gave, before weights, in
+    ``info["rules"]`` where rules are paid.
 
     ## Starting State
     An empty work under a condition drawn as in the training works, or under
-    ``reset(options={"condition": [...]})``.
+    ``reset(options={"condition": [...]})``. Where there are conditions, ``info["condition"]`` holds it.
 
     ## Episode End
-    Terminated when the content is finished, which ``info["content"]`` then holds. Truncation is left to time limits:
-    ``gym.make(..., max_episode_steps=...)``.
+    Terminated when the content is finished, which ``info["content"]`` then holds, with its condition in
+    ``info["condition"]`` and, where a network decodes it, its plan in ``info["plan"]``.
+    Truncation is left to time limits: ``gym.make(..., max_episode_steps=...)``.
 
     ## Arguments
     Plain data only, so that specs survive JSON and pickle.
@@ -50,7 +52,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
         task: ``"package.module:TaskClass"``.
         render_mode: None, ``"human"`` (a window), ``"rgb_array"`` or ``"ansi"`` (text).
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
-        rule_weight: weight of the task's rule reward.
+        rule_weight: weight of the task's rules, or of some of them by name.
         corpus: the user's own works, for tasks that read them.
         style: for tasks that have styles.
         **kwargs: the task's own arguments.
@@ -67,7 +69,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
         task: str,
         render_mode: str | None = None,
         discriminator: str | None = None,
-        rule_weight: float = 0.0,
+        rule_weight: float | dict[str, float] = 0.0,
         corpus: str | None = None,
         style: str | None = None,
         **kwargs: Any,
@@ -129,20 +131,22 @@ class TaskEnv(gym.Env[Array, np.int64]):
         """
         super().reset(seed=seed)
         condition = check_condition(self.task, options, 1)
-        draw = self.np_random.bit_generator.random_raw()
-        self._state = self.task.initial(np.array([draw], np.uint64), condition)
+        self._state = self.task.initial(self._draw(), condition)
         self._ended = False
         self._legal = self.task.action_mask(self._state)
         if self.render_mode == "human":
             self.render()
-        return self.task.observe(self._state)[0], {"action_mask": self._legal[0].astype(np.int8)}
+        info: dict[str, Any] = {"action_mask": self._legal[0].astype(np.int8)}
+        if self.task.conditions:
+            info["condition"] = self.task.condition(self._state)[0]
+        return self.task.observe(self._state)[0], info
 
     def step(self, action: np.int64) -> tuple[Array, SupportsFloat, bool, bool, dict[str, Any]]:
         """Takes one decision.
 
         Returns:
             Observation, reward, terminated, truncated (never) and ``info`` with ``action_mask``,
-            ``illegal_action`` (only where True) and, at the end, ``content`` and ``reward_terms``.
+            ``illegal_action`` (only where True) and, at the end, ``content``, ``condition`` and ``reward_terms``.
         """
         if self._state is None or self._ended:
             raise gym.error.ResetNeeded("call reset() before step(): there is no unfinished work")
@@ -158,13 +162,18 @@ class TaskEnv(gym.Env[Array, np.int64]):
         reward = 0.0
         self._ended = bool(done[0])
         if self._ended:
-            contents = self.task.content(self._state)  # [1, ...]
-            terms = {name: float(values[0]) for name, values in self.rewards.terms(contents).items()}
+            finished = self.rewards.finish(self._state, self._draw)
+            terms = {name: float(values[0]) for name, values in finished.terms.items()}
             reward = total(terms)
-            info |= {"content": contents[0], "reward_terms": terms}
+            info |= {name: values[0] for name, values in finished.arrays.items()} | {"reward_terms": terms}
+            if finished.rules:
+                info["rules"] = {name: float(values[0]) for name, values in finished.rules.items()}
         if self.render_mode == "human":
             self.render()
         return self.task.observe(self._state)[0], reward, self._ended, False, info
+
+    def _draw(self) -> NDArray[np.uint64]:
+        return np.array([self.np_random.bit_generator.random_raw()], np.uint64)
 
     def render(self) -> Any:
         """Shows the work so far.
@@ -178,7 +187,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
         if self._state is None:
             raise gym.error.ResetNeeded("call reset() before render()")
         if self.render_mode == "ansi":
-            return self.task.medium.describe(self.task.content(self._state)[0])
+            return self.task.describe(self._state)[0]
         frame = self.task.render(self._state)[0]
         if self.render_mode == "rgb_array":
             return frame
@@ -209,14 +218,14 @@ def check_condition(task: Task[Any], options: dict[str, Any] | None, rows: int) 
     """
     if not options or options.get("condition") is None:
         return None
-    if task.condition_space is None:
+    if not task.conditions:
         raise ValueError(f"{type(task).__name__} has no conditions, yet options['condition'] was given")
-    nvec = task.condition_space.nvec
+    sizes = task.condition_sizes
     given = np.asarray(options["condition"])
     if (
         given.dtype.kind not in "iu"
-        or given.shape not in ((len(nvec),), (rows, len(nvec)))
-        or not ((given >= 0) & (given < nvec)).all()
+        or given.shape not in ((len(sizes),), (rows, len(sizes)))
+        or not ((given >= 0) & (given < sizes)).all()
     ):
-        raise ValueError(f"options['condition'] must be integers [C] or [{rows}, C] below {nvec.tolist()}")
-    return np.broadcast_to(given, (rows, len(nvec))).astype(np.int64)
+        raise ValueError(f"options['condition'] must be integers [C] or [{rows}, C] below {list(sizes)}")
+    return np.broadcast_to(given, (rows, len(sizes))).astype(np.int64)

@@ -1,8 +1,8 @@
 """The contract of a domain: what can be built, one decision at a time, for a batch of rows at once.
 
-A *content* is a finished work (a melody, a drawing). Building it is an episode of at most
-``horizon`` discrete decisions. Everything here is batched numpy: ``B`` rows are built in parallel,
-and a single environment is a batch of one, so that the dynamics of a domain are written once.
+A *content* is a finished work (a melody, a drawing). Building it is an episode of at most ``horizon`` discrete
+decisions. Everything here is batched numpy: ``B`` rows are built in parallel, and a single environment is a batch of
+one, so that the dynamics of a domain are written once.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, final
 
 import gymnasium as gym
 import numpy as np
@@ -26,21 +26,212 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-@dataclasses.dataclass
-class State:
-    """Where each of B rows stands. Subclasses add arrays, all of which have the rows as first axis."""
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Form of one content: discriminators, judges and measuring features choose their encoder by it.
+
+    Attributes:
+        shape: of one content.
+        sizes: number of values, from 0, of each column of a sequence; of every cell or pixel of other layouts.
+        dtype: of contents, a name of numpy's.
+
+    Raises:
+        ValueError: shape and sizes do not fit each other.
+    """
+
+    shape: tuple[int, ...]
+    sizes: tuple[int, ...]
+    dtype: str = "int16"
+
+    kind: ClassVar[str]
+    """Name by which encoders are registered."""
+    axes: ClassVar[tuple[int, ...]]
+    """Numbers of axes that a content may have."""
+
+    def __post_init__(self) -> None:
+        name = f"{type(self).__name__}({self.shape}, {self.sizes})"
+        if len(self.shape) not in self.axes or min(self.shape) < 1 or min(self.sizes, default=0) < 1:
+            raise ValueError(f"{name} takes {' or '.join(map(str, self.axes))} axes, and positive lengths and sizes")
+        if len(self.sizes) != self._columns:
+            raise ValueError(f"{name} takes {self._columns} sizes, not {len(self.sizes)}")
+        if max(self.sizes) - 1 > np.iinfo(self.dtype).max:
+            raise ValueError(f"{self.dtype} does not hold the values of sizes {self.sizes}")
+
+    @property
+    def _columns(self) -> int:
+        return 1
+
+    @property
+    def categorical(self) -> bool:
+        """Whether values are names of things, and not shades of one."""
+        return True
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """The shape without columns or channels."""
+        return self.shape[: self.axes[0]]
+
+    @property
+    def space(self) -> gym.spaces.Box:
+        """The space of finished contents."""
+        high = np.broadcast_to(np.array(self.sizes) - 1, self.shape)
+        return gym.spaces.Box(
+            np.zeros(self.shape, self.dtype), high.astype(self.dtype), dtype=np.dtype(self.dtype).type
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Sequence(Layout):
+    """Rows (L, C) of C columns each, or numbers (L,). Trailing rows of zeros are padding."""
+
+    kind: ClassVar[str] = "sequence"
+    axes: ClassVar[tuple[int, ...]] = (1, 2)
+
+    @property
+    def _columns(self) -> int:
+        return self.shape[1] if len(self.shape) == 2 else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid(Layout):
+    """Cells (H, W), each of which is one thing: a tile, a colour of a palette, a bit."""
+
+    kind: ClassVar[str] = "grid"
+    axes: ClassVar[tuple[int, ...]] = (2,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume(Layout):
+    """Cells (D, H, W), each of which is one thing: voxels, layers of a scene."""
+
+    kind: ClassVar[str] = "volume"
+    axes: ClassVar[tuple[int, ...]] = (3,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Image(Layout):
+    """Pixels (H, W) or (H, W, channels) whose values are shades, 0 for none."""
+
+    sizes: tuple[int, ...] = (256,)
+    dtype: str = "uint8"
+
+    kind: ClassVar[str] = "image"
+    axes: ClassVar[tuple[int, ...]] = (2, 3)
+
+    @property
+    def categorical(self) -> bool:
+        """False: pixels are shades."""
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames(Layout):
+    """Pictures (T, H, W) or (T, H, W, channels), one after the other.
+
+    Attributes:
+        cells: whether a value is one thing, such as a colour of a palette, and not a shade.
+    """
+
+    sizes: tuple[int, ...] = (256,)
+    dtype: str = "uint8"
+    cells: bool = False
+
+    kind: ClassVar[str] = "frames"
+    axes: ClassVar[tuple[int, ...]] = (3, 4)
+
+    @property
+    def categorical(self) -> bool:
+        """Whether values are cells."""
+        return self.cells
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """A style, key, metre ... that a work is built under: seen by policy and discriminator alike.
+
+    Attributes:
+        name: of the condition.
+        values: their names, without spaces; a condition is the index of one.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """A small whole number that a policy embeds: the step, the bar, what a neighbour is.
+
+    Attributes:
+        name: of the feature.
+        size: its values are 0 .. size - 1.
+    """
+
+    name: str
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Works:
+    """Real works of one split.
+
+    Attributes:
+        contents: [N, ...].
+        conditions: int [N, C]; without conditions [N, 0], the default.
+        groups: int [N], equal for works that are related (parts of one tune): judges and bootstraps resample groups,
+            never single works. By default each work is its own.
+        actions: int [N, T], padded with 0, where it is known how the works were built; None otherwise.
+    """
+
+    contents: Array
+    conditions: Ints = dataclasses.field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    groups: Ints = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    actions: Ints | None = None
+
+    def __post_init__(self) -> None:
+        N = len(self.contents)
+        if not len(self.conditions) and N:
+            object.__setattr__(self, "conditions", np.zeros((N, 0), np.int64))
+        if not len(self.groups) and N:
+            object.__setattr__(self, "groups", np.arange(N))
 
     def __len__(self) -> int:
-        return len(getattr(self, dataclasses.fields(self)[0].name))
+        return len(self.contents)
+
+    def take(self, rows: Array | slice) -> Works:
+        """Returns some of the works."""
+        actions = None if self.actions is None else self.actions[rows]
+        return Works(self.contents[rows], self.conditions[rows], self.groups[rows], actions)
+
+
+@dataclasses.dataclass
+class State:
+    """Where each of B rows stands. Subclasses add arrays, all of which have the rows as first axis.
+
+    Attributes:
+        done: bool [B], which rows are finished; kept by ``Task.step``. False where nothing is said.
+    """
+
+    done: Bools = dataclasses.field(default_factory=lambda: np.zeros(0, np.bool_), kw_only=True)
+
+    def __post_init__(self) -> None:
+        first = getattr(self, dataclasses.fields(self)[-1].name)
+        if len(self.done) != len(first):
+            self.done = np.zeros(len(first), np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.done)
 
     def take(self, rows: Array) -> Self:
         """Returns a copy of the given rows (indices or boolean mask)."""
-        return type(self)(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
+        copied = object.__new__(type(self))  # an environment takes rows at every step
+        copied.__dict__.update({name: values[rows] for name, values in vars(self).items()})
+        return copied
 
     def put(self, rows: Array, other: Self) -> None:
         """Overwrites the given rows with those of ``other``, in order."""
-        for field in dataclasses.fields(self):
-            getattr(self, field.name)[rows] = getattr(other, field.name)
+        for name, values in vars(self).items():
+            values[rows] = vars(other)[name]
 
 
 S = TypeVar("S", bound=State)
@@ -70,75 +261,91 @@ class CorpusReport:
         return sum(self.works.values())
 
     def summary(self) -> str:
-        """Says it in one line."""
-        said = ", ".join(f"{count:,} {split}" for split, count in self.works.items())
-        said = f"{self.total:,} works ({said})"
+        """Returns the report in one line."""
+        counts = ", ".join(f"{count:,} {split}" for split, count in self.works.items())
+        line = f"{self.total:,} works ({counts})"
         if self.files:
-            said += f" from {self.read:,} of {self.files:,} file{'s' * (self.files != 1)}"
+            line += f" from {self.read:,} of {self.files:,} file{'s' * (self.files != 1)}"
         if self.left_out:
             count = sum(self.left_out.values())
-            said += f"; {count:,} part{'s' * (count != 1)} left out"
-        return said
+            line += f"; {count:,} part{'s' * (count != 1)} left out"
+        return line
 
 
 class Medium(abc.ABC):
-    """How one kind of content is shown, heard, written to files and measured; shared by domains."""
+    """How one kind of content is shown, heard, written to files and measured; shared by domains.
 
-    kind: Literal["sequence", "grid", "image"]
-    """Picks the encoders of discriminators and judges."""
+    A content's condition, int [C], is handed over where it must be shown or written, such as a metre; None where it is
+    not known.
+    """
 
     @abc.abstractmethod
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+    def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a content as uint8 [H, W, 3]; ``upto`` shows only what its first ``upto`` decisions built.
 
         Where contents do not tell in which order they were built, 0 shows an empty work, any other number all of it.
         """
 
+    @abc.abstractmethod
+    def describe(self, content: Array, condition: Ints | None = None) -> str:
+        """Renders a content as text, for terminals and logs."""
+
+    @abc.abstractmethod
+    def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
+        """Writes a content to files named after ``path`` (its suffix is replaced); returns what was written."""
+
+    @abc.abstractmethod
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
+        """Measures a population of contents [N, ...]; every key is documented with its source."""
+
     def population(self, contents: Array) -> NDArray[np.uint8] | None:
         """Draws contents [N, ...] in one picture uint8 [H, W, 3]; None, the default, where each is to have its own."""
         return None
 
-    @abc.abstractmethod
-    def describe(self, content: Array) -> str:
-        """Renders a content as text, for terminals and logs."""
+    def caption(self, content: Array, condition: Ints | None = None) -> str:
+        """Names what the last decision wrote; "" by default."""
+        return ""
 
-    @abc.abstractmethod
-    def export(self, content: Array, path: Path) -> list[Path]:
-        """Writes a content to files named after ``path`` (its suffix is replaced); returns what was written."""
-
-    @abc.abstractmethod
-    def metrics(self, contents: Array) -> dict[str, float]:
-        """Measures a population of contents [N, ...]; every key is documented with its source."""
+    def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Any:
+        """Returns the ``media.audio.Sound`` of decisions ``since`` to ``upto``; None, the default, for silence."""
+        return None
 
 
 class Task(abc.ABC, Generic[S]):
     """The batched dynamics and data of one domain; B rows, T = ``horizon`` decisions, A = ``num_actions``.
 
-    Rows are independent: what happens to one never depends on its neighbours. What ``observe``,
-    ``action_mask`` and ``content`` return is fresh: later steps leave it alone.
+    Rows are independent: what happens to one never depends on its neighbours. What ``observe``, ``action_mask``,
+    ``feature_values``, ``view`` and ``content`` return is fresh: later steps leave it alone.
+
+    A domain writes ``initial``, ``advance``, ``observe``, ``content`` and ``works``; all else has a default.
     """
 
     horizon: int
     num_actions: int
-    content_space: gym.Space[Any]
+    layout: Layout
+    """Form of contents."""
     observation_space: gym.Space[Any]
     """One flat Box, or one flat MultiDiscrete of int64: others add its sizes up, and smaller integers overflow."""
-    condition_space: gym.spaces.MultiDiscrete | None = None
-    """Style, key, metre ...: seen by policy and discriminator alike; None where there is none."""
+    medium: Medium
+    conditions: tuple[Condition, ...] = ()
+    """What works are built under: style, key, metre ..."""
+    features: tuple[Feature, ...] = ()
+    """Names and sizes of what ``feature_values`` returns."""
+    view_shape: tuple[int, ...] = ()
+    """Shape (..., channels) of what ``view`` returns for one row; () where it returns None."""
+    rule_names: tuple[str, ...] = ()
     one_to_one: bool = True
     """Whether each content has exactly one building sequence, so that log-probabilities are exact."""
-    medium: Medium
-    clock_sizes: tuple[int, ...]
-    """Upper bounds (exclusive) of the columns of ``clock``."""
+    noise_size: int = 0
+    """Numbers of Gaussian noise that ``decode`` takes for each content."""
     data_hint: str = ""
-    """What must be installed for ``corpus`` to work, for ``musegym list``."""
-    has_demonstrations: ClassVar[bool] = True
-    """Whether it is known how real works were built; else agents learn from finished works alone."""
+    """What must be installed for ``works``, for ``musegym list``."""
     benchmark: ClassVar[str] = ""
     """Module of the domain's own measures and tables, such as ``"mypackage.benchmark"``: ``benchmarks.measures``."""
-    sighted: ClassVar[bool] = False
-    """Whether policies that remember their decisions see observations as well: on a canvas, what decisions made of it
-    is hard to tell from them."""
+    skips_finished: ClassVar[bool] = False
+    """Whether ``advance`` leaves finished rows as they are by itself: ``step`` then spares a copy."""
+
+    # What a domain writes
 
     @abc.abstractmethod
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> S:
@@ -146,120 +353,276 @@ class Task(abc.ABC, Generic[S]):
 
         Args:
             draws: uint64 [B], one uniform draw per row: all the randomness of a start.
-            condition: int [B, C] to start from; drawn as in the training works where None.
+            condition: int [B, C] to start from; where None as in training works: ``draw_conditions(draws)``.
         """
 
     @abc.abstractmethod
-    def step(self, state: S, actions: Ints) -> tuple[S, Bools]:
-        """Applies actions int [B]; returns the new state and whether each row is finished, bool [B].
+    def advance(self, state: S, actions: Ints) -> tuple[S, Bools]:
+        """Applies legal actions int [B] to unfinished rows; returns the state and which rows are now finished.
 
-        An illegal action is replaced by ``legalise``; a row that was already finished stays as it
-        is. The state handed in may be reused in place: keep ``state.take(...)`` for later use.
+        The state handed in may be changed in place. ``step`` calls this; where ``skips_finished`` is True, with
+        finished rows among the others.
         """
-
-    def action_mask(self, state: S) -> Bools:
-        """Returns the legal actions, bool [B, A]; at least one per row, finished rows included. By default all are."""
-        return np.ones((len(state), self.num_actions), np.bool_)
-
-    def legalise(self, state: S, actions: Ints) -> Ints:
-        """Returns the actions [B] that ``step`` would really take: illegal ones replaced as documented.
-
-        By default the actions: a task with an ``action_mask`` of its own has a ``legalise`` of its own.
-        """
-        return actions
 
     @abc.abstractmethod
     def observe(self, state: S) -> Array:
         """Returns flat, Markov observations [B, ...]: the work so far, the step, the condition."""
 
     @abc.abstractmethod
-    def restore(self, observations: Array) -> S:
-        """Inverts ``observe``: returns the states that look like observations [B, ...]."""
-
-    @abc.abstractmethod
-    def clock(self, state: S) -> Ints:
-        """Returns int [B, K]: where in the work the next decision falls (step, beat, cell ...).
-
-        Small integers below ``clock_sizes`` that a recurrent policy embeds beside its last action;
-        functions of the state alone. The simplest clock is the step.
-        """
-
-    @abc.abstractmethod
     def content(self, state: S) -> Array:
-        """Returns the works as they stand, [B, ...]; elements of ``content_space`` once finished."""
+        """Returns the works as they stand [B, ...], conditions apart; elements of ``content_space`` once finished.
 
-    @abc.abstractmethod
-    def condition(self, contents: Array) -> Ints:
-        """Returns the conditions int [N, C] of works; C = 0 where ``condition_space`` is None."""
-
-    @abc.abstractmethod
-    def demonstrations(self, contents: Array) -> Ints:
-        """Inverts building: int [N, T] actions, padded with 0, that build the contents.
-
-        Raises:
-            ValueError: a content cannot be built, or the task has no demonstrations.
+        Of a task with a ``decode`` of its own they are plans.
         """
 
     @abc.abstractmethod
-    def corpus(self, split: Split) -> Array:
-        """Returns the real works of a split, [N, ...]; where there are demonstrations, every one can be built."""
+    def works(self, split: Split) -> Works:
+        """Returns the real works of a split; where there are demonstrations, every one can be built."""
 
-    def corpus_report(self) -> CorpusReport:
-        """Returns what was read of the corpus, and why the rest was not.
+    # What a domain may write
 
-        It differs from ``corpus`` in that a corpus without works, or with too few to be split, has a report as well.
-        By default it counts the works: a task that reads files says more.
-        """
-        return CorpusReport({split: len(self.corpus(split)) for split in SPLITS})
+    def action_mask(self, state: S) -> Bools:
+        """Returns the legal actions, bool [B, A]; at least one per row, finished rows included. By default all are."""
+        return np.ones((len(state), self.num_actions), np.bool_)
 
-    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
-        """Returns ``num`` fresh real works [num, ...], where works are drawn from a known distribution.
+    def legalise(self, state: S, actions: Ints) -> Ints:
+        """Returns actions [B] with illegal ones replaced: ``a`` by the ``a mod k``-th of the ``k`` legal ones."""
+        if type(self).action_mask is Task.action_mask:
+            return actions
+        mask, rows = self.action_mask(state), np.arange(len(actions))
+        illegal = np.flatnonzero(~mask[rows, actions])
+        if len(illegal):
+            ranks = actions[illegal] % mask[illegal].sum(1)
+            actions = np.array(actions)
+            actions[illegal] = (mask[illegal].cumsum(1) > ranks[:, None]).argmax(1)
+        return actions
 
-        They are distributed as those of ``corpus`` and independent of every split: training on them cannot
-        memorise. None where the corpus is all there is, which is the default.
+    def condition(self, state: S) -> Ints:
+        """Returns the conditions int [B, C] that the works are built under; to be written where there are any."""
+        if self.conditions:
+            raise NotImplementedError(f"{type(self).__name__} has conditions: write its condition(state)")
+        return np.zeros((len(state), 0), np.int64)
+
+    def feature_values(self, state: S) -> Ints:
+        """Returns int [B, K], one column for each of ``features``: functions of the state alone."""
+        if self.features:
+            raise NotImplementedError(f"{type(self).__name__} has features: write its feature_values(state)")
+        return np.zeros((len(state), 0), np.int64)
+
+    def view(self, state: S) -> NDArray[np.uint8] | None:
+        """Returns what policies see beside their features, uint8 [B, *view_shape]: a canvas, a picture.
+
+        Channels are last. None, the default, where what the decisions made is plain from them.
         """
         return None
 
-    def groups(self, split: Split) -> Ints:
-        """Returns int [N], equal for works of ``corpus(split)`` that are related (parts of one tune).
+    def restore(self, observations: Array) -> S:
+        """Inverts ``observe``: returns the states that look like observations [B, ...]; may be left out.
 
-        Judges and bootstraps resample groups, never single works. By default each work is its own.
+        ``AdversarialDQN`` needs it for ``predict`` and for environments under wrappers.
+
+        Raises:
+            NotImplementedError: the domain does not write it.
         """
-        return np.arange(len(self.corpus(split)))
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot tell its state from observations: write its restore(observations), or use "
+            "generate(model, num) and an environment without wrappers"
+        )
 
-    def rules(self, contents: Array) -> Floats:
-        """Returns the rule reward float [N] of finished works; 0 where the domain has no rules."""
-        return np.zeros(len(contents), np.float32)
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
+        """Inverts building: int [N, T] actions, padded with 0, that build contents under conditions int [N, C].
 
-    def step_rules(self, contents: Array) -> Floats | None:
-        """Returns which decision the rule reward of finished works is due to, float [N, T]; in sum it is ``rules``.
+        Raises:
+            ValueError: a content cannot be built, or the task has no demonstrations, which is the default.
+        """
+        raise ValueError(f"{type(self).__name__} has no demonstrations: learn from finished works alone")
+
+    @property
+    def has_demonstrations(self) -> bool:
+        """Whether it is known how real works were built: by ``demonstrations``, by default.
+
+        A task whose ``works`` bring their actions says ``has_demonstrations = True``.
+        """
+        return type(self).demonstrations is not Task.demonstrations
+
+    def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
+        """Returns the rule rewards float [N, R] of finished works, one column for each of ``rule_names``."""
+        if self.rule_names:
+            raise NotImplementedError(f"{type(self).__name__} has rules: write its rules(contents, conditions)")
+        return np.zeros((len(contents), 0), np.float32)
+
+    def step_rules(self, contents: Array, conditions: Ints | None = None) -> Floats | None:
+        """Returns which decision each rule reward is due to, float [N, T, R]; summed over T they are ``rules``.
 
         Zeros follow the end. None, the default, where rules are of whole works.
         """
         return None
+
+    def decode(self, plans: Array, noise: Floats | None = None) -> Array:
+        """Returns the contents that plans [N, ...] stand for: by default the plans themselves.
+
+        Args:
+            plans: what ``content`` returns of finished works.
+            noise: float32 [N, noise_size], standard normal; None where ``noise_size`` is 0.
+        """
+        return plans
+
+    def stream(self, num: int, rng: np.random.Generator) -> Array | None:
+        """Returns ``num`` fresh real works [num, ...], where works without conditions come from a known distribution.
+
+        They are distributed as those of ``works`` and independent of every split: training on them cannot memorise.
+        None where the corpus is all there is, which is the default.
+        """
+        return None
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns what was read of the corpus, and why the rest was not.
+
+        It differs from ``works`` in that a corpus without works, or with too few to be split, has a report as well.
+        By default it counts the works: a task that reads files says more.
+        """
+        return CorpusReport({split: len(self.works(split)) for split in SPLITS})
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task: plain data only."""
+        return {}
+
+    def action_name(self, action: int) -> str:
+        """Names an action, for those who watch; its number by default."""
+        return str(action)
 
     def render(self, state: S) -> list[NDArray[np.uint8]]:
         """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.
 
         Tasks add what contents do not hold: where a pen is, what is in hand.
         """
-        return [self.medium.render(content) for content in self.content(state)]
+        return [self.medium.render(*work) for work in self._so_far(state)]
+
+    def describe(self, state: S) -> list[str]:
+        """Renders the works as they stand as text."""
+        return [self.medium.describe(*work) for work in self._so_far(state)]
 
     def overview(self, state: S) -> NDArray[np.uint8] | None:
         """Draws all works as they stand, as ``Medium.population`` draws finished ones."""
         return None
 
-    def export(self, content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
-        """Writes a content to files named after ``path``, as ``Medium.export``; returns what was written.
+    def export(
+        self, content: Array, path: Path, condition: Ints | None = None, actions: Ints | None = None
+    ) -> list[Path]:
+        """Writes a content to files named after ``path``; returns what was written.
 
-        Tasks add what contents do not hold where the ``actions`` int [L] that built it are known.
+        The medium's files, and an ``.npz`` of arrays ``content``, ``condition`` int [C] and ``actions`` int [L]
+        (empty where unknown). Tasks add what contents do not hold where the actions that built them are known.
         """
-        return self.medium.export(content, path)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        written = self.medium.export(content, path, condition)
+        nothing = np.zeros(0, np.int64)
+        arrays = Path(path).with_suffix(".npz")
+        np.savez_compressed(
+            arrays,
+            content=content,
+            condition=nothing if condition is None else condition,
+            actions=nothing if actions is None else actions,
+        )
+        return [*written, arrays]
 
-    def kwargs(self) -> Mapping[str, Any]:
-        """Returns the arguments that rebuild this task: plain data only."""
-        return {}
+    # What follows from it
+
+    @final
+    def step(self, state: S, actions: Ints) -> tuple[S, Bools]:
+        """Takes actions int [B]; returns the new state and whether each row is finished, bool [B].
+
+        An illegal action is replaced by ``legalise``; a row that was already finished stays as it is. The state
+        handed in may be reused in place: keep ``state.take(...)`` for later use.
+        """
+        done = state.done
+        actions = self.legalise(state, actions)
+        if self.skips_finished or not done.any():
+            state, ended = self.advance(state, actions)
+        elif done.all():
+            return state, done.copy()
+        else:
+            rows = np.flatnonzero(~done)
+            part, finished = self.advance(state.take(rows), actions[rows])
+            state.put(rows, part)
+            ended = done.copy()
+            ended[rows] = finished
+        state.done = ended.copy()
+        return state, ended
+
+    @final
+    def decoded(self, plans: Array, rng: np.random.Generator) -> Array:
+        """Returns the contents of plans [N, ...], with noise from a generator where ``decode`` takes any."""
+        size = self.noise_size
+        return self.decode(plans, rng.standard_normal((len(plans), size), np.float32) if size else None)
+
+    def _so_far(self, state: S) -> Iterator[tuple[Array, Ints]]:
+        """Yields content and condition of each row, decoded without noise."""
+        noise = np.zeros((len(state), self.noise_size), np.float32) if self.noise_size else None
+        return zip(self.decode(self.content(state), noise), self.condition(state), strict=True)
+
+    @property
+    def content_space(self) -> gym.spaces.Box:
+        """The space of finished contents."""
+        return self.layout.space
+
+    @property
+    def condition_sizes(self) -> tuple[int, ...]:
+        """Number of values of each condition."""
+        return tuple(len(condition.values) for condition in self.conditions)
+
+    @property
+    def feature_sizes(self) -> tuple[int, ...]:
+        """Number of values of each feature."""
+        return tuple(feature.size for feature in self.features)
+
+    @final
+    def corpus(self, split: Split) -> Array:
+        """Returns the contents of the real works of a split, [N, ...]."""
+        return self.works(split).contents
+
+    def draw_conditions(self, draws: NDArray[np.uint64], fixed: Ints | None = None) -> Ints:
+        """Returns the conditions int [B, C] of random training works.
+
+        Args:
+            draws: uint64 [B], uniform.
+            fixed: int [C], a condition to take in their place, -1 where it is left open: see ``parse_style``.
+        """
+        seen = self._training_conditions
+        drawn = seen.take((draws % np.uint64(len(seen))).astype(np.intp), axis=0)
+        return drawn if fixed is None or fixed.max() < 0 else np.where(fixed >= 0, fixed, drawn)
+
+    @functools.cached_property
+    def _training_conditions(self) -> Ints:
+        return self.works("train").conditions
 
     def __reduce__(self) -> tuple[functools.partial[Self], tuple[()]]:
         # A task is what its arguments make of it: corpora and tables are rebuilt, not sent.
         return functools.partial(type(self), **self.kwargs()), ()
+
+
+def parse_style(style: str | None, conditions: tuple[Condition, ...]) -> NDArray[np.int64]:
+    """Returns the condition int [C] that the words of a style fix, -1 where they leave it open.
+
+    A word is a value of a condition (``"6/8 minor"``), or ``name=value`` where a value belongs to several.
+
+    Raises:
+        ValueError: a word is unknown or a value of several conditions, or two fix one condition differently.
+    """
+    words: dict[str, list[tuple[int, int]]] = {}
+    for column, condition in enumerate(conditions):
+        for index, value in enumerate(condition.values):
+            words.setdefault(value, []).append((column, index))
+            words[f"{condition.name}={value}"] = [(column, index)]
+    fixed = np.full(len(conditions), -1, np.int64)
+    for word in (style or "").split():
+        if word not in words:
+            known = "; ".join(f"{condition.name}: {', '.join(condition.values)}" for condition in conditions)
+            raise ValueError(f"style {word!r} is unknown; use words of: {known or 'none, for there are no styles'}")
+        column, index = words[word][0]
+        if len(words[word]) > 1:
+            raise ValueError(f"style {word!r} is a value of several conditions: write {conditions[column].name}={word}")
+        if fixed[column] not in (-1, index):
+            raise ValueError(f"style {style!r} names two values of {conditions[column].name}: leave one out")
+        fixed[column] = index
+    return fixed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from .draws import Draws
 from .registry import load_task, plain_spec
-from .rewards import Rewards, RewardSettings, Scorer, total
+from .rewards import Finished, Rewards, RewardSettings, Scorer, total
 from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
 from .spaces import for_libraries
 from .task import Array, Bools, Ints, State, Task
@@ -42,7 +43,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         max_episode_steps: decisions after which an unfinished work is cut off, as by Gymnasium's ``TimeLimit``; None or
             -1 for no limit.
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
-        rule_weight: weight of the task's rule reward.
+        rule_weight: weight of the task's rules, or of some of them by name.
         corpus: the user's own works, for tasks that read them.
         style: for tasks that have styles.
         **kwargs: the task's own arguments.
@@ -57,7 +58,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
         discriminator: str | None = None,
-        rule_weight: float = 0.0,
+        rule_weight: float | dict[str, float] = 0.0,
         corpus: str | None = None,
         style: str | None = None,
         **kwargs: Any,
@@ -165,6 +166,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             _add(info, "action_mask", self._legal.astype(np.int8))
         else:
             _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, n)
+        self._add_conditions(info, fresh, rows)
         self._show()
         return self.task.observe(self._state), info
 
@@ -186,12 +188,13 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         held = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
         state, done = self.task.step(state, taken)
         self._state = state
+        info: dict[str, Any] = {}
         done = np.array(done)  # a copy: it goes to the caller
         if len(waiting):
             legal[waiting] = True
             done[waiting] = False
             if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-                state.put(waiting, self.task.initial(self._draws.take(waiting)))
+                self._begin(waiting, info)
             elif held is not None:
                 state.put(waiting, held)  # works that were cut off would be written on
         finished = ended = np.flatnonzero(done)
@@ -201,22 +204,21 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             self._steps[waiting] = 0
             truncated = self._steps >= self.max_episode_steps
             ended = np.flatnonzero(done | truncated)
-        info: dict[str, Any] = {}
         rewards = np.zeros(n)
         if len(ended):
-            work: dict[str, Any] = {}
+            same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
+            work: dict[str, Any] = {} if same_step else info
             final = state.take(ended)
             if len(finished):
-                contents = self.task.content(final if ended is finished else state.take(finished))  # [k, ...]
-                terms = self.rewards.terms(contents)
-                rewards[finished] = total(terms)
-                _add_work(work, contents, terms, finished, n)
-            if self.autoreset_mode is AutoresetMode.SAME_STEP:
+                works = self.rewards.finish(
+                    final if ended is finished else state.take(finished), functools.partial(self._draws.take, finished)
+                )
+                rewards[finished] = total(works.terms)
+                _add_works(work, works, finished, n)
+            if same_step:
                 self._add_final(info, final, work, legal, ended)
-                state.put(ended, self.task.initial(self._draws.take(ended)))
+                self._begin(ended, info)
                 self._steps[ended] = 0
-            else:
-                info |= work
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             self._waiting = ended
         elif disabled:
@@ -262,6 +264,18 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         _add(info, "final_obs", observations, ended)
         _add(info, "final_info", last, ended.copy())
 
+    def _begin(self, rows: Ints, info: dict[str, Any]) -> None:
+        """Starts rows [k] again."""
+        assert self._state is not None
+        fresh = self.task.initial(self._draws.take(rows))
+        self._state.put(rows, fresh)
+        self._add_conditions(info, fresh, rows)
+
+    def _add_conditions(self, info: dict[str, Any], fresh: State, rows: Ints) -> None:
+        """Adds the conditions that ``rows`` [k] have begun under."""
+        if self.task.conditions:
+            _add_rows(info, "condition", self.task.condition(fresh), rows, self.num_envs)
+
     def _show(self) -> None:
         if self.render_mode == "human":
             self.render()
@@ -278,7 +292,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             return None
         state = self._shown()
         if self.render_mode == "ansi":
-            return tuple(self.task.medium.describe(content) for content in self.task.content(state))
+            return tuple(self.task.describe(state))
         if self.render_mode == "rgb_array":
             return tuple(self.task.render(state))
         self._window.show(self.overview())
@@ -321,19 +335,29 @@ def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = Non
     info[f"_{key}"] = np.ones(len(value), np.bool_) if present is None else present
 
 
-def _add_work(info: dict[str, Any], contents: Array, terms: dict[str, NDArray[np.float64]], rows: Ints, n: int) -> None:
-    """Adds the finished contents [k, ...] of ``rows`` [k] of n, and the terms of their rewards, each [k]."""
-    _add_rows(info, "content", contents, rows, n)
-    apart: dict[str, Any] = {}
-    for name, values in terms.items():
-        _add_rows(apart, name, values, rows, n)
-    _add(info, "reward_terms", apart, info["_content"].copy())
-
-
-def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int) -> None:
-    """Adds what only ``rows`` [k] of n have: ``values`` [k, ...]; the other rows hold zeros."""
-    array = np.zeros((n, *values.shape[1:]), values.dtype)
+def _add_works(info: dict[str, Any], works: Finished, rows: Ints, n: int) -> None:
+    """Adds the finished works of ``rows`` [k] of n, and their rewards."""
     present = np.zeros(n, np.bool_)
-    array[rows] = values
     present[rows] = True
-    _add(info, key, array, present)
+    for name, values in works.arrays.items():
+        _add_rows(info, name, values, rows, n, present)
+    for name, parts in (("reward_terms", works.terms), ("rules", works.rules)):
+        apart: dict[str, Any] = {}
+        for part, values in parts.items():
+            _add_rows(apart, part, values, rows, n, present)
+        if apart:
+            _add(info, name, apart, present.copy())
+
+
+def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int, present: Bools | None = None) -> None:
+    """Adds what only ``rows`` [k] of n have, beside rows that have it already: ``values`` [k, ...]; others hold 0.
+
+    ``present`` [n] is True for the rows, where it is known.
+    """
+    if key not in info:
+        _add(info, key, np.zeros((n, *values.shape[1:]), values.dtype), np.zeros(n, np.bool_))
+    info[key][rows] = values
+    if present is None:
+        info[f"_{key}"][rows] = True
+    else:
+        info[f"_{key}"] |= present

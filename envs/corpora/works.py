@@ -7,12 +7,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, CorpusReport, Split
+from ..task import SPLITS, CorpusReport, Split, Works
 from .files import printable
 from .strains import Strain, components, split
 from .tunes import SUFFIXES, Strains
@@ -23,35 +23,40 @@ MENTIONED = 3  # reasons, and names of files, in one line
 logger = logging.getLogger(__name__)
 
 
+class Cut(NamedTuple):
+    """A work as it was cut: its content int16 [...] and its condition int16 [C]."""
+
+    content: NDArray[np.int16]
+    condition: NDArray[np.int16]
+
+
 @dataclass(frozen=True)
 class CutWorks:
     """The works of a corpus; where a split has none, they are of no use.
 
     Attributes:
-        contents: The works of each split, int16 [N, ...].
-        groups: The tune of each work, int64 [N].
-        report: What was read.
-        problem: Why the works are of no use, "" where they are.
-        warning: What to know before training with them, "" for nothing.
+        works: of each split, related by their tune.
+        report: what was read.
+        problem: why the works are of no use, "" where they are.
+        warning: what to know before training with them, "" for nothing.
     """
 
-    contents: Mapping[Split, NDArray[np.int16]]
-    groups: Mapping[Split, NDArray[np.int64]]
+    works: Mapping[Split, Works]
     report: CorpusReport
     problem: str
     warning: str
 
-    def usable(self) -> Self:
-        """Returns the works; the warning is logged the first time.
+    def usable(self, split: Split) -> Works:
+        """Returns the works of a split; the warning is logged the first time.
 
         Raises:
-            ValueError: If a split has no works.
+            ValueError: a split has no works.
         """
         if self.problem:
             raise ValueError(self.problem)
         if self.warning:
             _warn_once(self.warning)
-        return self
+        return self.works[split]
 
 
 @functools.cache
@@ -60,7 +65,7 @@ def _warn_once(message: str) -> None:
 
 
 def cut_works(
-    strains: Strains, cut: Callable[[Strain], tuple[list[NDArray[np.int16]], list[str]]], kind: str, corpus: str
+    strains: Strains, cut: Callable[[Strain], tuple[list[Cut], list[str]]], kind: str, corpus: str
 ) -> CutWorks:
     """Cuts strains into works and splits them; a work that a tune repeats to the letter counts once.
 
@@ -69,12 +74,12 @@ def cut_works(
 
     Args:
         strains: Of a corpus.
-        cut: Returns the works of a strain, int16, and why others were left out.
+        cut: Returns the works of a strain, and why others were left out.
         kind: Names the works in messages.
         corpus: Names the corpus in messages.
     """
     left_out = Counter(strains.left_out)
-    cuts = list[tuple[Strain, str, list[NDArray[np.int16]]]]()
+    cuts = list[tuple[Strain, str, list[Cut]]]()
     for strain, label in zip(strains, strains.labels, strict=True):
         works, reasons = cut(strain)
         left_out.update(reasons)
@@ -83,10 +88,10 @@ def cut_works(
     if cuts and {label for _, label, _ in cuts} != set(SPLITS):
         labels = split([strain for strain, _, _ in cuts])
         cuts = [(strain, label, works) for (strain, _, works), label in zip(cuts, labels, strict=True)]
-    found: dict[str, dict[tuple[int, bytes], NDArray[np.int16]]] = {name: {} for name in SPLITS}
+    found: dict[str, dict[tuple[int, bytes, bytes], Cut]] = {name: {} for name in SPLITS}
     for strain, label, works in cuts:
         for work in works:
-            found[label].setdefault((strain.tune, work.tobytes()), work)
+            found[label].setdefault((strain.tune, work.condition.tobytes(), work.content.tobytes()), work)
     if repeats := sum(len(works) for _, _, works in cuts) - sum(map(len, found.values())):
         left_out["repeated within its tune"] = repeats
     report = CorpusReport(
@@ -97,13 +102,13 @@ def cut_works(
         strains.skipped,
     )
     problem = _problem(report, [strain for strain, _, _ in cuts], kind, printable(corpus))
-    return CutWorks(
-        {} if problem else {name: np.stack(list(found[name].values())) for name in SPLITS},
-        {name: np.array([tune for tune, _ in found[name]], np.int64) for name in SPLITS},
-        report,
-        problem,
-        _warning(report, printable(corpus)),
-    )
+    splits = {} if problem else {name: _stacked(found[name]) for name in SPLITS}
+    return CutWorks(splits, report, problem, _warning(report, printable(corpus)))
+
+
+def _stacked(found: dict[tuple[int, bytes, bytes], Cut]) -> Works:
+    contents, conditions = (np.stack(arrays) for arrays in zip(*found.values(), strict=True))
+    return Works(contents, conditions, np.array([tune for tune, _, _ in found], np.int64))
 
 
 def _problem(report: CorpusReport, strains: list[Strain], kind: str, corpus: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Array, Medium
+from ..task import Array, Ints, Medium
 from .pictures import save_png
-from .strokes import Polyline, ink_shapes, to_svg
+from .strokes import ink_shapes
 
 EDGE = np.array((44, 49, 66), np.float32)
 GROUND = np.array((21, 24, 34), np.float32)
@@ -36,24 +36,16 @@ class Drawing(Medium):
     """Pictures as arrays uint8 [H, W], 0 for paper and 255 for full ink.
 
     Args:
-        header: whether a row above the picture holds its condition: contents are then [1 + H, W].
-        width: of the pen, pixels, for vector files.
         points: float [P, 2], rows and columns that the pen can go to; shown, faintly, while it is at work.
         reference: returns the real contents that grey levels are compared with; called when first needed.
     """
 
-    kind: Literal["sequence", "grid", "image"] = "image"
-
     def __init__(
         self,
         *,
-        header: bool = False,
-        width: float = 1.0,
         points: NDArray[np.floating[Any]] | None = None,
         reference: Callable[[], Array] | None = None,
     ) -> None:
-        self._top = int(header)
-        self._width = width
         self._points = np.zeros((0, 2)) if points is None else points
         self._reference = reference
 
@@ -64,11 +56,11 @@ class Drawing(Medium):
             ValueError: the content is no array of bytes in two dimensions.
         """
         content = np.asarray(content)
-        if content.ndim != 2 or content.dtype != np.uint8 or len(content) <= self._top:
+        if content.ndim != 2 or content.dtype != np.uint8 or not content.size:
             raise ValueError(f"a picture is an array uint8 [H, W], not {content.dtype} {list(content.shape)}")
-        return content[self._top :]
+        return content
 
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+    def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws light ink on a dark ground, uint8 [H, W, 3], enlarged to about 280 pixels.
 
         A picture does not tell in which order it was drawn: ``upto=0`` is the empty paper, all else the whole.
@@ -79,7 +71,7 @@ class Drawing(Medium):
     def render_at_work(self, content: Array, pen: Pen) -> NDArray[np.uint8]:
         """Draws what ``render`` does, with the points the pen can go to, and the pen: a disc on paper, else a ring."""
         frame = self._enlarge(self.picture(content))
-        factor = (frame.shape[0] - 2 * MARGIN) // (len(content) - self._top)
+        factor = (frame.shape[0] - 2 * MARGIN) // len(content)
         radius = max(4.0, 0.3 * factor)
         for x, y in (MARGIN + (self._points + 0.5) * factor).tolist():
             _blend(frame, x, y, 0.0, 1.2, PEN, 0.45)
@@ -96,25 +88,21 @@ class Drawing(Medium):
         frame[MARGIN:-MARGIN, MARGIN:-MARGIN] = GROUND + share * (INK - GROUND)
         return frame
 
-    def describe(self, content: Array) -> str:
-        """Writes the picture in characters, darker ones for more ink, two a pixel; the condition above where known."""
+    def describe(self, content: Array, condition: Ints | None = None) -> str:
+        """Writes the picture in characters, darker ones for more ink, two a pixel; its class, if any, above."""
         picture = self.picture(content)
         shades = np.array(list(RAMP))[picture.astype(np.int64) * len(RAMP) // 256].repeat(2, 1)
         lines = ["".join(row) for row in shades]
-        return "\n".join([f"class {int(np.asarray(content)[0, 0])}"] * self._top + lines)
+        return "\n".join([f"class {label}" for label in ([] if condition is None else condition)] + lines)
 
-    def export(self, content: Array, path: Path, strokes: Sequence[Polyline] | None = None) -> list[Path]:
-        """Writes .png; with the ``strokes`` that drew it, which a picture does not tell, .svg too."""
-        picture = self.picture(content)
-        png, svg = (Path(path).with_suffix(suffix) for suffix in (".png", ".svg"))
+    def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
+        """Writes .png."""
+        png = Path(path).with_suffix(".png")
         png.parent.mkdir(parents=True, exist_ok=True)
         save_png(self.render(content), png)
-        if strokes is None:
-            return [png]
-        svg.write_text(to_svg(strokes, (picture.shape[0], picture.shape[1]), self._width), encoding="utf-8")
-        return [png, svg]
+        return [png]
 
-    def metrics(self, contents: Array) -> dict[str, float]:
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population [N, H, W].
 
         ``brightness``: mean grey, 0 to 1. ``ink``: share of pixels more than half bright (area of Morpho-MNIST: Castro
@@ -154,7 +142,7 @@ class Drawing(Medium):
             raise ValueError(
                 f"pictures are a non-empty array uint8 [N, H, W], not {contents.dtype} {list(contents.shape)}"
             )
-        return contents[:, self._top :]
+        return contents
 
 
 def _blend(

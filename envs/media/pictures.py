@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import colorsys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]
 
 
 def tile(
@@ -55,3 +58,15 @@ def save_gif(
     ]
     milliseconds = [max(20, 10 * round(100 * each)) for each in seconds]  # a GIF counts hundredths of a second
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
+
+
+def colour(token: int) -> Colour:
+    """Returns the colour of a token.
+
+    Hue and lightness are the fractional parts of its number times powers of the plastic number's inverse (Roberts 2018,
+    "The unreasonable effectiveness of quasirandom sequences"): tokens of near numbers differ most, and no vocabulary
+    need be known. Thousands of tokens cannot all be told apart by colour.
+    """
+    hue, light = (token * step % 1.0 for step in (0.7548776662466927, 0.5698402909980532))
+    red, green, blue = colorsys.hls_to_rgb(hue, 0.40 + 0.28 * light, 0.62)
+    return round(255 * red), round(255 * green), round(255 * blue)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Array, Floats, Medium
+from ..task import Array, Floats, Ints, Medium
 from .pictures import save_png
 
 if TYPE_CHECKING:
@@ -78,13 +78,11 @@ class Plane(Medium):
         title: stands above pictures.
     """
 
-    kind: Literal["sequence", "grid", "image"] = "grid"
-
     def __init__(self, scale: float, reference: Callable[[], Floats], title: str = "") -> None:
         self._scale, self._reference, self._title = scale, reference, title
         self._limit = LARGEST / scale
 
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+    def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws the point, or the rectangle of points still possible, over the true density."""
         known = _read(content)
         if upto is not None:
@@ -97,7 +95,7 @@ class Plane(Medium):
         points = to_points(_read(contents, many=True), self._scale)
         return self._plot.scatter(points, f"{len(points):,} points")
 
-    def describe(self, content: Array) -> str:
+    def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes ``x=+1.234 y=-0.567``, or what is still possible: ``x=+1.000..+2.000 y=?``."""
         content = _read(content)
         low, high = to_ranges(content, self._scale)
@@ -107,12 +105,12 @@ class Plane(Medium):
             texts.append(f"{name}={'?' if bits[0] == UNKNOWN else text}")
         return " ".join(texts)
 
-    def caption(self, content: Array) -> str:
+    def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names what the last decision left possible of its coordinate, ``x=+1.000..+2.000``."""
         known = (np.asarray(content) != UNKNOWN).sum()
         return self.describe(content).split()[int(known > BITS)] if known else "start"
 
-    def export(self, content: Array, path: Path) -> list[Path]:
+    def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
         """Writes .csv (the coordinates), .txt (the same to read, and the bits) and .png."""
         table, text, picture = targets = [Path(path).with_suffix(suffix) for suffix in (".csv", ".txt", ".png")]
         x, y = to_points(_read(content), self._scale).tolist()
@@ -123,7 +121,7 @@ class Plane(Medium):
         save_png(self.render(content), picture)
         return targets
 
-    def metrics(self, contents: Array) -> dict[str, float]:
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population [N, 2, 16] against real points; the square is what the bits can express.
 
         * ``mean_x``, ``mean_y``, ``std_x``, ``std_y``: moments.

@@ -41,6 +41,10 @@ INTERVALS = {2: 0.08, 4: 0.09, 5: 0.07, 7: 0.02, 9: 0.05, 11: -0.3} | dict.fromk
 """Amounts by semitones, times ``INTERVAL``; ``_tables`` has the exceptions."""
 
 
+RULES = ("key", "tonic", "repeats", "autocorrelation", "motif", "repeated_motif", "intervals", "leaps", "extremes")
+"""Names of the rules of ``rewards_by_rule``, in its order."""
+
+
 class Reading(NamedTuple):
     """What the rules look at, of N melodies of T steps."""
 
@@ -124,12 +128,6 @@ def rewards_by_rule(reading: Reading) -> dict[str, Floats]:
     }
 
 
-def step_rewards(reading: Reading) -> Floats:
-    """Returns the music-theory reward r_MT of every step, float64 [N, T]."""
-    rewards: Floats = np.sum(list(rewards_by_rule(reading).values()), axis=0)
-    return rewards
-
-
 def rule_table(reading: Reading) -> dict[str, float]:
     """Returns the statistics of the paper's table 1, as shares of 1 (``rl_tuner_eval_metrics``).
 
@@ -183,15 +181,6 @@ def kept(reading: Reading) -> dict[str, tuple[Bools, Bools]]:
     for i, lag in enumerate(LAGS):
         rules[f"autocorrelation_{lag}"] = (np.isfinite(whole[:, i]), np.abs(np.nan_to_num(whole[:, i])) <= CORRELATED)
     return {name: (np.asarray(applies), np.asarray(holds)) for name, (applies, holds) in rules.items()}
-
-
-def share_kept(reading: Reading) -> Floats:
-    """Returns the share that each melody keeps of the rules (``kept``) that apply to it, float64 [N]."""
-    pairs = kept(reading).values()
-    applies = np.stack([applies for applies, _ in pairs], 1)
-    holds = np.stack([holds for _, holds in pairs], 1)
-    share: Floats = (applies & holds).sum(1) / applies.sum(1)
-    return share
 
 
 @functools.cache

@@ -6,12 +6,11 @@ import abc
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Array, Medium
+from ..task import Array, Ints, Medium, Works
 from .audio import Sound, save_wav, synthesise, to_midi
 from .measures import Melodies, distances, measure
 from .notation import MODES as KNOWN_MODES
@@ -30,21 +29,19 @@ class Melodic(Medium):
         reference: returns the real melodies that histograms are compared with; called when first needed.
     """
 
-    kind: Literal["sequence", "grid", "image"] = "sequence"
-
-    def __init__(self, lowest: int, highest: int, reference: Callable[[], Array] | None = None) -> None:
+    def __init__(self, lowest: int, highest: int, reference: Callable[[], Works] | None = None) -> None:
         self._lowest, self._highest, self._reference = lowest, highest, reference
 
     @abc.abstractmethod
-    def phrase(self, content: Array, upto: int | None = None) -> Phrase:
+    def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
         """Reads a content, or only what its first ``upto`` decisions wrote.
 
         Raises:
-            ValueError: it is no content of this encoding.
+            ValueError: it is no content of this encoding, or lacks the condition that says its metre.
         """
 
     @abc.abstractmethod
-    def melodies(self, contents: Array) -> Melodies:
+    def melodies(self, contents: Array, conditions: Ints | None = None) -> Melodies:
         """Reads a population of contents [N, ...].
 
         Raises:
@@ -52,65 +49,65 @@ class Melodic(Medium):
         """
 
     @abc.abstractmethod
-    def moments(self, content: Array) -> Iterator[tuple[int, float]]:
+    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
         """Yields how many decisions to show, and for how many seconds, to watch a content being written."""
 
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+    def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a piano roll, uint8 [H, W, 3]; while it is being written, the last note is marked."""
         from . import pianoroll
 
-        phrase = self.phrase(content, upto)
+        phrase = self.phrase(content, condition, upto)
         writing = upto is not None or phrase.written < phrase.length
         return pianoroll.draw(phrase, self._lowest, self._highest, highlight=writing)
 
-    def grid(self, contents: Array, columns: int = 2) -> NDArray[np.uint8]:
+    def grid(self, contents: Array, conditions: Ints | None = None, columns: int = 2) -> NDArray[np.uint8]:
         """Draws several melodies side by side, uint8 [H, W, 3]."""
         from .pianoroll import BACKGROUND
 
-        return tile([self.render(content) for content in contents], columns, BACKGROUND)
+        return tile([self.render(*work) for work in _paired(contents, conditions)], columns, BACKGROUND)
 
-    def describe(self, content: Array) -> str:
+    def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes the melody as an ABC tune, header included."""
-        return to_abc(self.phrase(content))
+        return to_abc(self.phrase(content, condition))
 
-    def export(self, content: Array, path: Path) -> list[Path]:
+    def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
         """Writes .mid, .wav, .png and .abc.
 
         A quarter note lasts 0.5 s, 0.4 s in compound metres; the WAV rings on for another second.
         """
-        phrase = self.phrase(content)
+        phrase = self.phrase(content, condition)
         targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
         midi, wav, png, text = targets
         midi.parent.mkdir(parents=True, exist_ok=True)
         to_midi(phrase).write(str(midi))
         save_wav(synthesise(phrase), wav)
-        save_png(self.render(content), png)
-        text.write_text(self.describe(content), encoding="utf-8")
+        save_png(self.render(content, condition), png)
+        text.write_text(to_abc(phrase), encoding="utf-8")
         return targets
 
-    def save_gif(self, contents: Array, path: Path, width: int = 640) -> Path:
-        """Writes an animated GIF of melodies being written, in their own rhythm.
+    def save_gif(self, contents: Array, path: Path, conditions: Ints | None = None, width: int = 640) -> Path:
+        """Writes an animated GIF of melodies being written, in their own rhythm, one after the other.
 
         Args:
-            contents: one melody [L, C] or several [N, L, C], shown one after the other.
+            contents: [N, L, C].
             path: where to; the suffix becomes .gif.
+            conditions: int [N, C], where they are needed.
             width: pixels.
         """
         from .pianoroll import palette
 
-        contents = np.asarray(contents)
         pictures, seconds = list[NDArray[np.uint8]](), list[float]()
-        for content in contents[None] if contents.ndim == 2 else contents:
-            for upto, lasting in self.moments(content):
-                pictures.append(self.render(content, upto))
+        for content, condition in _paired(contents, conditions):
+            for upto, lasting in self.moments(content, condition):
+                pictures.append(self.render(content, condition, upto))
                 seconds.append(lasting)
-            pictures.append(self.render(content))
+            pictures.append(self.render(content, condition))
             seconds.append(2.0)
         path = Path(path).with_suffix(".gif")
         save_gif(pictures, seconds, path, width, palette())
         return path
 
-    def metrics(self, contents: Array) -> dict[str, float]:
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population [N, ...]; see ``measures`` for every key and its source.
 
         Shares of nothing (of leaps, where there is no leap) are 0, distances to nothing 1.
@@ -118,7 +115,7 @@ class Melodic(Medium):
         Raises:
             ValueError: there are no melodies, or they have another shape.
         """
-        melodies = self.melodies(contents)
+        melodies = self.melodies(contents, conditions)
         result = measure(melodies)
         if self._reference is not None:
             result |= distances(melodies, self._real)
@@ -127,16 +124,21 @@ class Melodic(Medium):
     @functools.cached_property
     def _real(self) -> Melodies:
         assert self._reference is not None
-        return self.melodies(self._reference())
+        works = self._reference()
+        return self.melodies(works.contents, works.conditions)
+
+
+def _paired(contents: Array, conditions: Ints | None) -> Iterator[tuple[Array, Ints | None]]:
+    return zip(contents, [None] * len(contents) if conditions is None else conditions, strict=True)
 
 
 class Score(Melodic):
-    """Melodies as arrays int [1 + L, 4] of table indices.
+    """Melodies as arrays int [L, 4] of table indices.
 
-    Row 0 is the header (metre, mode, upbeat, 1 for a phrase that closes its strain); every further
-    row is a note (bar, tick in the bar, pitch, duration), all zeros where there is none. Pitch 1 is
-    a rest, 2 the first of ``pitches``; duration 1 is the first of ``durations``, 0 is undecided.
-    Notes follow each other without gaps, so that bar and tick are never read.
+    A row is a note (bar, tick in the bar, pitch, duration), all zeros where there is none. Pitch 1 is a rest, 2 the
+    first of ``pitches``; duration 1 is the first of ``durations``, 0 is undecided. Notes follow each other without
+    gaps, so that bar and tick are never read. Conditions are int [4]: metre, mode, upbeat, and 1 for a phrase that
+    closes its strain.
 
     Args:
         pitches: MIDI numbers of pitch indices 2, 3, ...
@@ -159,7 +161,7 @@ class Score(Melodic):
         bars: int = 4,
         *,
         tonics: Sequence[int] | None = None,
-        reference: Callable[[], Array] | None = None,
+        reference: Callable[[], Works] | None = None,
     ) -> None:
         unknown = sorted(set(modes) - set(KNOWN_MODES))
         if unknown:
@@ -174,16 +176,19 @@ class Score(Melodic):
         self._bars = bars
         super().__init__(min(pitches), max(pitches), reference)
 
-    def phrase(self, content: Array, upto: int | None = None) -> Phrase:
+    def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
         """Reads a content, or only what its first ``upto`` decisions wrote.
 
         Raises:
-            ValueError: the content has another shape or indices outside the tables.
+            ValueError: the content has another shape or indices outside the tables, or there is no condition.
         """
         content = np.asarray(content)
         if content.ndim != 2 or content.shape[1] != 4 or not len(content):
-            raise ValueError(f"a melody is an array of shape (1 + notes, 4), not {content.shape}")
-        (metre, mode, upbeat, closing), *rows = content.tolist()
+            raise ValueError(f"a melody is an array of shape (notes, 4), not {content.shape}")
+        if condition is None or len(condition) != 4:
+            raise ValueError("metre, mode, upbeat and phrase are the condition of a melody: pass condition=int [4]")
+        metre, mode, upbeat, closing = np.asarray(condition).tolist()
+        rows = content.tolist()
         decisions = CHOICES * len(rows) if upto is None else upto
         notes, onset = list[Note](), 0
         try:
@@ -208,9 +213,9 @@ class Score(Melodic):
         except IndexError:
             raise ValueError("this melody has indices outside the tables of its score") from None
 
-    def caption(self, content: Array) -> str:
+    def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names what the last decision wrote: a pitch ("E5", "rest") or a length ("1/8")."""
-        phrase = self.phrase(content)
+        phrase = self.phrase(content, condition)
         if not phrase.notes:
             return "start"
         note = phrase.notes[-1]
@@ -218,35 +223,37 @@ class Score(Melodic):
             return fraction(note.ticks)
         return "rest" if note.pitch is None else str(phrase.key.spell(note.pitch))
 
-    def sound(self, content: Array, since: int = 0, upto: int | None = None) -> Sound:
+    def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Sound:
         """Synthesises what decisions ``since`` to ``upto`` completed; a note of undecided length sounds shortly."""
-        phrase = self.phrase(content, upto)
+        phrase = self.phrase(content, condition, upto)
         first = min(since // CHOICES, len(phrase.notes))
         return synthesise(phrase._replace(notes=phrase.notes[first:]))
 
-    def moments(self, content: Array) -> Iterator[tuple[int, float]]:
+    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
         """Yields two pictures a note: its pitch, shortly, and its length, until the next one begins."""
-        phrase = self.phrase(content)
+        phrase = self.phrase(content, condition)
         for index, note in enumerate(phrase.notes, 1):
             lasting = phrase.seconds(note.ticks)
             yield CHOICES * index - 1, min(0.08, lasting / 2)
             yield CHOICES * index, max(lasting - 0.08, lasting / 2)
 
-    def melodies(self, contents: Array) -> Melodies:
-        """Reads a population [N, 1 + L, 4]."""
+    def melodies(self, contents: Array, conditions: Ints | None = None) -> Melodies:
+        """Reads a population [N, L, 4] under conditions int [N, 4]."""
         contents = np.asarray(contents)
         if contents.ndim != 3 or contents.shape[2] != 4 or not len(contents):
-            raise ValueError(f"melodies are a non-empty array of shape (N, 1 + notes, 4), not {contents.shape}")
+            raise ValueError(f"melodies are a non-empty array of shape (N, notes, 4), not {contents.shape}")
+        if conditions is None or conditions.shape != (len(contents), 4):
+            raise ValueError("metre, mode, upbeat and phrase are conditions of melodies: pass conditions=int [N, 4]")
         scales = np.zeros((len(self._keys), 12), bool)
         for index, key in enumerate(self._keys):
             scales[index, [(step - key.tonic) % 12 for step in key.scale]] = True
-        metre, mode, upbeat, closing = contents[:, 0].T
+        metre, mode, upbeat, closing = np.asarray(conditions).T
         bars = np.array([96 * numerator // denominator for numerator, denominator in self._metres])
         tonics = np.array([key.tonic for key in self._keys])
-        midi = np.array([0, 0, *self._pitches])[contents[:, 1:, 2]]
+        midi = np.array([0, 0, *self._pitches])[contents[:, :, 2]]
         return Melodies(
-            pitch=np.where(contents[:, 1:, 2] >= 2, midi - tonics[mode][:, None], -1),
-            ticks=np.array([0, *self._durations])[contents[:, 1:, 3]],
+            pitch=np.where(contents[:, :, 2] >= 2, midi - tonics[mode][:, None], -1),
+            ticks=np.array([0, *self._durations])[contents[:, :, 3]],
             scale=scales[mode],
             bar=bars[metre],
             upbeat=np.array(self._upbeats)[upbeat],

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Array
+from ..task import Array, Ints
 from . import rules
 from .audio import RATE, Sound, synthesise
 from .measures import Melodies
 from .notation import TICKS_PER_QUARTER, TICKS_PER_WHOLE, Key, Note, Phrase
 from .score import Melodic
-
-Ints = NDArray[np.integer[Any]]
 
 TICKS = TICKS_PER_QUARTER // 4  # of a step
 KEY = Key(0, "major")
@@ -35,13 +32,13 @@ def sounding(events: Ints) -> NDArray[np.int16]:
 
 
 class StepScore(Melodic):
-    """Melodies as arrays int [1 + T, 2], T = 32 sixteenths in C major.
+    """Melodies as arrays int [T, 2], T = 32 sixteenths in C major.
 
-    Row 0 is a header of zeros; every further row is a step: 1 + its event (`rules`), and what is heard in it
-    (`sounding`), a function of the events up to it. Steps to come are zeros. Bar lines are drawn as in 4/4.
+    A row is a step: 1 + its event (`rules`), and what is heard in it (`sounding`), a function of the events up to it.
+    Steps to come are zeros. Bar lines are drawn as in 4/4. There are no conditions.
     """
 
-    def phrase(self, content: Array, upto: int | None = None) -> Phrase:
+    def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
         """Reads a content, or only what its first ``upto`` decisions wrote; what sounds there ends there.
 
         Raises:
@@ -57,29 +54,29 @@ class StepScore(Melodic):
         ]
         return Phrase(tuple(notes), (4, 4), KEY, 0, TICKS * events.shape[1])
 
-    def melodies(self, contents: Array) -> Melodies:
-        """Reads a population [N, 1 + T, 2]."""
+    def melodies(self, contents: Array, conditions: Ints | None = None) -> Melodies:
+        """Reads a population [N, T, 2]."""
         pitch, ticks = _notes(self._events(contents))
         N, scale = len(pitch), np.isin(np.arange(12), KEY.scale)
         bars, zeros = np.full(N, TICKS_PER_WHOLE), np.zeros(N, np.int64)
         return Melodies(pitch, ticks, np.tile(scale, (N, 1)), bars, upbeat=zeros, closing=zeros > 0)
 
-    def moments(self, content: Array) -> Iterator[tuple[int, float]]:
+    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
         """Yields every step, as long as it lasts."""
         phrase = self.phrase(content)
         for step in range(1, phrase.written // TICKS + 1):
             yield step, phrase.seconds(TICKS)
 
-    def caption(self, content: Array) -> str:
+    def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names the last event: "C♯4", "hold" or "off"."""
-        written = np.flatnonzero(content[1:, 0])
+        written = np.flatnonzero(content[:, 0])
         if not len(written):
             return "start"
-        event = int(content[1 + written[-1], 0]) - 1
+        event = int(content[written[-1], 0]) - 1
         names = {rules.NOTE_OFF: "off", rules.NO_EVENT: "hold"}
         return names.get(event) or str(KEY.spell(event - rules.FIRST_NOTE + rules.LOWEST))
 
-    def sound(self, content: Array, since: int = 0, upto: int | None = None) -> Sound:
+    def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Sound:
         """Synthesises the notes that decisions ``since`` to ``upto`` begin, in full; lasts as long as these steps."""
         phrase = self.phrase(content)
         end = phrase.written // TICKS if upto is None else upto
@@ -91,22 +88,22 @@ class StepScore(Melodic):
         samples = synthesise(phrase._replace(notes=begun)).samples
         return Sound(np.concatenate([np.zeros(lead, np.float32), samples]), seconds)
 
-    def metrics(self, contents: Array) -> dict[str, float]:
-        """Measures a population [N, 33, 2]: see ``measures``, and ``rule_`` with the keys of ``rules.rule_table``.
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
+        """Measures a population [N, 32, 2]: see ``measures``, and ``rule_`` with the keys of ``rules.rule_table``.
 
         Nothing says which works close a section, so that ``closes_on_tonic`` is left out.
         """
-        result = super().metrics(contents)
+        result = super().metrics(contents, conditions)
         del result["closes_on_tonic"]
         table = rules.rule_table(rules.read(self._events(contents) - 1))
         return result | {f"rule_{name}": value for name, value in table.items()}
 
     def _events(self, contents: Array) -> Ints:
-        """Returns the events of contents [N, 1 + T, 2] as they are stored, int [N, T]."""
+        """Returns the events of contents [N, T, 2] as they are stored, int [N, T]."""
         contents = np.asarray(contents)
-        if contents.ndim != 3 or contents.shape[1:] != (1 + rules.STEPS, 2) or not len(contents):
-            raise ValueError(f"melodies are arrays of shape (1 + {rules.STEPS}, 2), not {contents.shape[1:]}")
-        events: Ints = contents[:, 1:, 0]
+        if contents.ndim != 3 or contents.shape[1:] != (rules.STEPS, 2) or not len(contents):
+            raise ValueError(f"melodies are arrays of shape ({rules.STEPS}, 2), not {contents.shape[1:]}")
+        events: Ints = contents[:, :, 0]
         if not 0 <= events.min() <= events.max() <= rules.NUM_EVENTS:
             raise ValueError(f"the events of a melody are 1 to {rules.NUM_EVENTS}, 0 for those to come")
         return events

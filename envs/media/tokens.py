@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Medium
-from .pictures import save_png
-
-Colour = tuple[int, int, int]
+from .pictures import Colour, colour, save_png
 
 WIDTH, MARGIN, GAP = 960, 24, 8  # pixels of the finished picture
 LEAST_COLUMNS = 10
@@ -27,13 +23,11 @@ DARK: Colour = (18, 20, 30)
 
 
 class Tokens(Medium):
-    """Sequences as arrays int [1 + L]: a header 0, then 1 + the number of each token, 0 where there is none yet.
+    """Sequences as arrays int [L]: 1 + the number of each token, 0 where there is none yet.
 
     Args:
         vocabulary: number of tokens, which are numbered from 0.
     """
-
-    kind: Literal["sequence", "grid", "image"] = "sequence"
 
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary
@@ -45,19 +39,19 @@ class Tokens(Medium):
             ValueError: another number of axes than ``ndim``, or numbers outside the vocabulary.
         """
         contents = np.asarray(contents)
-        if contents.ndim != ndim or contents.shape[-1] < 2:
-            raise ValueError(f"{ndim} axes, the last of 1 + length, are expected, not {list(contents.shape)}")
-        tokens: Ints = contents[..., 1:].astype(np.int64)
-        if contents.size and (contents.min() < 0 or contents[..., 0].any() or tokens.max() > self._vocabulary):
-            raise ValueError(f"a sequence holds a header 0 and numbers from 0 to {self._vocabulary}")
+        if contents.ndim != ndim or not contents.shape[-1]:
+            raise ValueError(f"{ndim} axes, the last of the length, are expected, not {list(contents.shape)}")
+        tokens: Ints = contents.astype(np.int64)
+        if contents.size and (contents.min() < 0 or tokens.max() > self._vocabulary):
+            raise ValueError(f"a sequence holds numbers from 0 to {self._vocabulary}")
         return tokens
 
-    def describe(self, content: Array) -> str:
+    def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Returns the token numbers that are written, with spaces between."""
         tokens = self.read(content, 1)
         return " ".join(str(token - 1) for token in tokens[tokens > 0])
 
-    def render(self, content: Array, upto: int | None = None) -> NDArray[np.uint8]:
+    def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a cell per token, row by row, coloured by ``colour`` and numbered where there is room.
 
         The last token of a sequence that is not finished has a white frame.
@@ -92,7 +86,7 @@ class Tokens(Medium):
                 canvas.text(centre, str(token - 1), DARK if bright else LIGHT, font, anchor="mm")
         return np.array(picture.resize(whole, Image.Resampling.LANCZOS))
 
-    def export(self, content: Array, path: Path) -> list[Path]:
+    def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
         """Writes .txt, one line of token numbers, and .png."""
         txt, png = Path(path).with_suffix(".txt"), Path(path).with_suffix(".png")
         txt.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +94,8 @@ class Tokens(Medium):
         save_png(self.render(content), png)
         return [txt, png]
 
-    def metrics(self, contents: Array) -> dict[str, float]:
-        """Measures a population [N, 1 + L].
+    def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
+        """Measures a population [N, L].
 
         ``distinct_1``, ``distinct_2``: number of different tokens, and pairs of successive ones, over the number of
         all in the whole population (Li et al. 2016, "A Diversity-Promoting Objective Function"). They fall as N
@@ -113,18 +107,6 @@ class Tokens(Medium):
             "distinct_1": _distinct(tokens[tokens > 0]),
             "distinct_2": _distinct(pairs[(tokens[:, :-1] > 0) & (tokens[:, 1:] > 0)]),
         }
-
-
-def colour(token: int) -> Colour:
-    """Returns the colour of a token.
-
-    Hue and lightness are the fractional parts of its number times powers of the plastic number's inverse (Roberts 2018,
-    "The unreasonable effectiveness of quasirandom sequences"): tokens of near numbers differ most, and no vocabulary
-    need be known. Thousands of tokens cannot all be told apart by colour.
-    """
-    hue, light = (token * step % 1.0 for step in (0.7548776662466927, 0.5698402909980532))
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.40 + 0.28 * light, 0.62)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _distinct(values: Ints) -> float:
