@@ -6,13 +6,14 @@ import dataclasses
 import math
 
 MAX_WEIGHTS = 20_000_000
-KINDS = ("sequence", "grid", "image")
+PLANES = {"grid": (2,), "volume": (3,), "image": (2, 3), "frames": (3, 4)}
+"""Numbers of axes of contents by kind of layout; the last of more than the least is of channels."""
 LONGEST_SIDE = 1024
 DENSE_CELLS = 64
-"""Grids of at most so many cells are read by a dense network, larger ones by convolutions."""
+"""Contents of at most so many cells are read by a dense network, larger ones by convolutions."""
 _ONLY = {
-    **dict.fromkeys(("lags", "attention_layers", "heads", "recurrent"), "sequence"),
-    **dict.fromkeys(("noise", "augmentation"), "image"),
+    **dict.fromkeys(("lags", "attention_layers", "heads", "recurrent"), ("sequence",)),
+    **dict.fromkeys(("noise", "augmentation"), ("image", "frames")),
 }
 
 
@@ -21,21 +22,23 @@ class Architecture:
     """What a network is built from: plain data, checked, so that it can be read from untrusted files."""
 
     kind: str
-    """The medium's kind, one of ``KINDS``."""
+    """Kind of layout: a name of ``networks.ENCODERS``."""
     shape: tuple[int, ...]
-    """Shape of one content: (L, C) or (L,) for sequences, (H, W) for grids, (H, W) or (H, W, C) for images."""
+    """Shape of one content: (L, C) or (L,) for sequences, (H, W) for grids, (D, H, W) for volumes, (H, W) or
+    (H, W, C) for images, (T, H, W) or (T, H, W, C) for frames."""
     sizes: tuple[int, ...]
-    """Number of values of each column of a sequence, of every cell of a grid, of every pixel."""
+    """Number of values of each column of a sequence, of every cell, of every pixel."""
     condition_sizes: tuple[int, ...] = ()
-    conditions_in_header: bool = False
-    """Whether the first row of a content begins with its condition; that of a grid or image holds nothing else."""
+    """Number of values of each condition."""
+    categorical: bool = True
+    """Whether a value is one thing, and not a shade."""
     hidden: int = 64
     """Channels of the convolutions and of the layers after them; the first one of planes has half."""
     embedding: int = 64
     """Width of the vectors that stand for the values of a content and of its condition."""
     convolutions: int = 3
-    """Layers of sequences, of width 3 and dilation 1, 2, 4 ...; of small grids, residual ones. Others take as many as
-    it needs to halve the sides down to 4."""
+    """Layers of sequences, of width 3 and dilation 1, 2, 4 ...; of few cells, residual ones. Others take as many as it
+    needs to halve the sides down to 4."""
     lags: int = 24
     """How many rows back repetition is looked for. Sequences only."""
     attention_layers: int = 0
@@ -52,10 +55,11 @@ class Architecture:
     spectral_norm: bool = False
     """Bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); in planes of all but the last."""
     noise: float = 0.0
-    """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images only."""
+    """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images and frames
+    only."""
     augmentation: float = 0.0
     """How strongly pictures are blurred, shifted and dimmed at random in training, 0 to 1: ``Augmentation``. Images
-    only."""
+    and frames only."""
 
     def __post_init__(self) -> None:
         for name in ("shape", "sizes", "condition_sizes"):
@@ -74,25 +78,34 @@ class Architecture:
                 raise ValueError(f"{name} must be a number from 0 up to 1, got {value!r}")
         if not isinstance(self.augmentation, int | float) or not 0 <= self.augmentation <= 1:
             raise ValueError(f"augmentation must be a number from 0 to 1, got {self.augmentation!r}")
-        if self.kind not in KINDS:
-            raise ValueError(f"no discriminator network for contents of kind {self.kind!r}; there is {list(KINDS)}")
+        if type(self.kind) is not str or type(self.categorical) is not bool:
+            raise ValueError("kind must be text, and categorical true or false")
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name, kind in _ONLY.items():
-            if self.kind != kind and getattr(self, name) != defaults[name]:
-                raise ValueError(f"{name} shapes networks for contents of kind {kind!r}, not of kind {self.kind!r}")
-        weights = self._of_sequence() if self.kind == "sequence" else self._of_plane()
+        for name, kinds in _ONLY.items():
+            if self.kind not in kinds and getattr(self, name) != defaults[name]:
+                raise ValueError(f"{name} shapes networks of {' and '.join(kinds)} layouts, not of {self.kind!r}")
+        weights = 0
+        if self.kind == "sequence":
+            weights = self._of_sequence()
+        elif self.kind in PLANES:
+            weights = self._of_plane()
         if weights > MAX_WEIGHTS:
             raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")
 
     @property
-    def plane(self) -> tuple[int, int]:
-        """Rows and columns of a grid or image, without its header."""
-        return self.shape[0] - self.conditions_in_header, self.shape[1]
+    def plane(self) -> tuple[int, ...]:
+        """Sides of a plane or volume, channels left out."""
+        return self.shape[: PLANES[self.kind][0]]
+
+    @property
+    def channels(self) -> int:
+        """Channels of pixels; 1 of cells."""
+        return math.prod(self.shape[len(self.plane) :])
 
     @property
     def dense(self) -> bool:
-        """Whether a grid is small enough for a dense network."""
-        return self.kind == "grid" and math.prod(self.plane) <= DENSE_CELLS
+        """Whether cells are few enough for a dense network."""
+        return self.kind in PLANES and self.categorical and math.prod(self.plane) <= DENSE_CELLS
 
     def _of_sequence(self) -> int:
         """Checks what only sequences have; returns about how many weights their network takes."""
@@ -104,25 +117,26 @@ class Architecture:
         if self.recurrent:
             if self.spectral_norm:
                 raise ValueError("spectral_norm is not of recurrent networks: leave it, or recurrent at 0")
-            values = 2 * sum(self.sizes)
+            values = sum(self.sizes)
             tables = self.embedding * (values + sum(self.condition_sizes) + 1) + values * (self.recurrent + 1)
             return tables + 3 * self.recurrent * (self.embedding + self.recurrent + 2)
-        tables = self.embedding * (2 * sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
+        tables = self.embedding * (sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
         layers = 3 * self.convolutions + 8 * self.attention_layers + 2
         return tables + self.hidden * (self.embedding + self.hidden * layers)
 
     def _of_plane(self) -> int:
-        """Checks what only grids and images have; returns about how many weights their network takes."""
-        if len(self.sizes) != 1 or len(self.shape) not in ((2,) if self.kind == "grid" else (2, 3)):
-            raise ValueError(f"contents of shape {self.shape} and sizes {self.sizes} are no {self.kind}s")
-        if self.kind == "image" and not 1 < self.sizes[0] <= 256:
+        """Checks what only planes and volumes have; returns about how many weights their network takes."""
+        if len(self.sizes) != 1 or len(self.shape) not in PLANES[self.kind] or (self.categorical and self.channels > 1):
+            raise ValueError(f"contents of shape {self.shape} and sizes {self.sizes} are no {self.kind}")
+        if not self.categorical and not 1 < self.sizes[0] <= 256:
             raise ValueError(f"pixels have 2 to 256 values, not {self.sizes[0]}")
-        if not 0 < min(self.plane) <= max(self.plane) <= LONGEST_SIDE or self.shape[-1] > LONGEST_SIDE:
-            raise ValueError(f"{self.kind}s have sides of 1 to {LONGEST_SIDE}, beside a header; not shape {self.shape}")
+        if not 0 < min(self.plane) <= max(self.plane) <= LONGEST_SIDE or self.channels > LONGEST_SIDE:
+            raise ValueError(f"sides are of 1 to {LONGEST_SIDE}, not {self.shape}")
         cells, conditions, hidden = math.prod(self.plane), sum(self.condition_sizes), self.hidden
-        tables = self.embedding * (self.sizes[0] + cells) if self.kind == "grid" else 0
+        tables = self.embedding * (self.sizes[0] + cells) if self.categorical else 0
         if self.dense:
             return tables + hidden * (cells * self.embedding + self.convolutions * hidden + 1 + conditions)
-        channels = self.embedding if self.kind == "grid" else self.shape[2] if len(self.shape) == 3 else 1
+        channels, axes = self.embedding if self.categorical else self.channels, len(self.plane)
         layers = max(1, math.ceil(math.log2(max(self.plane) / 4)))
-        return tables + 9 * channels * hidden + 16 * hidden * (hidden * layers + 1 + conditions)
+        weights: int = 3**axes * channels * hidden + 4**axes * hidden * (hidden * layers + 1 + conditions)
+        return tables + weights

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,38 +20,44 @@ from .objectives import Settings
 
 Array = NDArray[Any]
 Pair = tuple[Tensor, Tensor]
-"""Contents, int64 [B, L, C] of sequences and [B, H, W, ...] of planes, and conditions int64 [B, K]."""
+"""Contents, as ``Network.embed`` takes them, and conditions int64 [B, K]."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SCORING_ROWS = 32
 """Contents scored at a time, which changes no result: so many melodies fit into a core's cache, and more take up to
 twice as long."""
 
 
-class _Medium(Protocol):
+class _Layout(Protocol):
     @property
     def kind(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
+    @property
+    def categorical(self) -> bool: ...
+
+
+class _Works(Protocol):
+    @property
+    def contents(self) -> Array: ...
+    @property
+    def conditions(self) -> Array: ...
 
 
 class TaskLike(Protocol):
     """What discriminators need to know of a task."""
 
     @property
-    def content_space(self) -> gym.Space[Any]:
-        """Of one content."""
+    def layout(self) -> _Layout:
+        """Form of one content: its ``kind`` chooses the network."""
 
     @property
-    def condition_space(self) -> gym.spaces.MultiDiscrete | None:
-        """Of one condition."""
+    def condition_sizes(self) -> tuple[int, ...]:
+        """Number of values of each condition."""
 
-    @property
-    def medium(self) -> _Medium:
-        """Its ``kind`` picks the network."""
-
-    def condition(self, contents: Array) -> Array:
-        """Returns the conditions [N, K] of contents."""
-
-    def corpus(self, split: Literal["train", "validation", "test"]) -> Array:
-        """Returns the real contents of a split."""
+    def works(self, split: Literal["train", "validation", "test"]) -> _Works:
+        """Returns the real works of a split."""
 
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` new real contents; None where there are no more than the corpus holds."""
@@ -62,8 +66,8 @@ class TaskLike(Protocol):
 class Discriminator:
     """A trainable judge of contents.
 
-    Contents are int [B, *shape]; conditions int [B, K], seen beside them where the task has any. Where the
-    contents' first row begins with the condition, conditions may be left out: they are read from there.
+    Contents are int [B, *shape]; conditions int [B, K], to be given where the task has any. ``score`` takes contents
+    of floats too, and lets gradients through to whoever made them.
 
     Dropout and noise draw from this object's own generator, so that updates depend on nothing but their arguments and
     ``state_dict``. Initialisation draws from torch's generator, seeded for its duration, then put back.
@@ -105,6 +109,25 @@ class Discriminator:
                     self.network(*self._tensors(contents[rows], None if conditions is None else conditions[rows]))
                 )
         return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+
+    def score(self, contents: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Returns raw logits [B], high for real, in evaluation mode, with gradients with respect to the contents.
+
+        Args:
+            contents: float, such as a generator makes: pixels [B, *shape] from 0 to 1; of cells shares
+                [B, *shape, size]; of sequences shares of each column, side by side [B, L, sum of sizes].
+            conditions: int64 [B, K]; None where there are none.
+        """
+        if not contents.is_floating_point():
+            raise ValueError(f"score takes contents of floats, not {contents.dtype}: use logits(contents, conditions)")
+        if conditions is None:
+            conditions = torch.zeros(len(contents), 0, dtype=torch.int64, device=contents.device)
+        K = len(self.architecture.condition_sizes)
+        if conditions.shape != (len(contents), K):
+            raise ValueError(f"conditions must be int64 [{len(contents)}, {K}], not {list(conditions.shape)}")
+        with self._float32():
+            logits: Tensor = self.network(contents, conditions)
+        return logits
 
     def set_rate(self, times: float) -> None:
         """Makes the learning rate so many times that of ``settings``, from the next update on."""
@@ -180,18 +203,17 @@ class Discriminator:
         contents = self._integers("contents", contents, a.shape)
         _check_range("contents", contents, a.sizes)
         K = len(a.condition_sizes)
-        rows = contents.reshape(len(contents), a.shape[0], math.prod(a.shape[1:]))
-        if conditions is None and K and not a.conditions_in_header:
-            raise ValueError("this discriminator sees conditions: pass conditions=task.condition(contents)")
+        if conditions is None and K:
+            raise ValueError("this discriminator sees conditions: pass conditions=int [N, K] beside the contents")
         if conditions is None or not K:
-            conditions = rows[:, 0, :K]
+            conditions = np.zeros((len(contents), 0), np.int64)
         conditions = self._integers("conditions", conditions, (K,))
         if len(conditions) != len(contents):
             raise ValueError(f"{len(contents)} contents need as many conditions, got {len(conditions)}")
         _check_range("conditions", conditions, a.condition_sizes)
-        shown = (
-            rows.astype(np.int64) if a.kind == "sequence" else contents.astype(np.uint8 if a.kind == "image" else int)
-        )
+        if a.kind == "sequence":
+            contents = contents.reshape(len(contents), a.shape[0], len(a.sizes))
+        shown = contents.astype(np.int64 if a.categorical else np.uint8)
         return torch.from_numpy(shown).to(self.device), torch.from_numpy(conditions.astype(np.int64)).to(self.device)
 
     @staticmethod
@@ -278,8 +300,8 @@ class Discriminator:
             ValueError: it is damaged, doctored or something else.
         """
         saved = files.read(Path(path))
-        discriminator = cls(saved.architecture, saved.settings, seed=seed, device=device)
         try:
+            discriminator = cls(saved.architecture, saved.settings, seed=seed, device=device)
             discriminator._load_weights(saved.weights)
         except ValueError as error:
             raise files.unusable(Path(path), error) from error

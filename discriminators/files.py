@@ -19,8 +19,8 @@ from torch import Tensor
 from .architecture import MAX_WEIGHTS, Architecture
 from .objectives import Settings
 
-FORMAT = "musegym discriminator 1"
-TRAINER_FORMAT = "musegym discriminator trainer 1"
+FORMAT = "musegym discriminator 2"
+TRAINER_FORMAT = "musegym discriminator trainer 2"
 MAX_BYTES = 4 * MAX_WEIGHTS + 1_000_000
 MAX_TRAINER_BYTES = 4 << 30
 """Weights, their moments, and past contents."""

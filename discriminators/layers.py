@@ -34,7 +34,9 @@ class Network(nn.Module, abc.ABC, Generic[E]):
     def embed(self, contents: Tensor, conditions: Tensor) -> E:
         """Turns contents and conditions int64 [B, K] into vectors of a fixed scale.
 
-        Contents are int64 [B, L, C] for sequences, of the architecture's shape [B, H, W, ...] otherwise.
+        Contents are integers, [B, L, C] of sequences, [B, *shape] of others; or floats, through which gradients flow
+        to whoever made them: pixels from 0 to 1, and shares of each value of a cell [B, *shape, size], of the columns
+        of a sequence side by side [B, L, sum of sizes].
         """
 
     @abc.abstractmethod
@@ -75,7 +77,7 @@ class Dropout(Random):
 
 
 class Augmentation(Random):
-    """Shows pictures blurred, shifted by a part of a pixel, and brighter or darker, in training only.
+    """Shows pictures blurred, shifted by a part of a pixel, and brighter or darker, in training only; frames alike.
 
     Real pictures and made ones are changed alike, each by chance (differentiable augmentation, Zhao et al. 2020), so
     that sharpness, alignment and full ink say nothing, and D must look at forms. What is scored is not changed.
@@ -90,9 +92,12 @@ class Augmentation(Random):
         self.strength = strength
 
     def forward(self, x: Tensor) -> Tensor:
-        """Changes pictures float [B, C, H, W] of 0 to 1."""
+        """Changes pictures float [B, C, ..., H, W] of 0 to 1."""
         if not self.training or not self.strength:
             return x
+        if x.ndim > 4:
+            changed: Tensor = self(x.flatten(1, -3))
+            return changed.view(x.shape)
         drawn = x.new_empty(4, len(x), 1, 1, 1).uniform_(generator=self.generator) * self.strength
         x = torch.lerp(x, _along(_along(x, 2, 0.25, 0.25), 3, 0.25, 0.25), drawn[0])
         moved = 2 * drawn[1:] - self.strength

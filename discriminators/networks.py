@@ -1,4 +1,4 @@
-"""Networks that score contents, one per kind of medium; that of sequences is here, those of planes in ``planes``.
+"""Networks that score contents, by kind of layout; that of sequences is here, those of planes in ``planes``.
 
 A network works in two halves, so that gradients can be penalised in between: ``embed`` turns integer
 contents into normalised vectors, ``score`` turns those into logits. The logit of a content never
@@ -8,6 +8,7 @@ depends on its neighbours in the batch: there is no batch normalisation, and no 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -17,10 +18,60 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from .architecture import Architecture
 from .layers import Dropout, Network
-from .planes import GridNetwork, ImageNetwork
+from .planes import CellNetwork, PixelNetwork
 
 NEVER = -1e9
 """Stands for minus infinity, whose products with 0 are no numbers."""
+
+
+class WrittenRows(NamedTuple):
+    """Rows of sequences as they were written."""
+
+    contents: Tensor
+    """int64 [B, L, C]; of shares, the largest."""
+    shares: Tensor | None
+    """float [B, L, sum of sizes], where a row is shares of what its columns may be; None where it is integers."""
+
+    def upto(self, length: int) -> WrittenRows:
+        """Returns the first rows."""
+        return WrittenRows(self.contents[:, :length], None if self.shares is None else self.shares[:, :length])
+
+
+class Rows(nn.Module):
+    """Looks rows up in tables with an entry for each value of each column, and then for each value of conditions."""
+
+    starts: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.sizes = architecture.sizes
+        sizes = (*architecture.sizes, *architecture.condition_sizes)
+        self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
+        self.total = sum(sizes)
+
+    def read(self, contents: Tensor) -> WrittenRows:
+        """Reads contents as ``Network.embed`` takes them."""
+        if not contents.is_floating_point():
+            return WrittenRows(contents, None)
+        largest = [part.argmax(-1) for part in contents.split(list(self.sizes), -1)]
+        return WrittenRows(torch.stack(largest, -1), contents)
+
+    def sum(self, rows: WrittenRows, part: slice, table: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """Returns the sums over columns of a table's entries, float [B, L, width], of part of the rows.
+
+        Args:
+            rows: to be looked up.
+            part: which of the L.
+            table: float [entries, width].
+            dropout: hides some columns of some rows, where it is given.
+        """
+        contents = rows.contents[:, part]
+        B, L, C = contents.shape
+        if rows.shares is not None:
+            return rows.shares[:, part].to(table.dtype) @ table[: sum(self.sizes)]
+        entries = (contents + self.starts[:C]).reshape(B * L, C)
+        shown = dropout.mask((B * L, C), table) if dropout is not None and dropout.keep < 1 else None
+        return F.embedding_bag(entries, table, mode="sum", per_sample_weights=shown).view(B, L, table.shape[1])
 
 
 class EmbeddedRows(NamedTuple):
@@ -63,21 +114,18 @@ class AttentionLayer(nn.Module):
 class SequenceNetwork(Network[EmbeddedRows]):
     """Sequences of rows, such as notes: dilated convolutions read them, and a picture shows where they repeat.
 
-    Row 0 is a header with tables of its own; later rows that are all zeros, up to the end, are padding.
+    Rows that are all zeros, up to the end, are padding.
     Convolutions see local grammar, as a language model does. The likeness of every row to those before it,
     column by column, is a picture in which a repeated motif is a straight line: the global form that a
     language model gets wrong first. Attention layers may compare rows beyond that.
     """
 
-    starts: Tensor
-
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = table_sizes(a)
-        self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
+        self.rows = Rows(a)
         scale = 1 / math.sqrt(len(a.sizes) + 2)
-        self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding) * scale)
+        self.table = nn.Parameter(torch.randn(self.rows.total, a.embedding) * scale)
         self.from_start = nn.Parameter(torch.randn(a.shape[0], a.embedding) * scale)
         self.from_end = nn.Parameter(torch.randn(a.shape[0], a.embedding) * scale)
         self.input_dropout = Dropout(a.input_dropout)
@@ -100,21 +148,18 @@ class SequenceNetwork(Network[EmbeddedRows]):
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedRows:
         """Sums one vector for each column, the row's place from both ends and the condition."""
-        (B, _, C), K = contents.shape, conditions.shape[1]
+        rows = self.rows.read(contents)
+        contents, C, K = rows.contents, rows.contents.shape[2], conditions.shape[1]
         lengths, steps = row_counts(contents)
         L = int(lengths.max())
         # Of full length whatever the batch: the pooled picture of a content must not depend on its neighbours.
         alike = self_likeness(contents, steps < lengths[:, None], self.lags).to(self.table.dtype)
-        contents, steps = contents[:, :L], steps[:L]
+        steps = steps[:L]
         valid = steps < lengths[:, None]
-        entries = places(contents, self.starts).reshape(B * L, C)
-        shown = None
-        if self.training and self.input_dropout.keep < 1:
-            shown = self.input_dropout.mask((B * L, C), self.table)
-        values = F.embedding_bag(entries, self.table, mode="sum", per_sample_weights=shown).view(B, L, -1)
+        values = self.rows.sum(rows, slice(L), self.table, self.input_dropout if self.training else None)
         values = values + self.from_start[:L] + self.from_end[(lengths[:, None] - 1 - steps).clamp(min=0)]
         if K:
-            styles = F.embedding_bag(conditions + self.starts[2 * C :], self.table, mode="sum")
+            styles = F.embedding_bag(conditions + self.rows.starts[C:], self.table, mode="sum")
             values = values + styles[:, None]
         return EmbeddedRows(F.layer_norm(values, values.shape[2:]), valid, alike)
 
@@ -140,8 +185,8 @@ class EmbeddedSteps(NamedTuple):
 
     values: Tensor
     """float [B, L, E], of unit variance: at first the condition, then the rows but the last."""
-    places: Tensor
-    """int64 [B, L, C], where each row's columns are in tables."""
+    rows: WrittenRows
+    """The rows."""
     valid: Tensor
     """bool [B, L]: rows that are no padding."""
 
@@ -155,66 +200,44 @@ class RecurrentNetwork(Network[EmbeddedSteps]):
     Padding is as in ``SequenceNetwork``.
     """
 
-    starts: Tensor
-
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = table_sizes(a)
-        self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
-        self.table = nn.Parameter(torch.randn(sum(sizes), a.embedding))
+        self.rows = Rows(a)
+        self.table = nn.Parameter(torch.randn(self.rows.total, a.embedding))
         self.first = nn.Parameter(torch.randn(a.embedding))
         self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
         self.past = nn.GRU(a.embedding, a.recurrent, batch_first=True)
-        self.weights = nn.Parameter(torch.zeros(2 * sum(a.sizes), a.recurrent + 1))
+        self.weights = nn.Parameter(torch.zeros(sum(a.sizes), a.recurrent + 1))
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedSteps:
         """Sums one vector for each column; the first is of the condition."""
-        (B, _, C), K = contents.shape, conditions.shape[1]
-        lengths, steps = row_counts(contents)
+        rows = self.rows.read(contents)
+        (B, _, C), K = rows.contents.shape, conditions.shape[1]
+        lengths, steps = row_counts(rows.contents)
         L = int(lengths.max())
-        where = places(contents[:, :L], self.starts)
         first = self.first.expand(B, -1)
         if K:
-            first = first + F.embedding_bag(conditions + self.starts[2 * C :], self.table, mode="sum")
-        before = where[:, :-1].reshape(-1, C)
-        shown = None
-        if self.training and self.input_dropout.keep < 1:
-            shown = self.input_dropout.mask((len(before), C), self.table)
-        rows = F.embedding_bag(before, self.table, mode="sum", per_sample_weights=shown).view(
-            B, L - 1, self.table.shape[1]
-        )
-        values = torch.cat((first[:, None], rows), 1)
-        return EmbeddedSteps(F.layer_norm(values, values.shape[2:]), where, steps[:L] < lengths[:, None])
+            first = first + F.embedding_bag(conditions + self.rows.starts[C:], self.table, mode="sum")
+        before = self.rows.sum(rows, slice(L - 1), self.table, self.input_dropout if self.training else None)
+        values = torch.cat((first[:, None], before), 1)
+        valid = steps[:L] < lengths[:, None]
+        return EmbeddedSteps(F.layer_norm(values, values.shape[2:]), rows.upto(L), valid)
 
     def score(self, embedded: EmbeddedSteps) -> Tensor:
         """Reads the rows, sums what each one says."""
-        values, where, valid = embedded
-        B, L, C = where.shape
+        values, rows, valid = embedded
         past, _ = self.past(self.dropout(values))
         past = F.pad(self.dropout(past), (0, 1), value=1.0)  # and a bias
-        weights = F.embedding_bag(where.reshape(B * L, C), self.weights, mode="sum").view(B, L, -1)
+        weights = self.rows.sum(rows, slice(None), self.weights)
         logits: Tensor = ((weights * past).sum(2) * valid).sum(1)
         return logits
-
-
-def table_sizes(architecture: Architecture) -> tuple[int, ...]:
-    """Returns how many vectors a table needs for each column, for those of row 0, and for the condition."""
-    return (*architecture.sizes, *architecture.sizes, *architecture.condition_sizes)
 
 
 def row_counts(contents: Tensor) -> tuple[Tensor, Tensor]:
     """Returns how many rows of contents int64 [B, R, C] are no padding, [B], at least 1; and 0 .. R - 1."""
     steps = torch.arange(contents.shape[1], device=contents.device)
     return ((contents != 0).any(-1) * (steps + 1)).amax(1).clamp(min=1), steps
-
-
-def places(contents: Tensor, starts: Tensor) -> Tensor:
-    """Returns where contents int64 [B, L, C] are in tables, of which row 0 has its own; ``starts`` [2 C ...]."""
-    C = contents.shape[2]
-    out = contents + starts[:C]
-    out[:, 0] += starts[C]
-    return out
 
 
 def convolve(convolution: nn.Conv1d, x: Tensor) -> Tensor:
@@ -238,16 +261,27 @@ def self_likeness(contents: Tensor, valid: Tensor, lags: int) -> Tensor:
     return (torch.stack(same, 2) & valid[..., None, None]).float().permute(0, 3, 1, 2)
 
 
-NETWORKS: dict[str, type[Network[Any]]] = {
-    "sequence": SequenceNetwork,
-    "grid": GridNetwork,
-    "image": ImageNetwork,
+def _of_sequence(architecture: Architecture) -> Network[Any]:
+    return RecurrentNetwork(architecture) if architecture.recurrent else SequenceNetwork(architecture)
+
+
+def _of_plane(architecture: Architecture) -> Network[Any]:
+    return CellNetwork(architecture) if architecture.categorical else PixelNetwork(architecture)
+
+
+ENCODERS: dict[str, Callable[[Architecture], Network[Any]]] = {
+    "sequence": _of_sequence,
+    **dict.fromkeys(("grid", "volume", "image", "frames"), _of_plane),
 }
-"""A kind of medium to its network; a new kind is a class with ``embed`` and ``score``, a row here and in ``KINDS``."""
+"""The network of a kind of layout: a new kind is a class with ``embed`` and ``score``, and a row here."""
 
 
 def build_network(architecture: Architecture) -> Network[Any]:
-    """Builds the network with weights drawn from torch's global generator."""
-    if architecture.recurrent:
-        return RecurrentNetwork(architecture)
-    return NETWORKS[architecture.kind](architecture)
+    """Builds the network with weights drawn from torch's global generator.
+
+    Raises:
+        ValueError: there is no network for such a layout.
+    """
+    if architecture.kind not in ENCODERS:
+        raise ValueError(f"no network reads a {architecture.kind!r}; there are {', '.join(ENCODERS)}")
+    return ENCODERS[architecture.kind](architecture)

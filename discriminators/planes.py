@@ -1,8 +1,9 @@
-"""Networks for planes: pictures of grey or coloured pixels, and grids of cells that are one thing each."""
+"""Networks for planes and volumes, of pixels (grey or coloured) or of cells that are one thing each."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -21,30 +22,34 @@ class EmbeddedPlane(NamedTuple):
     """Contents as vectors."""
 
     values: Tensor
-    """float [B, C, H, W]: pixels from 0 to 1, or vectors of cells, of unit variance."""
+    """float [B, C, *sides]: pixels from 0 to 1, or vectors of cells, of unit variance."""
     conditions: Tensor
     """int64 [B, K]."""
 
 
-class Trunk(nn.Sequential):
-    """Convolutions that halve a plane until its sides are at most 4; float [B, C, H, W] to features [B, F]."""
+CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+"""By number of sides."""
 
-    def __init__(self, channels: int, plane: tuple[int, int], hidden: int) -> None:
-        width = max(1, hidden // 2)
-        layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
-        while max(plane) > SMALLEST:
-            strides = [2 if side > SMALLEST else 1 for side in plane]
+
+class Trunk(nn.Sequential):
+    """Convolutions that halve sides until they are at most 4; float [B, C, *sides] to features [B, F]."""
+
+    def __init__(self, channels: int, sides: tuple[int, ...], hidden: int) -> None:
+        width, convolution = max(1, hidden // 2), CONVOLUTIONS[len(sides)]
+        layers: list[nn.Module] = [convolution(channels, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
+        while max(sides) > SMALLEST:
+            strides = tuple(2 if side > SMALLEST else 1 for side in sides)
             # An even kernel covers the pixels of an even side equally often.
-            kernels = [4 if stride == 2 and side % 2 == 0 else 3 for side, stride in zip(plane, strides, strict=True)]
-            shape = (kernels[0], kernels[1]), (strides[0], strides[1])
-            layers += [nn.Conv2d(width, hidden, *shape, padding=1), nn.LeakyReLU(SLOPE)]
-            width = hidden
-            height, across = (
-                (side + 2 - kernel) // stride + 1 for side, kernel, stride in zip(plane, kernels, strides, strict=True)
+            kernels = tuple(
+                4 if stride == 2 and side % 2 == 0 else 3 for side, stride in zip(sides, strides, strict=True)
             )
-            plane = (height, across)
+            layers += [convolution(width, hidden, kernels, strides, padding=1), nn.LeakyReLU(SLOPE)]
+            width = hidden
+            sides = tuple(
+                (side + 2 - kernel) // stride + 1 for side, kernel, stride in zip(sides, kernels, strides, strict=True)
+            )
         super().__init__(*layers, nn.Flatten())
-        self.features = width * math.prod(plane)
+        self.features = width * math.prod(sides)
 
 
 class Projection(nn.Module):
@@ -71,17 +76,16 @@ class Projection(nn.Module):
         return logits
 
 
-class ImageNetwork(Network[EmbeddedPlane]):
-    """Pictures: convolutions read the pixels, as in SN-GAN (Miyato et al. 2018)."""
+class PixelNetwork(Network[EmbeddedPlane]):
+    """Pictures, or frames of them: convolutions read the pixels, as in SN-GAN (Miyato et al. 2018)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        self.first = int(a.conditions_in_header)
-        self.top = a.sizes[0] - 1
+        self.top, self.sides = a.sizes[0] - 1, len(a.plane)
         self.input_dropout, self.noise = Dropout(a.input_dropout), Noise(a.noise)
         self.augmentation = Augmentation(a.augmentation)
-        self.trunk = Trunk(a.shape[2] if len(a.shape) == 3 else 1, a.plane, a.hidden)
+        self.trunk = Trunk(a.channels, a.plane, a.hidden)
         self.dropout = Dropout(a.dropout)
         self.projection = Projection(self.trunk.features, a.condition_sizes)
         if a.spectral_norm:
@@ -89,8 +93,9 @@ class ImageNetwork(Network[EmbeddedPlane]):
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
         """Scales pixels to 0 .. 1; in training, changes the pictures, hides some pixels and adds noise."""
-        pixels = contents[:, self.first :].to(self.projection.last.weight.dtype) / self.top
-        values = pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels[:, None]
+        scale = 1 if contents.is_floating_point() else self.top
+        pixels = contents.to(self.projection.last.weight.dtype) / scale
+        values = pixels.movedim(-1, 1) if pixels.ndim == self.sides + 2 else pixels[:, None]
         values = self.augmentation(values)
         if self.training and self.input_dropout.keep < 1:
             values = values * self.input_dropout.mask((len(values), 1, *values.shape[2:]), values)
@@ -102,16 +107,14 @@ class ImageNetwork(Network[EmbeddedPlane]):
         return logits
 
 
-class GridNetwork(Network[EmbeddedPlane]):
-    """Grids of cells: small ones are read by a dense network, cell by cell at its place, others by convolutions."""
+class CellNetwork(Network[EmbeddedPlane]):
+    """Cells of a plane or volume: few are read by a dense network, each at its place, others by convolutions."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        self.first = int(a.conditions_in_header)
-        height, width = a.plane
         self.table = nn.Parameter(torch.randn(a.sizes[0], a.embedding) / math.sqrt(2))
-        self.places = nn.Parameter(torch.randn(height, width, a.embedding) / math.sqrt(2))
+        self.places = nn.Parameter(torch.randn(*a.plane, a.embedding) / math.sqrt(2))
         self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
         self.trunk: Dense | Trunk = Dense(a) if a.dense else Trunk(a.embedding, a.plane, a.hidden)
         self.projection = Projection(self.trunk.features, a.condition_sizes)
@@ -120,11 +123,12 @@ class GridNetwork(Network[EmbeddedPlane]):
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
         """Sums a vector for what a cell is and one for where it is; in training, hides what some are."""
-        cells = F.embedding(contents[:, self.first :].long(), self.table)  # [B, H, W, E]
+        shares = contents.is_floating_point()
+        cells = contents @ self.table if shares else F.embedding(contents.long(), self.table)  # [B, *sides, E]
         if self.training and self.input_dropout.keep < 1:
-            cells = cells * self.input_dropout.mask((*cells.shape[:3], 1), cells)
-        values = F.layer_norm(cells + self.places, cells.shape[3:])
-        return EmbeddedPlane(values.permute(0, 3, 1, 2), conditions)
+            cells = cells * self.input_dropout.mask((*cells.shape[:-1], 1), cells)
+        values = F.layer_norm(cells + self.places, cells.shape[-1:])
+        return EmbeddedPlane(values.movedim(-1, 1), conditions)
 
     def score(self, embedded: EmbeddedPlane) -> Tensor:
         """Reads the cells, then holds what it found against the condition."""
@@ -133,7 +137,7 @@ class GridNetwork(Network[EmbeddedPlane]):
 
 
 class Dense(nn.Module):
-    """Residual layers over a whole grid at once; float [B, E, H, W] to features [B, F]."""
+    """Residual layers over all cells at once; float [B, E, *sides] to features [B, F]."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -153,5 +157,5 @@ class Dense(nn.Module):
 
 def _normalise(trunk: nn.Module) -> None:
     """Applies spectral normalisation to all that is linear."""
-    for module in [module for module in trunk.modules() if isinstance(module, nn.Linear | nn.Conv2d)]:
+    for module in [module for module in trunk.modules() if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)]:
         spectral_norm(module)

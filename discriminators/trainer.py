@@ -16,6 +16,8 @@ from .architecture import Architecture
 from .discriminator import Array, Discriminator, TaskLike
 from .objectives import Settings
 
+Pair = tuple[Array, Array]
+"""Contents [N, ...] and conditions int [N, K]."""
 MOST_CONTENTS = 1_000_000
 """Contents in memory at a time, and updates on them without a word in between."""
 
@@ -23,11 +25,10 @@ MOST_CONTENTS = 1_000_000
 class DiscriminatorTrainer:
     """Trains one discriminator on a task's real contents against those an agent makes. Needs no framework.
 
-    Whatever wraps this (callbacks, agents, environments) shares ``discriminator`` by identity, and tells the
-    trainer what the current policy has made through ``observe``. Fakes of an update are half of the current
-    policy and half of past ones, so that the discriminator does not forget what it has already refused
-    (a history of fakes: Shrivastava et al. 2017, section 2.3). Real contents are of the train split only,
-    or new ones where the task streams them.
+    Callbacks, agents and environments share ``discriminator`` by identity, and hand over the current policy's contents
+    through ``observe``. Fakes of an update are half of the current policy and half of past ones, so that the
+    discriminator does not forget what it has already refused (a history of fakes: Shrivastava et al. 2017, section
+    2.3). Real contents are of the train split only, or new ones where the task streams them.
 
     Args:
         discriminator: What is trained.
@@ -83,40 +84,57 @@ class DiscriminatorTrainer:
         self.log: list[dict[str, float]] = []
         """``stats`` as it was at each measurement of ``train_minus_validation``."""
         self._rng = np.random.default_rng(seed)
-        self._real = task.corpus("train")
+        real, validation = task.works("train"), task.works("validation")
+        self._real, self._real_conditions = real.contents, np.asarray(real.conditions, np.int64)
         if not len(self._real):
             raise ValueError("the task's train split is empty: there is nothing real to learn from")
         fixed = np.random.default_rng(0)
-        self._measured = [
-            contents[np.sort(fixed.permutation(len(contents))[:validation_size])]
-            for contents in (self._real, task.corpus("validation"))
+        picked = [
+            (works, np.sort(fixed.permutation(len(works.contents))[:validation_size])) for works in (real, validation)
         ]
+        self._measured = [(works.contents[rows], works.conditions[rows]) for works, rows in picked]
         self._past = np.zeros((past, *self._real.shape[1:]), self._real.dtype)
+        self._past_conditions = np.zeros((past, self._real_conditions.shape[1]), np.int64)
         self._past_seen = 0
         self._due = 0.0
 
-    def observe(self, contents: Array) -> dict[str, float]:
+    def observe(self, contents: Array, conditions: Array | None = None) -> dict[str, float]:
         """Learns from finished contents [N, ...] of the current policy, then keeps them as past ones.
+
+        Args:
+            contents: [N, ...].
+            conditions: int [N, K] that they were built under; None where the task has none.
 
         Returns:
             ``stats``, after the updates that were due; unchanged while frozen.
+
+        Raises:
+            ValueError: contents or conditions have another shape than the task's.
         """
-        contents = np.asarray(contents)
+        current = self._pair(contents, conditions)
+        contents = current[0]
         if not len(contents):
             return dict(self.stats)
-        if contents.shape[1:] != self._real.shape[1:]:
-            raise ValueError(f"contents must have shape [B, {self._real.shape[1:]}], got {contents.shape}")
         if not self.frozen:
             self._due += self.updates_per_observe
             while self._due >= 1:
                 self._due -= 1
-                self._update(contents)
-        self._remember(contents)
+                self._update(current)
+        self._remember(current)
         return dict(self.stats)
 
+    def _pair(self, contents: Array, conditions: Array | None) -> Pair:
+        contents, K = np.asarray(contents), self._real_conditions.shape[1]
+        if contents.shape[1:] != self._real.shape[1:]:
+            raise ValueError(f"contents must have shape [B, {self._real.shape[1:]}], got {contents.shape}")
+        conditions = np.zeros((len(contents), 0), np.int64) if conditions is None else np.asarray(conditions)
+        if conditions.shape != (len(contents), K):
+            raise ValueError(f"conditions must be int [{len(contents)}, {K}], got {list(conditions.shape)}")
+        return contents, conditions
+
     @property
-    def measured(self) -> tuple[Array, Array]:
-        """The train and the validation contents that are measured, always the same."""
+    def measured(self) -> tuple[Pair, Pair]:
+        """The train and the validation contents that are measured, always the same, with their conditions."""
         return self._measured[0], self._measured[1]
 
     @property
@@ -127,14 +145,13 @@ class DiscriminatorTrainer:
     def train_minus_validation(self) -> float:
         """Returns the mean logit of train contents minus that of validation contents: above 0 as D memorises."""
         train, validation = (
-            float(self.discriminator.logits(contents, self.task.condition(contents)).mean())
-            if len(contents)
-            else np.nan
-            for contents in self._measured
+            float(self.discriminator.logits(*works).mean()) if len(works[0]) else np.nan for works in self._measured
         )
         return train - validation
 
-    def rehearse(self, contents: Array, times: Sequence[float], updates: int) -> list[tuple[Array, Array]]:
+    def rehearse(
+        self, contents: Array, times: Sequence[float], updates: int, conditions: Array | None = None
+    ) -> list[tuple[Array, Array]]:
         """Says what D would know after some updates at each of several learning rates; leaves all as it was.
 
         Each goes through the same batches, of real contents and the first half of ``contents`` [N, ...].
@@ -143,6 +160,7 @@ class DiscriminatorTrainer:
             contents: of the current policy, at least 2.
             times: the rates, of that of D's settings.
             updates: how many.
+            conditions: int [N, K] of the contents; None where the task has none.
 
         Returns:
             For each rate D's logits of the measured validation contents [M], and of the second half [N - N // 2].
@@ -154,6 +172,7 @@ class DiscriminatorTrainer:
         if len(contents) < 2:
             raise ValueError(f"a rehearsal needs at least 2 contents, got {len(contents)}")
         d, half = self.discriminator, len(contents) // 2
+        contents, conditions = self._pair(contents, conditions)
         rates = [group["lr"] for group in d.optimizer.param_groups]
         before, rng, told = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))
         outcomes = []
@@ -163,9 +182,8 @@ class DiscriminatorTrainer:
                 self._rng.bit_generator.state = rng
                 d.set_rate(rate)
                 for _ in range(updates):
-                    self._update(contents[:half])
-                held_out, unseen = (d.logits(x, self.task.condition(x)) for x in (self._measured[1], contents[half:]))
-                outcomes.append((held_out, unseen))
+                    self._update((contents[:half], conditions[:half]))
+                outcomes.append((d.logits(*self._measured[1]), d.logits(contents[half:], conditions[half:])))
         finally:
             d.load_state_dict(before)
             self._rng.bit_generator.state = rng
@@ -174,14 +192,20 @@ class DiscriminatorTrainer:
                 group["lr"] = rate
         return outcomes
 
-    def _update(self, current: Array) -> None:
-        d, task, n = self.discriminator, self.task, self.batch_size
-        streamed = task.stream(n, self._rng)
-        real = self._real[self._pick(len(self._real), n)] if streamed is None else streamed
+    def _update(self, current: Pair) -> None:
+        d, n = self.discriminator, self.batch_size
+        streamed = self.task.stream(n, self._rng)
+        if streamed is None:
+            rows = self._pick(len(self._real), n)
+            real, real_conditions = self._real[rows], self._real_conditions[rows]
+        else:
+            real, real_conditions = streamed, np.zeros((n, 0), np.int64)
         kept = min(self._past_seen, len(self._past))
         old = round(self.past_share * n) if kept else 0
-        fake = np.concatenate((current[self._pick(len(current), n - old)], self._past[self._pick(kept, old)]))
-        self.stats |= d.update(real, fake, task.condition(real), task.condition(fake))
+        new, past = self._pick(len(current[0]), n - old), self._pick(kept, old)
+        fake = np.concatenate((current[0][new], self._past[past]))
+        fake_conditions = np.concatenate((current[1][new], self._past_conditions[past]))
+        self.stats |= d.update(real, fake, real_conditions, fake_conditions)
         self.stats["updates"] = d.updates
         if d.updates % self.validate_every == 0:
             self.stats["train_minus_validation"] = self.train_minus_validation()
@@ -193,10 +217,11 @@ class DiscriminatorTrainer:
             return self._rng.integers(available, size=n)
         return self._rng.choice(available, n, replace=False, shuffle=False)
 
-    def _remember(self, contents: Array) -> None:
+    def _remember(self, current: Pair) -> None:
         if len(self._past):
-            contents = contents[-len(self._past) :]
-            self._past[(self._past_seen + np.arange(len(contents))) % len(self._past)] = contents
+            contents, conditions = (values[-len(self._past) :] for values in current)
+            rows = (self._past_seen + np.arange(len(contents))) % len(self._past)
+            self._past[rows], self._past_conditions[rows] = contents, conditions
             self._past_seen += len(contents)
 
     def state_dict(self) -> dict[str, Any]:
@@ -205,6 +230,7 @@ class DiscriminatorTrainer:
             "options": dict(self._options),
             "discriminator": self.discriminator.state_dict(),
             "past": torch.from_numpy(self._past[: self._past_seen].copy()),
+            "past_conditions": torch.from_numpy(self._past_conditions[: self._past_seen].copy()),
             "past_seen": self._past_seen,
             "due": self._due,
             "rng": json.dumps(self._rng.bit_generator.state),
@@ -218,13 +244,14 @@ class DiscriminatorTrainer:
         Raises:
             ValueError: it is of another discriminator, or of another size of past.
         """
-        past = state["past"].cpu().numpy()
-        if past.shape != self._past[: state["past_seen"]].shape or past.dtype != self._past.dtype:
+        past, conditions = (state[name].cpu().numpy() for name in ("past", "past_conditions"))
+        given = self._past[: state["past_seen"]], self._past_conditions[: state["past_seen"]]
+        if (past.shape, conditions.shape) != (given[0].shape, given[1].shape) or past.dtype != self._past.dtype:
             raise ValueError(
                 f"this checkpoint keeps {past.shape} past contents; the trainer was made for {self._past.shape}"
             )
         self.discriminator.load_state_dict(state["discriminator"])
-        self._past[: len(past)] = past
+        self._past[: len(past)], self._past_conditions[: len(past)] = past, conditions
         self._past_seen, self._due = int(state["past_seen"]), float(state["due"])
         self._rng.bit_generator.state = json.loads(state["rng"])
         self.stats, self.log = dict(state["stats"]), [dict(row) for row in state["log"]]

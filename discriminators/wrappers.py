@@ -16,20 +16,26 @@ Env = gym.Env[Any, Any]
 
 
 class _Collector:
-    """Gathers finished contents until there are enough for the trainer to learn from."""
+    """Gathers finished works until there are enough for the trainer to learn from."""
 
     def __init__(self, trainer: DiscriminatorTrainer, every: int | None) -> None:
         self.trainer = trainer
         self.every = trainer.batch_size if every is None else every
         if self.every < 1:
             raise ValueError(f"every must be a number of contents of at least 1, got {every}")
-        self.parts: list[Array] = []
+        self.contents: list[Array] = []
+        self.conditions: list[Array] = []
 
-    def add(self, contents: Array) -> None:
-        self.parts.append(contents)
-        if sum(map(len, self.parts)) >= self.every:
-            gathered, self.parts = np.concatenate(self.parts), []
-            self.trainer.observe(gathered)
+    def add(self, info: dict[str, Any], rows: Any) -> None:
+        """Adds the finished works of an ``info``: those of some rows, of which it has several."""
+        contents = np.asarray(info["content"])[rows]
+        self.contents.append(contents)
+        given = np.asarray(info["condition"])[rows] if "condition" in info else np.zeros((len(contents), 0), np.int64)
+        self.conditions.append(given)
+        if sum(map(len, self.contents)) >= self.every:
+            gathered = np.concatenate(self.contents), np.concatenate(self.conditions)
+            self.contents, self.conditions = [], []
+            self.trainer.observe(*gathered)
 
 
 class CoTrainedEnv(gym.Wrapper[Any, Any, Any, Any]):
@@ -46,7 +52,7 @@ class CoTrainedEnv(gym.Wrapper[Any, Any, Any, Any]):
         result = self.env.step(action)
         info = result[-1]
         if "content" in info:
-            self._collector.add(np.asarray(info["content"])[None])
+            self._collector.add(info, None)
         return result
 
 
@@ -65,7 +71,7 @@ class CoTrainedVectorEnv(VectorWrapper):
         # Under SAME_STEP autoreset a row has already begun its next work; what it finished is in final_info.
         for info in (result[-1], result[-1].get("final_info", {})):
             if "content" in info:
-                self._collector.add(np.asarray(info["content"])[info["_content"]])
+                self._collector.add(info, info["_content"])
         return result
 
 
