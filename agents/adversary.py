@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ..discriminators import Discriminator, DiscriminatorTrainer, Reading, read
-from ..envs.task import Array, Floats
+from ..envs.task import Array, Floats, Ints
 from .backup import Backup
 
 READ = 256
@@ -71,9 +71,9 @@ class Adversary:
             )
         return self.trainer
 
-    def observe(self, contents: Array) -> dict[str, float]:
+    def observe(self, contents: Array, conditions: Ints) -> dict[str, float]:
         """Trains D on contents [N, ...] of the present policy; returns the trainer's statistics."""
-        return self._trained.observe(contents)
+        return self._trained.observe(contents, conditions)
 
     def set_rate(self, times: float) -> None:
         """Sets D's learning rate, as a multiple of that of its settings."""
@@ -82,20 +82,21 @@ class Adversary:
     @property
     def held_out(self) -> Array:
         """The validation contents that D is measured on, [M, ...]."""
-        return self._trained.measured[1]
+        return self._trained.measured[1][0]
 
     @property
     def learning(self) -> bool:
         """False where the trainer leaves D as it is."""
         return self._trained.learning
 
-    def reading(self, contents: Array) -> Reading:
+    def reading(self, contents: Array, conditions: Ints) -> Reading:
         """Measures D on train and validation contents, and on contents [N, ...] of the present policy."""
-        trainer = self._trained
-        train, held_out = trainer.measured
-        sets = (train, held_out, contents[:READ])
-        return read(*(trainer.discriminator.logits(x, trainer.task.condition(x)) for x in sets))
+        train, held_out = self._trained.measured
+        sets = (train, held_out, (contents[:READ], conditions[:READ]))
+        return read(*(self.logits(*works) for works in sets))
 
-    def rehearse(self, contents: Array, times: Sequence[float], updates: int) -> Sequence[tuple[Array, Array]]:
+    def rehearse(
+        self, contents: Array, conditions: Ints, times: Sequence[float], updates: int
+    ) -> Sequence[tuple[Array, Array]]:
         """Tries D's training at several rates, and undoes it: see ``DiscriminatorTrainer.rehearse``."""
-        return self._trained.rehearse(contents[: 2 * READ], times, updates)
+        return self._trained.rehearse(contents[: 2 * READ], times, updates, conditions[: 2 * READ])

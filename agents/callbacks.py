@@ -90,7 +90,7 @@ class DiscriminatorCallback(BaseCallback):
         self._checkpoints: list[tuple[CheckpointCallback, int]] = []
         self._evaluating: list[VecEnv] = []
         self.every, self.lead = every, lead
-        self._waiting: list[Array] = []
+        self._waiting: list[tuple[Array, Array]] = []
         self._works = 0  # number that were finished
 
     @property
@@ -167,12 +167,13 @@ class DiscriminatorCallback(BaseCallback):
                     f"{type(self.model).__name__} shows callbacks no infos, which hold the finished works: let the "
                     "environment train D, by co_trained(gym.make(id)) of musegym.discriminators"
                 )
-            found = [info["content"] for info in self.locals["infos"] if "content" in info]
+            nothing = np.zeros(0, np.int64)
+            infos = [info for info in self.locals["infos"] if "content" in info]
+            found = [(info["content"], info.get("condition", nothing)) for info in infos]
             self._waiting += found
             self._works += len(found)
             if len(self._waiting) >= self.every:
-                self._observe(np.stack(self._waiting))
-                self._waiting = []
+                self._observe()
         if any((self.n_calls + more) % checkpoint.save_freq == 0 for checkpoint, more in self._checkpoints):
             self.trainer.save(self._file(LATEST))
             self.trainer.save(self._file(f"discriminator_{self.num_timesteps}_steps.zip"))
@@ -191,8 +192,10 @@ class DiscriminatorCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         self._share_reward()
 
-    def _observe(self, contents: Array) -> None:
-        stats = self.trainer.observe(contents)
+    def _observe(self) -> None:
+        contents, conditions = zip(*self._waiting, strict=True)
+        self._waiting = []
+        stats = self.trainer.observe(np.stack(contents), np.stack(conditions))
         for name, value in stats.items():
             self.logger.record(f"discriminator/{name}", value)
 

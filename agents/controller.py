@@ -49,7 +49,7 @@ CAUTIONS = (1.0, 8.0)
 BEHIND = 0.01
 """Shortfall from the best score, as a share of it, from which D should be able to tell the policy apart."""
 WORSE, PATIENCE = 0.03, 2
-"""Tolerated shortfall from the best score, as a share of it, and judgements in a row beyond it that restore the best."""
+"""Tolerated shortfall from the best score, as a share of it, and judgements in a row beyond it that bring it back."""
 NOISIER = 66
 """Factor of these shares where the score is a distance between samples."""
 

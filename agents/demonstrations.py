@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..envs.task import Array, Ints, Task
+from ..envs.task import Array, Ints, Task, Works
 from .episodes import Episodes, trace
 
 HELD_OUT = 512
@@ -33,13 +33,13 @@ class Demonstrations:
 
     @functools.cached_property
     def _train(self) -> Episodes:
-        return trace(self.task, self.task.corpus("train"))
+        return _traced(self.task, self.task.works("train"))
 
     @functools.cached_property
     def held_out(self) -> Episodes:
         """Episodes that build a fixed sample of the validation works."""
-        works = self.task.corpus("validation")
-        return trace(self.task, works[np.random.default_rng(0).permutation(len(works))[:HELD_OUT]])
+        works = self.task.works("validation")
+        return _traced(self.task, works.take(np.random.default_rng(0).permutation(len(works))[:HELD_OUT]))
 
     def sample(self, num: int, rng: np.random.Generator) -> Episodes:
         """Returns random episodes: drawn with replacement or, where the task streams, new ones."""
@@ -64,3 +64,7 @@ class Demonstrations:
     def load_state_dict(self, state: list[dict[str, torch.Tensor]]) -> None:
         """Continues from a ``state_dict``."""
         self._batches = [Episodes.from_state_dict(batch) for batch in state]
+
+
+def _traced(task: Task[Any], works: Works) -> Episodes:
+    return trace(task, works.contents, works.conditions, works.actions)

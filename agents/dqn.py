@@ -175,7 +175,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         # Without its wrappers: SB3's Monitor has an attribute of this name too.
         self.rule_weight = self.env.get_attr("unwrapped")[0].rewards.settings.rule_weight
         settings = RewardSettings(self.rule_weight, form, discriminator_weight=self.config.discriminator_weight)
-        self.reward_function = Rewards(self.task, settings, self.config.dense_rules)
+        self.reward_function = Rewards(self.task, settings, self.config.dense_rules, self.rng)
         self.stepped: EnvRollout | None = None
         """Steps a wrapped environment; made by the first ``learn``."""
         self.pays_extra = False
@@ -354,6 +354,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self.ep_info_buffer.extend(info["episode"] for info in ended if "episode" in info)
             return going
 
+        self.__dict__.pop("fresh", None)  # its views are large: not those of two rounds at a time
         if self.stepped is None:
             watched = TaskRollout(self.task, self.reward_function, env.num_envs)
             starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
@@ -385,14 +386,15 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     def _lead(self) -> None:
         """Trains D alone on the fresh contents, with more updates than in joint training."""
-        for contents in np.array_split(self.fresh.contents, self.minibatches):
+        for rows in np.array_split(np.arange(len(self.fresh)), self.minibatches):
+            contents = self.reward_function.decoded(self.fresh.contents[rows])
             for _ in range(self.adversary.lead):
-                self._observe(contents)
+                self._observe(contents, self.fresh.conditions[rows])
 
-    def _observe(self, contents: Array) -> None:
+    def _observe(self, contents: Array, conditions: Ints) -> None:
         """Trains D, where it is live, on contents [N, ...] of the present policy."""
         if self.adversary.live:
-            for name, value in self.adversary.observe(contents).items():
+            for name, value in self.adversary.observe(contents, conditions).items():
                 self.logger.record(f"discriminator/{name}", value)
 
     def train(self, gradient_steps: int, batch_size: int = 0) -> None:
@@ -412,15 +414,16 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _update(self, fresh: Episodes) -> None:
         """Trains D on fresh episodes, and then the policy on these, replayed and real ones, scored by the new D."""
         config = self.config
+        contents = self.reward_function.decoded(fresh.contents)
         if config.co_training:
-            self._observe(fresh.contents)
+            self._observe(contents, fresh.conditions)
         batch = Batch(
             fresh,
             self.replay.sample(config.replayed, self.rng) if config.replayed else None,
             self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None,
         )
-        scores = [self.rewards(part.contents, part.conditions) for part in batch.parts]  # by D as it is now
-        current = scores[0]
+        current = self.reward_function.at_end(self.adversary, contents, fresh.conditions)  # by D as it is now
+        scores = [current, *(self.rewards(part.contents, part.conditions) for part in batch.parts[1:])]
         if not config.relabel:
             scores[: len(batch.built)] = [part.rewards for part in batch.built]
         rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
@@ -430,7 +433,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self._n_updates += 1
         if config.target_update_interval is not None and self._n_updates % config.target_update_interval == 0:
             self.learner.sync_target(config.target_share)
-        gan_loss = generator_loss(current - self.reward_function.rules_at_end(fresh.contents))
+        gan_loss = generator_loss(current - self.reward_function.rules_at_end(contents, fresh.conditions))
         self._record(metrics | {"gan_loss": gan_loss, "joint_objective": metrics["dqn_loss"] + gan_loss})
         self.logger.record_mean("rollout/ep_rew_mean", float((current + fresh.paid.sum(1)).mean()))
 
@@ -449,8 +452,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return max(1, round(self.env.num_envs / self.config.minibatch))
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
-        """Returns the rewards of finished contents [N, ...] at their end, float32 [N]: see ``Rewards.at_end``."""
-        return self.reward_function.at_end(self.adversary, contents, conditions)
+        """Returns the rewards of finished works at their end, float32 [N]: see ``Rewards.at_end``.
+
+        Args:
+            contents: [N, ...]; plans where the task decodes them.
+            conditions: int [N, C].
+        """
+        return self.reward_function.at_end(self.adversary, self.reward_function.decoded(contents), conditions)
 
     def dump_logs(self) -> None:
         """Writes what was recorded, with the negative log-likelihood of held-out works in nats per content."""
@@ -488,12 +496,12 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.logger.record(f"controller/{name}", value)
 
     def _snapshot(self) -> Snapshot:
-        contents = self.fresh.contents
-        rehearse = functools.partial(self.adversary.rehearse, contents)
+        contents, conditions = self.reward_function.decoded(self.fresh.contents), self.fresh.conditions
+        rehearse = functools.partial(self.adversary.rehearse, contents, conditions)
         return Snapshot(
             updates=self.minibatches * self.config.gradient_steps,
             learning=self.adversary.learning and self.config.co_training,
-            read=functools.partial(self.adversary.reading, contents),
+            read=functools.partial(self.adversary.reading, contents, conditions),
             rehearse=rehearse if len(contents) >= 2 * LEAST_HELD_OUT else None,
             score=functools.partial(self._score, contents) if self.aims_at_data else None,
             log_probs=self.fresh.log_probs if self.real else None,
@@ -538,7 +546,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             return
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
         drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
-        if self.controller.ends_with_best(self._score(drawn.contents)):
+        if self.controller.ends_with_best(self._score(self.reward_function.decoded(drawn.contents))):
             self.learner.best.restore()
 
     # Using what was learned
@@ -554,16 +562,23 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Chooses actions: see ``BoltzmannPolicy.predict``."""
         return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
-    def log_prob(self, contents: Array) -> NDArray[np.float64]:
-        """Returns log pi of contents [N, ...] given their conditions, float64 [N], in nats.
+    def log_prob(
+        self, contents: Array, conditions: Ints | None = None, actions: Ints | None = None
+    ) -> NDArray[np.float64]:
+        """Returns log pi of contents given their conditions, float64 [N], in nats.
 
-        The value is exact where ``task.one_to_one``. Elsewhere it is the log-probability of the canonical building
-        sequence, a lower bound.
+        The value is exact where ``task.one_to_one``. Elsewhere it is the log-probability of one building sequence, a
+        lower bound.
+
+        Args:
+            contents: [N, ...].
+            conditions: int [N, C]; None where the task has none.
+            actions: int [N, T] that build the contents; those of ``task.demonstrations`` where None.
 
         Raises:
-            ValueError: a content cannot be built.
+            ValueError: a content cannot be built, or conditions are missing.
         """
-        return self.learner.log_prob(trace(self.task, contents))
+        return self.learner.log_prob(trace(self.task, contents, conditions, actions))
 
     # Files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -21,30 +21,30 @@ take half as long again; fewer rows waste more than padding does."""
 
 @dataclasses.dataclass
 class Episodes:
-    """N episodes from an empty to a finished content; all that learning needs, observations only where they are seen.
+    """N episodes from an empty to a finished content: all that learning needs.
 
     Attributes:
         actions: int16 [N, T], padded with 0.
         lengths: int64 [N], decisions until the content was finished.
         masks: uint8 [N, T, ceil(A / 8)], legal actions as packed bits.
-        clocks: int16 [N, T, K], see ``Task.clock``.
+        features: int16 [N, T, K], see ``Task.feature_values``.
         conditions: int16 [N, C].
-        contents: [N, ...], finished.
-        rewards: float32 [N], what they were worth when they were built; 0 where nobody asked.
+        contents: [N, ...], finished; plans where the task decodes them.
+        rewards: float32 [N], when they were built; 0 where they were not scored.
         log_probs: float32 [N, T], log pi(a_t | s_t) of the policy that built them; 0 where none did, and after the end.
-        seen: float16 [N, T, O], observations before each decision; O = 0 where policies see none.
+        views: uint8 [N, T, *view_shape], before each decision; [N, T, 0] where policies see none.
         paid: float32 [N, T], what their environment paid for each decision beside D's and the rules' terms.
     """
 
     actions: NDArray[np.int16]
     lengths: NDArray[np.int64]
     masks: NDArray[np.uint8]
-    clocks: NDArray[np.int16]
+    features: NDArray[np.int16]
     conditions: NDArray[np.int16]
     contents: Array
     rewards: NDArray[np.float32]
     log_probs: NDArray[np.float32]
-    seen: NDArray[np.float16]
+    views: NDArray[np.uint8]
     paid: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -60,7 +60,9 @@ class Episodes:
 
     @classmethod
     def join(cls, parts: list[Self]) -> Self:
-        """Returns the rows of all parts, in order."""
+        """Returns the rows of all parts, in order; not a copy where there is only one."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in dataclasses.fields(cls)))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -107,7 +109,7 @@ class Episodes:
     def log_policy(self, network: RecurrentQ, device: torch.device) -> torch.Tensor:
         """Returns log pi of all actions on the way, float [N, L, A]."""
         _, given = self._inputs(np.arange(len(self)), network, device)
-        return network.decide(given.last, given.clock, given.condition, given.mask, seen=given.seen)[0]
+        return network.decide(given.last, given.features, given.condition, given.mask, view=given.view)[0]
 
     def _pass_through(
         self, rows: Array, network: RecurrentQ, device: torch.device, length: int, values: bool, best: bool
@@ -116,10 +118,10 @@ class Episodes:
         actions, given = self._inputs(rows, network, device)
         missing = length - actions.shape[1]
         if not values:
-            log_policy, _ = network.decide(given.last, given.clock, given.condition, given.mask, seen=given.seen)
+            log_policy, _ = network.decide(given.last, given.features, given.condition, given.mask, view=given.view)
             worth = log_policy.new_zeros(actions.shape)
         else:
-            steps, _ = network(given.last, given.clock, given.condition, given.mask, seen=given.seen)
+            steps, _ = network(given.last, given.features, given.condition, given.mask, view=given.view)
             log_policy, worth = steps.log_policy, steps.best if best else steps.values
         taken = log_policy.gather(-1, actions[..., None])[..., 0]
         return F.pad(taken, (0, missing)), F.pad(worth, (0, missing))
@@ -131,11 +133,30 @@ class Episodes:
         masks = np.unpackbits(self.masks[rows, :T], axis=-1, count=network.num_actions).view(np.bool_)
         return actions, Inputs(
             torch.cat([torch.full_like(actions[:, :1], network.num_actions), actions[:, :-1]], 1),
-            torch.from_numpy(self.clocks[rows, :T].astype(np.int64)).to(device),
+            torch.from_numpy(self.features[rows, :T].astype(np.int64)).to(device),
             torch.from_numpy(self.conditions[rows].astype(np.int64)).to(device),
             torch.from_numpy(masks).to(device),
-            _floats(self.seen[rows, :T], device),
+            torch.from_numpy(self.views[rows, :T]).to(device),
         )
+
+
+class Look(NamedTuple):
+    """What the next decisions of n rows depend on beside the past.
+
+    Attributes:
+        mask: bool [n, A], legal actions.
+        features: int [n, K].
+        view: uint8 [n, *view_shape]; [n, 0] where policies see none.
+    """
+
+    mask: Bools
+    features: Ints
+    view: NDArray[np.uint8]
+
+    def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns features, mask and view as ``Stepper`` takes them."""
+        features = torch.from_numpy(self.features.astype(np.int64)).to(device)
+        return features, torch.from_numpy(self.mask).to(device), torch.from_numpy(self.view).to(device)
 
 
 class Recorder:
@@ -158,21 +179,24 @@ class Recorder:
         self._actions = np.zeros((n, task.horizon), np.int16)
         self._lengths = np.zeros(n, np.int64)
         self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
-        self._clocks = np.zeros((n, task.horizon, len(task.clock_sizes)), np.int16)
+        self._features = np.zeros((n, task.horizon, len(task.features)), np.int16)
         self._log_probs = np.zeros((n, task.horizon), np.float32)
-        self._seen = np.zeros((n, task.horizon, width_seen(task)), np.float16)
+        self._views = np.zeros((n, task.horizon, *(task.view_shape or (0,))), np.uint8)
         self._paid = np.zeros((n, task.horizon), np.float32)
-        self.conditions = task.condition(task.content(state)).astype(np.int16)
+        self.conditions = task.condition(state).astype(np.int16)
         """Of the N episodes, int16 [N, C]."""
 
-    def look(self) -> tuple[Bools, Ints, NDArray[np.float16]]:
-        """Returns what the next decision depends on beside the past: mask [n, A], clock [n, K], what is seen [n, O]."""
-        mask, clock = self.task.action_mask(self.state), self.task.clock(self.state)
+    def look(self) -> Look:
+        """Returns what the next decision depends on beside the past."""
+        mask, features = self.task.action_mask(self.state), self.task.feature_values(self.state)
         self._masks[self.rows, self.t] = np.packbits(mask, axis=-1)
-        self._clocks[self.rows, self.t] = clock
-        if self._seen.shape[2]:
-            self._seen[self.rows, self.t] = see(self.task.observe(self.state))
-        return mask, clock, self._seen[self.rows, self.t]
+        self._features[self.rows, self.t] = features
+        view = self.task.view(self.state)
+        if view is None:
+            view = np.zeros((len(mask), 0), np.uint8)
+        else:
+            self._views[self.rows, self.t] = view
+        return Look(mask, features, view)
 
     def act(self, actions: Ints, log_probs: NDArray[np.float32] | None = None) -> None:
         """Takes a decision in every unfinished row, of which a policy says log pi(a|s)."""
@@ -199,11 +223,11 @@ class Recorder:
     def restart(self, rows: Ints, state: Any) -> None:
         """Begins new episodes in some rows, int64 [k], from the given states, where none was dropped."""
         self.state.put(rows, state)
-        for array in (self._actions, self._masks, self._clocks, self._log_probs, self._seen, self._paid):
+        for array in (self._actions, self._masks, self._features, self._log_probs, self._views, self._paid):
             array[rows] = 0
         self._lengths[rows] = self.t[rows] = 0
         self.done[rows] = False
-        self.conditions[rows] = self.task.condition(self.task.content(state))
+        self.conditions[rows] = self.task.condition(state)
 
     def _gather(self) -> None:
         """Puts the state of the rows that are still stepped among those of the others."""
@@ -213,50 +237,59 @@ class Recorder:
             self._whole.put(self.rows, self.state)
 
     def episodes(self, rows: Ints | None = None) -> Episodes:
-        """Returns copies of what was taken down, of all rows or of some, int64 [k]."""
+        """Returns what was taken down of all rows, at their end, or copies of some, int64 [k]."""
         self._gather()
-        rows = np.arange(len(self._lengths)) if rows is None else rows
-        contents = self.task.content(self._whole.take(rows))
+        n = len(self._lengths)
+        # Views are large: what is handed over at the end is not copied.
+        some: Any = slice(None) if rows is None else rows
+        contents = self.task.content(self._whole if rows is None else self._whole.take(rows))
         return Episodes(
-            self._actions[rows],
-            self._lengths[rows],
-            self._masks[rows],
-            self._clocks[rows],
-            self.conditions[rows],
+            self._actions[some],
+            self._lengths[some],
+            self._masks[some],
+            self._features[some],
+            self.conditions[some],
             contents,
-            np.zeros(len(rows), np.float32),
-            self._log_probs[rows],
-            self._seen[rows],
-            self._paid[rows],
+            np.zeros(n if rows is None else len(rows), np.float32),
+            self._log_probs[some],
+            self._views[some],
+            self._paid[some],
         )
 
 
-def width_seen(task: Task[Any]) -> int:
-    """Returns how many numbers of an observation policies see: O."""
-    return int(np.prod(task.observation_space.shape or ())) if task.sighted else 0
+def trace(task: Task[Any], contents: Array, conditions: Ints | None = None, actions: Ints | None = None) -> Episodes:
+    """Returns the episodes that build real contents.
 
-
-def see(observations: Array) -> NDArray[np.float16]:
-    """Returns observations [B, ...] as policies see them, [B, O]: coarser, since many are kept."""
-    return observations.reshape(len(observations), -1).astype(np.float16)
-
-
-def _floats(seen: NDArray[np.float16], device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(seen.astype(np.float32)).to(device)
-
-
-def trace(task: Task[Any], contents: Array) -> Episodes:
-    """Returns the episodes that build real contents [N, ...].
+    Args:
+        task: the domain.
+        contents: [N, ...].
+        conditions: int [N, C]; None where the task has none.
+        actions: int [N, T] that build them; those of ``task.demonstrations`` where None.
 
     Raises:
-        ValueError: a content cannot be built.
+        ValueError: a content cannot be built, or not by these actions, or there are no conditions.
     """
-    actions = task.demonstrations(contents)
-    recorder = Recorder(task, task.initial(np.zeros(len(contents), np.uint64), task.condition(contents)))
-    while not recorder.done.all():
-        recorder.look()
-        recorder.act(actions[recorder.rows, recorder.t])
-    return recorder.episodes()
+    N, T, A = len(contents), task.horizon, task.num_actions
+    if task.conditions and conditions is None:
+        raise ValueError(f"{type(task).__name__} has conditions: pass conditions=int [N, {len(task.conditions)}]")
+    if actions is None:
+        actions = task.demonstrations(contents, conditions)
+    if actions.shape != (N, T) or actions.dtype.kind not in "iu" or ((actions < 0) | (actions >= A)).any():
+        raise ValueError(f"actions must be int [{N}, {T}] from 0 to {A - 1}, not {actions.dtype} {actions.shape}")
+    given = conditions if task.conditions else None
+    recorder = Recorder(task, task.initial(np.zeros(N, np.uint64), given))
+    for taken in actions.T:
+        if not (recorder.look().mask[np.arange(N), taken] | recorder.done).all():
+            raise ValueError(f"decision {recorder.t[0]} of a work is illegal")
+        recorder.act(taken)
+        if recorder.done.all():
+            break
+    built = recorder.episodes()
+    decodes = type(task).decode is not Task.decode  # its actions build plans
+    wrong = ~recorder.done if decodes else ~recorder.done | (built.contents != contents).reshape(N, -1).any(1)
+    if wrong.any():
+        raise ValueError(f"actions do not build {wrong.sum()} of {N} works (first: row {wrong.argmax()})")
+    return built
 
 
 @torch.no_grad()
@@ -290,13 +323,7 @@ def play(
     policy = Stepper(network, torch.from_numpy(recorder.conditions.astype(np.int64)).to(device))
     last, step = torch.full((len(state),), network.num_actions, device=device), 0
     while not recorder.done.all():
-        mask, clock, seen = recorder.look()
-        log_policy = policy(
-            last,
-            torch.from_numpy(clock.astype(np.int64)).to(device),
-            torch.from_numpy(mask).to(device),
-            _floats(seen, device),
-        )
+        log_policy = policy(last, *recorder.look().tensors(device))
         if prefix is not None and step < len(prefix):
             chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[step]))
             last = torch.from_numpy(chosen.astype(np.int64)).to(device)

@@ -33,8 +33,9 @@ def generate(
     prefix: Ints | None = None,
     condition: Ints | None = None,
 ) -> Array:
-    """Returns contents [num, ...] that a model's policy builds: those of ``generate_episodes``."""
-    return generate_episodes(model, num, seed, temperature, prefix, condition).contents
+    """Returns contents [num, ...] that a model's policy builds: those of ``generate_episodes``, decoded."""
+    built = generate_episodes(model, num, seed, temperature, prefix, condition).contents
+    return built_by(model).decoded(built, np.random.default_rng(seed))
 
 
 def generate_episodes(
@@ -60,7 +61,8 @@ def generate_episodes(
         condition: int [C] or [num, C]; drawn as in the training works where None.
 
     Returns:
-        The ``num`` contents with the decisions that built them.
+        The ``num`` contents with the decisions that built them, and their conditions; plans where the task decodes
+        them.
 
     Raises:
         TypeError: the model's environment builds no contents.
@@ -78,13 +80,13 @@ def generate_episodes(
     task = built_by(model)
     starts = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     if condition is not None:
-        sizes = np.zeros(0, int) if task.condition_space is None else task.condition_space.nvec
+        sizes = task.condition_sizes
         width = len(sizes)
         given = np.asarray(condition)
         if given.shape not in ((width,), (num, width)) or given.dtype.kind not in "iu":
             raise ValueError(f"condition must be int [{width}] or [{num}, {width}], not {given.dtype} {given.shape}")
         if (given < 0).any() or (given >= sizes).any():
-            raise ValueError(f"condition must be at least 0 and below {sizes.tolist()}, not {given.tolist()}")
+            raise ValueError(f"condition must be at least 0 and below {list(sizes)}, not {given.tolist()}")
         condition = np.broadcast_to(given, (num, width))
     if prefix is not None:
         prefix = np.asarray(prefix)
@@ -131,7 +133,7 @@ def _play_with(model: BaseAlgorithm, task: Task[Any], state: Any, greedy: bool, 
     masked = "action_masks" in inspect.signature(model.predict).parameters
     recorder, memory, begins, step = Recorder(task, state), None, np.ones(len(state), np.bool_), 0
     while not recorder.done.all():
-        mask, _, _ = recorder.look()
+        mask = recorder.look().mask
         given = {"action_masks": mask} if masked else {}
         actions, memory = model.predict(
             seen(task.observe(recorder.state)), state=memory, episode_start=begins, deterministic=greedy, **given

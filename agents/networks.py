@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .precision import bfloat16
+from .views import ViewEncoder
 
 Memory = tuple[Tensor, Tensor]
 FORBIDDEN = -1e9
@@ -40,10 +41,10 @@ class Inputs(NamedTuple):
     """What the network reads of B episodes, as ``RecurrentQ.forward`` documents it."""
 
     last: Tensor
-    clock: Tensor
+    features: Tensor
     condition: Tensor
     mask: Tensor
-    seen: Tensor
+    view: Tensor
 
 
 class Dropout(nn.Module):
@@ -89,13 +90,13 @@ class RecurrentQ(nn.Module):
 
     Args:
         num_actions: A.
-        clock_sizes: upper bounds of the clock columns, see ``Task.clock``.
-        condition_sizes: upper bounds of the condition columns.
+        feature_sizes: numbers of values of the features, see ``Task.features``.
+        condition_sizes: numbers of values of the conditions.
         hidden: units of the LSTM.
         embedding: width of the input.
         dropout: applied to inputs and outputs of the LSTM while training.
-        observed: numbers in an observation; 0 where none is seen (``Task.sighted``).
-        sight: hidden units of the layers that read observations.
+        view_shape: of one view, see ``Task.view``; () where there is none.
+        sight: hidden units of the layers that read views.
 
     Attributes:
         learns_in: dtype of products within the LSTM while gradients are taken; all else is of float32, as are all
@@ -105,24 +106,22 @@ class RecurrentQ(nn.Module):
     def __init__(
         self,
         num_actions: int,
-        clock_sizes: tuple[int, ...],
+        feature_sizes: tuple[int, ...],
         condition_sizes: tuple[int, ...],
         hidden: int = 128,
         embedding: int = 64,
         dropout: float = 0.3,
-        observed: int = 0,
-        sight: int = 256,
+        view_shape: tuple[int, ...] = (),
+        sight: int = 128,
     ) -> None:
         super().__init__()
         self.num_actions = num_actions
         self.starts: Tensor
-        sizes = (num_actions + 1, *clock_sizes, *condition_sizes)  # the last action stands for "nothing yet"
+        sizes = (num_actions + 1, *feature_sizes, *condition_sizes)  # the last action stands for "nothing yet"
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         self.table = nn.Parameter(0.3 * torch.randn(sum(sizes), embedding))
         self.rnn = nn.LSTM(embedding, hidden, batch_first=True)
-        self.sight: nn.Module | None = None
-        if observed:
-            self.sight = nn.Sequential(nn.Linear(observed, sight), nn.ReLU(), nn.Linear(sight, embedding))
+        self.sight = ViewEncoder(view_shape, embedding, sight) if view_shape else None
         self.dropout = Dropout(dropout)
         self.advantages = nn.Linear(hidden + embedding, num_actions)
         last = nn.Linear(hidden, 1)
@@ -148,17 +147,21 @@ class RecurrentQ(nn.Module):
         """Width of each part of the memory."""
         return int(self.rnn.hidden_size) * (1 if self.prior is None else 2)
 
-    def embed(self, last: Tensor, clock: Tensor, condition: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Returns inputs [B, T, E] of last actions [B, T] (A: none), clocks [B, T, K], conditions [B, C].
+    def embed(self, last: Tensor, features: Tensor, condition: Tensor, view: Tensor | None = None) -> Tensor:
+        """Returns inputs [B, T, E] of last actions [B, T] (A: none), features [B, T, K], conditions [B, C].
 
-        Where the network sees observations, ``seen`` [B, T, O] is added to them.
+        Where the network sees views uint8 [B, T, *view_shape], what it makes of them is added.
         """
         B, T = last.shape
-        now = torch.cat([last[..., None], clock], -1) + self.starts[: 1 + clock.shape[2]]
-        x = F.embedding_bag(now.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
+        entries = torch.cat([last[..., None], features], -1) + self.starts[: 1 + features.shape[2]]
+        x = F.embedding_bag(entries.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
         if condition.shape[1]:
             x = x + self._given(condition, self.table)[:, None]
-        return x if self.sight is None else x + self.sight(seen)
+        if self.sight is None:
+            return x
+        assert view is not None
+        shown: Tensor = self.sight(view.flatten(0, 1))
+        return x + shown.view(B, T, -1)
 
     def _given(self, condition: Tensor, table: Tensor) -> Tensor:
         """Returns the sum of a table's rows for conditions [B, C], the same at every step; [B, width]."""
@@ -167,57 +170,57 @@ class RecurrentQ(nn.Module):
     def forward(
         self,
         last: Tensor,
-        clock: Tensor,
+        features: Tensor,
         condition: Tensor,
         mask: Tensor,
         memory: Memory | None = None,
-        seen: Tensor | None = None,
+        view: Tensor | None = None,
     ) -> tuple[Steps, Memory]:
         """Evaluates steps of B episodes.
 
         Args:
             last: int64 [B, T], the action before each step; A at the start.
-            clock: int64 [B, T, K].
+            features: int64 [B, T, K].
             condition: int64 [B, C].
             mask: bool [B, T, A], legal actions.
             memory: of the steps before; None at the start of the episodes.
-            seen: float [B, T, O], observations; None where the network sees none.
+            view: uint8 [B, T, *view_shape]; None where the network sees none.
 
         Returns:
             The steps, and the memory to go on with.
         """
         with bfloat16(last.device.type, enabled=False):
-            log_policy, h, memory = self._read(last, clock, condition, mask, memory, seen)
+            log_policy, h, memory = self._read(last, features, condition, mask, memory, view)
             return Steps(log_policy, self.value(h.detach())[..., 0]), memory
 
     def decide(
         self,
         last: Tensor,
-        clock: Tensor,
+        features: Tensor,
         condition: Tensor,
         mask: Tensor,
         memory: Memory | None = None,
-        seen: Tensor | None = None,
+        view: Tensor | None = None,
     ) -> tuple[Tensor, Memory]:
         """Returns log pi [B, T, A] alone, and the memory to go on with; arguments as of ``forward``."""
         with bfloat16(last.device.type, enabled=False):
-            log_policy, _, memory = self._read(last, clock, condition, mask, memory, seen)
+            log_policy, _, memory = self._read(last, features, condition, mask, memory, view)
             return log_policy, memory
 
     def _read(
         self,
         last: Tensor,
-        clock: Tensor,
+        features: Tensor,
         condition: Tensor,
         mask: Tensor,
         memory: Memory | None,
-        seen: Tensor | None,
+        view: Tensor | None,
     ) -> tuple[Tensor, Tensor, Memory]:
         own, priors = memory, None
         if memory is not None and self.prior is not None:
             (h, h_prior), (c, c_prior) = (part.chunk(2, -1) for part in memory)
             own, priors = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
-        x = self.embed(last, clock, condition, seen)
+        x = self.embed(last, features, condition, view)
         in_16_bits = self.learns_in == torch.bfloat16 and torch.is_grad_enabled()
         with bfloat16(x.device.type, enabled=in_16_bits):
             h, (last_h, last_c) = self.rnn(self.dropout(x), own)
@@ -226,7 +229,7 @@ class RecurrentQ(nn.Module):
         logits = self.advantages(h)
         if self.prior is not None:
             with torch.no_grad():
-                log_prior, priors = self.prior.decide(last, clock, condition, mask, priors, seen)
+                log_prior, priors = self.prior.decide(last, features, condition, mask, priors, view)
             logits = logits + log_prior
             memory = (torch.cat([memory[0], priors[0]], -1), torch.cat([memory[1], priors[1]], -1))
         return F.log_softmax(logits.masked_fill(~mask, FORBIDDEN), -1), h, memory
@@ -294,31 +297,31 @@ class Stepper:
         if self._prior is not None:
             self._prior.keep(rows)
 
-    def __call__(self, last: Tensor, clock: Tensor, mask: Tensor, seen: Tensor) -> Tensor:
+    def __call__(self, last: Tensor, features: Tensor, mask: Tensor, view: Tensor) -> Tensor:
         """Returns log pi [B, A] of the next decision.
 
         Args:
             last: int64 [B], the action before; A at the start.
-            clock: int64 [B, K].
+            features: int64 [B, K].
             mask: bool [B, A], legal actions.
-            seen: float [B, O], observations, where the network sees them.
+            view: uint8 [B, *view_shape], where the network sees it.
         """
         with bfloat16(last.device.type, enabled=False):
-            return F.log_softmax(self._logits(last, clock, mask, seen), -1)
+            return F.log_softmax(self._logits(last, features, mask, view), -1)
 
-    def _logits(self, last: Tensor, clock: Tensor, mask: Tensor, seen: Tensor) -> Tensor:
+    def _logits(self, last: Tensor, features: Tensor, mask: Tensor, view: Tensor) -> Tensor:
         network = self.network
-        now = torch.cat([last[:, None], clock], 1) + network.starts[: 1 + clock.shape[1]]
-        x = self._given + F.embedding_bag(now, network.table, mode="sum")
-        gates = self._given_gates + F.embedding_bag(now, self._gates, mode="sum")
+        entries = torch.cat([last[:, None], features], 1) + network.starts[: 1 + features.shape[1]]
+        x = self._given + F.embedding_bag(entries, network.table, mode="sum")
+        gates = self._given_gates + F.embedding_bag(entries, self._gates, mode="sum")
         if network.sight is not None:
-            view = network.sight(seen)
-            x += view
-            gates.addmm_(view, self._inward)
+            shown = network.sight(view)
+            x += shown
+            gates.addmm_(shown, self._inward)
         i, f, g, o = gates.addmm_(self._h, self._recurrent).chunk(4, 1)
         self._c = f.sigmoid_() * self._c + i.sigmoid_() * tanh(g)
         self._h = o.sigmoid_() * tanh(self._c)
         logits: Tensor = network.advantages(torch.cat([self._h, x], -1))
         if self._prior is not None:
-            logits = logits + self._prior(last, clock, mask, seen)
+            logits = logits + self._prior(last, features, mask, view)
         return logits.masked_fill(~mask, FORBIDDEN)

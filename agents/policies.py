@@ -15,7 +15,7 @@ from stable_baselines3.common.utils import get_device
 
 from ..envs.task import Array, Task
 from . import checkpoint as files
-from .episodes import draw, see, width_seen
+from .episodes import draw
 from .networks import RecurrentQ
 from .sb3 import id_of, make_sb3_env, task_of
 
@@ -47,11 +47,10 @@ class BoltzmannPolicy(BasePolicy):
         **network: Any,
     ) -> None:
         super().__init__(observation_space, action_space)
-        space = task.condition_space
-        conditions = () if space is None else tuple(int(n) for n in space.nvec)
         self.task = task
         self.network_kwargs = network
-        self.q_net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, observed=width_seen(task), **network)
+        sizes = task.feature_sizes, task.condition_sizes
+        self.q_net = RecurrentQ(task.num_actions, *sizes, view_shape=task.view_shape, **network)
         self.q_net_target = copy.deepcopy(self.q_net).eval().requires_grad_(False)
         self.prior: RecurrentQ | None = None
         """The policy as it stood when the warm start ended, where learning needs it."""
@@ -134,18 +133,18 @@ class BoltzmannPolicy(BasePolicy):
         masks = (
             self.task.action_mask(restored) if action_masks is None else np.asarray(action_masks, bool).reshape(n, -1)
         )
-        clock = self.task.clock(restored).astype(np.int64)
-        conditions = self.task.condition(self.task.content(restored)).astype(np.int64)
+        features = self.task.feature_values(restored).astype(np.int64)
+        conditions, view = self.task.condition(restored).astype(np.int64), self.task.view(restored)
         training, device = self.q_net.training, self.device
         self.q_net.eval()
         with torch.no_grad():
             steps, memory = self.q_net(
                 torch.from_numpy(last.astype(np.int64)).to(device),
-                torch.from_numpy(clock).to(device)[:, None],
+                torch.from_numpy(features).to(device)[:, None],
                 torch.from_numpy(conditions).to(device),
                 torch.from_numpy(masks).to(device)[:, None],
                 tuple(torch.from_numpy(array).to(device)[None] for array in (h, c)),
-                torch.from_numpy(see(observations).astype(np.float32)).to(device)[:, None],
+                None if view is None else torch.from_numpy(view).to(device)[:, None],
             )
         self.q_net.train(training)
         temperature = 0.0 if deterministic else 1.0

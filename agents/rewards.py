@@ -20,7 +20,8 @@ class Rewards:
     Attributes:
         task: the domain.
         settings: weights and form of the terms of D and the rules.
-        dense_rules: True rewards the rules decision by decision (``Task.step_rules``), False at the end (``Task.rules``).
+        dense_rules: rewards the rules decision by decision (``Task.step_rules``), and not at the end (``Task.rules``).
+        rng: draws the noise by which a task decodes plans.
 
     Raises:
         ValueError: rules are to be dense, and the task has no ``step_rules``.
@@ -29,6 +30,7 @@ class Rewards:
     task: Task[Any]
     settings: RewardSettings
     dense_rules: bool = False
+    rng: np.random.Generator = dataclasses.field(default_factory=lambda: np.random.default_rng(0))
 
     def __post_init__(self) -> None:
         if self.dense_rules and type(self.task).step_rules is Task.step_rules:
@@ -37,15 +39,20 @@ class Rewards:
                 "leave dense_rules at False"
             )
 
-    def rules_at_end(self, contents: Array) -> NDArray[np.float32]:
+    def decoded(self, plans: Array) -> Array:
+        """Returns the contents of plans [N, ...]: mostly the plans themselves."""
+        return self.task.decoded(plans, self.rng)
+
+    def rules_at_end(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns the weighted rules that are rewarded at the end, float32 [N]."""
         if not self.settings.rule_weight or self.dense_rules:
             return np.zeros(len(contents), np.float32)
-        return self.settings.of_rules(self.task.rules(contents)).astype(np.float32)
+        rules = self.task.rules(contents, conditions)
+        return self.settings.of_rules(rules, self.task.rule_names).astype(np.float32)
 
     def at_end(self, scorer: Scorer, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns the reward that finished contents [N, ...] get at the end, of D and of the rules, float32 [N]."""
-        rewards = self.rules_at_end(contents)
+        rewards = self.rules_at_end(contents, conditions)
         if self.settings.discriminator_weight:
             logits = scorer.logits(contents, conditions)
             rewards = self.settings.of_logits(logits).astype(np.float32) + rewards
@@ -61,8 +68,8 @@ class Rewards:
         longest = int(episodes.lengths.max())
         rewards = episodes.paid[:, :longest].copy()
         if self.dense_rules and self.settings.rule_weight:
-            due = self.task.step_rules(episodes.contents)
+            due = self.task.step_rules(self.decoded(episodes.contents), episodes.conditions)  # [N, T, R]
             assert due is not None
-            rewards += self.settings.of_rules(due[:, :longest]).astype(np.float32)
+            rewards += self.settings.of_rules(due[:, :longest], self.task.rule_names).astype(np.float32)
         rewards[np.arange(len(episodes)), episodes.lengths - 1] += at_end
         return rewards

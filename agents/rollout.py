@@ -62,13 +62,15 @@ class TaskRollout:
         infos: list[dict[str, Any]] = [{} for _ in range(n)]
         if ended.any():
             at, finished = np.flatnonzero(ended), rows[ended]
-            contents = self._task.content(recorder.state.take(at))
-            rewards[finished] = self._rewards.rules_at_end(contents)
+            state = recorder.state.take(at)
+            contents, conditions = self._rewards.decoded(self._task.content(state)), self._task.condition(state)
+            rewards[finished] = self._rewards.rules_at_end(contents, conditions)
             dones[finished] = self._ended[finished] = True
-            for place, row, content in zip(at, finished, contents, strict=True):
+            for place, row, content, condition in zip(at, finished, contents, conditions, strict=True):
                 reward = float(rewards[row])
                 infos[row] = {
                     "content": content,
+                    **({"condition": condition} if self._task.conditions else {}),
                     "reward_terms": {"discriminator": 0.0, "rules": reward},
                     "terminal_observation": self._observations[row].copy(),
                     "episode": {"r": reward, "l": int(recorder.t[place])},
@@ -107,9 +109,8 @@ class EnvRollout:
         space = self.task.observation_space
         if observations.shape[1:] == space.shape and space.contains(observations[0]):
             states = self.task.restore(observations)
-            conditions = self.task.condition_space
-            sizes = [*self.task.clock_sizes, *(() if conditions is None else conditions.nvec)]
-            features = np.concatenate([self.task.clock(states), self.task.condition(self.task.content(states))], 1)
+            sizes = np.array([*self.task.feature_sizes, *self.task.condition_sizes], int)
+            features = np.concatenate([self.task.feature_values(states), self.task.condition(states)], 1)
             known = ((features >= 0) & (features < sizes)).all()
             if known and np.array_equal(self.task.observe(states), observations):
                 return states
@@ -153,13 +154,7 @@ class EnvRollout:
         policy.refresh()
         parts, ended, idle, going = list[Episodes](), 0, 0, True
         while going and ended < num:
-            mask, clock, seen = recorder.look()
-            log_policy = policy(
-                self._last,
-                torch.from_numpy(clock.astype(np.int64)).to(device),
-                torch.from_numpy(mask).to(device),
-                torch.from_numpy(seen.astype(np.float32)).to(device),
-            )
+            log_policy = policy(self._last, *recorder.look().tensors(device))
             self._last = draw(log_policy, 1.0, generator)
             actions = self._last.cpu().numpy()
             observations, rewards, dones, infos = self.env.step(actions)
@@ -192,7 +187,8 @@ class EnvRollout:
         rows: Ints = np.flatnonzero(done)
         contents = self.task.content(self._recorder.state.take(rows))
         for row, content in zip(rows, contents, strict=True):
-            if not dones[row] or not np.array_equal(infos[row].get("content"), content):
+            info = infos[row]
+            if not dones[row] or not np.array_equal(info.get("plan", info.get("content")), content):
                 raise ValueError(
                     f"{self._wrappers()} changes decisions, or what info['content'] says of the finished work: "
                     "AdversarialDQN learns from both as they are, so leave that wrapper out"

@@ -25,8 +25,9 @@ PER_ROW = ("action_masks", "render")
 class TaskVecEnv(VecEnv):
     """A ``TaskVectorEnv`` under the interface of Stable-Baselines3, without a process or a copy per row.
 
-    Rows start again by themselves; the last step's ``info`` holds ``content`` and ``reward_terms`` (of a finished work,
-    not one cut off), ``terminal_observation`` and ``episode`` (return and length, as of SB3's Monitor).
+    Rows start again by themselves; the last step's ``info`` holds ``content``, ``condition``, ``reward_terms`` and
+    ``rules`` (of a finished work, not one cut off), ``terminal_observation`` and ``episode`` (return and length, as of
+    SB3's Monitor).
 
     Args:
         env_id: a registered id.
@@ -68,17 +69,23 @@ class TaskVecEnv(VecEnv):
             raise ValueError(f"set_options takes one dict, or {n} of them, one for each row, not {len(self._options)}")
         conditions = [options.get("condition") for options in self._options]
         given = np.array([condition is not None for condition in conditions])  # [n]
+        begun = []
         if not given.all():
-            observations, _ = self.venv.reset(seed=seeds)
+            observations, info = self.venv.reset(seed=seeds)
+            begun.append(info)
         if given.any():
             some = conditions[int(given.argmax())]
             filled = [some if condition is None else condition for condition in conditions]
             only = {} if given.all() else {"reset_mask": given}
-            observations, _ = self.venv.reset(seed=seeds, options={"condition": filled, **only})
+            observations, info = self.venv.reset(seed=seeds, options={"condition": filled, **only})
+            begun.append(info)
         self._reset_seeds()
         self._reset_options()
         self._returns[:], self._lengths[:] = 0.0, 0
         self.reset_infos = [{"action_mask": mask} for mask in self.venv.action_masks().astype(np.int8)]
+        for info in begun:
+            for row in np.flatnonzero(info.get("_condition", ())):
+                self.reset_infos[row]["condition"] = info["condition"][row]
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
@@ -95,16 +102,21 @@ class TaskVecEnv(VecEnv):
         for where in (info, info.get("final_info", {})):
             for row in np.flatnonzero(where.get("_illegal_action", ())):
                 infos[row]["illegal_action"] = True
-        terms = info.get("final_info", {}).get("reward_terms", {})
         for row in np.flatnonzero(dones):
             infos[row] |= {
                 "terminal_observation": info["final_obs"][row],
                 "episode": {"r": float(self._returns[row]), "l": int(self._lengths[row])},
                 "TimeLimit.truncated": bool(truncated[row] and not terminated[row]),
             }
+            begun = [name for name in ("action_mask", "condition") if name in info]
+            self.reset_infos[row] = {name: info[name][row] for name in begun}
+        final = info.get("final_info", {})
         for row in np.flatnonzero(terminated):
-            infos[row]["content"] = info["final_info"]["content"][row]
-            infos[row]["reward_terms"] = {name: float(terms[name][row]) for name in ("discriminator", "rules")}
+            infos[row] |= {name: final[name][row] for name in ("content", "condition", "plan") if name in final}
+            for name in ("reward_terms", "rules"):
+                if name in final:
+                    parts = final[name].items()
+                    infos[row][name] = {part: float(values[row]) for part, values in parts if part[0] != "_"}
         self._returns[dones], self._lengths[dones] = 0.0, 0
         return observations, rewards.astype(np.float32), dones, infos
 
