@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -283,7 +284,8 @@ def generate(
         typer.Option("--set", metavar="NAME=VALUE", help="Argument that starts are drawn by, such as style=minor."),
     ] = None,
     prefix: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Continue this work, a .npy file from `generate` or `play`.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`."),
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Number of actions of --prefix to keep.")] = None,
 ) -> None:
@@ -305,7 +307,9 @@ def generate(
         condition = first_conditions(task, num, seed)
     works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
-        export_all(model.task, works.contents, folder, f"{id.rpartition('/')[2]}-{seed}", works.decisions())
+        stem = f"{id.rpartition('/')[2]}-{seed}"
+        contents = model.task.decoded(works.contents, np.random.default_rng(seed))
+        export_all(model.task, contents, folder, stem, works.conditions, works.decisions())
     except OSError as error:
         failed = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
         raise failed(f"cannot write to {folder}: {reason(error)}") from None
@@ -318,7 +322,10 @@ def evaluate(
     pretrained: Pretrained = None,
     works: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Works of any origin: an .npz file that holds `content` [N, ...]."),
+        typer.Option(
+            metavar="FILE",
+            help="Works of any origin: an .npz of `content` [N, ...] and, where there are any, `condition` [N, C].",
+        ),
     ] = None,
     id: Annotated[str | None, typer.Option(metavar="ID", help="The environment of the works in --works.")] = None,
     set_: Set = None,
@@ -340,7 +347,7 @@ def evaluate(
         loading.read_corpus(task)
         from ..benchmarks.suite import evaluate_works
 
-        judge = functools.partial(evaluate_works, task, read_works(task, works), split="test", seeds=seeds)
+        judge = functools.partial(evaluate_works, task, *read_works(task, works), split="test", seeds=seeds)
     else:
         model = loading.load_model(run, pretrained)
         loading.read_corpus(model.task)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import read_array
 
 from ..envs.corpora.files import absolute
 from ..envs.task import Array, Ints, Task
@@ -19,6 +16,7 @@ from ..errors import UsageError, reason
 from ..training import arguments
 from ..training.folder import Run, Settings
 from ..training.loading import env_arguments
+from ..training.works import read_arrays
 
 
 def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
@@ -51,11 +49,11 @@ def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
 
 def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
     """Returns the conditions int [num, C] that a task draws for its starts; None where the task has no conditions."""
-    if task.condition_space is None:
+    if not task.conditions:
         return None
     draws = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     try:
-        return task.condition(task.content(task.initial(draws)))
+        return task.condition(task.initial(draws))
     except ValueError as error:
         raise UsageError(f"--set: {error}") from None
 
@@ -63,53 +61,50 @@ def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
 def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
     """Returns the first actions int [keep] of a work from ``musegym generate``, and its condition int [C]."""
     from ..agents.episodes import trace
-
-    if not task.has_demonstrations:
-        raise UsageError(
-            "works of this task do not tell how they were built, so that none can be continued: no --prefix"
-        )
-    try:
-        with file.open("rb") as stream:
-            content = read_array(stream, allow_pickle=False)
-        if not task.content_space.contains(content):
-            raise ValueError("of another kind")
-        work = trace(task, content[None])
-    except OSError as error:
-        raise UsageError(f"--prefix {file}: {reason(error)}") from None
-    except ValueError:
-        raise UsageError(
-            f"--prefix {file} is no finished work of this model's task: "
-            "name a .npy file of `musegym generate` or `musegym play`"
-        ) from None
-    if keep >= (length := int(work.lengths[0])):
-        raise UsageError(f"--keep {keep}: the work has {length} decisions; keep fewer")
-    return work.actions[0, :keep].astype(np.int64), task.condition(content[None])[0]
-
-
-def read_works(task: Task[Any], file: Path) -> Array:
-    """Returns the works [N, ...] of a file from ``np.savez(FILE, content=works)``; reading never runs code."""
     from ..benchmarks.suite import check_works
 
-    how = "write it with np.savez(FILE, content=works)"
+    how = "name a .npz file of `musegym generate` or `musegym play`"
     try:
-        with file.open("rb") as stream:
-            arrays = np.load(stream, allow_pickle=False)
-            if isinstance(arrays, np.ndarray):
-                raise UsageError(f"--works {file} holds a single array, as .npy files do: {how}")
-            names = [name for name in ("content", "contents") if name in arrays.files]
-            if not names:
-                raise UsageError(f"--works {file} holds {', '.join(arrays.files) or 'nothing'}, no content: {how}")
-            contents = arrays[names[0]]
+        work = read_arrays(file)
+        missing = [name for name in ("content", "condition", "actions") if name not in work]
+        if missing:
+            raise ValueError(f"holds no {missing[0]}")
+        content, condition = check_works(task, work["content"][None], work["condition"][None])
+        actions = np.atleast_1d(work["actions"])
+        if not len(actions) and not task.has_demonstrations:
+            raise ValueError("does not tell how its work was built")
+        given = np.pad(actions, (0, task.horizon - len(actions)))[None] if len(actions) else None
+        built = trace(task, content, condition, given)
+    except OSError as error:
+        raise UsageError(f"--prefix {file}: {reason(error)}") from None
+    except ValueError as error:
+        raise UsageError(f"--prefix {file}: {error}; {how}") from None
+    if keep >= (length := int(built.lengths[0])):
+        raise UsageError(f"--keep {keep}: the work has {length} decisions; keep fewer")
+    return built.actions[0, :keep].astype(np.int64), condition[0]
+
+
+def read_works(task: Task[Any], file: Path) -> tuple[Array, Ints]:
+    """Returns the contents [N, ...] and conditions int [N, C] of works in a file."""
+    from ..benchmarks.suite import check_works
+
+    arrays = "content=contents, condition=conditions" if task.conditions else "content=contents"
+    how = f"write it with np.savez(FILE, {arrays})"
+    try:
+        works = read_arrays(file)
     except FileNotFoundError:
         raise UsageError(f"--works {file} does not exist; {how}") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-        raise UsageError(f"--works {file} is no readable .npz of numbers ({error}); {how}") from None
-    except (zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"--works {file} is damaged ({error}); {how}") from None
-    try:
-        return check_works(task, contents)
+    except OSError as error:
+        raise UsageError(f"--works {file}: {reason(error)}; {how}") from None
     except ValueError as error:
-        raise UsageError(f"--works {file}: {error}") from None
+        raise UsageError(f"--works {file} {error}; {how}") from None
+    contents = works.get("content", works.get("contents"))
+    if contents is None:
+        raise UsageError(f"--works {file} holds {', '.join(works) or 'nothing'}, no content: {how}")
+    try:
+        return check_works(task, contents, works.get("condition", works.get("conditions")))
+    except ValueError as error:
+        raise UsageError(f"--works {file}: {error}; {how}") from None
 
 
 def free_folder(id: str) -> Path:

@@ -6,44 +6,18 @@ import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..envs.media.audio import Sound
 from ..envs.registry import make_task
 from ..envs.task import Array, Ints, Task
-from ..training.works import export
 from .stage import CHIPS, FRAME_SECONDS, Stage
 
 PAUSE = 3.0  # seconds between a finished work and the agent's next one
 HELP_BUILD = "arrows, 1-9  choose    enter  take    space  take any    backspace  undo    s  save    n  new    q  quit"
 HELP_DONE = "r  once more    s  save    n  new    q  quit"
-
-
-@runtime_checkable
-class Audible(Protocol):
-    """A medium with sound."""
-
-    def sound(self, content: Array, since: int = 0, upto: int | None = None) -> Sound:
-        """Returns the sound that the actions ``since`` to ``upto`` completed."""
-
-
-@runtime_checkable
-class Captioned(Protocol):
-    """A medium that names the last action."""
-
-    def caption(self, content: Array) -> str:
-        """Returns a word for the last action that built a content."""
-
-
-@runtime_checkable
-class Naming(Protocol):
-    """A task that names its actions."""
-
-    def action_name(self, action: int) -> str:
-        """Returns a word or two for an action."""
 
 
 def play(
@@ -92,19 +66,28 @@ def play(
         stage.close()
 
 
+class Work(NamedTuple):
+    """A work as it stands, its condition int [C], and the actions int [L] that built it."""
+
+    content: Array
+    condition: Ints
+    actions: Ints
+
+
 class Saver:
     """Saves works under the first free names in a folder."""
 
     def __init__(self, task: Task[Any], folder: Path, name: str) -> None:
         self._task, self._folder, self._name = task, folder, name
 
-    def save(self, content: Array, actions: Ints) -> str:
-        """Exports a work that the actions int [L] built; returns a line with the names of its files."""
+    def save(self, work: Work) -> str:
+        """Exports a work; returns a line with the names of its files."""
         number = 1
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
         try:
-            paths = export(self._task, content, self._folder / f"{self._name}-{number}", actions)
+            path = self._folder / f"{self._name}-{number}"
+            paths = self._task.export(work.content, path, work.condition, work.actions)
         except OSError as error:
             return f"not saved: {error.strerror}"
         return "saved " + ", ".join(path.name for path in paths)
@@ -121,12 +104,11 @@ class Scorer:
     def __init__(self, task: Task[Any], discriminator: Any = None) -> None:
         self._task, self._given = task, discriminator
 
-    def __call__(self, content: Array) -> str:
+    def __call__(self, work: Work) -> str:
         """Returns a phrase with the logit (high for real) to follow "finished"; empty without a discriminator."""
         if self._discriminator is None:
             return ""
-        contents = content[None]
-        logit = float(self._discriminator.logits(contents, self._task.condition(contents))[0])
+        logit = float(self._discriminator.logits(work.content[None], work.condition[None])[0])
         return f"   ·   D takes it for {'real' if logit > 0 else 'made'} ({logit:+.1f})"
 
     @functools.cached_property
@@ -168,33 +150,30 @@ class Builder:
         return len(self._past)
 
     @property
-    def actions(self) -> Ints:
-        """The actions taken, int [count]."""
-        return np.array([action for _, action in self._past], np.int64)
-
-    @property
-    def content(self) -> Array:
+    def work(self) -> Work:
         """The work so far."""
-        return np.asarray(self.task.content(self._state)[0])
+        actions = np.array([action for _, action in self._past], np.int64)
+        return Work(self._contents(self._state)[0], self.task.condition(self._state)[0], actions)
 
     @property
-    def preview(self) -> Array:
+    def preview(self) -> Work:
         """The work after the marked action."""
-        return self.content if self.done else np.asarray(self._previews[self.chosen])
+        return self.work if self.done else self.work._replace(content=self._previews[self.chosen])
+
+    def _contents(self, state: Any) -> Array:
+        return self.task.decoded(self.task.content(state), np.random.default_rng(0))
 
     @property
     def picture(self) -> NDArray[np.uint8]:
         """The picture uint8 [H, W, 3] of the work after the marked action."""
-        state, row = (self._state, 0) if self.done else (self._after, self.chosen)
-        return self.task.render(state.take(np.array([row])))[0]
+        if self.done:
+            return self.task.medium.render(self.work.content, self.work.condition)
+        return self.task.render(self._after.take(np.array([self.chosen])))[0]
 
     def caption(self, index: int) -> str:
         """Returns the name of a legal action by its index in ``legal``."""
-        if isinstance(self.task, Naming):
-            return self.task.action_name(int(self.legal[index]))
-        if isinstance(self.task.medium, Captioned):
-            return self.task.medium.caption(self._previews[index])
-        return str(self.legal[index])
+        caption = self.task.medium.caption(self._previews[index], self.work.condition)
+        return caption or self.task.action_name(int(self.legal[index]))
 
     def press(self, key: str) -> bool:
         """Applies a key; returns whether the work or the marked action changed."""
@@ -234,7 +213,7 @@ class Builder:
         self.legal = np.flatnonzero(self.task.action_mask(self._state)[0])
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
         self._after = self.task.step(copies, self.legal)[0]
-        self._previews = self.task.content(self._after)
+        self._previews = self._contents(self._after)
         again = (
             int(np.flatnonzero(self.legal == action)[0]) for _, action in reversed(self._past) if action in self.legal
         )
@@ -246,7 +225,7 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
     while stage.open:
         if changed:
             done = work.done
-            line = f"finished{scorer(work.content)}" if done else f"choice {work.count + 1} of at most {task.horizon}"
+            line = f"finished{scorer(work.work)}" if done else f"choice {work.count + 1} of at most {task.horizon}"
             lines = _line(line, message), HELP_DONE if done else HELP_BUILD
             chips = [] if done else [work.caption(index) for index in work.shown]
             stage.show(work.picture, lines, chips, work.chosen - work.shown.start)
@@ -254,16 +233,16 @@ def _build(stage: Stage, task: Task[Any], rng: np.random.Generator, saver: Saver
         for key in stage.wait(FRAME_SECONDS):
             was_done, count, message = work.done, work.count, ""
             if key == "s":
-                message, changed = saver.save(work.content, work.actions), True
+                message, changed = saver.save(work.work), True
             elif key == "r" and work.done:
-                _sound(stage, task, work.content)
+                _sound(stage, task, work.work)
             elif work.press(key):
                 changed = True
                 if work.done and not was_done:
-                    finished.append(work.content)
-                    _sound(stage, task, work.content)
+                    finished.append(work.work.content)
+                    _sound(stage, task, work.work)
                 elif work.count > count:
-                    _sound(stage, task, work.content, since=count)
+                    _sound(stage, task, work.work, since=count)
                 elif work.count == count:
                     _sound(stage, task, work.preview, since=work.count)
     return finished
@@ -274,25 +253,24 @@ def _watch(
 ) -> list[Array]:
     finished = list[Array]()
     while stage.open:
-        (content, actions), message, key = _generate(model, rng), "", ""
+        work, message, key = _generate(task, model, rng), "", ""
         due = time.monotonic()
-        pictures = _pictures(task, content, actions)
-        for (step, seconds), picture in zip(_steps(stage, task, content, len(actions)), pictures, strict=True):
+        for (step, seconds), picture in zip(_steps(stage, task, work), _pictures(task, work), strict=True):
             due += seconds / speed  # an absolute time: drawing must not slow down the tempo
             stage.show(picture, (f"choice {step}", HELP_DONE), [])
             key = next(iter(stage.wait(due - time.monotonic())), key)
             if key in {"n", "s", "r"} or not stage.open:
                 break
         else:
-            finished.append(content)
-        played, line = False, f"finished{scorer(content)}"
+            finished.append(work.content)
+        played, line = False, f"finished{scorer(work)}"
         while stage.open and key != "n":
             if key == "s":
-                message = saver.save(content, actions)
-            stage.show(task.medium.render(content), (_line(line, message), HELP_DONE), [])
+                message = saver.save(work)
+            stage.show(task.medium.render(work.content, work.condition), (_line(line, message), HELP_DONE), [])
             if key == "r" or not played:
                 played = True
-                seconds = _sound(stage, task, content)
+                seconds = _sound(stage, task, work)
             key = next(iter(stage.wait(seconds + PAUSE / speed)), "n")  # no key: the next work
     return finished
 
@@ -301,42 +279,39 @@ def _line(*parts: str) -> str:
     return "   ·   ".join(filter(None, parts))
 
 
-def _steps(stage: Stage, task: Task[Any], content: Array, num_actions: int) -> Iterator[tuple[int, float]]:
+def _steps(stage: Stage, task: Task[Any], work: Work) -> Iterator[tuple[int, float]]:
     """Yields the number of every action of a work and the seconds to show it; plays the sound that it completes."""
-    for step in range(1, num_actions + 1):
+    for step in range(1, len(work.actions) + 1):
         seconds = 1 / 8
-        if isinstance(task.medium, Audible):
-            sound = task.medium.sound(content, step - 1, step)
+        sound = task.medium.sound(work.content, work.condition, step - 1, step)
+        if sound is not None:
             seconds = max(sound.seconds - 0.06, 0.06)
             if sound.seconds:
                 stage.sound(sound)
         yield step, seconds
 
 
-def _sound(stage: Stage, task: Task[Any], content: Array, since: int = 0) -> float:
+def _sound(stage: Stage, task: Task[Any], work: Work, since: int = 0) -> float:
     """Plays the sound of the actions from ``since`` on, if the medium has sound; returns its seconds."""
-    if not isinstance(task.medium, Audible):
+    sound = task.medium.sound(work.content, work.condition, since)
+    if sound is None:
         return 0.0
-    sound = task.medium.sound(content, since)
     stage.sound(sound, fresh=True)
-    return sound.seconds
+    return float(sound.seconds)
 
 
-def _pictures(task: Task[Any], content: Array, actions: Ints) -> Iterator[NDArray[np.uint8]]:
+def _pictures(task: Task[Any], work: Work) -> Iterator[NDArray[np.uint8]]:
     """Yields the picture of a work after each of the actions int [L] that built it."""
-    if task.has_demonstrations:  # the content determines the actions
-        yield from (task.medium.render(content, step) for step in range(1, len(actions) + 1))
-        return
-    condition = None if task.condition_space is None else task.condition(content[None])
-    state = task.initial(np.zeros(1, np.uint64), condition)
-    for action in actions:
+    state = task.initial(np.zeros(1, np.uint64), work.condition[None] if task.conditions else None)
+    for action in work.actions:
         state, _ = task.step(state, action[None])
         yield task.render(state)[0]
 
 
-def _generate(model: Any, rng: np.random.Generator) -> tuple[Array, Ints]:
-    """Returns a work of the agent and the actions int [L] that built it."""
+def _generate(task: Task[Any], model: Any, rng: np.random.Generator) -> Work:
+    """Returns a work of the agent."""
     from ..agents import generate_episodes
 
     works = generate_episodes(model, 1, seed=int(rng.integers(2**31)))
-    return works.contents[0], works.decisions()[0].astype(np.int64)
+    contents = task.decoded(works.contents, rng)
+    return Work(contents[0], works.conditions[0], works.decisions()[0].astype(np.int64))

@@ -23,7 +23,7 @@ DISCRIMINATOR = "discriminator."
 # The command line or the task sets these.
 _NOT_OFFERED = {"discriminator", "task", "seed"}
 _MACHINE = ("device", "precision")
-_TASK = {"kind", "shape", "sizes", "condition_sizes", "conditions_in_header"}
+_TASK = {"kind", "shape", "sizes", "condition_sizes", "categorical"}
 _NETWORK = ("hidden", "embedding", "dropout", "sight")
 
 

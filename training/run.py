@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from stable_baselines3.common.callbacks import BaseCallback
@@ -144,7 +145,8 @@ class RunCallback(BaseCallback):
         """Exports a few works."""
         works = generate_episodes(self._agent, SAMPLES)
         stem = f"{self.stopwatch.seconds():06.0f}s"
-        export_all(self._agent.task, works.contents, self._run.samples, stem, works.decisions())
+        contents = self._agent.task.decoded(works.contents, np.random.default_rng(0))
+        export_all(self._agent.task, contents, self._run.samples, stem, works.conditions, works.decisions())
 
     def budget_spent(self) -> float:
         """Returns the share of the budget that is spent, 0 to 1."""

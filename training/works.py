@@ -1,7 +1,9 @@
-"""Export of works: in the formats of their medium, as arrays, as text and as one picture."""
+"""Works as files: in the formats of their medium, as arrays, as text and as one picture; and read back."""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,27 +14,13 @@ from ..envs.task import Array, Ints, Task
 from ..envs.window import tile
 
 
-def export(task: Task[Any], content: Array, path: Path, actions: Ints | None = None) -> list[Path]:
-    """Writes a content in its medium's formats and as an array.
-
-    Args:
-        task: the content's task.
-        content: the work.
-        path: path of the files without suffix.
-        actions: the actions int [L] that built the work; see ``Task.export`` for their use.
-
-    Returns:
-        The files written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    array = path.with_name(f"{path.name}.npy")
-    paths = task.export(content, path, actions)
-    np.save(array, content)
-    return [*paths, array]
-
-
 def export_all(
-    task: Task[Any], contents: Array, folder: Path, stem: str, actions: Sequence[Ints] | None = None
+    task: Task[Any],
+    contents: Array,
+    folder: Path,
+    stem: str,
+    conditions: Ints | None = None,
+    actions: Sequence[Ints] | None = None,
 ) -> list[Path]:
     """Writes contents in their medium's formats and as arrays, their text, and one picture of them all.
 
@@ -40,7 +28,8 @@ def export_all(
         task: the task of the contents.
         contents: [N, ...].
         folder: created where it is missing.
-        stem: name of the files, which are ``stem-000.mid``, ``stem-000.npy`` ..., ``stem.txt`` and ``stem.png``.
+        stem: name of the files, which are ``stem-000.mid``, ``stem-000.npz`` ..., ``stem.txt`` and ``stem.png``.
+        conditions: int [N, C], where they are known.
         actions: for each content the actions int [L] that built it.
 
     Returns:
@@ -49,14 +38,37 @@ def export_all(
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    paths = list[Path]()
-    for i, content in enumerate(contents):
-        paths += export(task, content, folder / f"{stem}-{i:03d}", None if actions is None else actions[i])
+    N, paths = len(contents), list[Path]()
+    given: Sequence[Ints | None] = [None] * N if conditions is None else list(conditions)
+    taken: Sequence[Ints | None] = [None] * N if actions is None else actions
+    for i in range(N):
+        paths += task.export(contents[i], folder / f"{stem}-{i:03d}", given[i], taken[i])
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
-    texts = (f"{stem}-{i:03d}\n{task.medium.describe(content)}\n" for i, content in enumerate(contents))
+    works = list(zip(contents, given, strict=True))
+    texts = (f"{stem}-{i:03d}\n{task.medium.describe(*work)}\n" for i, work in enumerate(works))
     text.write_text("\n".join(texts), encoding="utf-8")
     overview = task.medium.population(contents)
     if overview is None:
-        overview = tile([task.medium.render(content) for content in contents])
+        overview = tile([task.medium.render(*work) for work in works])
     Image.fromarray(overview).save(picture)
     return [*paths, text, picture]
+
+
+def read_arrays(file: Path) -> dict[str, Array]:
+    """Returns the arrays of an .npz file by name; reading never runs code.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no .npz of numbers, or damaged; the message says which.
+    """
+    try:
+        with file.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
+            if isinstance(arrays, np.ndarray):
+                raise ValueError("holds a single array, as .npy files do")
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
+        why = str(error) if str(error).startswith("holds") else f"is no readable .npz of numbers ({error})"
+        raise ValueError(why) from None
+    except (zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"is damaged ({error})") from None
