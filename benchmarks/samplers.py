@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..envs.task import Array, Floats, Ints, Task
+from ..envs.task import Array, Floats, Ints, Task, Works
 
 
 @runtime_checkable
@@ -24,8 +24,11 @@ class Sampler(Protocol):
 class AgentSampler:
     """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
 
-    log_prob: Callable[[Array], Floats]
-    """From contents to log-probabilities in nats, float [B], at temperature 1; missing where the model has none."""
+    log_prob: Callable[[Array, Ints | None, Ints | None], Floats]
+    """From contents, conditions and actions to log-probabilities at temperature 1, nats, float [B].
+
+    It is missing where the model has none.
+    """
 
     def __init__(self, model: Any, temperature: float = 1.0) -> None:
         from ..agents import built_by
@@ -43,18 +46,15 @@ class AgentSampler:
         return contents
 
 
-def generated(sampler: Sampler, real: Array, num: int, seed: int) -> Array:
-    """Returns ``num`` generated contents, number i under the condition of real work ``i mod N``.
+def generated(sampler: Sampler, real: Works, num: int, seed: int) -> Works:
+    """Returns ``num`` generated works, number i under the condition of real work ``i mod N``.
 
     Raises:
         ValueError: the sampler returned contents of another shape or number.
     """
     task = sampler.task
-    rows = np.arange(num) % len(real)
-    condition = None if task.condition_space is None else task.condition(real[rows])
-    contents = np.asarray(sampler.sample(condition, num, seed))
-    if contents.shape != (num, *real.shape[1:]):
-        raise ValueError(f"the model returned contents {contents.shape}, not {(num, *real.shape[1:])}")
-    if condition is not None and not np.array_equal(task.condition(contents), condition):
-        raise ValueError("the model's contents do not have the conditions that were asked for")
-    return contents
+    conditions = real.conditions[np.arange(num) % len(real)]
+    contents = np.asarray(sampler.sample(conditions if task.conditions else None, num, seed))
+    if contents.shape != (num, *task.layout.shape):
+        raise ValueError(f"the model returned contents {contents.shape}, not {(num, *task.layout.shape)}")
+    return Works(contents, conditions)

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..envs.task import Array, Ints, Split, Task
+from ..envs.task import Array, Ints, Split, Task, Works
 from .judges.c2st import C2ST, FOLDS, c2st
 from .metrics import population as metrics
+from .metrics.control import control
 from .metrics.features import FeatureNet, feature_net, frechet
 from .metrics.stats import mean_by_group
 from .samplers import AgentSampler, Sampler, generated
@@ -31,7 +32,7 @@ def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FO
 
     Args:
         model: a ``Sampler``, an ``AdversarialDQN``, or any model of Stable-Baselines3 that has a musegym environment;
-            likelihoods are measured where it has ``log_prob``.
+            likelihoods are measured where it has ``log_prob(contents, conditions, actions)``.
         num: works generated for shares and run lengths. Judges, Frechet distance and neighbourhoods always take as many
             as the split holds.
         split: "test" for figures to publish, "validation" while choosing anything.
@@ -50,22 +51,28 @@ def measure(
     """As ``evaluate``, with the judgements of each work, for paired comparisons."""
     sampler: Sampler = model if isinstance(model, Sampler) else AgentSampler(model)
     task = sampler.task
-    real, train = task.corpus(split), task.corpus("train")
+    real = task.works(split)
     n = len(real)
     logger.info("generating %d works", max(num, n))
-    contents = generated(sampler, real, max(num, n), seed)
+    works = generated(sampler, real, max(num, n), seed)
     notes: list[str] = []
     result: dict[str, Any] = {"split": split, "num": num, "judged": n, "seed": seed}
     logger.info("likelihoods")
-    result |= likelihoods(sampler, task, real, train, seed, notes)
-    measured, found = _compared(task, contents[:n], contents[:num], np.arange(n), split, seeds, seed, notes)
+    result |= likelihoods(model, task, real, seed, notes)
+    pair = works.take(slice(n)), np.arange(n)
+    measured, found = _compared(task, *pair, works.take(slice(num)), split, seeds, seed, notes)
     result = clean(result | measured, notes)
     result["notes"] = notes
     return result, found
 
 
 def evaluate_works(
-    task: Task[Any], contents: Array, split: Split = "test", seeds: int = FOLDS, seed: int = 0
+    task: Task[Any],
+    contents: Array,
+    conditions: Ints | None = None,
+    split: Split = "test",
+    seeds: int = FOLDS,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measures finished works of any origin against a held-out split: the keys of ``evaluate``, but for likelihoods.
 
@@ -74,55 +81,68 @@ def evaluate_works(
     Args:
         task: whose works they are.
         contents: [N, ...], elements of ``task.content_space``.
+        conditions: int [N, C] that they were made under; None where the task has none.
         split: as in ``evaluate``.
         seeds: as in ``evaluate``.
         seed: of judging, and of the choice where there are more works on one side: judges, Frechet distance and
             neighbourhoods take as many of both.
 
     Raises:
-        ValueError: the works are of another kind, or too few.
+        ValueError: the works are of another kind, too few, or without their conditions.
     """
-    contents, real = check_works(task, contents), task.corpus(split)
+    works, held_out = Works(*check_works(task, contents, conditions)), len(task.works(split))
     rng = np.random.default_rng([seed, 4])
-    n = min(len(real), len(contents))
-    rows = np.sort(rng.permutation(len(real))[:n])
+    n = min(held_out, len(works))
+    rows = np.sort(rng.permutation(held_out)[:n])
     notes: list[str] = []
-    if task.condition_space is not None:
+    if task.conditions:
         notes.append("c2st, frechet: works have their own conditions, not those of the works they are compared with")
-    result: dict[str, Any] = {"split": split, "num": len(contents), "judged": n, "seed": seed}
-    chosen = contents[rng.permutation(len(contents))[:n]]
-    measured, _ = _compared(task, chosen, contents, rows, split, seeds, seed, notes)
+    result: dict[str, Any] = {"split": split, "num": len(works), "judged": n, "seed": seed}
+    chosen = works.take(rng.permutation(len(works))[:n])
+    measured, _ = _compared(task, chosen, rows, works, split, seeds, seed, notes)
     result = clean(result | measured, notes)
     result["notes"] = notes
     return result
 
 
-def check_works(task: Task[Any], contents: Array) -> Array:
-    """Returns works [N, ...] in the dtype of the task's own.
+def check_works(task: Task[Any], contents: Array, conditions: Ints | None = None) -> tuple[Array, Ints]:
+    """Returns works [N, ...] in the dtype of the task's own, and their conditions int64 [N, C].
 
     Raises:
-        ValueError: they are not integers, of another shape, or not contents of the task.
+        ValueError: the works are not integers, of another shape, or not contents of the task; they lack conditions, or
+            these are not the task's.
     """
-    given, own = np.asarray(contents), task.corpus("train")
-    shape = ", ".join(map(str, own.shape[1:]))
-    if given.shape[1:] != own.shape[1:] or not len(given) or given.dtype.kind not in "iub":
+    given, layout = np.asarray(contents), task.layout
+    if given.shape[1:] != layout.shape or not len(given) or given.dtype.kind not in "iub":
+        shape = ", ".join(map(str, layout.shape))
         raise ValueError(f"works of this task are integers [N, {shape}], not {given.dtype} {list(given.shape)}")
-    works = given.astype(own.dtype)
-    wrong = (works != given).reshape(len(given), -1).any(1)  # the cast changes values that do not fit
-    wrong[~wrong] = [not task.content_space.contains(work) for work in works[~wrong]]
+    wrong = ((given < 0) | (given > task.content_space.high)).reshape(len(given), -1).any(1)
     if wrong.any():
         raise ValueError(
             f"{wrong.sum()} of {len(given)} works are no contents of this task (first: number {wrong.argmax()}): "
-            f"a number is out of its range in {task.content_space}".replace("\n", "")
+            f"a number is out of its range, 0 to {max(layout.sizes) - 1} at most"
         )
-    return works
+    works, sizes = given.astype(layout.dtype), task.condition_sizes
+    if not sizes:
+        return works, np.zeros((len(works), 0), np.int64)
+    wanted = f"[N, {len(sizes)}] ({', '.join(condition.name for condition in task.conditions)})"
+    if conditions is None:
+        raise ValueError(f"works of this task have conditions: pass those too, integers {wanted}")
+    styles = np.asarray(conditions)
+    fits = styles.shape == (len(works), len(sizes)) and styles.dtype.kind in "iu"
+    if not fits or (styles < 0).any() or (styles >= sizes).any():
+        raise ValueError(
+            f"conditions of these {len(works)} works are integers {wanted} from 0 and below {list(sizes)}, "
+            f"not {styles.dtype} {list(styles.shape)} up to {styles.max(initial=0)}"
+        )
+    return works, styles.astype(np.int64)
 
 
 def _compared(
     task: Task[Any],
-    chosen: Array,
-    population: Array,
+    chosen: Works,
     rows: Ints,
+    population: Works,
     split: Split,
     seeds: int,
     seed: int,
@@ -132,61 +152,69 @@ def _compared(
 
     Args:
         task: whose works they are.
-        chosen: [n, ...], compared with real works: number i with row ``rows[i]`` of the split.
-        population: [N, ...], for shares and run lengths.
+        chosen: n works, compared with real works: number i with row ``rows[i]`` of the split.
         rows: int [n].
+        population: N works, for shares and run lengths.
         split: as in ``evaluate``.
         seeds: as in ``evaluate``.
         seed: as in ``evaluate``.
         notes: gets a line for each number that cannot be had.
     """
-    every, train, groups = task.corpus(split), task.corpus("train"), task.groups(split)[rows]
-    real, found = every[rows], None
-    own = task.medium.metrics(population)  # first: it raises where works are unusable, and judges take long
+    every, train, found = task.works(split), task.works("train"), None
+    real = every.take(rows)
+    sides = {"": population, "_real": every}
+    # First: it raises where works are unusable, and judges take long.
+    shown = {f"metrics{side}": task.medium.metrics(works.contents, works.conditions) for side, works in sides.items()}
     result: dict[str, Any] = {"c2st": None}
     if seeds:
-        found = c2st(real, chosen, groups, kind=task.medium.kind, seeds=min(seeds, FOLDS), seed=seed)
+        found = c2st(real, chosen, task.layout, seeds=min(seeds, FOLDS), seed=seed)
         result["c2st"] = found.accuracy
         right = (found.correct_real.astype(float) + found.correct_fake) / 2
-        interval = mean_by_group(right[found.judged], groups[found.judged], np.random.default_rng(seed))
+        groups = real.groups[found.judged]
+        interval = mean_by_group(right[found.judged], groups, np.random.default_rng(seed))
         result["c2st_interval"] = [interval.low, interval.high]
         result["c2st_detail"] = found.summary()
 
     logger.info("distances of %d works", len(rows))
-    floors = [train[matched_rows(task, split, draw)[rows]] for draw in range(FLOOR_DRAWS)]
-    result |= distances(feature_net(train, task.medium.kind), real, chosen, floors)
+    floors = [train.contents[matched_rows(every, train, draw)[rows]] for draw in range(FLOOR_DRAWS)]
+    net = feature_net(train.contents, task.layout)
+    result |= distances(net, real.contents, chosen.contents, floors)
+    if task.conditions:
+        labelled = ((net(works.contents), works.conditions) for works in (train, population, every))
+        result |= control(task.conditions, *labelled)
     logger.info("copies and shares among %d works", len(population))
-    result["unique"], result["unique_real"] = metrics.unique(population), metrics.unique(every)
-    result["novel"], result["novel_real"] = metrics.novel(population, train), metrics.novel(every, train)
-    known = tokens(task, train)
-    result["longest_copy"] = float(metrics.longest_runs(tokens(task, population), known).mean())
-    result["longest_copy_real"] = float(metrics.longest_runs(tokens(task, every), known).mean())
-    result["validity"] = result["validity_real"] = None
-    if task.has_demonstrations:
-        result["validity"], result["validity_real"] = metrics.validity(task, population), metrics.validity(task, every)
-    else:
+    known = tokens(task, train.contents)
+    buildable = task.has_demonstrations and type(task).demonstrations is not Task.demonstrations
+    if not buildable:
         notes.append("validity: the task has no demonstrations")
-    result["metrics"], result["metrics_real"] = own, task.medium.metrics(every)
-    return result, found
+    for side, works in sides.items():
+        contents = works.contents
+        result[f"unique{side}"] = metrics.unique(contents)
+        result[f"novel{side}"] = metrics.novel(contents, train.contents)
+        result[f"longest_copy{side}"] = float(metrics.longest_runs(tokens(task, contents), known).mean())
+        result[f"validity{side}"] = metrics.validity(task, works) if buildable else None
+        rewards = task.rules(contents, works.conditions).mean(0)
+        result |= {f"reward_{name}{side}": float(mean) for name, mean in zip(task.rule_names, rewards, strict=True)}
+    return result | shown, found
 
 
-def likelihoods(
-    model: Any, task: Task[Any], real: Array, train: Array, seed: int, notes: list[str]
-) -> dict[str, float | None]:
+def likelihoods(model: Any, task: Task[Any], real: Works, seed: int, notes: list[str]) -> dict[str, float | None]:
     """Mean negative log-likelihoods in nats per content; a bound on the test ones where building orders differ."""
     name = "nll_test" if task.one_to_one else "nll_test_bound"
     if not (task.has_demonstrations and hasattr(model, "log_prob")):
         missing = "this model has no log-probabilities" if task.has_demonstrations else "the task has no demonstrations"
         notes.append(f"{name}, nll_train: {missing}")
         return {name: None, "nll_train": None}
+    train = task.works("train")
     rows = np.random.default_rng(seed).permutation(len(train))[:MAX_NLL_TRAIN]
-    return {name: nll(model, real), "nll_train": nll(model, train[rows])}
+    return {name: nll(model, real), "nll_train": nll(model, train.take(rows))}
 
 
-def nll(model: Any, contents: Array, chunk: int = 512) -> float:
-    """Mean negative log-likelihood of contents, nats per content."""
-    parts = [np.asarray(model.log_prob(contents[i : i + chunk]), np.float64) for i in range(0, len(contents), chunk)]
-    return -float(np.concatenate(parts).mean())
+def nll(model: Any, works: Works, chunk: int = 512) -> float:
+    """Mean negative log-likelihood of works given their conditions, nats per work."""
+    parts = [works.take(slice(first, first + chunk)) for first in range(0, len(works), chunk)]
+    log_probs = [np.asarray(model.log_prob(part.contents, part.conditions, part.actions)) for part in parts]
+    return -float(np.concatenate(log_probs).mean(dtype=np.float64))
 
 
 def distances(net: FeatureNet, real: Array, fake: Array, floors: Sequence[Array]) -> dict[str, float]:
@@ -196,49 +224,37 @@ def distances(net: FeatureNet, real: Array, fake: Array, floors: Sequence[Array]
     return found | metrics.precision_recall(x, y) | metrics.density_coverage(x, y)
 
 
-def matched_rows(task: Task[Any], split: Split, seed: int = 0) -> Ints:
-    """Returns rows of the train split that stand for a perfect model, int [N], to measure floors with.
+def matched_rows(real: Works, train: Works, seed: int = 0) -> Ints:
+    """Returns rows of training works that stand for a perfect model, int [N], to measure floors with.
 
-    Row i has the condition of work i of ``split``, and no training tune (group) stands for two tunes of the split, so
-    that both sides of a judge can be cut along the split's tunes. Within a tune, works of the training tune that
-    already stands for it come first. Where a condition is used up, any unused work of a free tune takes the place.
-
-    Raises:
-        ValueError: the train split has too few works or groups.
-    """
-    train, real = task.corpus("train"), task.corpus(split)
-    return matched_groups(task.condition(real), task.groups(split), task.condition(train), task.groups("train"), seed)
-
-
-def matched_groups(condition: Ints, groups: Ints, candidates: Ints, owners: Ints, seed: int) -> Ints:
-    """Returns which candidates stand for which works, int [N]; see ``matched_rows``.
+    Row i has the condition of real work i, and no training tune (group) stands for two real tunes, so that both sides
+    of a judge can be cut along the real tunes. Within a tune, works of the training tune that already stands for it
+    come first. Where a condition is used up, any unused work of a free tune takes the place.
 
     Args:
-        condition: int [N, C], of the works.
-        groups: int [N], of the works.
-        candidates: int [M, C], their conditions.
-        owners: int [M], their groups.
+        real: N held-out works.
+        train: the works to choose from.
         seed: of the choice.
 
     Raises:
-        ValueError: there are too few candidates.
+        ValueError: there are too few training works or groups.
     """
-    rng = np.random.default_rng([seed, 3])
-    wanted, conditions = np.array(metrics.keys(condition)), np.array(metrics.keys(candidates))
-    owner_of = np.full(int(owners.max()) + 1, -1, np.int64)  # a candidate's group -> the group it stands for
+    rng, owners = np.random.default_rng([seed, 3]), train.groups
+    wanted, conditions = np.array(metrics.keys(real.conditions)), np.array(metrics.keys(train.conditions))
+    owner_of = np.full(int(owners.max()) + 1, -1, np.int64)  # a training group -> the group it stands for
     free = np.ones(len(owners), bool)
-    rows = np.full(len(groups), -1, np.int64)
+    rows = np.full(len(real), -1, np.int64)
     by_condition = {key: np.flatnonzero(conditions == key) for key in np.unique(wanted)}
     everything = np.arange(len(owners))
-    for group in rng.permutation(np.unique(groups)):
-        for i in np.flatnonzero(groups == group):
+    for group in rng.permutation(np.unique(real.groups)):
+        for i in np.flatnonzero(real.groups == group):
             for pool in (by_condition[wanted[i]], everything):
                 pool = pool[free[pool]]
                 for choice in (pool[owner_of[owners[pool]] == group], pool[owner_of[owners[pool]] < 0]):
                     if rows[i] < 0 and len(choice):
                         rows[i] = rng.choice(choice)
             if rows[i] < 0:
-                raise ValueError(f"{len(owners)} works are too few, or too related, to stand for {len(groups)}")
+                raise ValueError(f"{len(train)} works are too few, or too related, to stand for {len(real)}")
             free[rows[i]], owner_of[owners[rows[i]]] = False, group
     return rows
 
@@ -262,13 +278,12 @@ def sweep_temperature(
         The temperature, and for each one tried its ``temperature``, ``c2st`` and ``frechet``.
     """
     task: Task[Any] = model.task
-    real, train, groups = task.corpus("validation"), task.corpus("train"), task.groups("validation")
-    net = feature_net(train, task.medium.kind)
+    real, net = task.works("validation"), feature_net(task.corpus("train"), task.layout)
     tried = []
     for temperature in temperatures:
         fake = generated(AgentSampler(model, temperature), real, len(real), seed)
-        found = c2st(real, fake, groups, kind=task.medium.kind, seeds=seeds, seed=seed)
-        distance = frechet(net(real), net(fake))
+        found = c2st(real, fake, task.layout, seeds=seeds, seed=seed)
+        distance = frechet(net(real.contents), net(fake.contents))
         tried.append({"temperature": temperature, "c2st": found.accuracy, "frechet": distance})
         logger.info("temperature %.2f: C2ST %.3f, Frechet %.2f on validation", temperature, found.accuracy, distance)
     return min(tried, key=lambda row: (row["c2st"], row["frechet"]))["temperature"], tried

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...agents.episodes import trace
 from ...envs.task import Array, Floats, Ints, Task
 
 
@@ -17,23 +18,17 @@ class RandomPolicy:
 
     def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
         """Returns ``num`` contents, under the conditions int [num, C] where the task has any."""
-        rng = np.random.default_rng(seed)
-        state = self.task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
-        for _ in range(self.task.horizon):
-            mask = self.task.action_mask(state)
-            state, done = self.task.step(state, (rng.random(mask.shape) * mask).argmax(1))
-            if done.all():
-                break
-        return self.task.content(state)
+        rng, task = np.random.default_rng(seed), self.task
+        state = task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
+        while not state.done.all():
+            mask = task.action_mask(state)
+            state, _ = task.step(state, (rng.random(mask.shape) * mask).argmax(1))
+        return task.decoded(task.content(state), rng)
 
-    def log_prob(self, contents: Array) -> Floats:
+    def log_prob(self, contents: Array, conditions: Ints | None = None, actions: Ints | None = None) -> Floats:
         """Returns log-probabilities given the condition, nats, float64 [N]: -sum of log(legal decisions)."""
-        task, nats = self.task, np.zeros(len(contents))
-        actions = task.demonstrations(contents)
-        condition = None if task.condition_space is None else task.condition(contents)
-        state, done = task.initial(np.zeros(len(contents), np.uint64), condition), np.zeros(len(contents), bool)
-        for t in range(task.horizon):
-            nats -= np.log(task.action_mask(state).sum(1)) * ~done
-            state, ended = task.step(state, actions[:, t])
-            done = done | ended
+        episodes = trace(self.task, contents, conditions, actions)
+        decided = np.arange(self.task.horizon) < episodes.lengths[:, None]  # [N, T]
+        legal = np.bitwise_count(episodes.masks).sum(2)
+        nats: Floats = -np.log(np.where(decided, legal, 1)).sum(1)
         return nats

@@ -20,7 +20,7 @@ import typer
 
 from ...envs.corpora.densities import DENSITIES, Density
 from ...envs.registry import make_task
-from ...envs.task import Array, Split, Task
+from ...envs.task import Array, Split, Task, Works
 from ..measures import Column, Domain
 from ..metrics.stats import Interval
 from ..recorded import JsonFile, Runs, Seed, load_models, print_row, run, write_result
@@ -80,7 +80,7 @@ def nll(model: Any, batches: int = BATCHES, num: int = BATCH, seed: int = 0) -> 
     """Mean negative log-likelihood of fresh real works, nats per work, and two standard errors to either side.
 
     Args:
-        model: has ``task`` and ``log_prob(contents)``, nats.
+        model: has ``task`` and ``log_prob(contents, conditions, actions)``, nats.
         batches: number of batches; the standard error is that of the mean of their means.
         num: works in each.
         seed: of the works.
@@ -88,7 +88,7 @@ def nll(model: Any, batches: int = BATCHES, num: int = BATCH, seed: int = 0) -> 
     from ..suite import nll as mean_nll
 
     rng = np.random.default_rng([seed, 6])
-    means = [mean_nll(model, fresh(model.task, num, rng)) for _ in range(batches)]
+    means = [mean_nll(model, Works(fresh(model.task, num, rng))) for _ in range(batches)]
     mean, error = float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(batches)
     return Interval(mean, mean - 2 * error, mean + 2 * error)
 

@@ -25,7 +25,7 @@ import typer
 from ...envs.corpora.cache import cache_folder
 from ...envs.digit import CLASSES, DigitTask
 from ...envs.registry import make_task
-from ...envs.task import Array, Ints, Split
+from ...envs.task import Array, Ints, Split, Works
 from ...training.loading import read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
@@ -48,19 +48,13 @@ def classifier(task_kwargs: tuple[tuple[str, Any], ...], dense: bool = False) ->
     """Returns a classifier of a task's pictures; trained when first asked for, in about a minute, and then kept."""
     from ..judges.classifier import Classifier
 
-    task = labelled(dict(task_kwargs))
-    train = task.corpus("train")
-    return Classifier(pictures_of(task, train), task.condition(train)[:, 0], dense=dense, folder=cache_folder())
+    train = labelled(dict(task_kwargs), "train")
+    return Classifier(train.contents, train.conditions[:, 0], dense=dense, folder=cache_folder())
 
 
-def labelled(kwargs: dict[str, Any]) -> DigitTask:
-    """Returns the task with classes, whose contents hold their digit."""
-    return cast("DigitTask", make_task(ID, **{**kwargs, "classes": True}))
-
-
-def pictures_of(task: DigitTask, contents: Array) -> Array:
-    """Returns contents without the header that holds their class, uint8 [N, H, W]."""
-    return np.asarray(contents)[:, -task.paper.side :]
+def labelled(kwargs: dict[str, Any], split: Split) -> Works:
+    """Returns real pictures with their digits as conditions."""
+    return make_task(ID, **{**kwargs, "classes": True}).works(split)
 
 
 def measure_drawings(
@@ -70,17 +64,17 @@ def measure_drawings(
 
     Args:
         task: their task.
-        contents: the drawings [N, ...].
+        contents: the drawings uint8 [N, H, W].
         asked: int [N], the digits that were asked for.
         split: of the held-out pictures.
     """
     from ..metrics.features import frechet
 
-    key = tuple(sorted({**task.kwargs(), "classes": True}.items()))  # one judge for both kinds of contents
-    drawn, real = pictures_of(task, contents), pictures_of(task, task.corpus(split))
-    n = min(len(drawn), len(real))
+    key = tuple(sorted({**task.kwargs(), "classes": True}.items()))  # one judge with and without classes
+    real = task.corpus(split)
+    n = min(len(contents), len(real))
     real = real[np.sort(np.random.default_rng(0).permutation(len(real))[:n])]  # they come class by class
-    _, p = classifier(key)(drawn)
+    _, p = classifier(key)(contents)
     named = p.argmax(1)
     classes = [float(share) for share in np.bincount(named, minlength=CLASSES) / len(named)]
     found: dict[str, Any] = {
@@ -91,7 +85,7 @@ def measure_drawings(
         "pictures_a_side": n,
     }
     for name, judge in zip(DISTANCES, (classifier(key), classifier(key, dense=True)), strict=True):
-        found[name] = frechet(judge(drawn[:n])[0], judge(real)[0])
+        found[name] = frechet(judge(contents[:n])[0], judge(real)[0])
     if asked is not None:
         found["as_asked"] = float((named == asked).mean())
     return found
@@ -99,24 +93,18 @@ def measure_drawings(
 
 def references(task: DigitTask, split: Split = "test", num: int = NUM) -> dict[str, Any]:
     """Returns the figures of held-out pictures, training pictures and random drawings."""
-    return _references(tuple(sorted(task.kwargs().items())), split, num)
-
-
-@functools.cache
-def _references(task_kwargs: tuple[tuple[str, Any], ...], split: Split, num: int) -> dict[str, Any]:
-    rng, task = np.random.default_rng(0), cast("DigitTask", make_task(ID, **dict(task_kwargs)))
-    with_classes = labelled(dict(task_kwargs))
-    held_out, train = with_classes.corpus(split), task.corpus("train")
-    floor = measure_drawings(task, train[rng.permutation(len(train))[: len(held_out)]], split=split)
+    held_out, train = labelled(dict(task.kwargs()), split), task.corpus("train")
+    rows = np.random.default_rng(0).permutation(len(train))[: len(held_out)]
+    floor = measure_drawings(task, train[rows], split=split)
     chance = measure_drawings(task, RandomPolicy(task).sample(None, num, 0), split=split)
-    real = measure_drawings(with_classes, held_out, with_classes.condition(held_out)[:, 0], split)
+    real = measure_drawings(task, held_out.contents, held_out.conditions[:, 0], split)
     return {"real": real, "floor": floor, "random": chance}
 
 
 def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0) -> dict[str, Any]:
     """Measures ``num`` drawings of a sampler, none picked, with equally many of each class where classes are asked."""
     task = cast("DigitTask", sampler.task)
-    asked = np.arange(num) % CLASSES if task.condition_space is not None else None
+    asked = np.arange(num) % CLASSES if task.conditions else None
     contents = sampler.sample(None if asked is None else asked[:, None], num, seed)
     return measure_drawings(task, contents, asked, split)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..measures import Domain
 from ..tables.ablations import ablation_table, collapse_table, controller_table
-from ..tables.rows import DECAYS, DQN, DROPOUTS, MLE, PPO, RANDOM, TEMPERATURES, Row, Table
+from ..tables.rows import DECAYS, DROPOUTS, MLE, TEMPERATURES, Row, Table
 
 ID = "musegym/Melody-v0"
 
@@ -19,20 +19,6 @@ MELODY = Table(
             params={**MLE, "weight_decay": 0.3},
             sweep=TEMPERATURES,
         ),
-        Row(
-            name="frozen",
-            meaning="ours, but D stops learning once the policy begins to move",
-            params={"co_training": False},
-        ),
-        Row(
-            name="cross-entropy",
-            meaning="ours, but without L_DQN: the cross-entropy alone",
-            params={"consistency": 0.0},
-        ),
-        Row(name="scratch", meaning="ours from scratch: no warm start", params={"schedule": [0.0, 0.05]}),
-        RANDOM,
-        DQN,
-        PPO,
     ),
 )
 MLE_CHOICES = Table(

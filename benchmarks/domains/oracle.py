@@ -104,7 +104,7 @@ class Point:
 
 
 def nll_oracle(task: OracleTask, contents: Array) -> float:
-    """Mean negative log-likelihood of contents [N, 1 + L] under the oracle, nats per token."""
+    """Mean negative log-likelihood of contents [N, L] under the oracle, nats per token."""
     return -float(task.oracle.log_prob(task.demonstrations(contents)).mean())
 
 
@@ -112,7 +112,7 @@ def nll_test(model: Any, task: OracleTask, split: Split = "test") -> float:
     """Mean negative log-likelihood of held-out real works under a model with ``log_prob``, nats per token."""
     from ..suite import nll
 
-    return nll(model, task.corpus(split)) / task.horizon
+    return nll(model, task.works(split)) / task.horizon
 
 
 def nll_tempered(model: Swept, task: OracleTask, contents: Array, temperatures: Sequence[float]) -> list[float]:

@@ -6,10 +6,11 @@ works from generated ones; its accuracy on held-out works is 0.5 where it cannot
 * As many generated as real works, in five folds by *groups* (whole tunes). Seed k judges fold k with classifiers that
   saw the other four, so that every work is judged exactly once.
 * An eighth of the other four folds, again by groups, chooses the epoch (lowest loss) **and the architecture**
-  (recurrent or convolutional; lowest loss). The judge that is worse for the agent therefore counts, but it is chosen on
-  works that do not enter the accuracy: a maximum of two noisy test accuracies would exceed 0.5 with nothing to see.
-* Generated work i belongs with real work i, under whose condition it was made: both are in the same fold, so that no
+  (recurrent or convolutional; lowest loss). The worse judge for the agent therefore counts, but it is chosen on works
+  that do not enter the accuracy: a maximum of two noisy test accuracies would stand above 0.5 with nothing to see.
+* Generated work i belongs with real work i (it was made under its condition): both fall in the same fold, so that no
   fold has more of a condition on one side, which would push the accuracy *below* 0.5.
+* Judges see the conditions of works as constant columns or channels (``networks.prepare``).
 """
 
 from __future__ import annotations
@@ -21,25 +22,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .networks import Kind, judge_network, lengths, prepare
+from ...envs.task import Bools, Ints, Layout, Works
+from .networks import ARCHITECTURES, is_sequence, lengths, prepare
 
 logger = logging.getLogger(__name__)
-ARCHITECTURES = ("recurrent", "convolutional")
 FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
-"""For judges that learn from the train split: ten times as many works an epoch."""
-Ints = NDArray[np.integer[Any]]
+"""Of judges that learn from the train split: ten times as many works an epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class C2ST:
-    """Result of a two-sample test. ``correct_*`` are bool [n], per work, for paired bootstraps over groups."""
+    """What the judges found. ``correct_*`` are bool [n], per work, for paired bootstraps over groups."""
 
     accuracy: float
     """Mean over seeds of the chosen architecture's accuracy on its held-out fold; 0.5 is indistinguishable."""
@@ -47,10 +46,10 @@ class C2ST:
     chosen: tuple[str, ...]
     by_architecture: dict[str, float]
     """Mean held-out accuracy of each architecture alone, chosen or not: for information."""
-    correct_real: NDArray[np.bool_]
-    correct_fake: NDArray[np.bool_]
-    judged: NDArray[np.bool_]
-    """Pairs of works that were judged: all of them where five seeds were asked for."""
+    correct_real: Bools
+    correct_fake: Bools
+    judged: Bools
+    """Which pairs were judged, bool [n]: all of them where five seeds were asked for."""
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers and names for a result file."""
@@ -63,26 +62,24 @@ class C2ST:
         }
 
 
-def c2st(
-    real: NDArray[Any], fake: NDArray[Any], groups: Ints, *, kind: Kind = "sequence", seeds: int = FOLDS, seed: int = 0
-) -> C2ST:
+def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: int = 0) -> C2ST:
     """Judges generated against real works.
 
     Args:
-        real: real works [N, ...] that trained no agent.
-        fake: generated works [M, ...]; the longer side is cut to the shorter.
-        groups: int [N], equal for related works (of one tune).
-        kind: the medium's kind.
+        real: n real works that trained no agent.
+        fake: n generated works, number i made under the condition of real work i; their groups do not count.
+        layout: of the contents.
         seeds: judge seeds, at most five; fewer judge only as many fifths of the works.
         seed: draws folds and the judges' weights; a result is a function of the arguments.
 
     Raises:
-        ValueError: too few works or groups to split, or contents of different shapes.
+        ValueError: too few works or groups to split, or contents of different shapes or numbers.
     """
-    n = min(len(real), len(fake))
-    real, fake, groups = np.asarray(real)[:n], np.asarray(fake)[:n], np.asarray(groups)[:n]
-    if real.shape != fake.shape:
-        raise ValueError(f"judge contents of one shape: real {real.shape[1:]}, generated {fake.shape[1:]}")
+    n, groups = len(real), real.groups
+    if real.contents.shape != fake.contents.shape:
+        raise ValueError(
+            f"judge as many contents of one shape: real {real.contents.shape}, generated {fake.contents.shape}"
+        )
     if not 1 <= seeds <= FOLDS:
         raise ValueError(f"judge with 1 to {FOLDS} seeds, one per fold; got {seeds}")
     if len(np.unique(groups)) < 2 * FOLDS:
@@ -90,7 +87,7 @@ def c2st(
 
     rng = np.random.default_rng([seed, 2017])
     fold = folds(groups, FOLDS, rng)
-    x, y = _labelled(real, fake, kind)
+    x, y = _together(layout, real, fake)
     right = np.zeros(2 * n, bool)
     accuracies, chosen = [], []
     for k in range(seeds):
@@ -100,7 +97,7 @@ def c2st(
         sides = rest[part != 0], rest[part == 0], held_out
         train, valid, test = (np.concatenate([side, n + side]) for side in sides)
         name, right[test], found = _judged(
-            kind, x, y, train, valid, test, test < n, seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE
+            x, y, train, valid, test, test < n, seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE
         )
         accuracies.append(found)
         chosen.append(name)
@@ -116,81 +113,51 @@ def c2st(
     )
 
 
-def _labelled(real: NDArray[Any], fake: NDArray[Any], kind: Kind) -> tuple[Tensor, Tensor]:
-    """Returns contents for networks and labels [2n], 1 for real; real works come first."""
-    return prepare(np.concatenate([real, fake]), kind), torch.cat([torch.ones(len(real)), torch.zeros(len(fake))])
-
-
-@dataclasses.dataclass(frozen=True)
-class Taught:
-    """Result of judges that the train split taught. ``correct_*`` are bool [n], per held-out work."""
-
-    accuracy: float
-    chosen: str
-    by_architecture: dict[str, float]
-    correct_real: NDArray[np.bool_]
-    correct_fake: NDArray[np.bool_]
-
-
-def c2st_taught(
-    train: tuple[NDArray[Any], NDArray[Any]],
-    train_groups: Ints,
-    test: tuple[NDArray[Any], NDArray[Any]],
-    *,
-    kind: Kind = "sequence",
-    seed: int = 0,
-) -> Taught:
+def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: Layout, *, seed: int = 0) -> C2ST:
     """The same judges with ten times as much to learn from: taught by the train split, asked about held-out works.
 
     They see far more than judges which learn from held-out works alone, but not copying: to a judge that learned that
     training works are real, copies of them are real. Read the result beside ``longest_copy``.
 
     Args:
-        train: training works [N, ...] and as many generated under the same conditions, pair by pair.
-        train_groups: int [N] of the training works; an eighth of the groups chooses epoch and architecture.
-        test: held-out works [n, ...] and as many generated.
-        kind: the medium's kind.
+        train: training works and as many generated under the same conditions, pair by pair; an eighth of the former's
+            groups chooses epoch and architecture.
+        test: held-out works and as many generated.
+        layout: of the contents.
         seed: draws the eighth and the judges' weights.
 
     Raises:
         ValueError: there are not as many generated as real works.
     """
-    n, m = len(train[0]), len(test[0])
-    if len(train[1]) != n or len(test[1]) != m:
-        raise ValueError(
-            f"as many generated as real works are judged, not {len(train[1])} with {n}, {len(test[1])} with {m}"
-        )
-    x, y = _labelled(*train, kind)
-    x = torch.cat([x, prepare(np.concatenate(test), kind)])
-    part = np.tile(folds(train_groups, INNER, np.random.default_rng([seed, 2017])), 2)
-    rows = np.flatnonzero(part != 0), np.flatnonzero(part == 0), 2 * n + np.arange(2 * m)
+    (n, given), (m, asked) = ([len(works) for works in pair] for pair in (train, test))
+    if given != n or asked != m:
+        raise ValueError(f"as many generated as real works are judged, not {given} with {n}, {asked} with {m}")
+    x, y = _together(layout, *train, *test)
+    part = np.tile(folds(train[0].groups, INNER, np.random.default_rng([seed, 2017])), 2)
     chosen, right, alone = _judged(
-        kind, x, y, *rows, np.arange(2 * m) < m, seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE
-    )
-    return Taught(alone[chosen], chosen, alone, right[:m], right[m:])
+        *(x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
+        *(2 * n + np.arange(2 * m), np.arange(2 * m) < m),
+        seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
+    )  # fmt: skip
+    return C2ST(alone[chosen], (alone[chosen],), (chosen,), alone, right[:m], right[m:], np.ones(m, bool))
+
+
+def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[Tensor, Tensor]:
+    """Returns works as judges read them, in order, and the labels of the first two parts: 1 for real."""
+    parts = (real, fake, *more)
+    contents = np.concatenate([works.contents for works in parts])
+    conditions = np.concatenate([works.conditions for works in parts])
+    y = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))])
+    return prepare(contents, layout, conditions), y
 
 
 def _judged(
-    kind: Kind,
-    x: Tensor,
-    y: Tensor,
-    train: Ints,
-    valid: Ints,
-    test: Ints,
-    is_real: NDArray[np.bool_],
-    *,
-    seed: int,
-    epochs: int,
-    patience: int,
-) -> tuple[str, NDArray[np.bool_], dict[str, float]]:
-    """Trains a judge of each architecture.
-
-    Returns:
-        The chosen architecture, whether it was right about each test work, and the accuracy of every architecture.
-    """
+    x: Tensor, y: Tensor, train: Ints, valid: Ints, test: Ints, is_real: Bools, *, seed: int, epochs: int, patience: int
+) -> tuple[str, Bools, dict[str, float]]:
+    """Trains a judge of each architecture: the one chosen, which works it judged rightly, and everybody's accuracy."""
     found = {}
     for name in ARCHITECTURES:
-        net, loss = fit(name, kind, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
+        net, loss = fit(name, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
         found[name] = (loss, (predict(net, x[test]) > 0).numpy() == is_real)
     chosen = min(found, key=lambda name: found[name][0])
     return chosen, found[chosen][1], {name: balanced_accuracy(right, is_real) for name, (_, right) in found.items()}
@@ -214,22 +181,13 @@ def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
     return part_of_group[index]
 
 
-def balanced_accuracy(right: NDArray[np.bool_], is_real: NDArray[np.bool_]) -> float:
+def balanced_accuracy(right: Bools, is_real: Bools) -> float:
     """Mean of the accuracies on real and on generated works: 0.5 for any constant judge, whatever the fold's sizes."""
     return float((right[is_real].mean() + right[~is_real].mean()) / 2)
 
 
 def fit(
-    architecture: str,
-    kind: Kind,
-    x: Tensor,
-    y: Tensor,
-    train: Ints,
-    valid: Ints,
-    *,
-    seed: int,
-    epochs: int,
-    patience: int,
+    architecture: str, x: Tensor, y: Tensor, train: Ints, valid: Ints, *, seed: int, epochs: int, patience: int
 ) -> tuple[nn.Module, float]:
     """Trains one judge (AdamW, early stopping); returns it with its lowest validation loss.
 
@@ -238,14 +196,14 @@ def fit(
     rng = np.random.default_rng([seed, 7])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = judge_network(architecture, kind, x)
+        net = ARCHITECTURES[architecture][is_sequence(x)](x)
         optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         best, best_loss, since = copy.deepcopy(net.state_dict()), np.inf, 0
         for epoch in range(epochs):
             logger.info("%s judge, epoch %d of at most %d", architecture, epoch + 1, epochs)
             net.train()
-            for batch in batches(x, train, kind, rng):
-                loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch], kind)), y[batch])
+            for batch in batches(x, train, rng):
+                loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch])), y[batch])
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -260,10 +218,10 @@ def fit(
     return net.eval(), best_loss
 
 
-def batches(x: Tensor, rows: Ints, kind: Kind, rng: np.random.Generator) -> list[Ints]:
+def batches(x: Tensor, rows: Ints, rng: np.random.Generator) -> list[Ints]:
     """Shuffles ``rows`` into batches; sequences of like length go together, so that little padding is computed."""
     rows = rng.permutation(rows)
-    if kind == "sequence":
+    if is_sequence(x):
         length = lengths(x[rows]).numpy()
         chunk = np.arange(len(rows)) // (BATCH * 8)
         rows = rows[np.lexsort((length, chunk))]
@@ -271,9 +229,9 @@ def batches(x: Tensor, rows: Ints, kind: Kind, rng: np.random.Generator) -> list
     return [cut[i] for i in rng.permutation(len(cut))]
 
 
-def trimmed(x: Tensor, kind: Kind, spare: int = 0) -> Tensor:
+def trimmed(x: Tensor, spare: int = 0) -> Tensor:
     """Cuts off the rows that are padding in the whole batch of sequences, but for ``spare`` of them."""
-    return x[:, : int(lengths(x).max()) + spare] if kind == "sequence" else x
+    return x[:, : int(lengths(x).max()) + spare] if is_sequence(x) else x
 
 
 @torch.no_grad()

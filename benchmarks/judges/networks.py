@@ -1,4 +1,4 @@
-"""Small networks for judges and measuring features, chosen by the kind of a medium.
+"""Small networks that judges and measuring features are made of, chosen by the layout of contents.
 
 They read contents as arrays alone and share nothing with the networks of agents and discriminators, so that tuning
 those never changes the measures.
@@ -6,34 +6,58 @@ those never changes the measures.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Kind = Literal["sequence", "grid", "image"]
+from ...envs.task import Array, Ints, Layout
+
+AXES = {"sequence": 1, "grid": 2, "image": 2, "volume": 3, "frames": 3}
+"""Number of axes of each kind of layout; what a shape has beyond them are columns or channels.
+
+Contents of one axis are read as sequences, others as planes. A line here makes a new kind of layout measurable.
+"""
+CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+"""By number of axes."""
 LAGS = 24
 WIDTH = 64
 
 
-def prepare(contents: NDArray[Any], kind: Kind) -> Tensor:
-    """Brings contents into the one form that the networks of a kind read.
+def prepare(contents: Array, layout: Layout, conditions: Ints | None = None) -> Tensor:
+    """Brings contents into the form that the networks read; conditions become constant columns or channels.
+
+    Args:
+        contents: [N, ...].
+        layout: of the contents.
+        conditions: int [N, K] that the contents were built under; None where they are not to be seen.
 
     Returns:
-        sequence: int64 [N, L, C] (the columns of L rows); grid: int64 [N, H, W] (with the cells' columns laid
-        side by side where there are several); image: float32 [N, C, H, W] in 0..1 where the contents are bytes.
+        Sequences: int64 [N, L, C + K], where padding stays zeros; other cells: int64 [N, *axes, C + K], C being 1 but
+        for frames with channels. Conditions are counted from 1 in both. Pixels: float32 [N, C + K, *axes], values and
+        conditions as shares of the largest.
+
+    Raises:
+        ValueError: the kind of the layout is unknown.
     """
-    array = np.asarray(contents)
-    if kind == "sequence":
-        return torch.from_numpy(array.reshape(len(array), array.shape[1], -1).astype(np.int64))
-    if kind == "grid":
-        return torch.from_numpy(array.reshape(len(array), array.shape[1], -1).astype(np.int64))
-    scale = 255.0 if array.dtype == np.uint8 else 1.0
-    array = array.reshape(*array.shape[:3], -1).transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32) / np.float32(scale))
+    if layout.kind not in AXES:
+        raise ValueError(f"judges do not know the layout {layout.kind!r}: add its axes to judges.networks.AXES")
+    axes = AXES[layout.kind]
+    given = np.asarray(contents).astype(np.int64 if layout.categorical else np.float32)
+    cells = torch.from_numpy(given.reshape(*given.shape[: 1 + axes], -1))
+    styles = torch.zeros((len(given), 0), dtype=torch.int64)
+    if conditions is not None:
+        styles = 1 + torch.from_numpy(np.asarray(conditions, np.int64))
+    constant = styles.view(len(given), *axes * [1], -1).expand(*cells.shape[:-1], -1)
+    if not layout.categorical:
+        shades = cells / max(layout.sizes[0] - 1, 1)
+        return torch.cat([shades, constant / styles.amax(0)], -1).movedim(-1, 1).contiguous()
+    if axes == 1:
+        constant = constant * (torch.arange(cells.shape[1]) < lengths(cells)[:, None])[..., None]
+    return torch.cat([cells, constant], -1)
 
 
 def lengths(x: Tensor) -> Tensor:
@@ -44,22 +68,21 @@ def lengths(x: Tensor) -> Tensor:
 
 
 def sizes(x: Tensor) -> tuple[int, ...]:
-    """Returns how many values each column of int64 [N, L, C] takes; one number for grids is ``max(sizes)``."""
+    """Returns the number of values that each column of int64 [N, ..., C] takes."""
     return tuple(int(column.max()) + 1 for column in x.unbind(-1))
 
 
 class RowEmbedding(nn.Module):
     """Sequences int64 [B, L, C] -> float32 [B, L, D]; padding becomes zeros.
 
-    The first row has tables of its own, since it is a header in some contents. Places from the start and (``ends``)
-    from the end are embedded too: how a work begins and closes is what a pooled network would otherwise not see.
+    Places from the start and (``ends``) from the end are embedded too: a pooled network would not see otherwise how a
+    work begins and closes.
     """
 
     def __init__(self, columns: tuple[int, ...], rows: int, width: int = WIDTH, ends: bool = True) -> None:
         super().__init__()
-        self.columns = columns
-        each = max(12, width // len(columns))
-        self.tables = nn.ModuleList(nn.Embedding(2 * size, each) for size in columns)
+        each = max(16, width // len(columns))
+        self.tables = nn.ModuleList(nn.Embedding(size, each) for size in columns)
         self.from_start = nn.Embedding(rows + 1, 8)
         self.from_end = nn.Embedding(rows + 1, 8) if ends else None
         self.mix = nn.Linear(each * len(columns) + (16 if ends else 8), width)
@@ -69,15 +92,18 @@ class RowEmbedding(nn.Module):
         length = lengths(x)
         steps = torch.arange(x.shape[1])
         valid = steps < length[:, None]
-        columns = []
-        for i, (table, size) in enumerate(zip(self.tables, self.columns, strict=True)):
-            values = x[..., i].clamp(max=size - 1)
-            columns.append(table(values + size * (steps == 0)))
+        columns = looked_up(x, self.tables)
         columns.append(self.from_start(steps).expand(len(x), -1, -1))
         if self.from_end is not None:
             columns.append(self.from_end((length[:, None] - 1 - steps).clamp(min=0)))
         out = self.mix(torch.cat(columns, -1))
         return F.relu(out) * valid[..., None], valid
+
+
+def looked_up(x: Tensor, tables: nn.ModuleList) -> list[Tensor]:
+    """Returns the entries float32 [B, ..., D] of each column of int64 [B, ..., C]; too large a value has the last."""
+    columns: list[Any] = list(zip(x.unbind(-1), tables, strict=True))
+    return [table(column.clamp(max=table.num_embeddings - 1)) for column, table in columns]
 
 
 def pool(h: Tensor, valid: Tensor) -> Tensor:
@@ -151,70 +177,66 @@ def self_likeness(x: Tensor, valid: Tensor, lags: int = LAGS) -> Tensor:
 
 
 class Cells(nn.Module):
-    """Grids int64 [B, H, W] or images float32 [B, C, H, W] -> float32 [B, D, H, W]."""
+    """Cells int64 [B, *axes, C] or pixels float32 [B, C, *axes] -> float32 [B, D, *axes]; columns of cells add up."""
 
     def __init__(self, x: Tensor, width: int = 16) -> None:
         super().__init__()
-        self.table = nn.Embedding(int(x.max()) + 1, width) if x.ndim == 3 else None
-        self.out = width if x.ndim == 3 else x.shape[1]
+        columns = () if x.is_floating_point() else sizes(x)
+        self.tables = nn.ModuleList(nn.Embedding(size, width) for size in columns)
+        self.out = width if columns else x.shape[1]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns float32 [B, D, H, W]."""
-        if self.table is None:
-            return x
-        cells: Tensor = self.table(x.clamp(max=self.table.num_embeddings - 1))
-        return cells.permute(0, 3, 1, 2)
+        """Returns float32 [B, D, *axes]."""
+        return torch.stack(looked_up(x, self.tables)).sum(0).movedim(-1, 1) if len(self.tables) else x
 
 
 class RecurrentPlane(nn.Module):
-    """A bidirectional GRU over the lines of a grid or image, pooled -> logits [B]."""
+    """A bidirectional GRU along the first axis of cells or pixels, pooled -> logits [B]."""
 
     def __init__(self, x: Tensor, dropout: float = 0.2) -> None:
         super().__init__()
         self.cells = Cells(x)
-        self.mix = nn.Linear(self.cells.out * x.shape[-1], WIDTH)
+        self.mix = nn.Linear(self.cells(x[:1])[:, :, 0].numel(), WIDTH)
         self.rnn = nn.GRU(WIDTH, WIDTH, batch_first=True, bidirectional=True)
         self.drop = nn.Dropout(2 * dropout)
         self.head = nn.Linear(4 * WIDTH, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        cells = self.cells(x)
-        lines = F.relu(self.mix(cells.permute(0, 2, 1, 3).flatten(2)))
+        lines = F.relu(self.mix(self.cells(x).transpose(1, 2).flatten(2)))
         h, _ = self.rnn(lines)
         logits: Tensor = self.head(self.drop(pool(h, torch.ones(h.shape[:2], dtype=torch.bool))))
         return logits[:, 0]
 
 
 class ConvolutionalPlane(nn.Module):
-    """Convolutions over a grid or image, pooled -> logits [B]."""
+    """Convolutions over the axes of cells or pixels, pooled -> logits [B]."""
 
     def __init__(self, x: Tensor, dropout: float = 0.2) -> None:
         super().__init__()
-        self.cells = Cells(x)
+        self.cells, convolution = Cells(x), CONVOLUTIONS[x.ndim - 2]
         self.body = nn.Sequential(
-            nn.Conv2d(self.cells.out, 32, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(48, WIDTH, 3, stride=2, padding=1), nn.ReLU(),
+            convolution(self.cells.out, 32, 3, padding=1), nn.ReLU(),
+            convolution(32, 48, 3, stride=2, padding=1), nn.ReLU(),
+            convolution(48, WIDTH, 3, stride=2, padding=1), nn.ReLU(),
         )  # fmt: skip
         self.drop = nn.Dropout(2 * dropout)
         self.head = nn.Linear(2 * WIDTH, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        h = self.body(self.cells(x))
-        logits: Tensor = self.head(self.drop(torch.cat([h.mean((2, 3)), h.amax((2, 3))], -1)))
+        h = self.body(self.cells(x)).flatten(2)
+        logits: Tensor = self.head(self.drop(torch.cat([h.mean(2), h.amax(2)], -1)))
         return logits[:, 0]
 
 
-def judge_network(architecture: str, kind: Kind, x: Tensor) -> nn.Module:
-    """Builds the judge of an architecture for contents like ``x`` (as ``prepare`` returns them)."""
-    table: dict[tuple[str, bool], type[nn.Module]] = {
-        ("recurrent", True): RecurrentSequence,
-        ("convolutional", True): ConvolutionalSequence,
-        ("recurrent", False): RecurrentPlane,
-        ("convolutional", False): ConvolutionalPlane,
-    }
-    if (architecture, True) not in table:
-        raise ValueError(f"no judge architecture {architecture!r}: choose 'recurrent' or 'convolutional'")
-    return table[architecture, kind == "sequence"](x)
+def is_sequence(x: Tensor) -> bool:
+    """Whether contents, as ``prepare`` returns them, are sequences."""
+    return x.ndim == 3
+
+
+ARCHITECTURES: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
+    "recurrent": (RecurrentPlane, RecurrentSequence),
+    "convolutional": (ConvolutionalPlane, ConvolutionalSequence),
+}
+"""Of judges: networks of planes and of sequences."""

@@ -33,16 +33,16 @@ def judge(sampler: Sampler, split: Split, seed: int = 0) -> dict[str, Any]:
         were right about, ``real`` and ``fake`` (``stats.packed``), for paired comparisons.
     """
     task = sampler.task
-    train, real, groups = task.corpus("train"), task.corpus(split), task.groups(split)
+    train, real = task.works("train"), task.works(split)
     begun = time.process_time()
     fakes = generated(sampler, train, len(train), seed), generated(sampler, real, len(real), seed + 1)
-    found = c2st_taught((train, fakes[0]), task.groups("train"), (real, fakes[1]), kind=task.medium.kind, seed=seed)
+    found = c2st_taught((train, fakes[0]), (real, fakes[1]), task.layout, seed=seed)
     right = (found.correct_real.astype(float) + found.correct_fake) / 2
-    interval = mean_by_group(right, groups, np.random.default_rng(seed))
+    interval = mean_by_group(right, real.groups, np.random.default_rng(seed))
     return {
         "accuracy": found.accuracy,
         "interval": [interval.low, interval.high],
-        "chosen": found.chosen,
+        "chosen": found.chosen[0],
         "by_architecture": found.by_architecture,
         "learned_from": len(train),
         "works_a_side": len(real),

@@ -2,8 +2,8 @@
 
 The recipe (``VERSION``) is part of the measure: 2,000 updates of AdamW with a falling rate on batches of 64, seed 0.
 Sequences: a GRU of 64 units predicts the columns of the next row from the rows so far; the features of a work are its
-hidden states, averaged. Grids and images: a convolutional autoencoder; the features are its bottleneck of 64. Features
-are standardised over the train split, so that distances do not depend on the scale of a network's units.
+hidden states, averaged. Other layouts: a convolutional autoencoder; the features are its bottleneck of 64. Conditions
+are not read. Features are standardised over the train split, so that distances do not depend on the scale of units.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
-from ...envs.task import Array, Floats
+from ...envs.task import Array, Floats, Layout
 from ..judges.c2st import batches, trimmed
-from ..judges.networks import WIDTH, Cells, Kind, RowEmbedding, prepare, sizes
+from ..judges.networks import CONVOLUTIONS, WIDTH, Cells, RowEmbedding, is_sequence, prepare, sizes
 
-VERSION = 1
+VERSION = 2
 UPDATES, RATE = 2000, 2e-3
 logger = logging.getLogger(__name__)
 
@@ -60,35 +60,38 @@ class NextRow(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Grids int64 [B, H, W] or images float32 [B, C, H, W] -> features [B, 64]; trained to give its input back."""
+    """Cells int64 [B, *axes, C] or pixels float32 [B, C, *axes] -> features [B, 64]; trained to give its input back."""
 
     def __init__(self, x: Tensor) -> None:
         super().__init__()
         self.cells = Cells(x)
-        self.grid = x.ndim == 3
-        height, width = x.shape[-2:]
+        self.values = 0 if x.is_floating_point() else max(sizes(x))
+        convolution, columns = CONVOLUTIONS[x.ndim - 2], x.shape[-1] * self.values or x.shape[1]
+        back: Callable[..., nn.Module] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[x.ndim - 2]
         self.down = nn.Sequential(
-            nn.Conv2d(self.cells.out, 32, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(32, 48, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
+            convolution(self.cells.out, 32, 3, stride=2, padding=1), nn.ReLU(),
+            convolution(32, 48, 3, stride=2, padding=1), nn.ReLU(),
         )  # fmt: skip
-        self.small = (48, (height + 3) // 4, (width + 3) // 4)
+        self.axes = self.cells(x[:1]).shape[2:]
+        self.small = (48, *((axis + 3) // 4 for axis in self.axes))
         flat = int(np.prod(self.small))
         self.neck, self.widen = nn.Linear(flat, WIDTH), nn.Linear(WIDTH, flat)
         self.up = nn.Sequential(
-            nn.ConvTranspose2d(48, 32, 4, stride=2, padding=1), nn.ReLU(),
-            nn.ConvTranspose2d(32, int(x.max()) + 1 if self.grid else x.shape[1], 4, stride=2, padding=1),
-        )  # fmt: skip
+            back(48, 32, 4, stride=2, padding=1), nn.ReLU(), back(32, columns, 4, stride=2, padding=1)
+        )
 
     def features(self, x: Tensor) -> Tensor:
         """Returns float32 [B, 64]."""
-        out: Tensor = self.neck(self.down(self.cells(x)))
+        out: Tensor = self.neck(self.down(self.cells(x)).flatten(1))
         return out
 
     def loss(self, x: Tensor) -> Tensor:
-        """Returns the cross-entropy (grids) or squared error (images) of a cell."""
+        """Returns the cross-entropy of a cell, or the squared error of a pixel."""
         h = F.relu(self.widen(self.features(x))).view(-1, *self.small)
-        built = self.up(h)[..., : x.shape[-2], : x.shape[-1]]
-        return F.cross_entropy(built, x) if self.grid else F.mse_loss(built, x)
+        built = self.up(h)[(..., *map(slice, self.axes))]
+        if not self.values:
+            return F.mse_loss(built, x)
+        return F.cross_entropy(built.unflatten(1, (self.values, -1)), x.movedim(-1, 1))
 
 
 class FeatureNet:
@@ -96,18 +99,18 @@ class FeatureNet:
 
     Args:
         train: the train split [N, ...].
-        kind: the medium's kind.
+        layout: of the contents.
         folder: where the weights are kept; None trains afresh and keeps nothing.
         updates: of the recipe; others than the default are for tests.
     """
 
-    def __init__(self, train: Array, kind: Kind, *, folder: Path | None = None, updates: int = UPDATES) -> None:
-        self.kind = kind
-        x = prepare(train, kind)
-        self.fingerprint = fingerprint(f"{VERSION} {kind} {updates} {x.dtype} {tuple(x.shape)}", x.numpy())
+    def __init__(self, train: Array, layout: Layout, *, folder: Path | None = None, updates: int = UPDATES) -> None:
+        self.layout = layout
+        x = prepare(train, layout)
+        self.fingerprint = fingerprint(f"{VERSION} {layout.kind} {updates} {x.dtype} {tuple(x.shape)}", x.numpy())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.net: NextRow | Bottleneck = NextRow(x) if kind == "sequence" else Bottleneck(x)
+            self.net: NextRow | Bottleneck = NextRow(x) if is_sequence(x) else Bottleneck(x)
             path = None if folder is None else folder / f"features-{self.fingerprint}.npz"
             train_once(self.net, path, lambda: self._train(x, updates))
         self.net.eval()
@@ -116,7 +119,7 @@ class FeatureNet:
 
     def __call__(self, contents: Array) -> Floats:
         """Returns the standardised features of contents [N, ...]: float64 [N, 64]."""
-        out: Floats = (self._raw(prepare(contents, self.kind)) - self.mean) / self.scale
+        out: Floats = (self._raw(prepare(contents, self.layout)) - self.mean) / self.scale
         return out
 
     @torch.no_grad()
@@ -128,10 +131,10 @@ class FeatureNet:
         optimiser = torch.optim.AdamW(self.net.parameters(), RATE, weight_decay=0.01)
         done = 0
         while done < updates:
-            for rows in batches(x, np.arange(len(x)), self.kind, rng)[: updates - done]:
+            for rows in batches(x, np.arange(len(x)), rng)[: updates - done]:
                 for group in optimiser.param_groups:
                     group["lr"] = RATE * (1 - done / updates)
-                loss = self.net.loss(trimmed(x[rows], self.kind, spare=1))
+                loss = self.net.loss(trimmed(x[rows], spare=1))
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -172,9 +175,9 @@ def train_once(net: nn.Module, path: Path | None, train: Callable[[], None]) -> 
         save_arrays(path, {name: value.numpy() for name, value in net.state_dict().items()})
 
 
-def feature_net(train: Array, kind: Kind) -> FeatureNet:
+def feature_net(train: Array, layout: Layout) -> FeatureNet:
     """Returns the features for a train split, cached in musegym's cache folder."""
-    return FeatureNet(train, kind, folder=cache_folder())
+    return FeatureNet(train, layout, folder=cache_folder())
 
 
 def frechet(x: Floats, y: Floats) -> float:

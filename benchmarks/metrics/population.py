@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.task import Array, Bools, Floats, Ints, Task
+from ...envs.task import Array, Bools, Floats, Ints, Task, Works
 
 
 def nearest(x: Floats, k: int) -> Floats:
@@ -124,40 +124,25 @@ def _grow(
     return at[keep], mixed ^ (mixed >> np.uint64(29))
 
 
-def replay(task: Task[Any], contents: Array) -> tuple[Array, Ints]:
-    """Builds contents anew from their demonstrations; returns the built contents and their decisions, int [N].
-
-    Raises:
-        ValueError: a content has no demonstration.
-    """
-    actions = task.demonstrations(contents)
-    condition = task.condition(contents)
-    state = task.initial(np.zeros(len(contents), np.uint64), condition if task.condition_space is not None else None)
-    steps, finished = np.zeros(len(contents), np.int64), np.zeros(len(contents), bool)
-    for t in range(task.horizon):
-        steps += ~finished
-        state, done = task.step(state, actions[:, t])
-        finished = finished | done
-        if finished.all():
-            break
-    return task.content(state), steps
+def validity(task: Task[Any], works: Works) -> float:
+    """Share of works that building from their own demonstrations gives back exactly."""
+    return float(valid(task, works).mean())
 
 
-def validity(task: Task[Any], contents: Array) -> float:
-    """Share of contents that building from their own demonstrations gives back exactly."""
-    return float(valid(task, contents).mean())
-
-
-def valid(task: Task[Any], contents: Array) -> Bools:
-    """Returns which contents come out equal when built again, bool [N]; halves the batch where one content raises."""
-    if not len(contents):
+def valid(task: Task[Any], works: Works) -> Bools:
+    """Whether each work can be built and comes out equal, bool [N]; halves the batch where one of them raises."""
+    contents, N = works.contents, len(works)
+    if not N:
         return np.zeros(0, bool)
     try:
-        built, _ = replay(task, contents)
+        actions = task.demonstrations(contents, works.conditions)
     except ValueError:
-        if len(contents) == 1:
+        if N == 1:
             return np.zeros(1, bool)
-        half = len(contents) // 2
-        return np.concatenate([valid(task, contents[:half]), valid(task, contents[half:])])
-    same: Bools = (built == contents).reshape(len(contents), -1).all(1)
+        return np.concatenate([valid(task, works.take(half)) for half in (slice(N // 2), slice(N // 2, N))])
+    state = task.initial(np.zeros(N, np.uint64), works.conditions if task.conditions else None)
+    for t in range(task.horizon):
+        state, done = task.step(state, actions[:, t])
+    built = task.decoded(task.content(state), np.random.default_rng(0))
+    same: Bools = done & (built == contents).reshape(N, -1).all(1)
     return same

@@ -69,7 +69,7 @@ def load(folder: Path, needed: Mapping[str, Any] = MappingProxyType({"evaluation
 
 
 def columns_of(results: Sequence[Result]) -> dict[str, Column]:
-    """Returns the columns of results by key: those of their domains first, then those of the general suite.
+    """Returns the columns of results by key: those of their domains first, then the general suite's, then conditions'.
 
     A domain's column takes the place of a general one with the same key. Domains that cannot be imported have none.
     """
@@ -80,7 +80,10 @@ def columns_of(results: Sequence[Result]) -> dict[str, Column]:
         except (gym.error.Error, ImportError):
             continue
         found |= {column.key: column for column in columns if column.key not in found}
-    return found | {column.key: column for column in GENERAL if column.key not in found}
+    names = {name for result in results for name in result.get("evaluation", {})}
+    asked = (name for name in sorted(names) if name.startswith("control_") and not name.endswith("_real"))
+    general = (*GENERAL, *(Column(name, lower_is_better=False) for name in asked))
+    return found | {column.key: column for column in general if column.key not in found}
 
 
 def figures_of(found: Result) -> Mapping[str, Any]:
@@ -149,5 +152,5 @@ def difference(
         return mean
 
     first = ours[0]
-    groups = make_task(first["env_id"], **first.get("env", {})).groups(first["evaluation"]["split"])
+    groups = make_task(first["env_id"], **first.get("env", {})).works(first["evaluation"]["split"]).groups
     return paired_difference(right(ours), right(theirs), groups, np.random.default_rng(0))

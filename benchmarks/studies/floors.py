@@ -14,38 +14,36 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ...envs.task import Task
+from ...envs.task import Task, Works
 from ...errors import UsageError
 from ...training.loading import env_task, read_corpus
 from ..baselines.random_policy import RandomPolicy
-from ..judges.c2st import C2ST, c2st
+from ..judges.c2st import c2st
 from ..metrics.features import feature_net, frechet
 from ..recorded import Id, JsonFile, print_row, run, write_result
 from ..samplers import generated
-from ..suite import matched_groups, matched_rows
+from ..suite import matched_rows
 
 
-def floor(task: Task[Any], seed: int) -> C2ST:
-    """Judges training works, drawn by ``matched_rows``, against the test split."""
-    fake = task.corpus("train")[matched_rows(task, "test", seed)]
-    return c2st(task.corpus("test"), fake, task.groups("test"), kind=task.medium.kind, seed=seed)
+def floor(task: Task[Any], seed: int) -> tuple[Works, Works]:
+    """Returns the test split and training works, drawn by ``matched_rows``."""
+    test, train = task.works("test"), task.works("train")
+    return test, train.take(matched_rows(test, train, seed))
 
 
-def one_source(task: Task[Any], seed: int) -> C2ST:
-    """Judges training works against others: as many tunes as the test split has, drawn at random, play the test."""
-    works, groups = task.corpus("train"), task.groups("train")
-    tunes = np.random.default_rng([seed, 11]).permutation(np.unique(groups))
-    held_out = np.isin(groups, tunes[: len(np.unique(task.groups("test")))])
-    real, rest = works[held_out], works[~held_out]
-    rows = matched_groups(task.condition(real), groups[held_out], task.condition(rest), groups[~held_out], seed)
-    return c2st(real, rest[rows], groups[held_out], kind=task.medium.kind, seed=seed)
+def one_source(task: Task[Any], seed: int) -> tuple[Works, Works]:
+    """Returns training works and others: as many tunes as the test split has, drawn at random, play the test."""
+    train, tunes = task.works("train"), len(np.unique(task.works("test").groups))
+    drawn = np.random.default_rng([seed, 11]).permutation(np.unique(train.groups))[:tunes]
+    held_out = np.isin(train.groups, drawn)
+    real, rest = train.take(held_out), train.take(~held_out)
+    return real, rest.take(matched_rows(real, rest, seed))
 
 
-def chance(task: Task[Any], seed: int) -> C2ST:
-    """Judges a random policy."""
-    real = task.corpus("test")
-    fake = generated(RandomPolicy(task), real, len(real), seed)
-    return c2st(real, fake, task.groups("test"), kind=task.medium.kind, seed=seed)
+def chance(task: Task[Any], seed: int) -> tuple[Works, Works]:
+    """Returns the test split and the works of a random policy."""
+    test = task.works("test")
+    return test, generated(RandomPolicy(task), test, len(test), seed)
 
 
 CASES = {"one source": one_source, "floor": floor, "random": chance}
@@ -59,20 +57,19 @@ def main(
 ) -> None:
     """Judges three cases whose answer is known."""
     task = env_task(env_id, {})
-    net = feature_net(read_corpus(task), task.medium.kind)
+    net = feature_net(read_corpus(task), task.layout)
     runs: list[dict[str, Any]] = []
-    for name, judge in CASES.items():
+    for name, draw in CASES.items():
         for seed in range(1 if name == "random" else seeds):
             start = time.process_time()
             try:
-                judged = judge(task, seed)
+                real, other = draw(task, seed)
+                judged = c2st(real, other, task.layout, seed=seed).summary()
             except ValueError as error:
                 raise UsageError(f"{env_id} cannot be judged: {error}") from None
-            row = {"what": name, "seed": seed, "cpu_seconds": round(time.process_time() - start, 1)}
-            row |= judged.summary()
+            row = {"what": name, "seed": seed, "cpu_seconds": round(time.process_time() - start, 1), **judged}
             if name == "floor":
-                works = task.corpus("train")[matched_rows(task, "test", seed)]
-                row["frechet"] = frechet(net(task.corpus("test")), net(works))
+                row["frechet"] = frechet(net(real.contents), net(other.contents))
             runs.append(print_row(row))
     means = {name: float(np.mean([row["accuracy"] for row in runs if row["what"] == name])) for name in CASES}
     print_row(means)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...envs.digit import DigitTask
 from ...envs.task import Array
 from ...training.loading import env_task, read_corpus
-from ..domains.digit import ID, measure_drawings, pictures_of
+from ..domains.digit import ID, measure_drawings
 from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
 
 BEAM = 8
@@ -91,7 +91,7 @@ def main(
 ) -> None:
     """Draws training pictures again, and measures the drawings and the pictures."""
     task = cast("DigitTask", env_task(ID, {"side": side, "strokes": strokes}))
-    works = pictures_of(task, read_corpus(task))
+    works = read_corpus(task)
     works = works[np.random.default_rng(0).permutation(len(works))[:num]]
     drawn = redraw(task, works)
     found = {

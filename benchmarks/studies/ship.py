@@ -15,7 +15,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ...agents import AdversarialDQN, generate
+from ...agents import AdversarialDQN, generate_episodes
+from ...agents.episodes import Episodes
 from ...discriminators import make_trainer
 from ...discriminators.discriminator import PRETRAINED
 from ...errors import RunError, UsageError
@@ -47,8 +48,8 @@ def main(
     discriminator = trainer.discriminator
     while discriminator.updates < UPDATES:
         seed = discriminator.updates
-        fakes = [generate(model, 128, seed=seed, temperature=temperature) for temperature in LADDER]
-        trainer.observe(np.concatenate(fakes))
+        fakes = Episodes.join([generate_episodes(model, 128, seed, temperature) for temperature in LADDER])
+        trainer.observe(model.task.decoded(fakes.contents, np.random.default_rng(seed)), fakes.conditions)
         print(f"{discriminator.updates} updates: {trainer.stats}")
     name = type(model.task).__name__.removesuffix("Task")
     policy, judge = out / f"{name}.zip", out / f"{name}-D.zip"

@@ -62,10 +62,9 @@ def _stepping(space: gym.Space[Any], step: Callable[[Any], object], steps: int) 
 def scoring(env_id: str, repeats: int, seconds: float) -> dict[str, float]:
     """Measures the real works per second that an untrained discriminator scores, in batches of up to 1,024."""
     task = env_task(env_id, {})
-    contents = task.corpus("train")[:1024]
-    conditions, discriminator = task.condition(contents), make_discriminator(task)
-    rates = [turn(lambda: len(discriminator.logits(contents, conditions)), seconds) for _ in range(repeats)]
-    return {"contents_per_second": statistics.median(rate.per_second for rate in rates), "batch": len(contents)}
+    works, discriminator = task.works("train").take(slice(1024)), make_discriminator(task)
+    rates = [turn(lambda: len(discriminator.logits(works.contents, works.conditions)), seconds) for _ in range(repeats)]
+    return {"contents_per_second": statistics.median(rate.per_second for rate in rates), "batch": len(works)}
 
 
 @one_thread()
