@@ -10,4 +10,4 @@ env = gym.make("musegym/Melody-v0", discriminator="none")
 _, info = env.reset(seed=0)
 while "content" not in info:
     *_, info = env.step(env.action_space.sample(mask=info["action_mask"]))
-print(*env.unwrapped.task.medium.export(info["content"], Path("melody.mid")))
+print(*env.unwrapped.task.export(info["content"], Path("melody.mid"), info["condition"]))
