@@ -59,7 +59,9 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(c2st, "EPOCHS", 1)
     monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
     net = features.FeatureNet
-    monkeypatch.setattr(features, "FeatureNet", lambda train, kind, folder: net(train, kind, folder=folder, updates=5))
+    monkeypatch.setattr(
+        features, "FeatureNet", lambda train, layout, folder: net(train, layout, folder=folder, updates=5)
+    )
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     toys.register()
 

@@ -11,7 +11,7 @@ from toys import BitsMedium, BitsTask
 
 from musegym.agents import AdversarialDQN
 from musegym.agents.episodes import Recorder
-from musegym.envs import State, Task
+from musegym.envs import Condition, Feature, Sequence, State, Task, Works
 
 CPU = torch.device("cpu")
 CELLS = STOP = 4
@@ -22,20 +22,19 @@ LIMITS = (2, 3)
 class EveryBitsTask(BitsTask):
     """Four bits, of which every one of the sixteen works is a training work: uniform demonstrations."""
 
-    def corpus(self, split):
-        return np.array(list(np.ndindex(2, 2, 2, 2)), np.int8)
+    def works(self, split):
+        return Works(np.array(list(np.ndindex(2, 2, 2, 2)), np.int8))
 
 
 @dataclasses.dataclass
 class CellsState(State):
-    content: np.ndarray  # int8 [B, 1 + CELLS]: condition, then which cells are painted
-    done: np.ndarray  # bool [B]
+    cells: np.ndarray  # int8 [B, CELLS], which cells are painted
+    limit: np.ndarray  # int64 [B], the condition
 
 
 class CellsMedium(BitsMedium):
-    def render(self, content, upto=None):
-        cells = content[1:]
-        return super().render(cells if upto is None else np.where(cells.cumsum() <= upto, cells, 0))
+    def render(self, content, condition=None, upto=None):
+        return super().render(content if upto is None else np.where(content.cumsum() <= upto, content, 0))
 
 
 class CellsTask(Task[CellsState]):
@@ -46,32 +45,26 @@ class CellsTask(Task[CellsState]):
 
     horizon = max(LIMITS)
     num_actions = CELLS + 1
-    clock_sizes = (horizon + 1,)
+    layout = Sequence((CELLS,), (2,), "int8")
+    conditions = (Condition("limit", ("two", "three")),)
+    features = (Feature("painted", horizon + 1),)
 
     def __init__(self, ordered: bool = True):
         self.ordered = self.one_to_one = ordered
-        self.condition_space = gym.spaces.MultiDiscrete([len(LIMITS)])
-        self.content_space = gym.spaces.MultiDiscrete([2] * (1 + CELLS))
         self.observation_space = gym.spaces.Box(0, 1, (2 + CELLS,), np.int8)
         self.medium = CellsMedium()
 
     def initial(self, draws, condition=None):
-        content = np.zeros((len(draws), 1 + CELLS), np.int8)
-        content[:, 0] = draws % np.uint64(len(LIMITS)) if condition is None else condition[:, 0]
-        return CellsState(content, np.zeros(len(draws), bool))
+        limit = draws % np.uint64(len(LIMITS)) if condition is None else condition[:, 0]
+        return CellsState(np.zeros((len(draws), CELLS), np.int8), limit.astype(np.int64))
 
-    def step(self, state, actions):
-        actions = self.legalise(state, actions)
-        paints = np.flatnonzero((actions != STOP) & ~state.done)
-        state.content[paints, 1 + actions[paints]] = 1
-        state.done |= (actions == STOP) | (self._left(state) == 0)
-        return state, state.done
-
-    def _left(self, state):
-        return np.array(LIMITS)[state.content[:, 0]] - state.content[:, 1:].sum(1)
+    def advance(self, state, actions):
+        paints = np.flatnonzero(actions != STOP)
+        state.cells[paints, actions[paints]] = 1
+        return state, (actions == STOP) | (state.cells.sum(1) == np.array(LIMITS)[state.limit])
 
     def action_mask(self, state):
-        painted = state.content[:, 1:].astype(bool)
+        painted = state.cells.astype(bool)
         if self.ordered:  # neither a painted cell nor one before it
             painted = np.logical_or.accumulate(painted[:, ::-1], 1)[:, ::-1]
         return np.concatenate([~painted, np.ones((len(state), 1), bool)], 1)
@@ -80,23 +73,24 @@ class CellsTask(Task[CellsState]):
         return np.where(self.action_mask(state)[np.arange(len(actions)), actions], actions, STOP)
 
     def observe(self, state):
-        return np.concatenate([state.content, state.done[:, None]], 1, dtype=np.int8)
+        return np.concatenate([state.limit[:, None], state.cells, state.done[:, None]], 1, dtype=np.int8)
 
     def restore(self, observations):
-        return CellsState(observations[:, :-1].copy(), observations[:, -1] > 0)
+        limit, cells = observations[:, 0].astype(np.int64), observations[:, 1:-1].copy()
+        return CellsState(cells, limit, done=observations[:, -1] > 0)
 
-    def clock(self, state):
-        return state.content[:, 1:].sum(1, keepdims=True, dtype=np.int64)
+    def feature_values(self, state):
+        return state.cells.sum(1, keepdims=True, dtype=np.int64)
 
     def content(self, state):
-        return state.content.copy()
+        return state.cells.copy()
 
-    def condition(self, contents):
-        return contents[:, :1].astype(np.int64)
+    def condition(self, state):
+        return state.limit[:, None].copy()
 
-    def demonstrations(self, contents):
+    def demonstrations(self, contents, conditions=None):
         actions = np.zeros((len(contents), self.horizon), np.int64)
-        for row, (condition, *cells) in enumerate(contents):
+        for row, (cells, (condition,)) in enumerate(zip(contents, conditions, strict=True)):
             painted = np.flatnonzero(cells)
             if len(painted) > LIMITS[condition]:
                 raise ValueError(f"{len(painted)} cells cannot be painted under condition {condition}")
@@ -105,9 +99,10 @@ class CellsTask(Task[CellsState]):
                 actions[row, len(painted)] = STOP
         return actions
 
-    def corpus(self, split):
+    def works(self, split):
         every = np.array(list(np.ndindex(*[2] * (1 + CELLS))), np.int8)
-        return every[every[:, 1:].sum(1) <= np.array(LIMITS)[every[:, 0]]]
+        every = every[every[:, 1:].sum(1) <= np.array(LIMITS)[every[:, 0]]]
+        return Works(every[:, 1:], every[:, :1].astype(np.int64))
 
     def kwargs(self):
         return {"ordered": self.ordered}
@@ -126,18 +121,23 @@ def log_sums(log_weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return sums
 
 
+def works(contents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+    """Returns contents with their conditions, int64 [N, ...]: equal for equal works under equal conditions."""
+    contents = contents.reshape(len(contents), -1).astype(np.int64)
+    return contents if conditions is None else np.concatenate([conditions.astype(np.int64), contents], 1)
+
+
 class Enumeration:
     """Every way of building every content of a task, and what is exact for it.
 
     Attributes:
         paths: N episodes, one for every sequence of legal decisions under every condition.
-        contents: [M, ...], all that can be built; it is ``contents[builds[n]]`` that path n builds.
+        contents: [M, ...], all that can be built, with their ``conditions`` [M, C]; path n builds number ``builds[n]``.
         orders: float [M], how many paths build a content.
     """
 
     def __init__(self, task: Task) -> None:
-        space = task.condition_space
-        conditions = np.array(list(np.ndindex(*(() if space is None else space.nvec))), np.int64)
+        conditions = np.array(list(np.ndindex(*task.condition_sizes)), np.int64)
         state = task.initial(np.zeros(len(conditions), np.uint64), conditions)
         done, actions = np.zeros(len(conditions), bool), np.zeros((len(conditions), 0), np.int64)
         for _ in range(task.horizon):
@@ -152,16 +152,17 @@ class Enumeration:
             recorder.act(actions[recorder.rows, recorder.t])
         self.paths = recorder.episodes()
         self.live = np.arange(task.horizon) < self.paths.lengths[:, None]  # [N, T]
-        self.builds = numbered(self.paths.contents)  # [N]
+        self.builds = numbered(works(self.paths.contents, self.paths.conditions))  # [N]
         self.orders = np.bincount(self.builds).astype(float)
         firsts = np.unique(self.builds, return_index=True)[1]
-        self.contents = self.paths.contents[firsts]
+        self.contents, self.conditions = self.paths.contents[firsts], self.paths.conditions[firsts]
         self.groups = numbered(self.paths.conditions)[firsts]  # [M], equal under equal conditions
-        self._places = {content.tobytes(): place for place, content in enumerate(self.contents)}
+        every = works(self.contents, self.conditions)
+        self._places = {work.tobytes(): place for place, work in enumerate(every)}
 
-    def index(self, contents: np.ndarray) -> np.ndarray:
-        """Returns which of ``contents`` the given ones are, int64 [B]."""
-        return np.array([self._places[content.tobytes()] for content in contents])
+    def index(self, contents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
+        """Returns which works the given ones are, int64 [B]."""
+        return np.array([self._places[work.tobytes()] for work in works(contents, conditions)])
 
     def normalised(self, log_weights: np.ndarray) -> np.ndarray:
         """Returns log probabilities [M] that sum to one under every condition."""
@@ -292,7 +293,7 @@ class Exact:
 
     def logits(self, contents, conditions=None):
         ratios = self.log_data - self.every.log_prob(self.model)
-        return ratios[self.every.index(contents)].astype(np.float32)
+        return ratios[self.every.index(contents, conditions)].astype(np.float32)
 
 
 class Fixed:
@@ -302,4 +303,4 @@ class Fixed:
         self.every, self.rewards = every, rewards
 
     def logits(self, contents, conditions=None):
-        return self.rewards[self.every.index(contents)].astype(np.float32)
+        return self.rewards[self.every.index(contents, conditions)].astype(np.float32)

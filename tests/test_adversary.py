@@ -17,22 +17,23 @@ def trainer(**options):
 
 
 def works(num=12):
-    return TASK.corpus("train")[:num]
+    """Contents [num, ...] and their conditions."""
+    real = TASK.works("train").take(slice(num))
+    return real.contents, real.conditions
 
 
 def test_none_scores_nothing():
     with pytest.raises(RuntimeError, match="no discriminator"):
-        Adversary().logits(works())
+        Adversary().logits(*works())
     with pytest.raises(RuntimeError, match="no trainer"):
-        Adversary().observe(works())
+        Adversary().observe(*works())
 
 
 def test_a_frozen_one_only_scores():
     d = make_discriminator(TASK, **D)
     frozen = Adversary(d)
     assert not frozen.live
-    conditions = TASK.condition(works())
-    assert np.array_equal(frozen.logits(works(), conditions), d.logits(works(), conditions))
+    assert np.array_equal(frozen.logits(*works()), d.logits(*works()))
     with pytest.raises(RuntimeError, match="no trainer"):
         frozen.set_rate(2.0)
 
@@ -42,7 +43,7 @@ def test_is_live_from_attach_to_freeze():
     one.attach(own, lead=3)
     assert (one.live, one.lead) == (True, 3)
     assert one.discriminator is own.discriminator
-    one.observe(works())
+    one.observe(*works())
     assert own.discriminator.updates == 1
     one.freeze()
     assert not one.live
@@ -72,18 +73,22 @@ def test_a_reading_is_of_the_first_contents():
     one = Adversary()
     one.attach(trainer(), lead=1)
     rng = np.random.default_rng(0)
-    contents = TASK.corpus("train")[rng.integers(len(TASK.corpus("train")), size=2 * READ)]
-    changed = contents.copy()
-    changed[READ:] = contents[0]
-    assert one.reading(contents) == one.reading(changed)
-    assert one.reading(contents) != one.reading(np.roll(changed, 1, axis=0)[::-1])
+    real = TASK.works("train")
+    rows = rng.integers(len(real), size=2 * READ)
+    drawn = real.take(rows)
+    rows[READ:] = rows[0]
+    changed = real.take(rows)
+    reading = one.reading(drawn.contents, drawn.conditions)
+    assert reading == one.reading(changed.contents, changed.conditions)
+    assert reading != one.reading(changed.contents[::-1], changed.conditions[::-1])
+    assert reading != one.reading(drawn.contents, 1 - drawn.conditions), "D sees the conditions"
 
 
 def test_a_rehearsal_leaves_everything_as_it_was():
     one, own = Adversary(), trainer()
     one.attach(own, lead=1)
     before = {name: value.clone() for name, value in own.discriminator.network.state_dict().items()}
-    slow, fast = one.rehearse(works(), (1.0, 10.0), 2)
+    slow, fast = one.rehearse(*works(), (1.0, 10.0), 2)
     assert len(slow[0]) == len(one.held_out)
     assert not np.array_equal(slow[0], fast[0])
     assert all(torch.equal(value, before[name]) for name, value in own.discriminator.network.state_dict().items())

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from musegym.envs.registry import BUILT_IN
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("agents", "benchmarks", "cli", "discriminators", "envs", "play", "training")
 FILES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 
 EVERYTHING = ("",)
-LIGHT = {
-    *("benchmarks", "benchmarks.commands", "training"),
-    *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works")),
-}
+DOMAINS = tuple(env_id.partition("/")[2].rpartition("-v")[0].lower() for env_id, _ in BUILT_IN)
+"""Names of the domains that are built in, in lower case and without marks between words."""
+OWN_WORDS = {(f"benchmarks.{module}", "density") for module in ("metrics.population", "report.results", "suite")}
+"""Modules that use a domain's name for something else: "density and coverage" are measures of Naeem et al. 2020."""
+LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
 """What the command line loads at once."""
 
 AGENTS = {
@@ -50,9 +53,11 @@ def may_import(path: Path) -> tuple[str, ...]:
     module = name_of(path)
     package, _, rest = module.partition(".")
     if module == "":
-        return ("envs.registry", "cli.signals") if path.name == "__init__.py" else ("cli",)
-    if module in {"envs", "envs.registry"}:
-        return ("envs.registry", "envs.task")  # and string entry points
+        return ("envs.checks", "envs.registry", "cli.signals") if path.name == "__init__.py" else ("cli",)
+    if module == "envs":
+        return ("envs.checks", "envs.registry", "envs.task")
+    if module == "envs.registry":
+        return ("envs.task",)  # and string entry points
     if module == "envs.task":
         return ()
     if package == "envs" and "." in rest:  # one corpus, one medium
@@ -214,11 +219,60 @@ def test_who_reads_the_test_split(path: Path) -> None:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
-            and node.func.attr in {"corpus", "groups"}
+            and node.func.attr in {"corpus", "works"}
         ):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
             constants = [argument.value for argument in given if isinstance(argument, ast.Constant)]
             assert "test" not in constants, f"{path.relative_to(ROOT)}:{node.lineno} reads the test split"
+
+
+def words(node: ast.AST) -> Iterator[str]:
+    """Yields what a node names or says: identifiers, names of modules, text."""
+    for field in ("id", "attr", "arg", "name", "asname", "module", "value"):
+        value = getattr(node, field, None)
+        if isinstance(value, str):
+            yield value
+    if isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names
+
+
+def domains_named(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields (line, domain) where code, docstrings and comments left out, names a domain as a word of its own.
+
+    ``MelodyTask``, ``rl_tuner``, ``"musegym/Digit-v0"`` do; ``isdigit``, ``digits`` do not.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = {  # text that is a statement: docstrings
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        for word in () if id(node) in said else words(node):
+            apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", word).lower()
+            apart = re.sub(r"\brl[ _-]?tuner(?![a-z])", "rltuner", apart.replace("_", " "))
+            for domain in DOMAINS:
+                if re.search(rf"(?<![a-z]){domain}(?![a-z])", apart):
+                    yield getattr(node, "lineno", 0), domain
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
+def test_no_domain_is_known_by_name(path: Path) -> None:
+    """A new domain is one file: nothing but domains, their own measures and studies of them knows one by name."""
+    module = name_of(path)
+    if under(module, ("envs", "benchmarks.domains", "benchmarks.studies")):
+        return
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} names {domain}"
+        for line, domain in domains_named(path)
+        if (module, domain) not in OWN_WORDS
+    ]
+    assert not wrong, wrong
+
+
+def test_own_words_are_still_used() -> None:
+    files = {name_of(path): path for path in FILES}
+    assert {
+        (module, domain) for module, domain in OWN_WORDS for _, found in domains_named(files[module]) if found == domain
+    } == (OWN_WORDS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
@@ -273,9 +327,35 @@ def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     other.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .bad import Bad\n")
     agent.write_text("from .other import Other\n")
     assert circular({"musegym.agents.bad": agent, "musegym.agents.other": other})
-    agent.write_text('"""Of musegym/Melody-v0."""\nenv = "musegym/Melody-v0"\n')
-    with pytest.raises(AssertionError, match=r"bad.py:2 has an id"):
-        test_domains_are_known_by_no_name(agent)
+    agent.write_text("task.works(split='test')\n")
+    with pytest.raises(AssertionError, match=r"bad.py:1 reads the test split"):
+        test_who_reads_the_test_split(agent)
+    for code in (
+        'make("musegym/Melody-v0")',
+        "import musegym.envs.oracle",
+        "from ..envs.rltuner import cut",
+        "from ..envs.task import Task as MelodyTask",
+        "class RLTunerAgent: ...",
+        "rl_tuner = 3",
+        "task.digit",
+        "def train_digit(env): ...",
+        "f(density=2)",
+        "def f(oracle): ...",
+        'f"the {name} of Digit-v0"',
+    ):
+        agent.write_text(f"{code}\n")
+        with pytest.raises(AssertionError, match=r"bad.py:\d names (melody|oracle|rltuner|digit|density)"):
+            test_no_domain_is_known_by_name(agent)
+    for code in (
+        '"""Such as musegym/Melody-v0."""',
+        "def f():\n    'As Melody-v0 has it.'",
+        "x = 3  # a melody",
+        "text.isdigit()",
+        "Column(digits=2)",
+        "melodies, oracular = 1, 2",
+    ):
+        agent.write_text(f"{code}\n")
+        test_no_domain_is_known_by_name(agent)
     domain = tmp_path / "envs" / "bad.py"
     domain.write_text("def render():\n    import pygame\nimport scipy\n")
     with pytest.raises(AssertionError, match=r"bad.py:3 imports scipy outside"):

@@ -105,35 +105,46 @@ def test_melodies(name):
 def test_rewards_change_as_the_discriminator_learns():
     env = environment("native", n=8)
     trainer = DiscriminatorTrainer(make_discriminator(env.venv.task, **D), env.venv.task, batch_size=16)
-    contents = env.venv.task.corpus("train")
-    before = env.venv.rewards(contents)  # discriminator="none"
+    state = finished(env.venv.task)
+    contents, conditions = env.venv.task.content(state), env.venv.task.condition(state)
+    before = env.venv.rewards.finish(state, None).terms["discriminator"]  # discriminator="none"
     algorithm("PPO", env).learn(600, callback=callback_of(trainer))
-    after = env.venv.rewards(contents)
+    after = env.venv.rewards.finish(state, None).terms["discriminator"]
     assert not before.any()
-    np.testing.assert_allclose(
-        after, np.clip(trainer.discriminator.logits(contents, contents[:, :1]), -10, 10), rtol=1e-5
-    )
+    np.testing.assert_allclose(after, np.clip(trainer.discriminator.logits(contents, conditions), -10, 10), rtol=1e-5)
     assert after.std() > 0
+
+
+def finished(task):
+    """Returns the states of finished training works."""
+    works = task.works("train")
+    actions = task.demonstrations(works.contents, works.conditions)
+    state = task.initial(np.zeros(len(works), np.uint64), works.conditions)
+    for t in range(task.horizon):
+        state, _ = task.step(state, actions[:, t])
+    return state
 
 
 def callback_of(trainer, **options):
     return DiscriminatorCallback(trainer, **{"every": 16, **options})
 
 
-def test_hands_over_contents_as_they_are_finished():
+def test_hands_over_works_as_they_are_finished():
     class Watching(DiscriminatorTrainer):
-        def observe(self, contents):
-            seen.append(contents.copy())
-            return super().observe(contents)
+        def observe(self, contents, conditions=None):
+            seen.append((contents.copy(), conditions.copy()))
+            return super().observe(contents, conditions)
 
     seen = []
     env = environment("native")
     trainer = Watching(make_discriminator(env.venv.task, **D), env.venv.task, batch_size=8)
     algorithm("PPO", env).learn(300, callback=callback_of(trainer, every=10))
     assert seen
-    assert all(10 <= len(contents) < 10 + env.num_envs for contents in seen)
-    every = np.concatenate(seen)
-    assert len(env.venv.task.demonstrations(every)) == len(every), "finished ones: each can be built"
+    assert all(10 <= len(contents) < 10 + env.num_envs for contents, _ in seen)
+    contents, conditions = map(np.concatenate, zip(*seen, strict=True))
+    assert len(np.unique(conditions)) == 2
+    built = env.venv.task.demonstrations(contents, conditions)
+    assert len(built) == len(contents), "finished ones: each can be built under its condition"
 
 
 def test_lets_the_discriminator_lead():
@@ -286,10 +297,9 @@ def test_goes_on_with_a_discriminator_alone(tmp_path):
     d = make_discriminator(task, seed=3, **D)
     co = DiscriminatorCallback(load=d.save(tmp_path / "D.zip"), every=10**6)
     ppo().learn(64, callback=co)
-    contents = task.corpus("validation")
+    works = task.works("validation")
     np.testing.assert_array_equal(
-        co.trainer.discriminator.logits(contents, task.condition(contents)),
-        d.logits(contents, task.condition(contents)),
+        co.trainer.discriminator.logits(works.contents, works.conditions), d.logits(works.contents, works.conditions)
     )
 
 

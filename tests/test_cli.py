@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import canvases
 import numpy as np
 import pytest
 import torch
@@ -40,8 +41,8 @@ def refused(result: tuple[int, str, str], *words: str) -> None:
 def test_a_run_is_watched_by_the_discriminator_that_trained_with_it(trained, tmp_path):
     d = loading.discriminator_of(trained)
     task = loading.load_model(trained, None).task
-    works = task.corpus("train")
-    assert np.ptp(d.logits(works, task.condition(works))) > 0
+    works = task.works("train")
+    assert np.ptp(d.logits(works.contents, works.conditions)) > 0
     assert loading.discriminator_of(trained / "model.zip") is None, "a policy alone has none"
     assert loading.discriminator_of(tmp_path) is None
 
@@ -70,10 +71,10 @@ def test_list(call):
     "error", [ImportError("no music21", name="music21"), FileNotFoundError("gone"), ValueError("odd")]
 )
 def test_list_says_what_is_missing(call, monkeypatch, error):
-    def corpus(self, split):
+    def works(self, split):
         raise error
 
-    monkeypatch.setattr(MelodyTask, "corpus", corpus)
+    monkeypatch.setattr(MelodyTask, "works", works)
     code, out, err = call("list")
     assert (code, err) == (0, "")
     assert "pip install" in out
@@ -121,9 +122,9 @@ def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):
         (("generate", "--pretrained", WORD), ("no model", "musegym train")),
         (("generate", "run", "--num", "0"), ("--num",)),
         (("generate", "run", "--temperature", "-1"), ("--temperature",)),
-        (("generate", "run", "--prefix", "x.npy"), ("--keep",)),
+        (("generate", "run", "--prefix", "x.npz"), ("--keep",)),
         (("generate", "run", "--keep", "3"), ("--prefix",)),
-        (("generate", "run", "--prefix", "x.npy", "--keep", "3", "--set", "style=minor"), ("--set",)),
+        (("generate", "run", "--prefix", "x.npz", "--keep", "3", "--set", "style=minor"), ("--set",)),
         (("evaluate", "/no/such/run"), ("/no/such/run",)),
         (("evaluate", "/no/such/run", "--num", "1"), ("--num",)),
         (("play", "/no/such/run"), ("/no/such/run", "musegym/Melody-v0")),
@@ -196,41 +197,85 @@ def test_generate(call, trained, tmp_path):
     refused(call("generate", trained, "--out", tmp_path / "file"), "cannot write")
 
 
-def test_generate_continues_a_work(call, trained, tmp_path):
-    def words(name):
-        return [np.load(tmp_path / name / f"Word-v0-1-{i:03d}.npy") for i in range(8)]
+def saved(folder, num=8):
+    """The works that `generate` wrote, by the names of their arrays."""
+    works = []
+    for file in sorted(folder.glob("*.npz")):
+        with np.load(file) as arrays:
+            works.append(dict(arrays))
+    assert len(works) == num
+    return works
 
+
+def test_generate_continues_a_work(call, trained, tmp_path):
     task = make_task("toy/Word-v0", double=True)
     assert call("generate", trained, "--num", 8, "--seed", 1, "--out", tmp_path / "a")[0] == 0
-    longest = max(range(8), key=lambda i: np.count_nonzero(words("a")[i]))
-    given = tmp_path / "a" / f"Word-v0-1-{longest:03d}.npy"
+    works = saved(tmp_path / "a")
+    longest = max(range(8), key=lambda i: np.count_nonzero(works[i]["content"]))
+    given, old = tmp_path / "a" / f"Word-v0-1-{longest:03d}.npz", works[longest]
     again = ("generate", trained, "--num", 8, "--seed", 1, "--out", tmp_path / "b", "--keep", 2)
     assert call(*again, "--prefix", given)[0] == 0
-    old, new = words("a")[longest], np.stack(words("b"))
-    assert (task.condition(new) == task.condition(old[None])).all()
-    assert (task.demonstrations(new)[:, :2] == task.demonstrations(old[None])[0, :2]).all()
-    length = int(trace(task, old[None]).lengths[0])
+    new = saved(tmp_path / "b")
+    assert all(work["condition"] == old["condition"] for work in new)
+    assert all((work["actions"][:2] == old["actions"][:2]).all() for work in new)
+    assert len({work["content"].tobytes() for work in new}) > 1, "what follows is free"
+    length = int(trace(task, old["content"][None], old["condition"][None]).lengths[0])
+    assert len(old["actions"]) == length
     for keep in (length, length + 5):  # nothing would be left to decide: copies
         result = call("generate", trained, "--prefix", given, "--keep", keep, "--out", tmp_path / "c")
         refused(result, f"--keep {keep}: the work has {length} decisions; keep fewer")
-    assert not (tmp_path / "c").exists()
-    odd = tmp_path / "odd.npy"
-    refused(call(*again, "--prefix", odd), "odd.npy", "No such file")
-    for content in (np.zeros(3, np.int8), np.full_like(old, 99), np.array([None])):
-        np.save(odd, content)
-        refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
+    odd = tmp_path / "odd.npz"
+    refused(call(*again, "--prefix", odd), "odd.npz", "No such file")
+    other = next(work for work in works if not np.array_equal(work["content"], old["content"]))
+    for change in (
+        {"content": np.zeros(3, np.int8)},
+        {"content": np.full_like(old["content"], 99)},
+        {"content": np.array([None])},
+        {"condition": np.zeros(2, np.int64)},
+        {"condition": np.array([2])},
+        {"condition": np.array([-1])},
+        {"condition": np.array([0.5])},
+        {"actions": other["actions"]},
+        {"actions": np.array([99])},
+        {"actions": np.array([[1]])},
+        {"actions": np.zeros(task.horizon + 1, np.int64)},
+        {"actions": old["actions"] / 2},
+    ):
+        np.savez(odd, **(old | change))
+        refused(call(*again, "--prefix", odd), "odd.npz", "musegym generate")
+    np.savez(odd, content=old["content"], condition=old["condition"])
+    refused(call(*again, "--prefix", odd), "odd.npz", "holds no actions")
     odd.write_bytes(given.read_bytes()[:-1])
-    refused(call(*again, "--prefix", odd), "odd.npy", "musegym generate")
+    refused(call(*again, "--prefix", odd), "odd.npz", "musegym generate")
+    assert not (tmp_path / "c").exists()
 
 
-def test_works_that_do_not_tell_how_they_were_built_cannot_be_continued(call, tmp_path):
+def test_generate_continues_a_work_whose_actions_are_unknown(call, trained, tmp_path):
+    work = make_task("toy/Word-v0", double=True).works("train").take(slice(-1, None))
+    given = tmp_path / "mine.npz"
+    np.savez(given, content=work.contents[0], condition=work.conditions[0], actions=np.zeros(0, np.int64))
+    folder = tmp_path / "new"
+    assert call("generate", trained, "--num", 3, "--prefix", given, "--keep", 2, "--out", folder)[0] == 0
+    assert all((new["content"][:2] == work.contents[0, :2]).all() for new in saved(folder, 3))
+
+
+@pytest.mark.parametrize("env_id", ["toy/Blind-v0", "toy/Canvas-v0", "toy/Planned-v0"])
+def test_works_that_do_not_tell_how_they_were_built_are_continued_by_their_actions(call, tmp_path, env_id):
     musegym.register("toy/Blind-v0", "toys:BlindTask")
-    make_run(tmp_path / "run", "toy/Blind-v0", seed=0)
+    canvases.register()
+    make_run(tmp_path / "run", env_id, seed=0)
     assert call("generate", tmp_path / "run", "--num", 1, "--out", tmp_path / "a")[0] == 0
-    (work,) = (tmp_path / "a").glob("*.npy")
-    result = call("generate", tmp_path / "run", "--prefix", work, "--keep", 2, "--out", tmp_path / "b")
-    refused(result, "do not tell how they were built", "no --prefix")
-    assert not (tmp_path / "b").exists()
+    (given,) = (tmp_path / "a").glob("*.npz")
+    (old,) = saved(tmp_path / "a", 1)
+    again = ("generate", tmp_path / "run", "--num", 8, "--prefix", given, "--keep", 2, "--out", tmp_path / "b")
+    assert call(*again)[0] == 0
+    new = saved(tmp_path / "b")
+    assert all((work["actions"][:2] == old["actions"][:2]).all() for work in new)
+    assert len({work["actions"].tobytes() for work in new}) > 1, "what follows is free"
+    assert {work["content"].shape for work in new} == {old["content"].shape}
+    np.savez(given, **(old | {"actions": np.zeros(0, np.int64)}))
+    problem = "CanvasTask has no demonstrations" if "Canvas" in env_id else "does not tell how its work was built"
+    refused(call(*again), problem)
 
 
 def test_evaluate(call, trained, tmp_path, monkeypatch):

@@ -232,11 +232,11 @@ class TestRules:
     @pytest.mark.parametrize(("slope", "trust"), [(5.0, 5.0), (50.0, SLOPES[1]), (0.25, 0.25), (-3.0, SLOPES[0])])
     def test_trust_is_the_slope(self, slope, trust):
         model = trained(temperature=0.3)
-        contents = model.task.corpus("train")[:5]
-        before = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
+        works = model.task.works("train").take(slice(5))
+        before = model.reward_function.at_end(model.discriminator, works.contents, works.conditions)
         for _ in range(60):
             shown(model, read=lambda: change(slope=slope, slope_error=1.0))
-        after = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
+        after = model.reward_function.at_end(model.discriminator, works.contents, works.conditions)
         assert after == pytest.approx(trust * before, rel=1e-3)
         assert model.temperature == 0.3
 
@@ -244,13 +244,14 @@ class TestRules:
         model = trained(env={"rule_weight": 2.0})
         for _ in range(60):
             shown(model, read=lambda: change(slope=8.0, slope_error=1.0))
-        contents = model.task.corpus("train")[:5]
-        both = model.reward_function.at_end(model.discriminator, contents, model.task.condition(contents))
+        works = model.task.works("train").take(slice(5))
+        both = model.reward_function.at_end(model.discriminator, works.contents, works.conditions)
         judged = dataclasses.replace(
             model.reward_function, settings=dataclasses.replace(model.reward_function.settings, rule_weight=0.0)
         )
-        alone = judged.at_end(model.discriminator, contents, model.task.condition(contents))
-        assert both - alone == pytest.approx(2.0 * model.task.rules(contents), abs=1e-5)
+        alone = judged.at_end(model.discriminator, works.contents, works.conditions)
+        rules = model.task.rules(works.contents, works.conditions).sum(1)
+        assert both - alone == pytest.approx(2.0 * rules, abs=1e-5)
 
     @pytest.mark.parametrize("options", [{"reward_form": "bounded"}, {"alpha": 0.98}])
     def test_logits_are_taken_as_they_are_elsewhere(self, options):
@@ -406,12 +407,13 @@ class TestRules:
     def test_keeps_the_best_policy_at_the_end(self):
         model = trained()
         judged(model, model._score(model.fresh.contents))
-        before = model.log_prob(model.task.corpus("validation"))
+        held_out = model.real.held_out
+        before = model.learner.log_prob(held_out)
         model.keep_best()
         moved(model)
         assert model._score(model.fresh.contents) > 1.03 * model.controller.best
         model.keep_best()
-        assert np.array_equal(model.log_prob(model.task.corpus("validation")), before)
+        assert np.array_equal(model.learner.log_prob(held_out), before)
 
     def test_keeps_the_best_where_works_have_no_demonstrations(self, tmp_path):
         musegym.register("toy/Blind-v0", "toys:BlindTask")

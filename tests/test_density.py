@@ -13,7 +13,6 @@ from scipy.spatial import cKDTree
 from scipy.special import i0e
 
 from musegym.benchmarks.domains import density as bench
-from musegym.benchmarks.judges.networks import judge_network, prepare
 from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
@@ -227,7 +226,7 @@ def test_building_follows_the_bits():
     np.testing.assert_array_equal(task.content(state), works)
 
 
-def test_the_clock_tells_where_the_bits_lead():
+def test_features_tell_where_the_bits_lead():
     task = task_of("circles")
     works = task.corpus("test")[:40]
     low, high = to_ranges(works, 1.0)
@@ -242,7 +241,7 @@ def test_the_clock_tells_where_the_bits_lead():
             numbers.append([[int(text[: 1 + min(chosen, bits)], 2) for text in whole] for bits in (7, 5)])
         (x, x_coarse), (y, y_coarse) = np.array(numbers)
         both = np.zeros(40, int) if t < 16 else (x_coarse - 32) * 64 + y_coarse
-        np.testing.assert_array_equal(task.clock(state), np.stack([np.full(40, t), x, y, both], 1))
+        np.testing.assert_array_equal(task.feature_values(state), np.stack([np.full(40, t), x, y, both], 1))
         if t < 32:
             state, _ = task.step(state, works.reshape(40, 32)[:, t])
 
@@ -253,12 +252,6 @@ def test_what_is_no_point_cannot_be_built(wrong):
         task_of().demonstrations(wrong)
 
 
-def test_judges_read_points():
-    x = prepare(task_of().corpus("test")[:6], "grid")
-    for architecture in ("recurrent", "convolutional"):
-        assert judge_network(architecture, "grid", x)(x).shape == (6,)
-
-
 # --- pictures and files ------------------------------------------------------------------------------------------
 
 
@@ -266,7 +259,7 @@ def test_pictures_show_the_point_and_the_way_there():
     task = task_of()
     render, (one, other) = task.medium.render, task.corpus("test")[:2]
     assert (render(one) != render(other)).any()
-    steps = {upto: render(one, upto) for upto in (0, 1, 5, 15, 16, 17, 31, 32)}
+    steps = {upto: render(one, upto=upto) for upto in (0, 1, 5, 15, 16, 17, 31, 32)}
     np.testing.assert_array_equal(steps[32], render(one))
     assert all((a != b).any() for a, b in itertools.pairwise(steps.values()))
     unfinished = one.copy()
@@ -419,7 +412,7 @@ class Uniform:
     def sample(self, condition, num, seed):
         return np.random.default_rng(seed).integers(0, 2, (num, 2, 16)).astype(np.int8)
 
-    def log_prob(self, contents):
+    def log_prob(self, contents, conditions=None, actions=None):
         return np.full(len(contents), -math.log(self.points))
 
 
@@ -434,7 +427,7 @@ def test_likelihood_of_a_uniform_model():
 
 def test_likelihood_is_of_fresh_points():
     class Recording(Uniform):
-        def log_prob(self, contents):
+        def log_prob(self, contents, conditions=None, actions=None):
             seen.append(contents)
             return -to_points(contents, 1.0)[:, 0]
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 import toys
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from musegym.agents.generation import generate_episodes
 
 toys.register()
 GPU = pytest.param(
@@ -28,13 +29,10 @@ def test_learns_on_a_device_and_is_taken_to_the_cpu(env_id, device, tmp_path):
     assert {weight.device.type for weight in model.q_net.parameters()} == {device}
     assert {weight.device.type for weight in model.discriminator.network.parameters()} == {device}
     assert any(not torch.equal(old, new) for old, new in zip(before, model.q_net.parameters(), strict=True))
-    works = generate(model, 12)
+    works = generate_episodes(model, 12)
     model.save(tmp_path / "model.zip")
     taken = AdversarialDQN.load(tmp_path / "model.zip")
     assert taken.device.type == "cpu"
-    np.testing.assert_allclose(taken.log_prob(works), model.log_prob(works), atol=1e-4)
-    np.testing.assert_allclose(
-        taken.discriminator.logits(works, model.task.condition(works)),
-        model.discriminator.logits(works, model.task.condition(works)),
-        atol=1e-4,
-    )
+    built = works.contents, works.conditions
+    np.testing.assert_allclose(taken.log_prob(*built), model.log_prob(*built), atol=1e-4)
+    np.testing.assert_allclose(taken.discriminator.logits(*built), model.discriminator.logits(*built), atol=1e-4)

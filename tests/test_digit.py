@@ -98,9 +98,15 @@ class TestPen:
         state, _ = task.step(state, np.array([at(8, 8)]))
         assert (task.content(state) == before).all()
 
-    def test_clock(self):
+    def test_features_and_view(self):
         state, _ = build(DigitTask(), [[at(1, 2), at(4, 4)], [at(1, 2), POINTS + at(5, 8)]])
-        assert DigitTask().clock(state).tolist() == [[2, 4, 4, 1], [2, 5, 8, 0]]
+        task = DigitTask()
+        assert task.feature_values(state).tolist() == [[2, 4, 4, 1], [2, 5, 8, 0]]
+        assert [feature.name for feature in task.features] == ["step", "pen_row", "pen_column", "pen_down"]
+        canvas = task.view(state)
+        assert (canvas.dtype, canvas.shape) == (np.uint8, (2, *task.view_shape))
+        np.testing.assert_array_equal(canvas[..., 0], task.content(state))
+        assert canvas.any()
 
     def test_no_demonstrations(self):
         task = DigitTask()
@@ -131,14 +137,24 @@ class TestContract:
 
     def test_classes_are_conditions(self, packages):
         task = DigitTask(classes=True)
-        works = task.corpus("train")
-        assert works.shape == (160, 15, 14)
-        assert sorted(task.condition(works)[:, 0].tolist()) == sorted(16 * list(range(10)))
-        assert not works[:, 0, 1:].any()
-        assert (works[:, 1:] == DigitTask().corpus("train")).all()
+        works = task.works("train")
+        assert works.contents.shape == (160, 14, 14)
+        assert sorted(works.conditions[:, 0].tolist()) == sorted(16 * list(range(10)))
+        assert (works.contents == DigitTask().corpus("train")).all()
         starts = task.initial(np.random.default_rng(0).integers(2**64, size=300, dtype=np.uint64))
         assert set(starts.label.tolist()) == set(range(10))
-        assert DigitTask().condition(DigitTask().corpus("train")).shape == (160, 0)
+        assert (task.condition(starts)[:, 0] == starts.label).all()
+        assert DigitTask().works("train").conditions.shape == (160, 0)
+        assert DigitTask().conditions == ()
+
+    def test_a_style_is_a_class(self, packages):
+        task = DigitTask(classes=True, style="7")
+        assert task.condition(task.initial(np.arange(20, dtype=np.uint64))).tolist() == 20 * [[7]]
+        assert task.kwargs()["style"] == "7"
+        with pytest.raises(ValueError, match=r"style '11' is unknown; use words of: digit: 0, 1, 2"):
+            DigitTask(classes=True, style="11")
+        with pytest.raises(ValueError, match="there are no styles"):
+            DigitTask(style="7")
 
     def test_environments_need_no_pictures_until_somebody_asks(self, monkeypatch):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -162,11 +178,12 @@ class TestContract:
         _, rewards, done, _, info = env.step(np.arange(8, 16))
         assert done.all()
         contents = info["content"]
+        conditions = info["condition"] if classes else None
         architecture = trainer.discriminator.architecture
-        assert (architecture.kind, architecture.conditions_in_header) == ("image", classes)
-        assert rewards == pytest.approx(trainer.discriminator.logits(contents, task.condition(contents)), abs=1e-5)
+        assert (architecture.kind, architecture.condition_sizes) == ("image", (10,) if classes else ())
+        assert rewards == pytest.approx(trainer.discriminator.logits(contents, conditions), abs=1e-5)
         for _ in range(2):
-            stats = trainer.observe(contents)
+            stats = trainer.observe(contents, conditions)
         assert np.isfinite(list(stats.values())).all()
         assert {"r1", "train_minus_validation"} <= stats.keys()
 
@@ -334,14 +351,16 @@ class TestMedium:
         expected = np.linalg.norm(x[:, None] - x, axis=-1).sum() / (600 * 599)
         assert Drawing().metrics(contents)["pixel_distance"] == pytest.approx(expected, rel=1e-4)
 
-    def test_a_header_is_no_picture(self):
-        contents = np.zeros((2, 5, 4), np.uint8)
-        contents[:, 0, 0] = 9
-        contents[0, 1:] = 255
-        found = Drawing(header=True).metrics(contents)
-        assert found["brightness"] == 0.5
-        assert Drawing(header=True).describe(contents[1]) == "class 9\n" + "\n".join(4 * ["........"])
-        assert Drawing(header=True).render(contents[0]).shape == Drawing().render(contents[0, 1:]).shape
+    def test_classes_are_told_beside_the_picture(self):
+        contents = np.zeros((2, 4, 4), np.uint8)
+        contents[0] = 255
+        medium, nine = Drawing(), np.array([9])
+        assert medium.metrics(contents, np.array([[9], [1]])) == medium.metrics(contents)
+        assert medium.metrics(contents)["brightness"] == 0.5
+        blank = "\n".join(4 * ["........"])
+        assert medium.describe(contents[1], nine) == f"class 9\n{blank}"
+        assert medium.describe(contents[1]) == medium.describe(contents[1], np.zeros(0, int)) == blank
+        assert (medium.render(contents[0], nine) == medium.render(contents[0])).all()
 
     @pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((2, 4, 4), np.uint8), np.zeros((0, 4), np.uint8)])
     def test_wrong_pictures(self, wrong):
@@ -364,18 +383,20 @@ class TestMedium:
         assert not (moved == drawn).all()
         finished = build(task, [POINTS + at(0, 0), POINTS])[0]
         assert (task.render(finished)[0] == plain).all()
-        assert (task.medium.render(task.content(build(task, [0, 1])[0])[0], 0) == plain).all()
+        assert (task.medium.render(task.content(build(task, [0, 1])[0])[0], upto=0) == plain).all()
 
     def test_export(self, tmp_path):
         task = DigitTask(strokes=3)
         actions = np.array([at(0, 4), POINTS + at(4, 0), at(4, 8)])
         content = task.content(build(task, actions)[0])[0]
         assert [path.name for path in task.medium.export(content, tmp_path / "a")] == ["a.png"]
-        paths = task.medium.export(content, tmp_path / "b.x", task.paths(actions[None])[0])
-        assert [path.name for path in paths] == ["b.png", "b.svg"]
-        assert paths[1].read_text() == task.svg(actions)
-        assert [path.name for path in task.export(content, tmp_path / "c")] == ["c.png"]
-        assert task.export(content, tmp_path / "d", actions)[1].read_text() == task.svg(actions)
+        assert [path.name for path in task.export(content, tmp_path / "b")] == ["b.png", "b.npz"]
+        paths = task.export(content, tmp_path / "c.x", None, actions)
+        assert [path.name for path in paths] == ["c.png", "c.npz", "c.svg"]
+        assert paths[2].read_text() == task.svg(actions)
+        with np.load(paths[1]) as saved:
+            assert (saved["content"] == content).all()
+            assert (saved["condition"].tolist(), saved["actions"].tolist()) == ([], actions.tolist())
 
     def test_strokes(self):
         task = DigitTask()
@@ -417,14 +438,15 @@ class TestAgent:
         for parameter in model.q_net.parameters():
             parameter.data *= 4
         observations, state, start = model.env.reset(), None, np.ones(4, bool)
-        contents = []
+        contents, asked = [], []
         for _ in range(9):
             actions, state = model.predict(observations, state, start, deterministic=True)
             observations, _, start, infos = model.env.step(actions)
             contents += [info["content"] for info in infos if "content" in info]
-        asked = model.task.condition(np.array(contents))
+            asked += [info["condition"] for info in infos if "content" in info]
         assert len(contents) == 12
-        np.testing.assert_array_equal(generate(model, 12, temperature=0, condition=asked), contents)
+        assert len({str(condition) for condition in asked}) > 1
+        np.testing.assert_array_equal(generate(model, 12, temperature=0, condition=np.array(asked)), contents)
 
     def test_goes_on_as_if_nothing_had_happened(self, packages, tmp_path):
         whole, path = self.agent(), tmp_path / "agent.zip"

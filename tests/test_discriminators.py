@@ -4,7 +4,6 @@ import math
 import types
 import zipfile
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -17,6 +16,7 @@ from musegym.discriminators.objectives import (
     generator_loss,
     r1_penalty,
 )
+from musegym.envs import Sequence, Works
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 SHAPE, SIZES = (12, 3), (4, 6, 5)
@@ -37,7 +37,7 @@ def roused(d):
 
 
 def draw(n, seed=0, shortest=2):
-    """Contents of unequal lengths, a header of small numbers first."""
+    """Contents of unequal lengths."""
     rng = np.random.default_rng(seed)
     contents = rng.integers(1, SIZES, (n, *SHAPE)).astype(np.int16)
     contents[np.arange(SHAPE[0]) >= rng.integers(shortest, SHAPE[0] + 1, n)[:, None]] = 0
@@ -159,16 +159,12 @@ class TestLogits:
 
 
 class TestConditions:
-    def test_are_read_from_the_header_where_they_are_there(self):
-        d, contents = make(condition_sizes=(4, 6), conditions_in_header=True), draw(6)
-        assert (d.logits(contents) == d.logits(contents, contents[:, 0, :2])).all()
-
     @pytest.mark.parametrize("options", NETWORKS)
-    def test_matter_and_must_be_given_otherwise(self, options):
+    def test_matter_and_must_be_given(self, options):
         d, contents = roused(make(condition_sizes=(4,), **options)), draw(6)
         zeros, ones = np.zeros((6, 1), int), np.ones((6, 1), int)
         assert (d.logits(contents, zeros) != d.logits(contents, ones)).all()
-        with pytest.raises(ValueError, match=r"task\.condition"):
+        with pytest.raises(ValueError, match="sees conditions"):
             d.logits(contents)
         with pytest.raises(ValueError, match="below"):
             d.logits(contents, 4 * ones)
@@ -188,14 +184,14 @@ class TestRecurrent:
         with torch.no_grad():
             embedded = d.network.embed(torch.from_numpy(content).long(), torch.zeros(1, 0, dtype=torch.long))
             past, _ = d.network.past(embedded.values)
-            weights = d.network.weights[embedded.places].sum(2)
+            weights = d.network.rows.sum(embedded.rows, slice(None), d.network.weights)
             said = (weights[..., :-1] * past).sum(2) + weights[..., -1]
         np.testing.assert_allclose(steps, said[0, 1:], atol=1e-5)
 
     def test_sees_the_condition_from_the_first_row_on(self):
         d = roused(make(condition_sizes=(4,), recurrent=8))
-        header = draw(1) * (np.arange(SHAPE[0]) == 0)[:, None]
-        assert len(np.unique(d.logits(header.repeat(4, 0), np.arange(4)[:, None]))) == 4
+        first = draw(1) * (np.arange(SHAPE[0]) == 0)[:, None]
+        assert len(np.unique(d.logits(first.repeat(4, 0), np.arange(4)[:, None]))) == 4
 
     def test_has_no_spectral_norm(self):
         with pytest.raises(ValueError, match="recurrent at 0"):
@@ -433,7 +429,7 @@ class TestFiles:
         self.refuse(self.doctor(tmp_path, **changes))
 
     def test_refuses_doctored_settings(self, tmp_path):
-        config = {"format": "musegym discriminator 1", "updates": 0, "settings": {"learning_rate": "all"}}
+        config = {"format": "musegym discriminator 2", "updates": 0, "settings": {"learning_rate": "all"}}
         architecture = {"kind": "sequence", "shape": [12, 3], "sizes": [4, 6, 5]}
         self.refuse(self.doctor(tmp_path, config=json.dumps(config | {"architecture": architecture}).encode()))
 
@@ -485,18 +481,23 @@ class TestFiles:
             Discriminator.load(tmp_path / "d.zip")
 
 
+def conditions_of(contents):
+    """Conditions that go with contents: two columns of their first row."""
+    return contents[:, 0, :2].astype(np.int64)
+
+
+def under_conditions(contents):
+    return Works(contents, conditions_of(contents))
+
+
 class Tune:
     """As much of a task as discriminators need."""
 
-    condition_space = gym.spaces.MultiDiscrete([4, 6])
-    content_space = gym.spaces.MultiDiscrete(np.tile(SIZES, (SHAPE[0], 1)))
-    medium = types.SimpleNamespace(kind="sequence")
+    condition_sizes = (4, 6)
+    layout = Sequence(SHAPE, SIZES)
 
-    def condition(self, contents):
-        return contents[:, 0, :2]
-
-    def corpus(self, split):
-        return draw(50)
+    def works(self, split):
+        return under_conditions(draw(50))
 
     def stream(self, num, rng):
         return None
@@ -506,14 +507,8 @@ class TestMake:
     def test_follows_the_task(self):
         d = make_discriminator(Tune(), seed=1, hidden=16, r1=0.5)
         assert (d.architecture.shape, d.architecture.sizes, d.architecture.condition_sizes) == (SHAPE, SIZES, (4, 6))
-        assert d.architecture.conditions_in_header
         assert (d.architecture.hidden, d.settings.r1) == (16, 0.5)
-        assert d.logits(draw(4)).shape == (4,)
-
-    def test_conditions_that_contents_do_not_begin_with(self):
-        task = Tune()
-        task.condition = lambda contents: contents[:, 1, :2]
-        assert not make_discriminator(task, hidden=16).architecture.conditions_in_header
+        assert d.logits(draw(4), conditions_of(draw(4))).shape == (4,)
 
     def test_unknown_option(self):
         with pytest.raises(ValueError, match=r"no options \['hiden'\].*hidden"):
@@ -521,8 +516,8 @@ class TestMake:
 
     def test_kinds_that_have_no_network(self):
         task = Tune()
-        task.medium = types.SimpleNamespace(kind="opera")
-        with pytest.raises(ValueError, match="no discriminator network for contents of kind 'opera'"):
+        task.layout = types.SimpleNamespace(kind="opera", shape=SHAPE, sizes=SIZES, categorical=True)
+        with pytest.raises(ValueError, match="no network reads a 'opera'"):
             make_discriminator(task)
 
     def test_pretrained(self, tmp_path, monkeypatch):
@@ -532,6 +527,7 @@ class TestMake:
         d = make_discriminator(Tune(), hidden=16)
         d.save(tmp_path / "Tune-D.zip")
         for task in ("musegym/Tune-v0", "Tune", Tune()):
-            assert (pretrained(task).logits(draw(4)) == d.logits(draw(4))).all()
+            works = draw(4), conditions_of(draw(4))
+            assert (pretrained(task).logits(*works) == d.logits(*works)).all()
         with pytest.raises(ValueError, match="Air; there are: Tune"):
             pretrained("musegym/Air-v0")

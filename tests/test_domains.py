@@ -63,7 +63,6 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     taught = classifier.Classifier
     monkeypatch.setattr(classifier, "Classifier", trained)
     monkeypatch.setattr(digit, "classifier", functools.cache(digit.classifier.__wrapped__))
-    monkeypatch.setattr(digit, "_references", functools.cache(digit._references.__wrapped__))
     return made
 
 

@@ -8,6 +8,7 @@ import pickle
 import zipfile
 
 import numpy as np
+import probes
 import pytest
 import torch
 import toys
@@ -18,14 +19,17 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, checkpoint, generate, make_sb3_env, objective
 from musegym.agents.episodes import Episodes
+from musegym.agents.generation import generate_episodes
 from musegym.agents.learner import VALUE_RATE, Batch
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.scalar import TaskEnv
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
+musegym.register("toy/AnyOrder-v0", "probes:CellsTask", ordered=False)
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
 NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.2}
 SMALL = {"policy_kwargs": NETWORK, "demonstrations": 8, "replayed": 4, "buffer_size": 30, "batch_size": 8, "seed": 0}
@@ -92,6 +96,12 @@ def updates_of(model, monkeypatch):
 
 def weights(model):
     return {name: value.clone() for name, value in model.q_net.state_dict().items()}
+
+
+def real(model, split="train"):
+    """Contents and conditions of real works."""
+    works = model.task.works(split)
+    return works.contents, works.conditions
 
 
 def equal(a, b):
@@ -184,9 +194,9 @@ class TestLearn:
 
     def test_warm_start_learns_the_works(self):
         model = agent(warm_start=150, num_envs=2, policy_kwargs={"hidden": 32, "embedding": 16, "dropout": 0.0})
-        before = model.log_prob(model.task.corpus("train")).mean()
+        before = model.log_prob(*real(model)).mean()
         model.learn(1, callback=callback())
-        assert model.log_prob(model.task.corpus("train")).mean() > before + 2
+        assert model.log_prob(*real(model)).mean() > before + 2
 
     @pytest.mark.parametrize(("updates", "fresh"), [(3, True), (4, False)])
     def test_target_moves_when_it_should(self, updates, fresh):
@@ -228,8 +238,7 @@ class TestLearn:
     )
     def test_forms_of_the_reward(self, form, expected):
         model = frozen(reward_form=form)
-        works = model.task.corpus("train")
-        conditions = model.task.condition(works)
+        works, conditions = real(model)
         d = 1 / (1 + np.exp(-model.discriminator.logits(works, conditions).astype(float)))
         assert np.ptp(d) > 1e-3
         np.testing.assert_allclose(model.rewards(works, conditions), expected(d), rtol=1e-3, atol=1e-5)
@@ -285,12 +294,13 @@ class TestLearn:
         monkeypatch.setattr(
             model.learner, "update", lambda batch, *rest: dealt.append(batch.fresh) or update(batch, *rest)
         )
-        monkeypatch.setattr(model.adversary, "observe", lambda contents: dealt.append(contents) or {})
+        monkeypatch.setattr(model.adversary, "observe", lambda *works: dealt.append(works) or {})
         model.train(2)
         taught, learned = dealt[0::2], dealt[1::2]
         assert [len(fresh) for fresh in learned] == 2 * [7, 7, 6], "three batches, twice"
-        for contents, fresh in zip(taught, learned, strict=True):
+        for (contents, conditions), fresh in zip(taught, learned, strict=True):
             assert np.array_equal(contents, fresh.contents), "D learns from what the agent learns from next"
+            assert np.array_equal(conditions, fresh.conditions)
         for half in (learned[:3], learned[3:]):
             rows = sorted(map(bytes, Episodes.join(half).actions))
             assert rows == sorted(map(bytes, model.fresh.actions)), "every one of them, once"
@@ -364,9 +374,32 @@ class TestLearn:
             model = AdversarialDQN("auto", env, **{**SMALL, "demonstrations": 0, "learning_rate": 1e-2})
             model.discriminator = make_discriminator(model.task, **D)
             model.learn(4_000)
-            return model.task.rules(generate(model, 200)).mean()
+            return model.task.rules(generate(model, 200))[:, 0].mean()
 
-        assert mean_rules(1.0) > mean_rules(0.0) + 0.3, "the toy's rule is worth a point for every a"
+        none = mean_rules(0.0)
+        assert mean_rules(1.0) > none + 0.3, "the toy's first rule is worth a point for every a"
+        assert mean_rules({"letters_a": 1.0}) > none + 0.3, "by its name"
+
+    def test_rules_that_are_not_named_count_nothing(self):
+        def pays(weight):
+            env = make_sb3_env(WORD, 4, seed=0, discriminator="none", rule_weight=weight)
+            model = AdversarialDQN("auto", env, **SMALL, discriminator_weight=0)
+            contents, conditions = real(model)
+            return model.rewards(contents, conditions), model.task.rules(contents, conditions)
+
+        for weight, columns in (
+            ({"vowels": 2.0}, [0, 2]),
+            ({"letters_a": -1.0, "vowels": 0.5}, [-1, 0.5]),
+            (3, [3, 3]),
+        ):
+            rewards, rules = pays(weight)
+            assert np.ptp(rewards) > 0
+            np.testing.assert_allclose(rewards, rules @ columns, rtol=1e-6)
+
+    def test_weights_of_rules_by_name_are_kept_in_files(self, tmp_path):
+        env = make_sb3_env(WORD, 4, seed=0, discriminator="none", rule_weight={"vowels": 2.0})
+        AdversarialDQN("auto", env, **SMALL).save(tmp_path / "model.zip")
+        assert AdversarialDQN.load(tmp_path / "model.zip").rule_weight == {"vowels": 2.0}
 
     def test_device_and_environment_by_name(self):
         model = AdversarialDQN("auto", WORD, device="cpu", **SMALL)
@@ -444,7 +477,7 @@ class TestSB3:
         } <= keys  # fmt: skip
         last = lines.lines[-1]
         assert last["train/joint_objective"] == pytest.approx(last["train/dqn_loss"] + last["train/gan_loss"])
-        assert last["validation/nll"] == pytest.approx(-model.log_prob(model.task.corpus("validation")).mean())
+        assert last["validation/nll"] == pytest.approx(-model.log_prob(*real(model, "validation")).mean())
         assert last["time/total_timesteps"] == model.num_timesteps
         steps = [line["time/total_timesteps"] for line in lines.lines]
         assert steps == sorted(steps)
@@ -526,16 +559,39 @@ class TestLogProb:
         words = [[a] for a in range(8)]
         words += [[a, b] for a in range(8) for b in range(8) if a != b]
         words += [[*word, c] for word in words if len(word) == 2 for c in range(8) if c != word[-1]]
-        every = np.zeros((len(words), 1 + toys.LONGEST), np.int8)  # condition 0: one to three letters
+        every = np.zeros((len(words), toys.LONGEST), np.int8)
         for row, letters in zip(every, words, strict=True):
-            row[1 : 1 + len(letters)] = np.array(letters) + 1
-        log_prob = model.log_prob(every)
+            row[: len(letters)] = np.array(letters) + 1
+        log_prob = model.log_prob(every, np.zeros((len(words), 1), int))  # short: one to three letters
         assert np.exp(log_prob).sum() == pytest.approx(1, abs=1e-5)
         assert np.ptp(log_prob) > 2, "not uniform"
 
     def test_of_what_cannot_be_built(self):
         with pytest.raises(ValueError, match="cannot be built"):
-            agent().log_prob(np.full((1, 1 + toys.LONGEST), 1, np.int8))
+            agent().log_prob(np.full((1, toys.LONGEST), 1, np.int8), np.ones((1, 1), int))
+
+    def test_depends_on_the_conditions_and_needs_them(self):
+        model = agent(warm_start=20)
+        contents = np.array([[1, 2, 3, 0, 0, 0]], np.int8)  # its three letters end a short word by themselves
+        with pytest.raises(ValueError, match="cannot be built"):
+            model.log_prob(contents, np.array([[1]]))
+        with pytest.raises(ValueError, match=r"pass conditions=int \[N, 1\]"):
+            model.log_prob(contents)
+        longer = np.array([[1, 2, 3, 4, 0, 0]], np.int8)
+        assert model.log_prob(contents, np.array([[0]])) != model.log_prob(longer, np.array([[1]]))
+
+    def test_of_given_actions_is_of_that_order(self):
+        """Two orders of painting two cells: each has a probability of its own, and a lower bound of the work's."""
+        model = AdversarialDQN("auto", "toy/AnyOrder-v0", **SMALL)
+        for weights_of in model.q_net.parameters():
+            weights_of.data *= 4  # so that the orders differ
+        contents, conditions = np.array([[1, 0, 1, 0]], np.int8), np.array([[0]])
+        there, back = (model.log_prob(contents, conditions, np.array([order])) for order in ([0, 2, 0], [2, 0, 0]))
+        assert there != back
+        assert np.array_equal(there, model.log_prob(contents, conditions)), "its demonstration is the ordered one"
+        every = probes.Enumeration(model.task)
+        whole = every.log_prob(model)[every.index(contents, conditions)]
+        np.testing.assert_allclose(np.logaddexp(there, back), whole, rtol=1e-5)
 
 
 class TestGenerate:
@@ -545,23 +601,25 @@ class TestGenerate:
         torch.manual_seed(5)
         assert np.array_equal(first, generate(model, 40, seed=1))
         assert not np.array_equal(first, generate(model, 40, seed=2))
-        assert first.shape == (40, 1 + toys.LONGEST)
+        assert first.shape == (40, toys.LONGEST)
 
     def test_in_parts(self, monkeypatch):
         monkeypatch.setattr("musegym.agents.generation.ROWS", 7)
-        assert generate(agent(), 20).shape == (20, 1 + toys.LONGEST)
+        assert generate(agent(), 20).shape == (20, toys.LONGEST)
 
     def test_condition_of_all_and_of_each(self):
         model = agent()
-        assert (generate(model, 10, condition=np.array([1]))[:, 0] == 1).all()
+        assert ((generate(model, 10, condition=np.array([1])) > 0).sum(1) > 3).all(), "long words"
         each = np.arange(10)[:, None] % 2
-        assert (generate(model, 10, condition=each)[:, :1] == each).all()
-        assert len(np.unique(generate(model, 50)[:, 0])) == 2
+        built = generate_episodes(model, 10, condition=each)
+        assert (built.conditions == each).all()
+        assert ((built.contents > 0).sum(1) > 3).tolist() == (each[:, 0] == 1).tolist()
+        assert len(np.unique(generate_episodes(model, 50).conditions)) == 2
 
     def test_prefix(self):
         model = agent()
         contents = generate(model, 20, prefix=np.array([3, 0]), condition=np.array([1]))
-        assert (contents[:, 1:3] == [4, 1]).all()
+        assert (contents[:, :2] == [4, 1]).all()
 
     @pytest.mark.parametrize(
         "options",
@@ -629,8 +687,7 @@ class TestFiles:
         policy, half = (AdversarialDQN.load(tmp_path / name) for name in ("policy.zip", "half.zip"))
         assert equal(weights(policy), weights(model))
         assert policy.trainer is None
-        contents = model.task.corpus("train")
-        assert np.allclose(half.log_prob(contents), model.log_prob(contents), atol=0.05)
+        assert np.allclose(half.log_prob(*real(model)), model.log_prob(*real(model)), atol=0.05)
         with pytest.raises(ValueError, match="DiscriminatorCallback"):
             policy.learn(10)
 

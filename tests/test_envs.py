@@ -83,9 +83,31 @@ def test_an_episode_ends_with_its_content_and_reward():
     assert (reward, terminated, truncated) == (0.0, False, False)
     assert info.keys() == {"action_mask"}
     _, reward, terminated, truncated, info = env.step(toys.END)
-    assert (reward, terminated, truncated) == (2.5, True, False)
-    assert info["content"].tolist() == [0, 1, 0, 0, 0, 0, 0]
+    assert (reward, terminated, truncated) == (4.5, True, False), "0.5 + 2 (1 a + 1 vowel)"
+    assert info.keys() == {"action_mask", "content", "condition", "reward_terms", "rules"}
+    assert info["content"].tolist() == [1, 0, 0, 0, 0, 0]
+    assert info["condition"].tolist() == [0]
+    assert info["reward_terms"] == {"discriminator": 0.5, "rules": 4.0}
+    assert info["rules"] == {"letters_a": 1.0, "vowels": 1.0}
     assert env.observation_space.contains(env.reset()[0])
+
+
+def test_the_condition_is_told_at_the_start_and_at_the_end():
+    env = gym.make("toy/Word-v0", discriminator="none")
+    for condition in (1, 0):
+        observation, info = env.reset(options={"condition": [condition]})
+        assert info["condition"].tolist() == [condition] == [observation[0]]
+        ended = False
+        while not ended:
+            assert "condition" in info or info.keys() == {"action_mask"}
+            _, _, ended, _, info = env.step(int(info["action_mask"].argmax()))
+        assert info["condition"].tolist() == [condition]
+        np.testing.assert_array_equal(info["condition"], env.unwrapped.task.condition(env.unwrapped._state)[0])
+    seen = [int(env.reset(seed=seed)[1]["condition"][0]) for seed in range(20)]
+    assert set(seen) == {0, 1}
+    bits = gym.make("toy/Bits-v0", discriminator="none")
+    assert "condition" not in bits.reset(seed=0)[1]
+    assert "condition" not in [bits.step(1) for _ in range(4)][-1][4]
 
 
 @pytest.mark.parametrize(("logit", "reward"), [(99.0, 10.0), (-99.0, -10.0), (3.0, 3.0)])

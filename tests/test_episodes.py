@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 
+import canvases
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,8 @@ from musegym.agents.replay import EpisodeBuffer
 from musegym.envs.registry import make_task
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
-TASKS = (*toys.register(), "musegym/Melody-v0")
+canvases.register()
+TASKS = (*toys.register(), "toy/Seen-v0", "musegym/Melody-v0")
 CPU = torch.device("cpu")
 
 
@@ -29,9 +31,8 @@ def word():
 
 def network(task, seed=0):
     torch.manual_seed(seed)
-    space = task.condition_space
-    conditions = () if space is None else tuple(space.nvec.tolist())
-    net = RecurrentQ(task.num_actions, task.clock_sizes, conditions, hidden=16, embedding=8, dropout=0.3)
+    sizes = task.feature_sizes, task.condition_sizes
+    net = RecurrentQ(task.num_actions, *sizes, hidden=16, embedding=8, dropout=0.3, view_shape=task.view_shape)
     net.advantages.weight.data *= 8  # far from uniform, so that what is compared differs
     return net
 
@@ -50,7 +51,7 @@ def same(a: Episodes, b: Episodes):
 
 
 def replay(task, episodes):
-    """Builds the contents again from the actions alone; asserts masks, clocks and lengths on the way."""
+    """Builds the contents again from the actions alone; asserts masks, features, views and lengths on the way."""
     state = task.initial(np.zeros(len(episodes), np.uint64), episodes.conditions)
     done = np.zeros(len(episodes), bool)
     for t in range(int(episodes.lengths.max())):
@@ -58,7 +59,9 @@ def replay(task, episodes):
         mask = task.action_mask(state)
         kept = np.unpackbits(episodes.masks[:, t], axis=-1, count=task.num_actions).astype(bool)
         assert (kept == mask)[~done].all()
-        assert (episodes.clocks[:, t] == task.clock(state))[~done].all()
+        assert (episodes.features[:, t] == task.feature_values(state))[~done].all()
+        if task.view_shape:
+            assert (episodes.views[:, t] == task.view(state))[~done].all()
         actions = episodes.actions[:, t].astype(np.int64)
         assert mask[np.arange(len(actions)), actions][~done].all(), "every decision was legal"
         state, finished = task.step(state, actions)
@@ -67,22 +70,56 @@ def replay(task, episodes):
     return task.content(state)
 
 
+def real(task, split="train", rows=slice(None)):
+    """Contents and conditions of real works."""
+    works = task.works(split).take(rows)
+    return works.contents, works.conditions
+
+
 class TestTrace:
     def test_builds_the_works_again(self, task):
-        contents = task.corpus("train")[:100]
-        episodes = trace(task, contents)
+        contents, conditions = real(task, rows=slice(100))
+        episodes = trace(task, contents, conditions)
         assert len(episodes) == len(contents)
         assert np.array_equal(episodes.contents, contents)
-        assert np.array_equal(episodes.conditions, task.condition(contents))
+        assert np.array_equal(episodes.conditions, conditions)
         assert np.array_equal(replay(task, episodes), contents)
-        assert np.array_equal(episodes.actions, task.demonstrations(contents))
+        assert np.array_equal(episodes.actions, task.demonstrations(contents, conditions))
+
+    def test_by_actions_that_are_given(self, task):
+        contents, conditions = real(task, rows=slice(20))
+        actions = task.demonstrations(contents, conditions)
+        assert same(trace(task, contents, conditions, actions), trace(task, contents, conditions))
+
+    @pytest.mark.parametrize(
+        ("actions", "problem"),
+        [
+            ([0, 1, 0, 1], r"int \[1, 6\] from 0 to 8, not int64 \(1, 4\)"),
+            ([0, 1, 0, 9, 0, 0], "from 0 to 8"),
+            ([0, 1, 0, -1, 0, 0], "from 0 to 8"),
+            ([0.0, 1, 0, 1, 8, 0], "not float64"),
+            ([0, 1, 8, 0, 0, 0], "decision 2 of a work is illegal"),  # too short to be ended
+            ([0, 1, 0, 2, 8, 0], "do not build 1 of 1 works"),  # "abac", not "abab"
+        ],
+    )
+    def test_refuses_actions_that_do_not_build_it(self, actions, problem):
+        content = np.array([[1, 2, 1, 2, 0, 0]], np.int8)
+        assert trace(word(), content, np.array([[1]])).actions.tolist() == [[0, 1, 0, 1, 8, 0]]
+        with pytest.raises(ValueError, match=problem) as error:
+            trace(word(), content, np.array([[1]]), np.array([actions]))
+        assert "\n" not in str(error.value)
+
+    def test_needs_the_conditions(self):
+        with pytest.raises(ValueError, match=r"WordTask has conditions: pass conditions=int \[N, 1\]"):
+            trace(word(), word().corpus("train"))
 
     def test_refuses_what_cannot_be_built(self):
         task = word()
-        contents = task.corpus("train")[:3].copy()
-        contents[1, 1:] = 1  # the same letter again and again
+        contents, conditions = real(task, rows=slice(3))
+        contents = contents.copy()
+        contents[1] = 1  # the same letter again and again
         with pytest.raises(ValueError, match="cannot be built"):
-            trace(task, contents)
+            trace(task, contents, conditions)
 
 
 class TestPlay:
@@ -96,7 +133,7 @@ class TestPlay:
 
     def test_what_was_played_can_be_traced(self, task):
         episodes = play(network(task), task, starts(task), generator())
-        traced = trace(task, episodes.contents)
+        traced = trace(task, episodes.contents, episodes.conditions)
         assert np.array_equal(traced.actions, episodes.actions)
         assert np.array_equal(traced.lengths, episodes.lengths)
 
@@ -138,10 +175,11 @@ class TestPlay:
         conditions = torch.from_numpy(episodes.conditions.astype(np.int64))
         memory, total = None, torch.zeros(len(episodes))
         for t in range(int(episodes.lengths.max())):
-            clock, mask = task.clock(state).astype(np.int64), task.action_mask(state)
+            features, mask = task.feature_values(state).astype(np.int64), task.action_mask(state)
             steps, memory = net(
-                last, torch.from_numpy(clock)[:, None], conditions, torch.from_numpy(mask)[:, None], memory
-            )
+                last, torch.from_numpy(features)[:, None], conditions, torch.from_numpy(mask)[:, None], memory,
+                view=None if task.view(state) is None else torch.from_numpy(task.view(state))[:, None],
+            )  # fmt: skip
             actions = episodes.actions[:, t].astype(np.int64)
             last = torch.from_numpy(actions)[:, None]
             chosen = steps.log_policy[:, 0].gather(1, last)[:, 0]
@@ -195,12 +233,12 @@ class TestPlay:
         prefix = np.array([1, 4, 0, 3, 2])
         episodes = play(network(task), task, starts(task, 40, condition=condition), generator(), prefix=prefix)
         assert (episodes.lengths < 5).mean() >= 0.5, "so that finished ones are dropped"
-        assert (task.condition(episodes.contents) == condition).all()
-        again = trace(task, episodes.contents)
+        assert (episodes.conditions == condition).all()
+        again = trace(task, episodes.contents, episodes.conditions)
         for field in ("actions", "lengths", "conditions"):
             assert np.array_equal(getattr(again, field), getattr(episodes, field)), field
         live = np.arange(task.horizon) < episodes.lengths[:, None]
-        assert np.array_equal(again.clocks[live], episodes.clocks[live])
+        assert np.array_equal(again.features[live], episodes.features[live])
         assert np.array_equal(again.masks[live], episodes.masks[live])
 
     def test_prefix_that_is_illegal_is_replaced_as_by_the_task(self):
@@ -294,7 +332,7 @@ class TestBuffer:
 
 def test_join_and_take():
     task = word()
-    every = trace(task, task.corpus("train"))
+    every = trace(task, *real(task))
     assert same(Episodes.join([every.take(slice(0, 4)), every.take(np.arange(4, len(every)))]), every)
     assert same(Episodes.from_state_dict(every.state_dict()), every)
 
@@ -302,7 +340,7 @@ def test_join_and_take():
 def test_evaluation_ignores_padding():
     task = word()
     net = network(task).eval()
-    every = trace(task, task.corpus("train"))
+    every = trace(task, *real(task))
     together, _, live = every.evaluate(net, CPU)
     assert np.array_equal(live.sum(1).numpy(), every.lengths)
     assert not together[~live].any()
@@ -320,7 +358,7 @@ def test_no_temperature_draws_what_is_forbidden():
 
 def test_parts_of_like_lengths_change_nothing(monkeypatch):
     task = make_task("musegym/Melody-v0")
-    batch = trace(task, task.corpus("validation")[:70])
+    batch = trace(task, *real(task, "validation", slice(70)))
     assert len(np.unique(batch.lengths)) > 10, "otherwise there is nothing to sort"
     net = network(task).eval()
     (taken, values, live), parts = batch.evaluate(net, CPU), []

@@ -14,42 +14,38 @@ from musegym.envs import make_task
 toys.register()
 
 
-class Judge:
-    """Stands in for ``c2st``: keeps the works that it was asked about."""
-
-    def __call__(self, real, fake, groups, **_):
-        self.real, self.fake, self.groups = real, fake, groups
-        return SimpleNamespace(accuracy=0.625, summary=lambda: {"accuracy": 0.625})
+def told_apart(works):
+    return {content.tobytes() for content in works.contents}
 
 
-def works(contents):
-    return {content.tobytes() for content in contents}
-
-
-def test_each_case_has_its_works(monkeypatch):
-    judge, task = Judge(), make_task("musegym/Melody-v0")
-    monkeypatch.setattr(floors, "c2st", judge)
-    train, test = task.corpus("train"), task.corpus("test")
-    floors.floor(task, 0)
-    assert np.array_equal(judge.real, test)
-    assert len(judge.fake) == len(test)
-    assert works(judge.fake) <= works(train)
-    floors.one_source(task, 0)
-    tunes = task.groups("train")
-    held_out = np.isin(tunes, judge.groups)
-    assert len(np.unique(judge.groups)) == len(np.unique(task.groups("test")))
-    assert np.array_equal(judge.real, train[held_out])
-    assert works(judge.fake) <= works(train[~held_out])
-    floors.chance(task, 0)
-    assert np.array_equal(judge.real, test)
-    assert np.array_equal(task.condition(judge.fake), task.condition(test))
-    assert not works(judge.fake) & works(train)
+def test_each_case_has_its_works():
+    task = make_task("musegym/Melody-v0")
+    train, test = task.works("train"), task.works("test")
+    real, fake = floors.floor(task, 0)
+    assert np.array_equal(real.contents, test.contents)
+    assert len(fake) == len(test)
+    assert told_apart(fake) <= told_apart(train)
+    assert (fake.conditions == real.conditions).all(1).mean() > 0.9
+    real, fake = floors.one_source(task, 0)
+    held_out = np.isin(train.groups, real.groups)
+    assert len(np.unique(real.groups)) == len(np.unique(test.groups))
+    assert np.array_equal(real.contents, train.contents[held_out])
+    assert told_apart(fake) <= told_apart(train.take(~held_out))
+    real, fake = floors.chance(task, 0)
+    assert np.array_equal(real.contents, test.contents)
+    assert np.array_equal(fake.conditions, test.conditions)
+    assert not told_apart(fake) & told_apart(train)
 
 
 def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
-    judge = Judge()
+    asked = []
+
+    def judge(real, fake, layout, seed):
+        asked.append((len(real) == len(fake), layout, seed))
+        return SimpleNamespace(summary=lambda: {"accuracy": 0.625})
+
     monkeypatch.setattr(floors, "c2st", judge)
-    monkeypatch.setattr(floors, "feature_net", lambda train, kind: lambda contents: contents)
+    monkeypatch.setattr(floors, "feature_net", lambda train, layout: lambda contents: contents)
     monkeypatch.setattr(floors, "frechet", lambda x, y: float(len(x) == len(y)))
     file = tmp_path / "judges.json"
     assert run(floors.main, ["musegym/Melody-v0", "--seeds", "2", "--json", str(file)]) == 0
@@ -59,6 +55,8 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     ]  # fmt: skip
     assert [row["frechet"] for row in found["runs"] if row["what"] == "floor"] == [1, 1]
     assert found["means"] == {"one source": 0.625, "floor": 0.625, "random": 0.625}
+    layout = make_task("musegym/Melody-v0").layout
+    assert asked == [(True, layout, seed) for seed in (0, 1, 0, 1, 0)]
     assert len(capsys.readouterr().out.splitlines()) == 6
 
 
@@ -67,7 +65,7 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     [(["toy/Word-v0"], "too few, or too related"), (["no/Such-v0"], "no/Such-v0"), (["--seeds", "0"], "--seeds")],
 )
 def test_mistakes_are_one_line(wrong, message, monkeypatch, capsys):
-    monkeypatch.setattr(floors, "feature_net", lambda train, kind: None)
+    monkeypatch.setattr(floors, "feature_net", lambda train, layout: None)
     assert run(floors.main, wrong) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

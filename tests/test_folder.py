@@ -206,7 +206,7 @@ def test_export_all_passes_on_how_works_were_built(tmp_path):
     starts = task.initial(np.zeros(2, np.uint64))
     for action in actions.T:
         starts, _ = task.step(starts, action)
-    export_all(task, task.content(starts), tmp_path, "pen", list(actions))
+    export_all(task, task.content(starts), tmp_path, "pen", None, list(actions))
     for i, row in enumerate(actions):
         assert (tmp_path / f"pen-{i:03d}.svg").read_text() == task.svg(row)
 
@@ -220,11 +220,15 @@ def test_points_are_exported_on_one_plane(tmp_path):
 
 def test_export_all(tmp_path):
     task = make_task("toy/Word-v0")
-    contents = task.corpus("train")[:5]
-    paths = export_all(task, contents, tmp_path / "a" / "b", "word")
+    works = task.works("train").take(slice(5))
+    contents, actions = works.contents, [np.array([1, 2])] * 5
+    paths = export_all(task, contents, tmp_path / "a" / "b", "word", works.conditions, actions)
     assert all(path.exists() for path in paths)
     assert len({path.name for path in paths}) == len(paths) == 12
-    assert np.array_equal(np.load(tmp_path / "a" / "b" / "word-004.npy"), contents[4])
+    with np.load(tmp_path / "a" / "b" / "word-004.npz") as saved:
+        assert np.array_equal(saved["content"], contents[4])
+        assert np.array_equal(saved["condition"], works.conditions[4])
+        assert np.array_equal(saved["actions"], [1, 2])
     text = (tmp_path / "a" / "b" / "word.txt").read_text()
     assert all(task.medium.describe(content) in text for content in contents)
     assert np.asarray(Image.open(tmp_path / "a" / "b" / "word.png")).std() > 0

@@ -1,43 +1,50 @@
-"""Discriminators, judges and features of pictures and grids: what tests/test_discriminators.py asks of sequences."""
+"""Discriminators of pictures, grids, volumes and frames: what tests/test_discriminators.py asks of sequences."""
 
 import io
 import json
-import types
 import zipfile
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
 import musegym.discriminators.discriminator as module
-from musegym.benchmarks.judges.networks import judge_network, prepare
-from musegym.benchmarks.metrics.features import FeatureNet
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator
 from musegym.discriminators.architecture import MAX_WEIGHTS
 from musegym.discriminators.layers import GAIN, Augmentation, Noise
 from musegym.discriminators.objectives import r1_penalty
 from musegym.discriminators.planes import Projection, Trunk
+from musegym.envs import Frames, Grid, Image, Volume, Works
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
-KINDS = {
-    "grey": ("image", (8, 8), (256,), np.uint8),
-    "colour": ("image", (9, 5, 3), (256,), np.uint8),
-    "bits": ("grid", (2, 16), (2,), np.int8),
-    "tiles": ("grid", (7, 12), (5,), np.int16),
+LAYOUTS = {
+    "grey": Image((8, 8)),
+    "colour": Image((9, 5, 3)),
+    "bits": Grid((2, 16), (2,), "int8"),
+    "tiles": Grid((7, 12), (5,)),
+    "voxels": Volume((5, 4, 6), (3,), "int8"),
+    "film": Frames((3, 6, 5)),
+    "sprites": Frames((4, 5, 5), (4,), cells=True),
 }
-every_kind = pytest.mark.parametrize("name", KINDS)
+every_kind = pytest.mark.parametrize("name", LAYOUTS)
+
+
+def architecture(name, **options):
+    layout = LAYOUTS[name]
+    return Architecture(layout.kind, layout.shape, layout.sizes, categorical=layout.categorical, **options)
 
 
 def make(name, settings=None, seed=0, **options):
-    kind, shape, sizes, _ = KINDS[name]
-    options = {"hidden": 16, "embedding": 8, **options}
-    return Discriminator(Architecture(kind, shape, sizes, **options), settings, seed=seed)
+    return Discriminator(architecture(name, **{"hidden": 16, "embedding": 8, **options}), settings, seed=seed)
 
 
 def draw(name, n, seed=0):
-    _, shape, sizes, dtype = KINDS[name]
-    return np.random.default_rng(seed).integers(0, sizes[0], (n, *shape)).astype(dtype)
+    layout = LAYOUTS[name]
+    return np.random.default_rng(seed).integers(0, layout.sizes[0], (n, *layout.shape)).astype(layout.dtype)
+
+
+def is_picture(name):
+    return not LAYOUTS[name].categorical
 
 
 def same(a, b):
@@ -60,7 +67,7 @@ class TestLogits:
     @every_kind
     def test_see_every_cell(self, name):
         d, content = make(name), draw(name, 1)
-        flat, size = np.tile(content.reshape(1, -1).astype(int), (1 + content.size, 1)), KINDS[name][2][0]
+        flat, size = np.tile(content.reshape(1, -1).astype(int), (1 + content.size, 1)), LAYOUTS[name].sizes[0]
         flat[1 + np.arange(content.size), np.arange(content.size)] += size // 2
         flat %= size
         logits = d.logits(flat.reshape(-1, *content.shape[1:]))
@@ -118,21 +125,19 @@ class TestConditions:
         d, contents = make(name, condition_sizes=(3, 4)), draw(name, 6)
         some, others = np.zeros((6, 2), int), np.tile([2, 3], (6, 1))
         assert (d.logits(contents, some) != d.logits(contents, others)).all()
-        with pytest.raises(ValueError, match=r"task\.condition"):
+        with pytest.raises(ValueError, match=r"pass conditions=int \[N, K\] beside the contents"):
             d.logits(contents)
 
     @every_kind
-    def test_are_read_from_the_header_and_the_header_from_nowhere_else(self, name):
-        d, contents = make(name, condition_sizes=(2,), conditions_in_header=True), draw(name, 6)
-        first = np.zeros((6, *contents.shape[1:]), contents.dtype)
-        contents[:, 0] = 0
-        contents.reshape(6, -1)[:, 0] = first.reshape(6, -1)[:, 0] = np.arange(6) % 2
-        first[:, 1:] = contents[:, 1:]
-        given = contents.reshape(6, -1)[:, :1].astype(int)
-        assert (d.logits(contents) == d.logits(contents, given)).all()
-        contents[:, 0, 1:] = 1
-        assert (d.logits(contents, given) == d.logits(first, given)).all()
-        assert (d.logits(first, given) != d.logits(first, 1 - given)).all()
+    def test_are_each_contents_own(self, name):
+        d, contents = make(name, condition_sizes=(2,)), draw(name, 6)
+        mixed = np.arange(6)[:, None] % 2
+        each = [d.logits(contents, np.full((6, 1), value)) for value in (0, 1)]
+        np.testing.assert_allclose(d.logits(contents, mixed), np.where(mixed[:, 0], each[1], each[0]), atol=1e-6)
+        with pytest.raises(ValueError, match="6 contents need as many conditions, got 5"):
+            d.logits(contents, mixed[1:])
+        with pytest.raises(ValueError, match=r"conditions must be from 0 to below \[2\]"):
+            d.logits(contents, mixed + 1)
 
 
 class TestUpdate:
@@ -145,8 +150,9 @@ class TestUpdate:
         data, fake = np.array([8, 1, 2, 5]), np.array([2, 4, 4, 6])  # in 16
         small = cells == (2, 2)
         # Narrower ones may not see the lone cell of a large grid, whatever the rate.
-        architecture = Architecture(kind, cells, (2,), hidden=64 if small else 32, embedding=16, dropout=0.0)
-        d = Discriminator(architecture, Settings(learning_rate=3e-3, weight_decay=0))
+        options = {"hidden": 64 if small else 32, "embedding": 16, "dropout": 0.0}
+        shaped = Architecture(kind, cells, (2,), categorical=kind == "grid", **options)
+        d = Discriminator(shaped, Settings(learning_rate=3e-3, weight_decay=0))
         updates = 300 if small else 150
         for step in range(updates):
             d.set_rate(1 - step / updates)  # at a constant rate, late updates may leave the optimum for a while
@@ -209,7 +215,7 @@ class TestUpdate:
 
     @every_kind
     def test_randomness_is_its_own_and_only_in_training(self, name):
-        noise = {"noise": 0.1, "augmentation": 0.5} if KINDS[name][0] == "image" else {}
+        noise = {"noise": 0.1, "augmentation": 0.5} if is_picture(name) else {}
         d = make(name, Settings(r1=1.0), dropout=0.5, input_dropout=0.3, **noise)
         before, generator = torch.random.get_rng_state(), d.generator.get_state()
         d.update(draw(name, 4), draw(name, 4, seed=1))
@@ -274,7 +280,7 @@ class TestUpdate:
 class TestStateAndFiles:
     @every_kind
     def test_training_goes_on_bit_for_bit(self, name, tmp_path):
-        noise = {"noise": 0.1, "augmentation": 0.5} if KINDS[name][0] == "image" else {}
+        noise = {"noise": 0.1, "augmentation": 0.5} if is_picture(name) else {}
         options = {"dropout": 0.3, "input_dropout": 0.1, "spectral_norm": True, **noise}
         settings = Settings(r1=1.0, r1_every=3)
         straight, halfway, resumed = (make(name, settings, seed, **options) for seed in (0, 0, 7))
@@ -332,7 +338,9 @@ class TestStateAndFiles:
             ("grey", {"shape": [8]}),
             ("grey", {"shape": [10**6, 10**6]}),
             ("grey", {"shape": [8, 8, 10**6]}),
-            ("grey", {"shape": [1, 8], "conditions_in_header": True}),
+            ("grey", {"conditions_in_header": True}),
+            ("grey", {"categorical": True}),
+            ("grey", {"categorical": "no"}),
             ("grey", {"sizes": [257]}),
             ("grey", {"sizes": [1]}),
             ("grey", {"sizes": []}),
@@ -343,7 +351,7 @@ class TestStateAndFiles:
             ("grey", {"augmentation": "much"}),
             ("grey", {"attention_layers": 2}),
             ("grey", {"hidden": 1024, "condition_sizes": [10**5]}),
-            ("grey", {"kind": "grid"}),
+            ("grey", {"kind": "grid", "categorical": True}),
             ("grey", {"kind": "sequence"}),
             ("tiles", {"noise": 0.1}),
             ("tiles", {"augmentation": 0.1}),
@@ -352,7 +360,13 @@ class TestStateAndFiles:
             ("tiles", {"sizes": [10**6], "embedding": 1024}),
             ("bits", {"hidden": 1024, "embedding": 1024}),
             ("bits", {"shape": [2, 17]}),
-            ("bits", {"conditions_in_header": "yes", "shape": [2, 16, 1]}),
+            ("bits", {"shape": [2, 16, 1]}),
+            ("voxels", {"shape": [5, 24]}),
+            ("voxels", {"shape": [1024, 1024, 1024]}),
+            ("voxels", {"categorical": False}),
+            ("film", {"kind": "volume", "categorical": True}),
+            ("sprites", {"shape": [4, 5, 5, 3]}),
+            ("sprites", {"kind": "mesh"}),
         ],
         ids=str,
     )
@@ -374,103 +388,67 @@ class TestStateAndFiles:
     @every_kind
     @pytest.mark.parametrize("hidden", [16, 128])
     def test_weights_are_estimated_within_a_factor_of_two(self, name, hidden, monkeypatch):
-        kind, shape, sizes, _ = KINDS[name]
         options = {"hidden": hidden, "embedding": 16, "condition_sizes": (10,)}
         actual = sum(p.numel() for p in make(name, **options).network.parameters())
         estimated = max(
-            limit
-            for limit in (actual // 2, actual, 4 * actual)
-            if self.refused(limit, monkeypatch, kind, shape, sizes, options)
+            limit for limit in (actual // 2, actual, 4 * actual) if self.refused(limit, monkeypatch, name, options)
         )
         assert estimated < 4 * actual
         assert MAX_WEIGHTS == 20_000_000
 
     @staticmethod
-    def refused(limit, monkeypatch, kind, shape, sizes, options):
+    def refused(limit, monkeypatch, name, options):
         monkeypatch.setattr("musegym.discriminators.architecture.MAX_WEIGHTS", limit)
         try:
-            Architecture(kind, shape, sizes, **options)
+            architecture(name, **options)
         except ValueError:
             return True
         return False
 
 
 class Doodles:
-    """As much of a task of pictures or grids as discriminators need; classes stand in a header row."""
+    """As much of a task of pictures, grids or volumes as discriminators need."""
 
-    def __init__(self, name, header=False):
-        kind, shape, sizes, dtype = KINDS[name]
-        self.name, self.header = name, header
-        self.medium = types.SimpleNamespace(kind=kind)
-        self.condition_space = gym.spaces.MultiDiscrete([2]) if header else None
-        self.content_space = (
-            gym.spaces.Box(0, 255, shape, np.uint8)
-            if kind == "image"
-            else gym.spaces.MultiDiscrete(np.full(shape, sizes[0]), dtype=dtype)
-        )
+    def __init__(self, name, classes=False):
+        self.name, self.layout = name, LAYOUTS[name]
+        self.condition_sizes = (2,) if classes else ()
 
-    def condition(self, contents):
-        return contents[:, 0].reshape(len(contents), -1)[:, : int(self.header)] % 2
+    def works(self, split):
+        return Works(draw(self.name, 20), np.arange(20)[:, None][:, : len(self.condition_sizes)] % 2)
 
-    def corpus(self, split):
-        contents = draw(self.name, 20)
-        contents[:, 0] %= 2
-        return contents
+    def stream(self, num, rng):
+        return None
 
 
 class TestMake:
     @every_kind
-    @pytest.mark.parametrize("header", [False, True])
-    def test_follows_the_task(self, name, header):
-        task = Doodles(name, header)
+    @pytest.mark.parametrize("classes", [False, True])
+    def test_follows_the_task(self, name, classes):
+        task = Doodles(name, classes)
         d = make_discriminator(task, hidden=16)
-        assert (d.architecture.kind, d.architecture.shape, d.architecture.sizes) == KINDS[name][:3]
-        assert d.architecture.conditions_in_header == header
-        assert d.logits(task.corpus("train")).shape == (20,)
-        works = task.corpus("train")
-        d.update(works, works[::-1], task.condition(works), task.condition(works[::-1]))
+        layout, made = LAYOUTS[name], d.architecture
+        assert (made.kind, made.shape, made.sizes, made.categorical) == (
+            layout.kind,
+            layout.shape,
+            layout.sizes,
+            layout.categorical,
+        )
+        assert made.condition_sizes == ((2,) if classes else ())
+        works = task.works("train")
+        assert d.logits(works.contents, works.conditions).shape == (20,)
+        d.update(works.contents, works.contents[::-1], works.conditions, works.conditions[::-1])
+        assert d.updates == 1
 
     def test_defaults_of_each_kind(self):
-        image, bits, tiles = (make_discriminator(Doodles(name)) for name in ("grey", "bits", "tiles"))
-        seen = image.architecture
-        assert (seen.noise, seen.augmentation, seen.dropout) == (0.1, 1.0, 0.2)
-        assert not seen.spectral_norm
-        assert (image.settings.r1, image.settings.r1_every, image.settings.r1_on_fake) == (0.05, 1, True)
+        image, bits, tiles, film, sprites, voxels = (
+            make_discriminator(Doodles(name)) for name in ("grey", "bits", "tiles", "film", "sprites", "voxels")
+        )
+        for pictures in (image, film):
+            seen = pictures.architecture
+            assert (seen.noise, seen.augmentation, seen.dropout) == (0.1, 1.0, 0.2)
+            assert not seen.spectral_norm
+            assert (pictures.settings.r1, pictures.settings.r1_every, pictures.settings.r1_on_fake) == (0.05, 1, True)
+        assert [one.architecture.noise for one in (bits, tiles, sprites, voxels)] == [0, 0, 0, 0]
         assert (bits.architecture.dropout, tiles.architecture.dropout) == (0.0, 0.2)
         assert (bits.architecture.dense, tiles.architecture.dense) == (True, False)
         assert make_discriminator(Doodles("grey"), noise=0.0, r1=0.5).settings.r1 == 0.5
-
-    @pytest.mark.parametrize(
-        "space", [gym.spaces.Box(0, 1, (8, 8), np.float32), gym.spaces.Box(-1, 1, (8, 8), np.int8)]
-    )
-    def test_spaces_that_are_no_pictures(self, space):
-        task = Doodles("grey")
-        task.content_space = space
-        with pytest.raises(ValueError, match="Box of integers from 0"):
-            make_discriminator(task)
-        task.medium.kind = "sequence"
-        with pytest.raises(ValueError, match="sequences of a MultiDiscrete"):
-            make_discriminator(task)
-
-
-class TestJudges:
-    @every_kind
-    @pytest.mark.parametrize("architecture", ["recurrent", "convolutional"])
-    def test_read_planes(self, name, architecture):
-        kind = KINDS[name][0]
-        x = prepare(draw(name, 6), kind)
-        if kind == "image":
-            assert x.dtype == torch.float32
-            assert (x.min(), x.max()) == (0, 1)
-        net = judge_network(architecture, kind, x).eval()
-        logits = net(x)
-        assert logits.shape == (6,)
-        torch.testing.assert_close(net(x[:1]), logits[:1], atol=1e-5, rtol=1e-5)
-
-    @every_kind
-    @pytest.mark.parametrize("header", [0, 1])
-    def test_features(self, name, header):
-        contents = np.concatenate([draw(name, 40)[:, :header], draw(name, 40)], 1)
-        net = FeatureNet(contents, KINDS[name][0], updates=3)
-        assert net(contents).shape == (40, 64)
-        assert np.isfinite(net(contents)).all()

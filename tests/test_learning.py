@@ -7,6 +7,7 @@ from toys import BitsTask
 
 import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
+from musegym.envs import Works
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 pytestmark = pytest.mark.slow
@@ -19,9 +20,9 @@ ROWS = 64
 class KnownTask(BitsTask):
     """Four bits whose works are drawn from a known, far from uniform distribution."""
 
-    def corpus(self, split):
+    def works(self, split):
         seed = ("train", "validation", "test").index(split)
-        return EVERY[np.random.default_rng(seed).choice(16, 4000, p=PROBABILITIES)]
+        return Works(EVERY[np.random.default_rng(seed).choice(16, 4000, p=PROBABILITIES)])
 
 
 def learned(frozen: bool, d: dict | None = None, **options) -> np.ndarray:

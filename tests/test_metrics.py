@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+import toys
 
 from musegym.benchmarks.metrics import population as metrics
 from musegym.benchmarks.metrics.features import FeatureNet, frechet
+from musegym.envs import Frames, Grid, Image, Layout, Sequence, Volume, Works
+
+LAYOUTS: dict[str, Layout] = {
+    "sequence": Sequence((12, 1), (9,)),
+    "tokens": Sequence((12,), (9,)),
+    "grid": Grid((12, 10), (9,)),
+    "image": Image((12, 10)),
+    "volume": Volume((12, 6, 5), (9,)),
+    "frames": Frames((12, 6, 5, 3)),
+    "palette": Frames((12, 6, 5), (9,), cells=True),
+}
 
 
 def line(*points: float) -> np.ndarray:
@@ -102,44 +113,36 @@ def test_row_tokens_tell_rows_apart_and_spot_padding() -> None:
     assert tokens[0, 0] == tokens[1, 0] == tokens[1, 2] != tokens[0, 1]
 
 
-@dataclasses.dataclass
-class Count:
-    total: np.ndarray
-    steps: np.ndarray
+class CountTask(toys.BitsTask):
+    """Four decisions, 1 ends early and counts 4; of contents with a 9 there is no demonstration, of others a wrong one.
 
+    Decisions are written down as they are taken; building ends at the first 1.
+    """
 
-class CountTask:
-    """Sums decisions of 1 or 2 up to four or more; 5 is what building 2 + 1 + 2 gives, 9 cannot be built."""
+    def advance(self, state: Any, actions: np.ndarray) -> Any:
+        state, done = super().advance(state, actions)
+        return state, done | (actions == 1)
 
-    horizon, condition_space = 4, None
-
-    def initial(self, draws: np.ndarray, condition: Any = None) -> Count:
-        return Count(np.zeros(len(draws), int), np.zeros(len(draws), int))
-
-    def step(self, state: Count, actions: np.ndarray) -> tuple[Count, np.ndarray]:
-        live = state.total < 4
-        state = Count(state.total + actions * live, state.steps + live)
-        return state, state.total >= 4
-
-    def content(self, state: Count) -> np.ndarray:
-        return state.total[:, None]
-
-    def condition(self, contents: np.ndarray) -> np.ndarray:
-        return np.zeros((len(contents), 0), int)
-
-    def demonstrations(self, contents: np.ndarray) -> np.ndarray:
+    def demonstrations(self, contents: np.ndarray, conditions: Any = None) -> np.ndarray:
         if (contents == 9).any():
             raise ValueError("9 cannot be built")
-        return np.where(contents == 4, [[2, 2, 0, 0]], [[2, 1, 2, 0]])  # 5, and wrongly so for all others
+        return (contents > 0).astype(np.int64)
 
 
 def test_validity_halves_the_batch_around_what_cannot_be_built() -> None:
-    task: Any = CountTask()
-    contents = np.array([[4], [5], [9], [4], [6], [9], [5]])
-    assert metrics.valid(task, contents).tolist() == [True, True, False, True, False, False, True]
-    assert metrics.validity(task, contents) == pytest.approx(4 / 7)
-    _, steps = metrics.replay(task, contents[:2])
-    assert steps.tolist() == [2, 3]
+    good, late, wrong, never = [0, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [9, 0, 0, 0]
+    works = Works(np.array([good, late, never, good, wrong, never, late], np.int8))
+    task = CountTask()
+    assert metrics.valid(task, works).tolist() == [True, True, False, True, False, False, True]
+    assert metrics.validity(task, works) == pytest.approx(4 / 7)
+    assert metrics.valid(task, works.take(slice(0))).tolist() == []
+
+
+def test_validity_is_of_works_under_their_conditions() -> None:
+    task = toys.WordTask()
+    works = task.works("train")
+    assert metrics.validity(task, works) == 1
+    assert metrics.validity(task, Works(works.contents, 1 - works.conditions)) == 0
 
 
 def test_frechet_in_closed_form() -> None:
@@ -180,27 +183,28 @@ def chains(n: int, rng: np.random.Generator, stay: float) -> np.ndarray:
     return values[..., None] + 1
 
 
-@pytest.mark.parametrize("kind", ["sequence", "grid", "image"])
-def test_features_see_a_difference_and_are_cached(kind: Any, tmp_path: Any, caplog: Any) -> None:
-    rng = np.random.default_rng(0)
-    train, same, other = (chains(200, rng, stay) for stay in (0.9, 0.9, 0.5))
-    if kind != "sequence":
-        train, same, other = (np.repeat(x, 10, 2) for x in (train, same, other))
-    if kind == "image":
-        train, same, other = ((x * 30).astype(np.uint8)[..., None] for x in (train, same, other))
-    net = FeatureNet(train, kind, folder=tmp_path, updates=25)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_features_see_a_difference_and_are_cached(name: str, tmp_path: Any, caplog: Any) -> None:
+    rng, layout = np.random.default_rng(0), LAYOUTS[name]
+    train, same, other = (chains(200, rng, stay).reshape(-1, 12, 1) for stay in (0.9, 0.9, 0.5))
+    per_step = int(np.prod(layout.shape[1:]))
+    shade = 1 if layout.categorical else 28
+    train, same, other = (
+        (shade * x.repeat(per_step, 2)).reshape(-1, *layout.shape).astype(layout.dtype) for x in (train, same, other)
+    )
+    net = FeatureNet(train, layout, folder=tmp_path, updates=25)
     assert net(train).shape == (200, 64)
     assert abs(net(train).mean()) < 1e-3
     assert frechet(net(other), net(train)) > 1.5 * frechet(net(same), net(train))
 
     (path,) = tmp_path.glob("features-*.npz")
     before = path.stat().st_mtime_ns
-    again = FeatureNet(train, kind, folder=tmp_path, updates=25)
+    again = FeatureNet(train, layout, folder=tmp_path, updates=25)
     assert np.array_equal(again(same), net(same))
     assert path.stat().st_mtime_ns == before
     path.write_bytes(path.read_bytes()[:1000])
-    healed = FeatureNet(train, kind, folder=tmp_path, updates=25)
+    healed = FeatureNet(train, layout, folder=tmp_path, updates=25)
     assert np.array_equal(healed(same), net(same))
     assert "training anew" in caplog.text
-    FeatureNet(train[:100], kind, folder=tmp_path, updates=5)
+    FeatureNet(train[:100], layout, folder=tmp_path, updates=5)
     assert len(list(tmp_path.glob("features-*.npz"))) == 2, "other data, other file"

@@ -167,16 +167,16 @@ COMMANDS = [
     ("generate --keep", "without --prefix", ("generate", "{run}", "--keep", "3"), ("--prefix",)),
     ("generate --keep", "0", ("generate", "{run}", "--prefix", "x", "--keep", "0"), ("--keep",)),
     ("generate --keep", "a word", ("generate", "{run}", "--prefix", "x", "--keep", "some"), ("--keep",)),
-    ("generate --prefix", "without --keep", ("generate", "{run}", "--prefix", "x.npy"), ("--keep",)),
+    ("generate --prefix", "without --keep", ("generate", "{run}", "--prefix", "x.npz"), ("--keep",)),
     (
         "generate --prefix",
         "beside --set",
-        ("generate", "{run}", "--prefix", "x.npy", "--keep", "3", "--set", "double=1"),
+        ("generate", "{run}", "--prefix", "x.npz", "--keep", "3", "--set", "double=1"),
         ("--set",),
     ),
     ("generate --prefix", "not there", ("generate", "{run}", "--prefix", "{tmp}/x", "--keep", "1"), ("name one",)),
     ("generate --prefix", "a folder", ("generate", "{run}", "--prefix", "{tmp}", "--keep", "1"), ("name a file",)),
-    ("generate --prefix", "a model", ("generate", "{run}", "--prefix", "{run}/model.zip", "--keep", "1"), (".npy",)),
+    ("generate --prefix", "a model", ("generate", "{run}", "--prefix", "{run}/model.zip", "--keep", "1"), (".npz",)),
     ("generate --prefix", "a name too long", ("generate", "{run}", "--prefix", "x" * 300, "--keep", "1"), ("shorter",)),
     ("generate --set", "unknown", ("generate", "{run}", "--set", "triple=1"), ("triple", "double")),
     ("generate --set", "of another type", ("generate", "{run}", "--set", "double=2"), ("double", "true or false")),
@@ -568,7 +568,7 @@ def result(content: bytes, table: str = "") -> Callable[[Path], object]:
     return damage
 
 
-GOOD = np.ones((20, 7), np.int8)
+GOOD, STYLES = np.ones((20, 6), np.int8), np.ones((20, 1), np.int64)
 FILES = [
     ("evaluate --works", "without --id", ("evaluate", "--works", "x"), ("--id",), None),
     ("evaluate --works", "beside RUN", ("evaluate", "{run}", *JUDGE[1:]), ("leave out",), None),
@@ -585,11 +585,14 @@ FILES = [
     ("evaluate --works", "fractions", JUDGE, ("integers",), works(content=GOOD / 2)),
     ("evaluate --works", "nan", JUDGE, ("integers",), works(content=GOOD * np.nan)),
     ("evaluate --works", "text in it", JUDGE, ("integers",), works(content=np.array(["a", "b"]))),
-    ("evaluate --works", "of another shape", JUDGE, ("[N, 7]",), works(content=GOOD[:, :3])),
-    ("evaluate --works", "none", JUDGE, ("[N, 7]",), works(content=GOOD[:0])),
-    ("evaluate --works", "one alone", JUDGE, ("[N, 7]",), works(content=GOOD[0])),
+    ("evaluate --works", "of another shape", JUDGE, ("[N, 6]",), works(content=GOOD[:, :3])),
+    ("evaluate --works", "none", JUDGE, ("[N, 6]",), works(content=GOOD[:0])),
+    ("evaluate --works", "one alone", JUDGE, ("[N, 6]",), works(content=GOOD[0])),
     ("evaluate --works", "numbers out of range", JUDGE, ("out of its range",), works(content=GOOD * 100)),
     ("evaluate --works", "numbers beyond 8 bits", JUDGE, ("out of its range",), works(content=GOOD.astype(int) + 256)),
+    ("evaluate --works", "no conditions", JUDGE, ("conditions", "np.savez"), works(content=GOOD)),
+    ("evaluate --works", "conditions of fewer", JUDGE, ("conditions",), works(content=GOOD, condition=STYLES[:3])),
+    ("evaluate --works", "conditions out of range", JUDGE, ("below [2]",), works(content=GOOD, condition=9 * STYLES)),
     ("evaluate --id", "without --works", ("evaluate", "--id", WORD), ("--works",), None),
     ("evaluate --id", "unknown", ("evaluate", "--works", "x", "--id", "CartPole-v1"), ("no environment",), None),
     ("evaluate --set", "without --works", ("evaluate", "{run}", "--set", "double=1"), ("--works",), None),
@@ -674,10 +677,10 @@ def test_mistakes_are_one_line(
 
 
 def test_a_prefix_that_is_no_work(finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    prefix = tmp_path / "x.npy"
+    prefix = tmp_path / "x.npz"
     for array in (np.zeros(3), np.array(["text"]), np.zeros((0,), np.int8)):
-        np.save(prefix, array)
+        np.savez(prefix, content=array, condition=np.zeros(1, np.int64), actions=np.zeros(0, np.int64))
         with pytest.raises(SystemExit) as exit_:
             cli.main(["generate", str(finished), "--prefix", str(prefix), "--keep", "1", "--out", str(tmp_path / "o")])
         assert exit_.value.code == 2
-        assert "no finished work" in capsys.readouterr().err
+        assert "works of this task are integers [N, 6]" in capsys.readouterr().err

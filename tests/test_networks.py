@@ -6,13 +6,13 @@ import torch
 from musegym.agents.networks import Dropout, RecurrentQ, Stepper, tanh
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
-ACTIONS, CLOCKS, CONDITIONS = 5, (4, 3), (2, 6)
+ACTIONS, FEATURES, CONDITIONS = 5, (4, 3), (2, 6)
 B, T = 7, 9
 
 
 def network(seed=0, **options):
     torch.manual_seed(seed)
-    net = RecurrentQ(ACTIONS, CLOCKS, CONDITIONS, **{"hidden": 12, "embedding": 6, "dropout": 0.5, **options})
+    net = RecurrentQ(ACTIONS, FEATURES, CONDITIONS, **{"hidden": 12, "embedding": 6, "dropout": 0.5, **options})
     torch.nn.init.normal_(net.value[-1].weight)  # values start at zero, which would hide mistakes
     net.dropout.generator = torch.Generator().manual_seed(seed)
     return net
@@ -28,9 +28,9 @@ def inputs(seed=0, rows=B):
     mask[..., 2] |= ~mask.any(-1)
     last = integers(ACTIONS, rows, T)
     last[:, 0] = ACTIONS
-    clock = torch.stack([integers(size, rows, T) for size in CLOCKS], -1)
+    features = torch.stack([integers(size, rows, T) for size in FEATURES], -1)
     condition = torch.stack([integers(size, rows) for size in CONDITIONS], -1)
-    return last, clock, condition, mask
+    return last, features, condition, mask
 
 
 def test_value_is_the_soft_maximum_of_q():
@@ -64,10 +64,10 @@ def test_illegal_actions_have_probability_zero():
 
 
 def test_illegal_actions_have_no_gradient():
-    last, clock, condition, mask = inputs()
+    last, features, condition, mask = inputs()
     mask[..., 3] = False
     net = network().eval()
-    steps, _ = net(last, clock, condition, mask)
+    steps, _ = net(last, features, condition, mask)
     steps.log_policy.gather(-1, mask.long().argmax(-1, keepdim=True)).sum().backward()
     assert not net.advantages.weight.grad[3].any()
     assert net.advantages.weight.grad[mask.any((0, 1))].any(1).all()
@@ -75,31 +75,37 @@ def test_illegal_actions_have_no_gradient():
 
 @pytest.mark.parametrize("cut", [1, 4])
 def test_one_step_at_a_time_is_the_same_as_all_at_once(cut):
-    last, clock, condition, mask = inputs()
+    last, features, condition, mask = inputs()
     net = network().eval()
-    whole, _ = net(last, clock, condition, mask)
+    whole, _ = net(last, features, condition, mask)
     memory, parts = None, []
     for t in range(0, T, cut):
         now = slice(t, t + cut)
-        steps, memory = net(last[:, now], clock[:, now], condition, mask[:, now], memory)
+        steps, memory = net(last[:, now], features[:, now], condition, mask[:, now], memory)
         parts.append(steps)
     torch.testing.assert_close(torch.cat([p.log_policy for p in parts], 1), whole.log_policy, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(torch.cat([p.values for p in parts], 1), whole.values, atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_seen_reaches_policy_and_values_of_now_and_later():
-    seen = torch.randn(B, T, 5, generator=torch.Generator().manual_seed(1))
-    net = network(observed=5).eval()
-    before, _ = net(*inputs(), seen=seen)
-    assert torch.equal(network().eval()(*inputs())[0].values, network().eval()(*inputs(), seen=seen)[0].values)
-    other = seen.clone()
-    other[:, 4] += 1
-    after, _ = net(*inputs(), seen=other)
+def views(shape, rows=B):
+    """Random views uint8 [rows, T, *shape]."""
+    return torch.randint(256, (rows, T, *shape), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (6, 7, 3), (3, 4, 5, 2)], ids=str)
+def test_what_is_seen_reaches_policy_and_values_of_now_and_later(shape):
+    view = views(shape)
+    net = network(view_shape=shape).eval()
+    before, _ = net(*inputs(), view=view)
+    assert torch.equal(network().eval()(*inputs())[0].values, network().eval()(*inputs(), view=view)[0].values)
+    other = view.clone()
+    other[:, 4] = 255 - other[:, 4]
+    after, _ = net(*inputs(), view=other)
     for a, b in ((after.values, before.values), (after.log_policy, before.log_policy)):
         assert torch.equal(a[:, :4], b[:, :4]), "the past does not see the future"
         assert all((a[:, t] != b[:, t]).any() for t in (4, 5))
-    last, clock, condition, mask = inputs()
-    decided, _ = net.decide(last[:, :3], clock[:, :3], condition, mask[:, :3], seen=seen[:, :3])
+    last, features, condition, mask = inputs()
+    decided, _ = net.decide(last[:, :3], features[:, :3], condition, mask[:, :3], view=view[:, :3])
     torch.testing.assert_close(decided, before.log_policy[:, :3], atol=1e-5, rtol=1e-5)
 
 
@@ -111,7 +117,7 @@ def test_rows_do_not_depend_on_their_neighbours():
     torch.testing.assert_close(alone.log_policy, whole.log_policy[2:3], atol=1e-5, rtol=1e-5)
 
 
-def test_sees_action_clock_and_condition_of_now_and_before_and_nothing_later():
+def test_sees_action_features_and_condition_of_now_and_before_and_nothing_later():
     net = network().eval()
     before, _ = net(*inputs())
     for place in (0, 1):
@@ -119,7 +125,7 @@ def test_sees_action_clock_and_condition_of_now_and_before_and_nothing_later():
             changed = list(inputs())
             changed[place] = changed[place].clone()
             at = changed[place][:, 4] if place == 0 else changed[place][:, 4, column]
-            at[:] = (at + 1) % (ACTIONS if place == 0 else CLOCKS[column])
+            at[:] = (at + 1) % (ACTIONS if place == 0 else FEATURES[column])
             after, _ = net(*changed)
             assert torch.equal(after.values[:, :4], before.values[:, :4]), "the past does not see the future"
             assert (after.values[:, 4] != before.values[:, 4]).all()
@@ -133,10 +139,10 @@ def test_sees_action_clock_and_condition_of_now_and_before_and_nothing_later():
 
 
 def test_tables_do_not_overlap():
-    # Every action, clock value and condition value has a row of its own.
+    # Every action, features value and condition value has a row of its own.
     net = network()
     net.table.data = torch.arange(len(net.table), dtype=torch.float32)[:, None].expand(-1, 6).clone()
-    sizes = (ACTIONS + 1, *CLOCKS, *CONDITIONS)
+    sizes = (ACTIONS + 1, *FEATURES, *CONDITIONS)
     assert len(net.table) == sum(sizes)
     zeros = torch.zeros(1, 1).long(), torch.zeros(1, 1, 2).long(), torch.zeros(1, 2).long()
     for column, size in enumerate(sizes):
@@ -186,25 +192,25 @@ class TestDropout:
         assert torch.equal(net.dropout.generator.get_state(), state)
 
 
-@pytest.mark.parametrize("observed", [0, 5])
+@pytest.mark.parametrize("shape", [(), (5, 1), (6, 7, 3)], ids=str)
 @pytest.mark.parametrize("with_prior", [False, True])
 @torch.no_grad()
-def test_stepper_says_what_the_network_says(observed, with_prior):
-    net = network(observed=observed).eval()
+def test_stepper_says_what_the_network_says(shape, with_prior):
+    net = network(view_shape=shape).eval()
     if with_prior:
-        prior = network(seed=3, observed=observed).eval()
+        prior = network(seed=3, view_shape=shape).eval()
         net.add_to(prior)
         torch.nn.init.normal_(net.advantages.weight)
-    last, clock, condition, mask = inputs()
-    seen = torch.randn(B, T, observed, generator=torch.Generator().manual_seed(1))
-    expected, _ = net.decide(last, clock, condition, mask, seen=seen)
+    last, features, condition, mask = inputs()
+    view = views(shape)
+    expected, _ = net.decide(last, features, condition, mask, view=view)
     stepper, rows = Stepper(net, condition), torch.arange(B)
     for t in range(T):
         if t == 4:
             kept = torch.tensor([5, 0, 3])
             stepper.keep(kept)
             rows = rows[kept]
-        found = stepper(last[rows, t], clock[rows, t], mask[rows, t], seen[rows, t])
+        found = stepper(last[rows, t], features[rows, t], mask[rows, t], view[rows, t])
         torch.testing.assert_close(found, expected[rows, t], atol=1e-5, rtol=1e-5)
 
 

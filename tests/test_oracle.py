@@ -185,13 +185,13 @@ def test_works_are_built_token_by_token(tiny):
         assert tiny.action_mask(state).all()
         state, done = tiny.step(state, np.array([token]))
     assert done.all()
-    assert tiny.content(state).tolist() == [[0, 3, 1, 4]]
-    assert tiny.demonstrations(np.array([[0, 3, 1, 4]])).tolist() == [[2, 0, 3]]
+    assert tiny.content(state).tolist() == [[3, 1, 4]]
+    assert tiny.demonstrations(np.array([[3, 1, 4]])).tolist() == [[2, 0, 3]]
     np.testing.assert_array_equal(tiny.demonstrations(tiny.contents(EVERY)), EVERY)
-    assert tiny.tokens(np.array([[0, 3, 1, 4]])).tolist() == [[3, 1, 4]]
+    assert tiny.tokens(np.array([[3, 1, 4]])).tolist() == [[3, 1, 4]]
 
 
-@pytest.mark.parametrize("content", [[1, 1, 1, 1], [0, 1, 1, 0], [0, 5, 1, 1], [0, 1, 1], [0, 1, 1, 1, 1]])
+@pytest.mark.parametrize("content", [[0, 1, 1], [1, 1, 0], [5, 1, 1], [1, -1, 1], [1, 1], [1, 1, 1, 1]])
 def test_what_cannot_be_written_is_refused(tiny, content):
     with pytest.raises(ValueError, match="sequences"):
         tiny.demonstrations(np.array([content]))
@@ -230,14 +230,15 @@ def test_works_are_cached_and_a_damaged_cache_is_replaced(tmp_path, monkeypatch,
 
 def test_sequences_are_described_and_written(tmp_path):
     medium = Tokens(5000)
-    content = np.array([0, 1, 4711, 17])
+    content = np.array([1, 4711, 17])
     assert medium.describe(content) == "0 4710 16"
-    assert medium.describe(np.array([0, 5, 0, 0])) == "4"
+    assert medium.describe(np.array([5, 0, 0])) == "4"
+    assert medium.describe(np.array([0, 0])) == ""
     txt, png = medium.export(content, tmp_path / "work.x")
     assert (txt.name, txt.read_text()) == ("work.txt", "0 4710 16\n")
     assert png.read_bytes()[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="0 to 5000"):
-        medium.describe(np.array([0, 5001]))
+        medium.describe(np.array([1, 5001]))
     with pytest.raises(ValueError, match="axes"):
         medium.describe(content[None])
 
@@ -245,8 +246,8 @@ def test_sequences_are_described_and_written(tmp_path):
 @pytest.mark.parametrize("length", [1, 3, 20, 200, 1000])
 def test_pictures_show_the_tokens_written_so_far(length):
     medium = Tokens(5000)
-    content = np.concatenate([[0], 1 + np.arange(length) * 7 % 5000])
-    whole, half, empty = (medium.render(content, upto) for upto in (None, (length + 1) // 2, 0))
+    content = 1 + np.arange(length) * 7 % 5000
+    whole, half, empty = (medium.render(content, upto=upto) for upto in (None, (length + 1) // 2, 0))
     assert whole.shape == half.shape == empty.shape
     assert whole.shape[1] == 960
     assert len({whole.tobytes(), half.tobytes(), empty.tobytes()}) == (2 if length == 1 else 3)
@@ -261,7 +262,7 @@ def test_near_tokens_have_other_colours():
 
 def test_distinct_by_hand():
     # Tokens a b a b, a b c and one not written: 3 different of 7; pairs ab ba ab, ab bc: 3 different of 5.
-    assert Tokens(9).metrics(np.array([[0, 1, 2, 1, 2], [0, 1, 2, 3, 0]])) == {"distinct_1": 3 / 7, "distinct_2": 3 / 5}
+    assert Tokens(9).metrics(np.array([[1, 2, 1, 2], [1, 2, 3, 0]])) == {"distinct_1": 3 / 7, "distinct_2": 3 / 5}
     assert Tokens(9).metrics(np.zeros((2, 3), int)) == {"distinct_1": 0.0, "distinct_2": 0.0}
 
 
@@ -369,16 +370,14 @@ def test_an_agent_at_temperature_one_is_the_agent(tiny, agent):
     (found,) = bench.nll_tempered(bench.Agent(agent), tiny, tiny.corpus("test"), (1.0,))
     assert found == pytest.approx(bench.nll_test(agent, tiny), abs=1e-5)
     works = tiny.corpus("test")
-    assert bench.nll_oracle(tiny, works) == pytest.approx(
-        -tiny.oracle.log_prob(works[:, 1:] - 1).sum() / works[:, 1:].size
-    )
+    assert bench.nll_oracle(tiny, works) == pytest.approx(-tiny.oracle.log_prob(works - 1).sum() / works.size)
 
 
 def test_an_agent_samples_at_the_temperature_it_is_measured_at(tiny, agent):
     n, contents = 20_000, tiny.contents(EVERY)
     each = [bench.nll_tempered(bench.Agent(agent), tiny, contents[i : i + 1], (0.5,))[0] for i in range(64)]
     expected = np.exp(-3 * np.array(each))
-    found = counted(bench.Agent(agent).sample(n, 0, 0.5)[:, 1:] - 1) / n
+    found = counted(bench.Agent(agent).sample(n, 0, 0.5) - 1) / n
     assert (np.abs(found - expected) < 5 * np.sqrt(expected / n) + 1 / n).all()
 
 

@@ -47,7 +47,7 @@ def test_any_model_generates(env_id, algorithm):
     works = generate_episodes(made, num=130, seed=3)  # more than are built at a time
     assert len(works) == 130
     assert all(task.content_space.contains(content) for content in works.contents)
-    state = task.initial(np.zeros(130, np.uint64), works.conditions.astype(np.int64) if works.conditions.size else None)
+    state = task.initial(np.zeros(130, np.uint64), works.conditions.astype(np.int64) if task.conditions else None)
     for t in range(task.horizon):
         state, _ = task.step(state, works.actions[:, t].astype(np.int64))
     np.testing.assert_array_equal(task.content(state), works.contents, "the decisions are those that built them")
@@ -80,10 +80,11 @@ def test_a_dqn_explores_by_the_seed_as_well():
 
 def test_conditions_and_prefixes_and_the_most_probable_decisions():
     made = model()
-    task = built_by(made)
     conditions = np.arange(6)[:, None] % 2
-    np.testing.assert_array_equal(task.condition(generate(made, num=6, condition=conditions)), conditions)
-    assert (generate(made, num=6, prefix=np.array([4]))[:, 1] == 5).all()
+    works = generate_episodes(made, num=6, condition=conditions)
+    np.testing.assert_array_equal(works.conditions, conditions)
+    assert ((works.contents > 0).sum(1) > 3).tolist() == 3 * [False, True]
+    assert (generate(made, num=6, prefix=np.array([4]))[:, 0] == 5).all()
     greedy = generate(made, num=20, temperature=0, condition=np.array([1]))
     assert len(np.unique(greedy, axis=0)) == 1
     with pytest.raises(ValueError, match=r"1 or 0 for a PPO, .*not 0.7"):
@@ -214,7 +215,7 @@ def test_policies_go_through_open_files():
 @pytest.fixture
 def plain_features(monkeypatch):
     """Distances of the numbers of contents themselves: a network of features takes seconds to train."""
-    monkeypatch.setattr(suite, "feature_net", lambda train, kind: lambda works: works.reshape(len(works), -1) * 1.0)
+    monkeypatch.setattr(suite, "feature_net", lambda train, layout: lambda works: works.reshape(len(works), -1) * 1.0)
 
 
 @pytest.mark.usefixtures("plain_features")
@@ -229,8 +230,8 @@ def test_models_of_others_are_evaluated():
 @pytest.mark.usefixtures("plain_features")
 def test_works_of_any_origin_are_measured_as_those_of_a_model():
     task = make_task("toy/Word-v0")
-    real = task.corpus("test")
-    result = suite.evaluate_works(task, real.astype(np.int64), seeds=0)
+    real, conditions = task.works("test").contents, task.works("test").conditions
+    result = suite.evaluate_works(task, real.astype(np.int64), conditions, seeds=0)
     assert result["num"] == result["judged"] == len(real)
     assert result["frechet"] == pytest.approx(0, abs=1e-3)
     assert result["validity"] == 1
@@ -238,7 +239,7 @@ def test_works_of_any_origin_are_measured_as_those_of_a_model():
     assert not any(key.startswith("nll") for key in result)
     model_keys = set(suite.evaluate(model(), num=20, seeds=0))
     assert set(result) == {key for key in model_keys if not key.startswith("nll")}
-    few = suite.evaluate_works(task, real[:12], seeds=0)
+    few = suite.evaluate_works(task, real[:12], conditions[:12], seeds=0)
     assert few["judged"] == 12
     assert json.loads(json.dumps(few)) == few
 
@@ -246,8 +247,11 @@ def test_works_of_any_origin_are_measured_as_those_of_a_model():
 @pytest.mark.parametrize("env_id", ids())
 def test_works_that_are_no_contents_are_told(env_id):
     task = make_task(env_id)
-    works = np.concatenate([task.corpus("train")] * 6)[:6].astype(np.int64)
-    assert suite.check_works(task, works).dtype == task.corpus("train").dtype
+    real = task.works("train").take(np.arange(6) % len(task.works("train")))
+    works = real.contents.astype(np.int64)
+    contents, conditions = suite.check_works(task, works, real.conditions)
+    assert contents.dtype == task.corpus("train").dtype
+    np.testing.assert_array_equal(conditions, real.conditions)
     too_large = works.copy()
     too_large[4].flat[-1] = 2**40
     for wrong, problem in (
@@ -259,7 +263,7 @@ def test_works_that_are_no_contents_are_told(env_id):
         (works + 0.5, "not float64"),
     ):
         with pytest.raises(ValueError, match=problem) as caught:
-            suite.check_works(task, wrong)
+            suite.check_works(task, wrong, real.conditions)
         assert "\n" not in str(caught.value)
 
 
@@ -270,22 +274,23 @@ def test_works_that_are_no_contents_are_told(env_id):
 def judged(monkeypatch):
     asked = {}
 
-    def evaluate_works(task, contents, split, seeds):
-        asked.update(task=type(task).__name__, contents=contents, split=split, seeds=seeds)
+    def evaluate_works(task, contents, conditions, split, seeds):
+        asked.update(task=type(task).__name__, contents=contents, conditions=conditions, split=split, seeds=seeds)
         return {"split": split, "num": len(contents), "c2st": 0.75, "notes": []}
 
     monkeypatch.setattr("musegym.benchmarks.suite.evaluate_works", evaluate_works)
     return asked
 
 
-@pytest.mark.parametrize("name", ["content", "contents"])
-def test_works_of_a_file(call, tmp_path, judged, name):
-    works = make_task("toy/Word-v0").corpus("test")
-    np.savez(tmp_path / "works.npz", **{name: works}, condition=works[:, :1])
+@pytest.mark.parametrize("names", [("content", "condition"), ("contents", "conditions")])
+def test_works_of_a_file(call, tmp_path, judged, names):
+    works = make_task("toy/Word-v0").works("test")
+    np.savez(tmp_path / "works.npz", **dict(zip(names, (works.contents, works.conditions), strict=True)))
     code, out, _ = call("evaluate", "--works", tmp_path / "works.npz", "--id", WORD, "--seeds", 2, "--json", "-")
     assert code == 0
     assert json.loads(out)["c2st"] == 0.75
-    np.testing.assert_array_equal(judged["contents"], works)
+    np.testing.assert_array_equal(judged["contents"], works.contents)
+    np.testing.assert_array_equal(judged["conditions"], works.conditions)
     assert (judged["task"], judged["split"], judged["seeds"]) == ("WordTask", "test", 2)
 
 
@@ -301,9 +306,12 @@ def test_works_of_a_variant(call, tmp_path, judged):
 
 
 def test_mistakes_about_works(call, tmp_path, judged):
-    works = make_task("toy/Word-v0").corpus("test")
+    real = make_task("toy/Word-v0").works("test")
+    works, condition = real.contents, real.conditions
     good = tmp_path / "good.npz"
-    np.savez(good, content=works)
+    np.savez(good, content=works, condition=condition)
+    np.savez(tmp_path / "unasked.npz", content=works)
+    np.savez(tmp_path / "asked.npz", content=works, condition=condition + 1)
     np.savez(tmp_path / "named.npz", melodies=works)
     np.savez(tmp_path / "objects.npz", content=np.array([works, None], object))
     np.savez(tmp_path / "floats.npz", content=works / 2)
@@ -329,6 +337,8 @@ def test_mistakes_about_works(call, tmp_path, judged):
         (("--works", tmp_path / "objects.npz", *of), ("objects.npz", "np.savez")),
         (("--works", tmp_path / "floats.npz", *of), ("float64",)),
         (("--works", tmp_path / "range.npz", *of), ("out of its range",)),
+        (("--works", tmp_path / "unasked.npz", *of), ("have conditions", "condition=conditions")),
+        (("--works", tmp_path / "asked.npz", *of), ("below [2]", "up to 2")),
         (("--works", tmp_path / "alone.npy", *of), ("a single array", "np.savez")),
         (("--works", tmp_path / "damaged.npz", *of), ("damaged.npz", "np.savez")),
         (("--works", tmp_path / "text.npz", *of), ("text.npz", "np.savez")),

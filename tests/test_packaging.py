@@ -40,7 +40,7 @@ def test_import_loads_nothing_heavy() -> None:
     heavy = {"torch", "stable_baselines3", "pygame", "scipy", "matplotlib", "music21", "pretty_midi", "PIL", "typer"}
     assert not heavy & set(packages)
     ours = {name for name in modules if name.startswith("musegym")}
-    light = {"cli", "cli.signals", "envs", "envs.registry", "envs.task"}
+    light = {"cli", "cli.signals", "envs", "envs.checks", "envs.registry", "envs.task"}
     assert ours <= {"musegym", *(f"musegym.{name}" for name in light)}
 
 

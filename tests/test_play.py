@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_checks import Recorded
+from test_decode import PlanTask
 from toys import BitsTask, WordTask
 
 from musegym.agents.episodes import Recorder, trace
@@ -23,7 +25,7 @@ from musegym.play.stage import CHIPS, GROUND, MARKED, Stage
 class Songs(MelodyTask):
     """Melodies of 2/4 in C major, without reading any corpus."""
 
-    _headers = np.zeros((1, 4), np.int16)
+    _training_conditions = np.zeros((1, 4), np.int64)
 
 
 def desk(task, seed=0):
@@ -88,9 +90,11 @@ def test_enter_takes_what_was_previewed():
     one = desk(Songs())
     one.press("up")
     expected = one.preview
-    assert expected[1, 2] > 0
+    assert expected.content[0, 2] > 0
     assert one.press("return")
-    assert (one.content == expected).all()
+    assert (one.work.content == expected.content).all()
+    assert one.work.condition.tolist() == expected.condition.tolist() == [0, 0, 0, 0]
+    assert len(one.work.actions) == 1
     assert one.count == 1
 
 
@@ -101,7 +105,7 @@ def test_the_pen_is_shown_where_the_marked_choice_takes_it():
     one.press("up")
     assert (one.picture != first).any()
     finish(one)
-    assert (one.picture == one.task.medium.render(one.content)).all()
+    assert (one.picture == one.task.medium.render(one.work.content)).all()
 
 
 def test_the_last_pitch_is_marked_again():
@@ -116,11 +120,11 @@ def test_the_last_pitch_is_marked_again():
 def test_backspace_undoes_one_decision_at_a_time():
     one, before = desk(WordTask(), seed=1), []
     for _ in range(2):
-        before.append(one.content)
+        before.append(one.work.content)
         one.press("return")
     for content in reversed(before):
         assert one.press("backspace")
-        assert (one.content == content).all()
+        assert (one.work.content == content).all()
     assert not one.press("backspace")
 
 
@@ -128,8 +132,9 @@ def test_backspace_undoes_one_decision_at_a_time():
 def test_random_choices_finish_a_work(make):
     one = desk(make())
     finish(one)
-    assert one.task.content_space.contains(one.content)
-    assert (one.preview == one.content).all()
+    assert one.task.content_space.contains(one.work.content)
+    assert (one.preview.content == one.work.content).all()
+    assert len(one.work.actions) == one.count
     assert not one.press("space")
     assert one.press("backspace")
     assert not one.done
@@ -137,12 +142,25 @@ def test_random_choices_finish_a_work(make):
     assert one.count == 0
 
 
+def test_works_decoded_from_plans_are_built_by_hand():
+    one = desk(PlanTask())
+    before = one.picture
+    one.press("up")
+    assert one.preview.content.shape == (2, 2), "the picture, and not the plan"
+    finish(one)
+    assert one.task.content_space.contains(one.work.content)
+    assert (one.picture == one.task.medium.render(one.work.content)).all()
+    assert (one.picture != before).any()
+    assert one.caption(0) == "0", "media that name nothing leave numbers"
+
+
 def test_the_seed_decides():
     one, same, other = desk(Songs(), 3), desk(Songs(), 3), desk(Songs(), 4)
     for each in (one, same, other):
         finish(each)
-    assert (one.content == same.content).all()
-    assert not np.array_equal(one.content, other.content)
+    assert (one.work.content == same.work.content).all()
+    assert (one.work.actions == same.work.actions).all()
+    assert not np.array_equal(one.work.content, other.work.content)
 
 
 def test_unknown_keys_change_nothing():
@@ -200,13 +218,13 @@ def a_song():
     while not one.done:
         one.chosen = len(one.legal) - 1
         one.press("return")
-    return one.content
+    return one.work
 
 
 def test_a_person_builds_saves_and_quits(dummy, script, tmp_path):
     seen = script(*["space"] * 4, "s", "backspace", "q")
     assert play("musegym/Melody-v0", seed=0, folder=tmp_path, task=Songs(), max_seconds=20) == []
-    suffixes = ("mid", "wav", "png", "abc", "npy")
+    suffixes = ("mid", "wav", "png", "abc", "npz")
     assert {path.name for path in tmp_path.iterdir()} == {f"Melody-v0-1.{suffix}" for suffix in suffixes}
     heads = [head for head, _ in seen]
     assert heads[4:7] == [
@@ -224,20 +242,35 @@ def test_a_person_finishes_works(dummy, script, tmp_path):
 
 
 def test_an_agent_is_watched_and_its_work_saved_twice(dummy, script, tmp_path, monkeypatch):
-    content = a_song()
-    seeds = agent(monkeypatch, trace(Songs(), content[None]))
-    notes = int((content[1:, 2] > 0).sum())
+    content, condition, actions = a_song()
+    seeds = agent(monkeypatch, trace(Songs(), content[None], condition[None]))
+    notes = int((content[:, 2] > 0).sum())
     seen = script(*["x"] * (2 * notes), "s", "s", "q")
     works = play("musegym/Melody-v0", object(), seed=5, folder=tmp_path, task=Songs(), max_seconds=20)
     assert len(works) == 1
     assert (works[0] == content).all()
     assert len(list(tmp_path.iterdir())) == 10
-    assert (np.load(tmp_path / "Melody-v0-2.npy") == content).all()
+    with np.load(tmp_path / "Melody-v0-2.npz") as saved:
+        assert (saved["content"] == content).all()
+        assert saved["condition"].tolist() == condition.tolist()
+        assert saved["actions"].tolist() == actions.tolist()
     assert [head for head, _ in seen[: 2 * notes]] == [f"choice {step}" for step in range(1, 2 * notes + 1)]
-    again = agent(monkeypatch, trace(Songs(), content[None]))
+    again = agent(monkeypatch, trace(Songs(), content[None], condition[None]))
     script("q")
     play("musegym/Melody-v0", object(), seed=5, task=Songs(), max_seconds=20)
     assert again == seeds
+
+
+def test_works_known_with_their_actions_are_watched_as_they_were_built(dummy, script, monkeypatch):
+    task, actions = Recorded(), np.array([3, 0, 7, 4])  # two bits painted, then erased
+    agent(monkeypatch, trace(task, np.zeros((1, 4), np.int8), actions=actions[None]))
+    pictures = []
+    monkeypatch.setattr(Stage, "show", lambda self, picture, *_: pictures.append(picture))
+    script(*["x"] * 4, "q")
+    (content,) = play("toys/Recorded-v0", object(), task=task, max_seconds=20)
+    assert not content.any()
+    painted = [int((picture == 0).all(-1).sum()) for picture in pictures[:4]]
+    assert painted == [1, 2, 1, 0]
 
 
 def test_the_pen_of_an_agent_is_seen_at_work_and_its_drawing_saved_as_lines(dummy, script, tmp_path, monkeypatch):
@@ -432,4 +465,4 @@ def test_a_real_window_takes_real_keys(tmp_path):
         server.wait()
         os.close(read)
     assert output.splitlines()[-1] == "1 True"
-    assert {path.suffix for path in tmp_path.iterdir()} == {".abc", ".mid", ".npy", ".png", ".wav"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".abc", ".mid", ".npz", ".png", ".wav"}

@@ -16,7 +16,8 @@ import toys
 from rich.console import Console
 from test_networks import inputs, network
 
-from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env, precision
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env, precision
+from musegym.agents.generation import generate_episodes
 from musegym.agents.networks import Stepper
 from musegym.agents.precision import Trial, resolve, try_bfloat16
 from musegym.discriminators import make_discriminator
@@ -203,19 +204,21 @@ class TestNetwork:
                 net.decide(*inputs())
         assert asked == [learns_in] * 2 + [torch.float32] * 2
 
-    @pytest.mark.parametrize("options", [{}, {"observed": 4}, {"condition": False}], ids=str)
+    @pytest.mark.parametrize("options", [{}, {"view_shape": (4, 4, 1)}, {"condition": False}], ids=str)
     def test_acting_within_an_autocast_is_as_without_bit_for_bit(self, options):
-        last, clock, condition, mask = inputs()
-        net = network(observed=options.get("observed", 0)).eval()
-        seen = torch.randn(*last.shape, options.get("observed", 0), generator=torch.Generator().manual_seed(0))
+        last, features, condition, mask = inputs()
+        shape = options.get("view_shape", ())
+        net = network(view_shape=shape).eval()
+        generator = torch.Generator().manual_seed(0)
+        view = torch.randint(256, (*last.shape, *(shape or (0,))), generator=generator, dtype=torch.uint8)
         net.learns_in = torch.bfloat16
 
         @torch.no_grad()
         def act():
-            steps, memory = net(last, clock, condition, mask, seen=seen)
+            steps, memory = net(last, features, condition, mask, view=view)
             stepper = Stepper(net, condition)
-            stepped = [stepper(last[:, t], clock[:, t], mask[:, t], seen[:, t]) for t in range(last.shape[1])]
-            return [*steps, *memory, net.decide(last, clock, condition, mask, seen=seen)[0], *stepped]
+            stepped = [stepper(last[:, t], features[:, t], mask[:, t], view[:, t]) for t in range(last.shape[1])]
+            return [*steps, *memory, net.decide(last, features, condition, mask, view=view)[0], *stepped]
 
         reference = act()
         with torch.autocast("cpu", torch.bfloat16):
@@ -314,9 +317,10 @@ class TestAgent:
             model = agent(asked)
             with outer():
                 model.learn(300, callback=DiscriminatorCallback(**D))
-                works = generate(model, 20)
-                log_prob, logits = model.log_prob(model.task.corpus("train")), model.discriminator.logits(works)
-            found.append((weights(model).numpy(), works, log_prob, logits))
+                built = generate_episodes(model, 20)
+                log_prob = model.learner.log_prob(built)
+                logits = model.discriminator.logits(built.contents, built.conditions)
+            found.append((weights(model).numpy(), built.contents, log_prob, logits))
         for without, within in zip(*found, strict=True):
             np.testing.assert_array_equal(within, without)
 
@@ -334,7 +338,7 @@ class TestAgent:
         machine(NATIVE)
         model = agent(asked)
         words = record(model.q_net.rnn, monkeypatch)
-        model.log_prob(model.task.corpus("train"))
+        model.learner.log_prob(model.real.held_out)
         model.predict(model.env.reset())
         assert set(words) == {torch.float32}
 
@@ -369,11 +373,14 @@ def test_commands_do_not_set_the_global_mode(mode, any_mode):
 @pytest.mark.parametrize("env_id", ["toy/Word-v0", "musegym/Digit-v0", "musegym/Oracle-v0"])
 def test_discriminators_score_and_learn_within_an_autocast_as_without(env_id):
     task = make_task(env_id)
-    works, found = task.corpus("train")[:8], []
+    works, found = task.works("train").take(slice(8)), []
+    contents, conditions = works.contents, works.conditions
     for outer in OUTER.values():
         d = make_discriminator(task, dropout=0.1, r1=1.0)
         with outer():
-            before, stats, after = d.logits(works), d.update(works[:4], works[4:]), d.logits(works)
+            before = d.logits(contents, conditions)
+            stats = d.update(contents[:4], contents[4:], conditions[:4], conditions[4:])
+            after = d.logits(contents, conditions)
         found.append((before, after, np.array(list(stats.values()))))
     assert found[0][0].dtype == np.float32
     for without, within in zip(*found, strict=True):

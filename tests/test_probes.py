@@ -120,15 +120,15 @@ class TestConditionsAndOrders:
         assert len(ordered.paths) == len(ordered.contents) == 11 + 15, "up to two of four cells, up to three"
         assert len(free.contents) == 11 + 15
         assert len(free.paths) == (1 + 4 + 12) + (1 + 4 + 12 + 24)
-        painted = free.contents[:, 1:].sum(1)
+        painted = free.contents.sum(1)
         assert free.orders.tolist() == [[1, 1, 2, 6][k] for k in painted]
 
     @pytest.mark.parametrize(("alpha", "n_steps"), slow((1.0, None), (0.5, 1)))
     def test_matches_under_every_condition(self, alpha, n_steps):
         every = everything(CellsTask)
         log_data = preferences(every, 4)
-        few = every.contents[:, 0] == 0
-        twins = every.index(every.contents[few] | np.eye(5, dtype=np.int8)[0])
+        few = every.conditions[:, 0] == 0
+        twins = every.index(every.contents[few], 1 - every.conditions[few])
         apart = 0.5 * np.abs(np.exp(log_data[few]) - np.exp(log_data[twins])).sum()
         assert apart > 0.3, "the conditions differ in what they want"
         model = matching(every, log_data, 400, CELLS, alpha=alpha, n_steps=n_steps)

@@ -77,6 +77,19 @@ def test_report_shows_own_measures_and_the_works_they_are_read_beside(
     assert shown("nll_test,evaluation.nll_test")[3] == "| moons | 2 | 600 | 0.60 | 20.000 |"
 
 
+def test_each_condition_has_a_column(tmp_path: Path, call: Any) -> None:
+    found = {
+        "table": "toy", "env_id": "toy/Word-v0", "row": "ours", "seconds": 60.0, "partial": False,
+        "evaluation": {"unique": 0.5, "control_size": 0.75, "control_size_real": 0.875, "reward_vowels": 2.0},
+    }  # fmt: skip
+    (tmp_path / "ours-s0.json").write_text(json.dumps(found))
+    head, _, ours, real = call("report", tmp_path)[1].splitlines()
+    assert head == "| method | seeds | seconds | unique ↑ | control_size ↑ |"
+    assert ours == "| ours | 1 | 60 | 0.500 | 0.750 |"
+    assert real == "| real works |  |  |  | 0.875 |"
+    assert call("report", tmp_path, "--columns", "reward_vowels")[1].splitlines()[2] == "| ours | 1 | 60 | 2.000 |"
+
+
 def test_columns_of_a_domain_come_first_and_replace_general_ones() -> None:
     columns = columns_of([{"env_id": "musegym/Oracle-v0"}])
     assert next(iter(columns)) == "nll_oracle"

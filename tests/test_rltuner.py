@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
+import gymnasium as gym
 import numpy as np
 import pretty_midi
 import pytest
@@ -36,6 +37,11 @@ def melody(text, fill="-"):
     """Events [1, 32] of a text such as "C4 - . D4", filled up with holds."""
     names = text.split()
     return np.array([[event(name) for name in names + [fill] * (32 - len(names))]])
+
+
+def due(reading):
+    """The music-theory reward of every step, [N, 32]."""
+    return np.sum(list(rules.rewards_by_rule(reading).values()), axis=0)
 
 
 def given(rule, text, fill="-"):
@@ -276,7 +282,7 @@ def test_all_at_once_is_as_one_by_one():
     events = populations(np.random.default_rng(3))
     reading = rules.read(events)
     slow = [slowly(melody) for melody in events.tolist()]
-    np.testing.assert_allclose(rules.step_rewards(reading), [rewards for rewards, *_ in slow], atol=1e-9)
+    np.testing.assert_allclose(due(reading), [rewards for rewards, *_ in slow], atol=1e-9)
     table = rules.rule_table(reading)
     names = {"notes_excessively_repeated": "repeats", "notes_not_in_key": "key"}
     names |= {"notes_in_motif": "motif", "notes_in_repeated_motif": "again"}
@@ -301,8 +307,8 @@ def test_all_at_once_is_as_one_by_one():
 
 def test_one_melody_is_a_row_of_many():
     events = populations(np.random.default_rng(4))[::17]
-    whole = rules.step_rewards(rules.read(events))
-    np.testing.assert_array_equal(np.concatenate([rules.step_rewards(rules.read(row[None])) for row in events]), whole)
+    whole = due(rules.read(events))
+    np.testing.assert_array_equal(np.concatenate([due(rules.read(row[None])) for row in events]), whole)
 
 
 def test_what_the_rules_refuse():
@@ -324,7 +330,10 @@ def strain(notes, upbeat=0, metre=(4, 4), mode="major", tonic=0):
 
 
 def cut(*args, **kwargs):
-    return [sheet[:32].tolist() for sheet in cut_strain(strain(*args, **kwargs))[0]]
+    """1 + the events of every melody that a strain is cut into."""
+    cuts = cut_strain(strain(*args, **kwargs))[0]
+    assert all(work.condition.shape == (0,) and work.content.shape == (32, 2) for work in cuts)
+    return [work.content[:, 0].tolist() for work in cuts]
 
 
 def test_how_strains_are_cut():
@@ -366,11 +375,11 @@ def test_a_strain_that_is_too_wide_is_left_out():
 
 
 def test_works_are_split_by_tune_and_rebuilt(task):
-    tunes = {split: set(task.groups(split).tolist()) for split in ("train", "validation", "test")}
+    tunes = {split: set(task.works(split).groups.tolist()) for split in ("train", "validation", "test")}
     assert not any(tunes[a] & tunes[b] for a, b in combinations(tunes, 2))
     assert len(task.corpus("train")) > 5000
     works = task.corpus("validation")
-    assert len(works) == len(task.groups("validation")) > 500
+    assert len(works) == len(task.works("validation").groups) > 500
     actions = task.demonstrations(works)
     state, finished = task.initial(np.zeros(len(works), np.uint64)), []
     for t in range(32):
@@ -378,25 +387,26 @@ def test_works_are_split_by_tune_and_rebuilt(task):
         finished.append(done.all() if done.any() else False)
     assert finished == 31 * [False] + [True]
     np.testing.assert_array_equal(task.content(state), works)
-    assert (works[:, 0] == 0).all()
-    assert (works[:, 1:, 1] > 1).any(1).all()
+    assert works.shape[1:] == (32, 2)
+    assert (works > 0).all(), "every step is written"
+    assert (works[:, :, 1] > 1).any(1).all()
     assert rules.rule_table(task.reading(works))["notes_not_in_key"] < 0.02  # tonic C, major
 
 
 def test_melodies_that_nobody_could_write_are_refused(task):
     works = task.corpus("validation")[:4].copy()
-    for row, column, value in ((5, 0, 0), (5, 0, 39), (0, 0, 1), (9, 1, 0)):
+    for row, column, value in ((5, 0, 0), (5, 0, 39), (0, 1, 0), (9, 1, 0)):
         wrong = works.copy()
         wrong[2, row, column] = value
         with pytest.raises(ValueError, match=r"1 of 4 melodies cannot be written \(first: row 2\)"):
             task.demonstrations(wrong)
 
 
-def test_the_clock_tells_what_sounds_and_what_was(task):
+def test_features_tell_what_sounds_and_what_was(task):
     state = task.initial(np.zeros(1, np.uint64))
     seen = []
     for action in [14, 1, 0, 1, 16, 18, 19, 21, 23, 1, 1, 1, 1, 1, 1, 1, 25, 0]:
-        seen.append(task.clock(state)[0].tolist())
+        seen.append(task.feature_values(state)[0].tolist())
         state, _ = task.step(state, np.array([action]))
     assert [row[0] for row in seen] == list(range(18))
     assert [row[1] for row in seen] == [*range(8), *range(8), 0, 1]
@@ -407,11 +417,28 @@ def test_the_clock_tells_what_sounds_and_what_was(task):
 
 def test_the_rule_reward_is_the_sum_of_the_steps(task):
     works = task.corpus("validation")[:50]
-    expected = [sum(slowly((work[1:, 0] - 1).tolist())[0]) for work in works]
-    np.testing.assert_allclose(task.rules(works), expected, rtol=1e-5)
-    assert np.ptp(expected) > 100
-    due = [slowly((work[1:, 0] - 1).tolist())[0] for work in works]
-    np.testing.assert_allclose(task.step_rules(works), due, atol=1e-9)
+    due_to = np.array([slowly((work[:, 0] - 1).tolist())[0] for work in works])  # [50, 32]
+    by_step, by_rule = task.step_rules(works), task.rules(works)
+    assert task.rule_names == rules.RULES == RULES
+    assert (by_step.shape, by_rule.shape) == ((50, 32, len(RULES)), (50, len(RULES)))
+    np.testing.assert_allclose(by_step.sum(2), due_to, atol=1e-9)
+    np.testing.assert_allclose(by_rule.sum(1), due_to.sum(1), rtol=1e-5)
+    assert np.ptp(due_to.sum(1)) > 100
+    apart = rules.rewards_by_rule(task.reading(works))
+    for name, rewards in zip(task.rule_names, by_rule.T, strict=True):
+        np.testing.assert_allclose(rewards, apart[name].sum(1), atol=1e-9)
+
+
+def test_rules_are_paid_by_name():
+    env = gym.make(ENV_ID, discriminator="none", rule_weight={"key": 2.0, "motif": 0.5})
+    env.reset(seed=0)
+    for event in np.random.default_rng(0).integers(0, 38, 32).tolist():
+        _, reward, _, _, info = env.step(event)
+    assert info["rules"].keys() == set(RULES)
+    assert info["rules"]["key"] < 0
+    assert reward == pytest.approx(2.0 * info["rules"]["key"] + 0.5 * info["rules"]["motif"])
+    with pytest.raises(ValueError, match="no rule is called 'fugue'; there are: key, tonic, repeats"):
+        gym.make(ENV_ID, discriminator="none", rule_weight={"fugue": 1.0})
 
 
 # --- the medium --------------------------------------------------------------------------------------------------
@@ -419,18 +446,20 @@ def test_the_rule_reward_is_the_sum_of_the_steps(task):
 
 def work(text, fill="-"):
     events = 1 + melody(text, fill)[0]
-    content = np.zeros((33, 2), np.int16)
-    content[1:, 0], content[1:, 1] = events, sounding(events[None])[0]
-    return content
+    return np.stack([events, sounding(events[None])[0]], 1).astype(np.int16)
 
 
 def test_rules_kept_can_be_counted_instead(task):
     counted = RLTunerTask(counting="kept")
     assert counted.kwargs() == {"corpus": None, "counting": "kept"}
     works = task.corpus("validation")[:50]
-    pairs = rules.kept(task.reading(works)).values()
-    expected = [13 * np.mean([keeps[i] for applies, keeps in pairs if applies[i]]) for i in range(50)]
-    np.testing.assert_allclose(counted.rules(works), expected, rtol=1e-6)
+    pairs = rules.kept(task.reading(works))
+    expected = [13 * np.mean([keeps[i] for applies, keeps in pairs.values() if applies[i]]) for i in range(50)]
+    np.testing.assert_allclose(counted.rules(works).sum(1), expected, rtol=1e-6)
+    assert counted.rule_names == tuple(pairs)
+    assert len(pairs) == 13
+    for column, (applies, keeps) in enumerate(pairs.values()):
+        assert ((counted.rules(works)[:, column] > 0) == (applies & keeps)).all()
     assert not counted.step_rules(works)[:, :-1].any(), "paid when the melody is finished"
     with pytest.raises(ValueError, match="counting must be one of sum, kept, not 'all'"):
         RLTunerTask(counting="all")
@@ -447,8 +476,8 @@ def test_phrases_and_populations_are_read_alike(task):
         *((0, 6, None), (6, 12, 60), (18, 18, None), (36, 6, 60)),
         *((42, 6, 60), (48, 6, None), (54, 138, 64)),
     )
-    assert score.phrase(work("C4 - - D4"), 2).notes == ((0, 12, 60),)
-    assert score.phrase(work("C4 - - D4"), 0).notes == ()
+    assert score.phrase(work("C4 - - D4"), upto=2).notes == ((0, 12, 60),)
+    assert score.phrase(work("C4 - - D4"), upto=0).notes == ()
     works = RandomPolicy(task).sample(None, 20, 0)
     read = score.melodies(works)
     for i, content in enumerate(works):
@@ -462,14 +491,14 @@ def test_phrases_and_populations_are_read_alike(task):
 
 def test_captions_and_sounds(task):
     score = task.medium
-    assert [score.caption(np.where(np.arange(33)[:, None] <= n, work("C#4 - ."), 0)) for n in range(4)] == [
+    assert [score.caption(np.where(np.arange(32)[:, None] < n, work("C#4 - ."), 0)) for n in range(4)] == [
         "start", "C♯4", "hold", "off",
     ]  # fmt: skip
     content = work("- C4 - . E4", ".")
     assert score.sound(content).seconds == pytest.approx(4.0)
     step = 44_100 // 8
     for since, upto, onset in ((0, 1, None), (1, 2, 0), (2, 3, None), (0, 3, step), (3, 5, step)):
-        sound = score.sound(content, since, upto)
+        sound = score.sound(content, None, since, upto)
         assert sound.seconds == pytest.approx((upto - since) / 8)
         assert (np.flatnonzero(sound.samples)[0] - onset < 50) if onset is not None else len(sound.samples) == 0
     assert [n for n, _ in score.moments(content)] == list(range(1, 33))
@@ -492,7 +521,7 @@ def test_metrics_hold_the_table(task):
     assert "closes_on_tonic" not in found
     assert found["rest_share"] < 0.1
     assert found["duration_distance"] < 0.2
-    for bad in (np.zeros((33, 2), int), np.zeros((2, 32, 2), int), np.full((1, 33, 2), 39)):
+    for bad in (np.zeros((32, 2), int), np.zeros((2, 33, 2), int), np.full((1, 32, 2), 39)):
         with pytest.raises(ValueError, match=r"melod"):
             StepScore(48, 83).melodies(bad)
 

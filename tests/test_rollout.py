@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper, VecFram
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents.episodes import trace
 from musegym.agents.rollout import EnvRollout, is_bare
-from musegym.envs.rewards import RewardSettings
+from musegym.envs.rewards import RewardSettings, total
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
@@ -133,8 +133,9 @@ class TestWhatCallbacksSee:
         assert len(ended) >= model._episode_num > 0
         for step, row in ended:
             info = step["infos"][row]
-            assert len(task.demonstrations(info["content"][None])) == 1, "finished: it can be built"
-            assert info["episode"]["l"] == trace(task, info["content"][None]).lengths[0]
+            work = info["content"][None], info["condition"][None]
+            assert len(task.demonstrations(*work)) == 1, "finished: it can be built"
+            assert info["episode"]["l"] == trace(task, *work).lengths[0]
             assert set(info["reward_terms"]) == {"discriminator", "rules"}
             assert info["terminal_observation"].shape == task.observation_space.shape
         assert all("content" not in step["infos"][row] for step in steps.seen for row in np.flatnonzero(~step["dones"]))
@@ -164,7 +165,7 @@ def test_what_wrappers_pay_is_part_of_the_reward_once(env_id, n, rule_weight):
     ends = model.rewards(fresh.contents, fresh.conditions)
     total = model.reward_function.by_decision(fresh, ends).sum(1)
     logits = np.clip(model.discriminator.logits(fresh.contents, fresh.conditions), -10, 10)
-    rules = rule_weight * model.task.rules(fresh.contents)
+    rules = rule_weight * model.task.rules(fresh.contents, fresh.conditions).sum(1)
     trust = model.reward_function.settings.trust
     np.testing.assert_allclose(total, 0.25 * fresh.lengths + trust * logits + rules, atol=1e-4)
     assert model.pays_extra
@@ -192,7 +193,7 @@ def test_episodes_go_on_from_one_round_to_the_next():
     learn(model, 300, steps, Rounds())
     ended = [step["infos"][row]["content"] for step in steps.seen for row in np.flatnonzero(step["dones"])]
     assert rounds == list(map(bytes, ended))
-    lengths = np.array([np.count_nonzero(content[1:]) for content in ended])
+    lengths = np.array([np.count_nonzero(content) for content in ended])
     assert len(set(lengths)) > 1
     decisions = sum(len(step["dones"]) for step in steps.seen)
     assert decisions == model.num_timesteps
@@ -215,11 +216,11 @@ def test_learns_what_a_wrapper_pays_for():
         def step_wait(self):
             observations, rewards, dones, infos = self.venv.step_wait()
             for row in np.flatnonzero(dones):
-                rewards[row] += (infos[row]["content"][1:] == 1).sum()
+                rewards[row] += (infos[row]["content"] == 1).sum()
             return observations, rewards, dones, infos
 
     def letters(model):
-        return (model.fresh.contents[:, 1:] == 1).sum(1).mean()
+        return (model.fresh.contents == 1).sum(1).mean()
 
     model = agent(LikesA(native(n=32)), demonstrations=0, discriminator_weight=0, learning_rate=1e-2, minibatch=16)
     model.learn(100)
@@ -270,10 +271,12 @@ class TestOneReward:
         learn(model)
         settings = env.venv.rewards.settings
         assert settings == model.reward_function.settings
-        contents = model.fresh.contents
-        np.testing.assert_allclose(
-            env.venv.rewards(contents), model.rewards(contents, model.fresh.conditions), rtol=1e-4, atol=1e-5
-        )
+        fresh = model.fresh
+        state = model.task.initial(np.zeros(len(fresh), np.uint64), fresh.conditions)
+        for t in range(model.task.horizon):
+            state, _ = model.task.step(state, fresh.actions[:, t].astype(np.int64))
+        rewards = total(env.venv.rewards.finish(state, None).terms)
+        np.testing.assert_allclose(rewards, model.rewards(fresh.contents, fresh.conditions), rtol=1e-4, atol=1e-5)
 
     def test_evaluations_are_rewarded_as_the_agent_is(self):
         env = native(n=2)
@@ -353,8 +356,9 @@ class TestFiles:
         model.save(file)
         file.seek(0)
         again = AdversarialDQN.load(file)
-        works = model.task.corpus("train")
-        np.testing.assert_array_equal(again.log_prob(works), model.log_prob(works))
+        real = model.task.works("train")
+        works = real.contents, real.conditions
+        np.testing.assert_array_equal(again.log_prob(*works), model.log_prob(*works))
         with pytest.raises(ValueError, match="the open file is not a usable model"):
             AdversarialDQN.load(io.BytesIO(b"rubbish"))
 

@@ -28,14 +28,14 @@ def test_judgement_is_plain_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None
 
     found = taught.judge(Spy(policy.task), "validation", seed=3)
     json.dumps(found, allow_nan=False)
-    real = policy.task.corpus("validation")
+    train, real = policy.task.works("train"), policy.task.works("validation")
     assert found["works_a_side"] == len(real)
-    assert found["learned_from"] == len(policy.task.corpus("train"))
+    assert found["learned_from"] == len(train)
     right = [unpacked(found[side], len(real)).mean() for side in ("real", "fake")]
     assert found["accuracy"] == pytest.approx(np.mean(right)) == found["by_architecture"][found["chosen"]]
     low, high = found["interval"]
     assert low <= found["accuracy"] <= high
     (trained, first), (judged, second) = asked
-    assert np.array_equal(trained, policy.task.condition(policy.task.corpus("train")))
-    assert np.array_equal(judged, policy.task.condition(real))
+    assert np.array_equal(trained, train.conditions)
+    assert np.array_equal(judged, real.conditions)
     assert first != second, "the works that judges learn from are not those that they are asked about"

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from test_discriminators import Tune, draw, same
+from test_discriminators import Tune, conditions_of, draw, same, under_conditions
 
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
+from musegym.envs import Works
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 SMALL = {"hidden": 16, "embedding": 8, "attention_layers": 0}
@@ -12,15 +13,15 @@ SMALL = {"hidden": 16, "embedding": 8, "attention_layers": 0}
 class Few(Tune):
     """A corpus so small that it can be learned by heart; both splits alike."""
 
-    def corpus(self, split):
-        return draw(12 if split == "train" else 200, seed=len(split))
+    def works(self, split):
+        return under_conditions(draw(12 if split == "train" else 200, seed=len(split)))
 
 
 class Many(Tune):
     """More than can be learned by heart in a few updates; both splits alike."""
 
-    def corpus(self, split):
-        return draw(3000, seed=len(split))
+    def works(self, split):
+        return under_conditions(draw(3000, seed=len(split)))
 
 
 def make(task=None, seed=0, discriminator=None, **options):
@@ -39,8 +40,8 @@ class Recorder:
         self.updates, self.shown, self.scored = 0, [], []
 
     def update(self, real, fake, real_conditions, fake_conditions):
-        assert (real_conditions == real[:, 0, :2]).all()
-        assert (fake_conditions == fake[:, 0, :2]).all()
+        assert (real_conditions == conditions_of(real)).all()
+        assert (fake_conditions == conditions_of(fake)).all()
         self.updates += 1
         self.shown.append((real, fake))
         return {"loss": 1.0}
@@ -53,6 +54,10 @@ class Recorder:
 def record(**options):
     options = {"batch_size": 16, "validate_every": 3, **options}
     return DiscriminatorTrainer(Recorder(), Few(), **({"updates_per_observe": 1.0} | options))
+
+
+def observe(trainer, contents):
+    return trainer.observe(contents, conditions_of(contents))
 
 
 def marked(n, mark):
@@ -74,16 +79,16 @@ class TestWhatIsShown:
     def test_real_ones_are_of_the_train_split(self):
         trainer = record()
         for _ in range(10):
-            trainer.observe(draw(20))
-        train = rows(Few().corpus("train"))
+            observe(trainer, draw(20))
+        train = rows(Few().works("train").contents)
         seen = set.union(*(rows(real) for real, _ in trainer.discriminator.shown))
         assert seen == train
 
     def test_fakes_are_half_current_half_past(self):
         trainer = record()
-        trainer.observe(marked(20, 1))
-        trainer.observe(marked(20, 2))
-        trainer.observe(marked(20, 3))
+        observe(trainer, marked(20, 1))
+        observe(trainer, marked(20, 2))
+        observe(trainer, marked(20, 3))
         fakes = [marks(fake) for _, fake in trainer.discriminator.shown]
         assert (fakes[0] == 1).all()  # there is no past yet
         assert [(fakes[1] == mark).sum() for mark in (1, 2)] == [8, 8]
@@ -92,50 +97,69 @@ class TestWhatIsShown:
 
     def test_past_share(self):
         trainer = record(past_share=0.25)
-        trainer.observe(marked(20, 1))
-        trainer.observe(marked(20, 2))
+        observe(trainer, marked(20, 1))
+        observe(trainer, marked(20, 2))
         assert (marks(trainer.discriminator.shown[1][1]) == 1).sum() == 4
 
     def test_the_past_is_the_latest(self):
         trainer = record(past=30)
         for mark in range(1, 6):
-            trainer.observe(marked(20, mark))
+            observe(trainer, marked(20, mark))
         kept = marks(trainer._past)
         assert sorted(kept.tolist()) == [4] * 10 + [5] * 20
-        trainer.observe(marked(100, 6))
+        observe(trainer, marked(100, 6))
         assert (marks(trainer._past) == 6).all()
 
     def test_no_past(self):
         trainer = record(past=0)
-        trainer.observe(marked(20, 1))
-        trainer.observe(marked(20, 2))
+        observe(trainer, marked(20, 1))
+        observe(trainer, marked(20, 2))
         assert (marks(trainer.discriminator.shown[1][1]) == 2).all()
 
     def test_nothing_twice_where_there_is_enough(self):
         trainer = record()
-        trainer.observe(draw(20))
+        observe(trainer, draw(20))
         assert len(rows(trainer.discriminator.shown[0][1])) == len(rows(draw(20))) - 4
 
     def test_a_single_content_will_do(self):
         trainer = record()
-        trainer.observe(draw(1))
+        observe(trainer, draw(1))
         assert trainer.discriminator.shown[0][1].shape == (16, *draw(1).shape[1:])
 
     @pytest.mark.parametrize(("ratio", "expected"), [(3, 12), (0.5, 2), (0.3, 1), (0, 0)])
     def test_updates_per_observe(self, ratio, expected):
         trainer = record(updates_per_observe=ratio)
         for _ in range(4):
-            trainer.observe(draw(20))
+            observe(trainer, draw(20))
         assert trainer.discriminator.updates == expected
 
     def test_nothing_finished_yet(self):
         trainer = record()
-        assert trainer.observe(draw(0)) == {}
+        assert observe(trainer, draw(0)) == {}
         assert trainer.discriminator.updates == 0
 
     def test_wrong_shape(self):
         with pytest.raises(ValueError, match="contents must have shape"):
-            record().observe(draw(3)[:, :-1])
+            observe(record(), draw(3)[:, :-1])
+
+    @pytest.mark.parametrize("conditions", [None, np.zeros((3, 1), int), np.zeros((2, 2), int)])
+    def test_wrong_conditions(self, conditions):
+        with pytest.raises(ValueError, match=r"conditions must be int \[3, 2\]") as error:
+            record().observe(draw(3), conditions)
+        assert "\n" not in str(error.value)
+
+    def test_fresh_real_works_have_no_conditions(self):
+        class Stream(Tune):
+            condition_sizes = ()
+
+            def works(self, split):
+                return Works(draw(50))
+
+            def stream(self, num, rng):
+                return draw(num, seed=int(rng.integers(100)))
+
+        trainer = DiscriminatorTrainer(make_discriminator(Stream(), **SMALL), Stream(), batch_size=4)
+        assert trainer.observe(draw(4))["updates"] == 1
 
     @pytest.mark.parametrize(
         "options",
@@ -153,28 +177,30 @@ class TestFrozen:
     def test_never_moves(self):
         trainer = make(frozen=True)
         before = trainer.discriminator.state_dict()
-        trainer.observe(draw(20))
+        observe(trainer, draw(20))
         assert same(before, trainer.discriminator.state_dict())
 
     def test_thaws(self):
         trainer = make(frozen=True)
-        trainer.observe(draw(20))
+        observe(trainer, draw(20))
         trainer.frozen = False
-        trainer.observe(draw(20))
+        observe(trainer, draw(20))
         assert trainer.discriminator.updates == 1
 
 
 class TestGauge:
     def test_is_the_difference_of_means(self):
         trainer = record(validation_size=100)
-        expected = Few().corpus("train")[:, 0, 0].mean() - trainer._measured[1][:, 0, 0].mean()
+        train, validation = trainer.measured
+        assert len(train[0]) == 12
+        expected = train[0][:, 0, 0].mean() - validation[0][:, 0, 0].mean()
         assert trainer.train_minus_validation() == pytest.approx(expected)
         assert [len(contents) for contents in trainer.discriminator.scored] == [12, 100]
 
     def test_is_measured_on_the_same_contents_every_so_often(self):
         trainer = record(validation_size=100, validate_every=4)
         for _ in range(10):
-            stats = trainer.observe(draw(20))
+            stats = observe(trainer, draw(20))
         scored = trainer.discriminator.scored
         assert len(scored) == 4
         assert (scored[1] == scored[3]).all()
@@ -188,7 +214,7 @@ class TestGauge:
         for task in (Few(), Many()):
             trainer = make(task, discriminator=loose, updates_per_observe=60)
             assert abs(trainer.train_minus_validation()) < 0.1
-            trainer.observe(draw(400, seed=9))
+            observe(trainer, draw(400, seed=9))
             gaps.append(trainer.train_minus_validation())
         assert gaps[0] > 1
         assert abs(gaps[1]) < 0.2 * gaps[0]
@@ -197,11 +223,11 @@ class TestGauge:
 class TestRehearsal:
     def test_leaves_everything_as_it_was(self):
         trainer, contents = make(validate_every=2), draw(40, seed=1)
-        trainer.observe(contents)
+        observe(trainer, contents)
         trainer.discriminator.set_rate(0.7)
         before, told = trainer.state_dict(), (dict(trainer.stats), list(trainer.log))
-        trainer.rehearse(contents, (1.0, 3.0), 5)
-        same(trainer.state_dict(), before)
+        trainer.rehearse(contents, (1.0, 3.0), 5, conditions_of(contents))
+        assert same(trainer.state_dict(), before)
         assert (trainer.stats, trainer.log) == told
         (group,) = trainer.discriminator.optimizer.param_groups
         assert group["lr"] == pytest.approx(0.7 * trainer.discriminator.settings.learning_rate)
@@ -212,17 +238,17 @@ class TestRehearsal:
 
     def test_says_what_updates_at_each_rate_would_lead_to(self):
         trainer, contents = make(), draw(40, seed=1)
-        trainer.observe(contents)
-        now, one, again, three = trainer.rehearse(contents, (0.0, 1.0, 1.0, 3.0), 4)
-        held_out = trainer.measured[1]
-        assert (now[0] == trainer.discriminator.logits(held_out, trainer.task.condition(held_out))).all()
-        assert (now[1] == trainer.discriminator.logits(contents[20:], trainer.task.condition(contents[20:]))).all()
+        observe(trainer, contents)
+        now, one, again, three = trainer.rehearse(contents, (0.0, 1.0, 1.0, 3.0), 4, conditions_of(contents))
+        held_out, conditions = trainer.measured[1], conditions_of(contents)
+        assert (now[0] == trainer.discriminator.logits(*held_out)).all()
+        assert (now[1] == trainer.discriminator.logits(contents[20:], conditions[20:])).all()
         assert all((a == b).all() for a, b in zip(one, again, strict=True))
         moved = [np.abs(outcome[0] - now[0]).mean() for outcome in (one, three)]
         assert 0 < moved[0] < moved[1]
         for _ in range(4):  # as when it is done in earnest
-            trainer._update(contents[:20])
-        assert (one[0] == trainer.discriminator.logits(held_out, trainer.task.condition(held_out))).all()
+            trainer._update((contents[:20], conditions[:20]))
+        assert (one[0] == trainer.discriminator.logits(*held_out)).all()
 
 
 class TestState:
@@ -230,9 +256,9 @@ class TestState:
         options = {"past": 30, "updates_per_observe": 1.5}
         straight, halfway = make(**options), make(**options)
         for turn in range(10):
-            straight.observe(draw(20, seed=turn))
+            observe(straight, draw(20, seed=turn))
         for turn in range(5):
-            halfway.observe(draw(20, seed=turn))
+            observe(halfway, draw(20, seed=turn))
         torch.save(halfway.state_dict(), tmp_path / "state")
         state = torch.load(tmp_path / "state", weights_only=True)
         resumed = make(seed=3, **options)
@@ -240,7 +266,7 @@ class TestState:
         rebuilt = DiscriminatorTrainer.from_state_dict(state, Tune())
         for trainer in (resumed, rebuilt):
             for turn in range(5, 10):
-                trainer.observe(draw(20, seed=turn))
+                observe(trainer, draw(20, seed=turn))
         assert same(straight.state_dict(), rebuilt.state_dict())
         resumed_state, straight_state = resumed.state_dict(), straight.state_dict()
         del resumed_state["options"], straight_state["options"]  # its seed differs
@@ -248,7 +274,7 @@ class TestState:
 
     def test_is_of_plain_data_and_tensors(self):
         trainer = make()
-        trainer.observe(draw(20))
+        observe(trainer, draw(20))
 
         def check(value):
             if isinstance(value, dict):
@@ -262,7 +288,7 @@ class TestState:
 
     def test_of_another_size_is_refused(self):
         state = make(past=40)
-        state.observe(draw(40))
+        observe(state, draw(40))
         with pytest.raises(ValueError, match="past contents"):
             make(past=30).load_state_dict(state.state_dict())
 

@@ -570,12 +570,12 @@ STYLES = np.array([*itertools.product(range(len(METRES)), range(len(MODES)), ran
 
 
 def build(task, condition, seed):
-    """Random contents, one for each condition."""
+    """Random works, one for each condition."""
     rng, state = np.random.default_rng(seed), task.initial(np.zeros(len(condition), np.uint64), condition)
     for _ in range(task.horizon):
         mask = task.action_mask(state)
         state, _ = task.step(state, (rng.random(mask.shape) * mask).argmax(1))
-    return task.content(state)
+    return list(zip(task.content(state), condition, strict=True))
 
 
 def midi_bytes(phrase):
@@ -591,11 +591,10 @@ def back(found):
     return [phrase for strain in strains for phrase in _cut(strain)[0]]
 
 
-def as_read(content):
+def assert_read(found, content, condition, message=""):
     """A file is a strain of its own, and its phrase closes it."""
-    content = content.copy()
-    content[0, 3] = 1
-    return content
+    np.testing.assert_array_equal(found.content, content, message)
+    assert found.condition.tolist() == [*condition[:3], 1], message
 
 
 @pytest.fixture(scope="module")
@@ -607,25 +606,26 @@ def task():
 @pytest.mark.parametrize("column", range(len(METRES)))
 def test_exports_of_every_style_are_read_back(task, seed, column):
     condition = STYLES[STYLES[:, 0] == column]
-    for content in build(task, condition, seed):
-        phrase = task.medium.phrase(content)
+    for work in build(task, condition, seed):
+        phrase = task.medium.phrase(*work)
         for tunes_ in (read_midi(midi_bytes(phrase)), read_abc(to_abc(phrase))):
             (found,) = back(tunes_)
-            np.testing.assert_array_equal(found, as_read(content), phrase.title)
+            assert_read(found, *work, phrase.title)
 
 
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 def test_exports_of_real_works_are_read_back(task, every):
-    for content in task.corpus("test")[::every]:
-        phrase = task.medium.phrase(content)
+    works = task.works("test").take(slice(None, None, every))
+    for work in zip(works.contents, works.conditions, strict=True):
+        phrase = task.medium.phrase(*work)
         for tunes_ in (read_midi(midi_bytes(phrase)), read_abc(to_abc(phrase))):
             (found,) = back(tunes_)
-            np.testing.assert_array_equal(found, as_read(content), phrase.title)
+            assert_read(found, *work, phrase.title)
 
 
-def written(task, rows, header):
+def written(task, rows, condition):
     """The content of notes (pitch, duration), as indices of the tables."""
-    state = task.initial(np.zeros(1, np.uint64), np.array([header], np.int16))
+    state = task.initial(np.zeros(1, np.uint64), np.array([condition]))
     for pitch, duration in rows:
         task.step(state, np.array([pitch - 1]))
         _, done = task.step(state, np.array([duration + 35]))
@@ -634,7 +634,7 @@ def written(task, rows, header):
 
 
 @pytest.mark.parametrize(
-    ("rows", "header"),
+    ("rows", "condition"),
     [
         ([(1, 14), (7, 14), (9, 14), (1, 14)], (2, 0, 0, 1)),  # the first and the last bar are silent
         (
@@ -644,12 +644,12 @@ def written(task, rows, header):
         ([(7, 14), (1, 7), (7, 14), (1, 9), (7, 14), (1, 9), (7, 7), (1, 9)], (2, 3, 2, 1)),  # rests hardly heard
     ],
 )
-def test_rests_are_read_back(task, rows, header):
-    content = written(task, rows, header)
-    phrase = task.medium.phrase(content)
+def test_rests_are_read_back(task, rows, condition):
+    content = written(task, rows, condition)
+    phrase = task.medium.phrase(content, condition)
     for tunes_ in (read_midi(midi_bytes(phrase)), read_abc(to_abc(phrase))):
         (found,) = back(tunes_)
-        np.testing.assert_array_equal(found, content)
+        assert_read(found, content, condition)
 
 
 @pytest.mark.parametrize("music", ["z4 z4|z8|c8|d8|", "z y z3 z4|z8|c8|d8|"])
@@ -660,8 +660,8 @@ def test_other_rests_in_a_row_are_one(music):
 
 def test_exports_of_earlier_versions_are_read(task):
     """They have no text event: their modes are those of key signatures, their pickups short bars."""
-    for content in build(task, STYLES[(STYLES[:, 1] == 0) & (STYLES[:, 2] > 0)], 1):
-        phrase = task.medium.phrase(content)
+    for work in build(task, STYLES[(STYLES[:, 1] == 0) & (STYLES[:, 2] > 0)], 1):
+        phrase = task.medium.phrase(*work)
         if phrase.notes[0].pitch is None or phrase.notes[-1].pitch is None:
             continue
         file, written = io.BytesIO(), to_midi(phrase)
@@ -693,8 +693,8 @@ def test_exports_of_steps_are_read_back():
         phrase = steps.medium.phrase(content)
         for tunes_ in (read_midi(midi_bytes(phrase)), read_abc(to_abc(phrase))):
             (strain,), _ = cut(tunes_)
-            (sheet,), _ = cut_steps(strain)
-            found = steps.medium.phrase(steps.content(steps.restore(sheet[None]))[0])
+            (read,), _ = cut_steps(strain)
+            found = steps.medium.phrase(read.content)
             shifts = {b.pitch - a.pitch for a, b in zip(phrase.notes, found.notes, strict=True) if a.pitch}
             assert len(shifts) == 1
             assert shifts <= {-24, -12, 0, 12, 24}
@@ -704,15 +704,17 @@ def test_exports_of_steps_are_read_back():
 def test_a_folder_of_exports_is_a_corpus(task, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     works = build(task, STYLES[::10], 7)
-    for index, content in enumerate(works):
-        phrase = task.medium.phrase(content)
+    for index, work in enumerate(works):
+        phrase = task.medium.phrase(*work)
         if index % 2:
             (tmp_path / f"{index}.mid").write_bytes(midi_bytes(phrase))
         else:
             (tmp_path / f"{index}.abc").write_text(to_abc(phrase), encoding="utf-8")
     own = MelodyTask(corpus=str(tmp_path))
-    found = np.concatenate([own.corpus(split) for split in ("train", "validation", "test")])
-    assert {work.tobytes() for work in found} == {as_read(work).tobytes() for work in works}
+    found = [own.works(split) for split in ("train", "validation", "test")]
+    read = [work for part in found for work in zip(part.contents, part.conditions.tolist(), strict=True)]
+    expected = {(content.tobytes(), (*condition[:3].tolist(), 1)) for content, condition in works}
+    assert {(content.tobytes(), tuple(condition)) for content, condition in read} == expected
     report = own.corpus_report()
     assert (report.files, report.read, report.total) == (len(works), len(works), len(works))
     assert not report.left_out
@@ -792,7 +794,7 @@ def test_three_unrelated_tunes_are_enough_whatever_else_is_there(folder, caplog)
     task = MelodyTask(corpus=str(folder))
     counts = [len(task.corpus(split)) for split in ("train", "validation", "test")]
     assert sorted(counts) == [1, 2, 2]
-    assert not {*task.groups("train")} & {*task.groups("test")}
+    assert not {*task.works("train").groups} & {*task.works("test").groups}
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "own: its 5 works are few: an agent soon knows fewer than 100 by heart" in caplog.text
 

@@ -23,11 +23,14 @@ DUE = np.random.default_rng(3).uniform(-1, 1, (4, 2, 2))
 class RuledBitsTask(EveryBitsTask):
     """Four bits under rules, each of which speaks of a bit and the one before."""
 
-    def step_rules(self, contents):
-        before = np.concatenate([np.zeros_like(contents[:, :1]), contents[:, :-1]], 1)
-        return DUE[np.arange(4), before, contents]
+    rule_names = ("pairs", "nothing")
 
-    def rules(self, contents):
+    def step_rules(self, contents, conditions=None):
+        before = np.concatenate([np.zeros_like(contents[:, :1]), contents[:, :-1]], 1)
+        due = DUE[np.arange(4), before, contents]
+        return np.stack([due, np.zeros_like(due)], 2)
+
+    def rules(self, contents, conditions=None):
         return self.step_rules(contents).sum(1)
 
 
@@ -102,24 +105,26 @@ class TestDenseRules:
             RULED, task={"rule_weight": 1.5}, **PSI, gamma=gamma, dense_rules=True, discriminator_weight=0.0
         )
         _, prior = every.evaluate(model)
-        due = model.task.step_rules(every.paths.contents)
+        due = model.task.step_rules(every.paths.contents)[..., 0]
         expected = discounted_policy(every, prior + 1.5 * due, gamma).sum(1)
         other = discounted_policy(every, prior + 1.5 * due, 1.5 - gamma).sum(1)
         assert every.distance(expected, other) > 0.05, "the discount tells"
         if gamma == 1:
-            whole = every.normalised(prior.sum(1) + 1.5 * model.task.rules(every.contents))
+            whole = every.normalised(prior.sum(1) + 1.5 * model.task.rules(every.contents)[:, 0])
             np.testing.assert_allclose(expected, whole, atol=1e-5)
         learn(model, 300)
         assert every.distance(every.log_prob(model), expected) < 0.02
 
-    def test_are_paid_when_they_fall_due(self):
-        model = beside_a_prior(RULED, task={"rule_weight": 2.0}, dense_rules=True, discriminator_weight=0.5)
+    @pytest.mark.parametrize(("named", "times"), [(None, 2), ("pairs", 2), ("nothing", 0)])
+    def test_are_paid_when_they_fall_due(self, named, times):
+        weight = 2.0 if named is None else {named: 2.0}
+        model = beside_a_prior(RULED, task={"rule_weight": weight}, dense_rules=True, discriminator_weight=0.5)
         every = everything(RuledBitsTask)
         model.discriminator = Fixed(every, np.linspace(-2, 2, 16))
         ends = model.rewards(every.contents, None)
         np.testing.assert_allclose(ends, np.linspace(-1, 1, 16), rtol=1e-6, err_msg="no rules at the end")
         found = model.reward_function.by_decision(every.paths, ends)
-        expected = 2 * model.task.step_rules(every.contents)
+        expected = times * model.task.step_rules(every.contents)[..., 0]
         expected[:, -1] += ends
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -161,10 +166,11 @@ def test_without_a_discriminator():
     network = {"hidden": 16, "embedding": 8, "dropout": 0.0}
     options = {"demonstrations": 0, "policy_kwargs": network, "gradient_steps": 2, "seed": 0, "warm_start": 0}
     model = AdversarialDQN("auto", env, 1e-2, discriminator_weight=0, **options)
-    before = model.task.rules(generate(model, 200)).mean()
+    before = model.task.rules(generate(model, 200)).sum(1).mean()
     callback = DiscriminatorCallback(hidden=8, embedding=4, attention_layers=0)
     model.learn(5_000, callback=callback)
-    assert model.task.rules(generate(model, 200)).mean() > before + 0.3, "the toy's rule is worth a point for every a"
+    after = model.task.rules(generate(model, 200)).sum(1).mean()
+    assert after > before + 0.6, "the toy's rules are worth two points for every a, one for every e"
     assert callback.trainer.discriminator.updates == 0, "nobody asks D"
 
 
@@ -212,12 +218,13 @@ class TestFiles:
         env = make_sb3_env("toy/Word-v0", 4, seed=0, discriminator="none", rule_weight=0.5)
         model = AdversarialDQN("auto", env, 1e-2, seed=0, discriminator_weight=0, **VARIANTS["g"], warm_start=5)
         model.learn(100)
-        works = model.task.corpus("train")
+        real = model.task.works("train")
+        works = real.contents, real.conditions
         model.save(tmp_path / "policy.zip", training=False)
         model.save(tmp_path / "half.zip", half=True)
         policy, half = (AdversarialDQN.load(tmp_path / name) for name in ("policy.zip", "half.zip"))
-        np.testing.assert_array_equal(policy.log_prob(works), model.log_prob(works))
-        np.testing.assert_allclose(half.log_prob(works), model.log_prob(works), atol=0.05)
+        np.testing.assert_array_equal(policy.log_prob(*works), model.log_prob(*works))
+        np.testing.assert_allclose(half.log_prob(*works), model.log_prob(*works), atol=0.05)
         np.testing.assert_array_equal(generate(policy, 9), generate(model, 9))
         observations, state, start = env.reset(), None, np.ones(4, bool)
         contents = []

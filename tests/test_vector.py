@@ -8,6 +8,7 @@ import pytest
 import toys
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from musegym.agents import make_sb3_env
 from musegym.envs import ids
 from musegym.envs.window import GUTTER
 
@@ -71,6 +72,7 @@ def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
     result = native.reset(seed=7)
     assert_same(result, looped.reset(seed=7), "reset")
     ends = illegal = forbidden = 0
+    rules, told = native.unwrapped.task.rule_names, set()
     for step in range(20 if limit else 150):
         masks = result[-1]["action_mask"] if legal else np.ones((ROWS, native.unwrapped.task.num_actions))
         actions = (rng.random(masks.shape) * masks).argmax(1)
@@ -83,10 +85,13 @@ def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
         forbidden += (~native.action_masks()).sum()
         result = native.step(actions)
         assert_same(result, looped.step(actions), f"step {step}")
+        told |= result[4].keys() | result[4].get("final_info", {}).keys()
         ends += (result[2] | result[3]).sum()
-        illegal += result[4].get("illegal_action", np.zeros(1)).sum()
+        for info in (result[4], result[4].get("final_info", {})):
+            illegal += info.get("illegal_action", np.zeros(1)).sum()
     assert ends > 2 * ROWS or (native.unwrapped.task.horizon > 15 and not limit)
     assert forbidden == 0 or (illegal == 0) == legal
+    assert ("rules" in told) == bool(rules and "content" in told), "told by name where they are paid"
     native.close()
     looped.close()
 
@@ -117,7 +122,9 @@ def test_finished_rows_wait_when_autoreset_is_disabled():
     env.step(np.array([0, 0]))
     observations, rewards, terminated, _, info = env.step(np.array([toys.END, 1]))
     assert terminated.tolist() == [True, False]
-    assert rewards.tolist() == [1.0, 0.0]
+    assert rewards.tolist() == [2.0, 0.0], "an a and a vowel"
+    assert info["condition"][0].tolist() == [0]
+    assert info["_condition"].tolist() == [True, False]
     np.testing.assert_array_equal(info["_content"], [True, False])
     later, rewards, terminated, _, info = env.step(np.array([3, 2]))
     np.testing.assert_array_equal(later[0], observations[0])
@@ -134,6 +141,58 @@ def test_conditions_for_all_rows_and_for_each():
     assert observations[:, 0].tolist() == [1, 0, 1]
     with pytest.raises(ValueError, match="below"):
         env.reset(options={"condition": [[1], [0]]})
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_conditions_are_told_at_the_start_and_at_the_end(mode):
+    env = gym.make_vec("toy/Word-v0", num_envs=ROWS, discriminator="none", autoreset_mode=mode)
+    _, info = env.reset(seed=0)
+    conditions = info["condition"][:, 0].copy()
+    assert info["_condition"].all()
+    assert set(conditions) == {0, 1}
+    rng = np.random.default_rng(0)
+    waiting, starts = np.zeros(ROWS, bool), 0
+    for _ in range(60):
+        observations, _, ended, _, info = env.step(rng.integers(0, toys.END + 1, ROWS))
+        told, final = info.get("_condition", np.zeros(ROWS, bool)), info.get("final_info", info)
+        if ended.any() and mode != "Disabled":
+            assert final["condition"][ended, 0].tolist() == conditions[ended].tolist()
+        if mode == "NextStep":
+            assert told.tolist() == (waiting | ended).tolist(), "rows that have ended, rows that begin"
+            conditions[waiting] = info["condition"][waiting, 0] if waiting.any() else 0
+            starts += waiting.sum()
+            waiting = ended
+        elif mode == "SameStep":
+            assert told.tolist() == ended.tolist()
+            conditions[ended] = info["condition"][ended, 0] if ended.any() else 0
+            starts += ended.sum()
+        elif ended.any():
+            assert info["condition"][ended, 0].tolist() == conditions[ended].tolist()
+            _, info = env.reset(options={"reset_mask": ended})
+            assert info["_condition"].tolist() == ended.tolist()
+            conditions[ended] = info["condition"][ended, 0]
+            starts += ended.sum()
+            observations = env.unwrapped.task.observe(env.unwrapped._state)
+        assert observations[:, 0].tolist() == conditions.tolist()
+    assert starts > 2 * ROWS
+
+
+def test_stable_baselines3_is_told_conditions():
+    env = make_sb3_env("toy/Word-v0", ROWS, seed=0, discriminator="none", rule_weight={"vowels": 1.0})
+    observations = env.reset()
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(40):
+        for row, (observation, info) in enumerate(zip(observations, env.reset_infos, strict=True)):
+            assert info.keys() == {"action_mask", "condition"}
+            assert info["condition"].tolist() == [observation[0]], f"row {row} was started under it"
+        before = observations
+        observations, rewards, dones, infos = env.step(rng.integers(0, toys.END + 1, ROWS))
+        for row in np.flatnonzero(dones):
+            assert infos[row]["condition"].tolist() == [before[row, 0]]
+            assert infos[row]["rules"]["vowels"] == rewards[row]
+            assert infos[row]["rules"].keys() == {"letters_a", "vowels"}
+        ends += dones.sum()
+    assert ends > 2 * ROWS
 
 
 def test_results_are_not_touched_by_later_steps():

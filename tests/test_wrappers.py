@@ -26,11 +26,12 @@ class Listener(DiscriminatorTrainer):
     def __init__(self, **options):
         task = toys.WordTask()
         super().__init__(make_discriminator(task, **SMALL), task, batch_size=8, **options)
-        self.told = []
+        self.told, self.conditions = [], []
 
-    def observe(self, contents):
+    def observe(self, contents, conditions=None):
         self.told.append(contents.copy())
-        return super().observe(contents)
+        self.conditions.append(conditions.copy())
+        return super().observe(contents, conditions)
 
 
 def play(env, steps, seed=0):
@@ -61,9 +62,12 @@ def test_scalar_hears_every_content_once_and_in_order():
     for _ in range(100):
         info = env.step(rng.integers(9))[-1]
         if "content" in info:
-            finished.append(info["content"])
+            finished.append((info["content"], info["condition"]))
             env.reset()
-    assert (np.concatenate(trainer.told) == np.array(finished)).all()
+    contents, conditions = map(np.array, zip(*finished, strict=True))
+    assert (np.concatenate(trainer.told) == contents).all()
+    assert (np.concatenate(trainer.conditions) == conditions).all()
+    assert len(np.unique(conditions)) == 2
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
@@ -84,11 +88,12 @@ def test_vectors_hear_every_content_once(mode, native):
         if terminated.any():
             last = info["final_info"] if mode == "SameStep" else info
             assert (trainer.told[-1] == last["content"][terminated]).all()
+            assert (trainer.conditions[-1] == last["condition"][terminated]).all()
         ended += terminated.sum()
-    told = np.concatenate(trainer.told)
+    told, conditions = np.concatenate(trainer.told), np.concatenate(trainer.conditions)
     assert len(told) == ended > 40
-    shortest = np.array([1, 4])[told[:, 0]]
-    assert ((told[:, 1:] > 0).sum(1) >= shortest).all()  # finished ones, not the empty ones of a reset
+    shortest = np.array([1, 4])[conditions[:, 0]]
+    assert ((told > 0).sum(1) >= shortest).all()  # finished ones, not the empty ones of a reset
 
 
 def test_every_counts_contents():
@@ -118,7 +123,9 @@ def test_rewards_are_those_of_the_discriminator_as_it_is_now():
             moved = not same(before, env.trainer.discriminator.state_dict()["network"])
             seen.append(moved)
             if not moved:
-                assert reward == pytest.approx(env.trainer.discriminator.logits(info["content"][None])[0])
+                assert reward == pytest.approx(
+                    env.trainer.discriminator.logits(*(info[name][None] for name in ("content", "condition")))[0]
+                )
             env.reset()
     assert {True, False} == set(seen)
 
@@ -145,7 +152,8 @@ def test_a_plain_loop_teaches_the_discriminator():
     )
     play(co_trained(gym.make_vec(ID, num_envs=16, discriminator="none"), trainer), 100)
     assert trainer.stats["accuracy"] > 0.8
-    assert trainer.discriminator.logits(task.corpus("train")).mean() > 1
+    real = task.works("train")
+    assert trainer.discriminator.logits(real.contents, real.conditions).mean() > 1
 
 
 def test_environments_of_others():

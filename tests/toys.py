@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 
 import musegym
-from musegym.envs import Medium, State, Task
+from musegym.envs import Condition, Feature, Medium, Sequence, State, Task, Works
 
 LETTERS = "abcdefgh"
 END = len(LETTERS)
@@ -23,32 +23,30 @@ WORDS = (
 
 @dataclasses.dataclass
 class WordState(State):
-    content: np.ndarray  # int8 [B, 1 + LONGEST]: condition, then letters from 1; 0 = nothing
+    letters: np.ndarray  # int8 [B, LONGEST]: letters from 1; 0 = nothing
+    kind: np.ndarray  # int64 [B], the condition
     length: np.ndarray  # int64 [B]
     last: np.ndarray  # int64 [B], 0 = no letter yet
-    done: np.ndarray  # bool [B]
 
 
 class WordMedium(Medium):
-    kind = "sequence"
-
-    def render(self, content, upto=None):
-        letters = content[1:] if upto is None else content[1 : 1 + upto]
+    def render(self, content, condition=None, upto=None):
+        letters = content if upto is None else content[:upto]
         picture = np.full((8, 8 * LONGEST, 3), 255, np.uint8)
         for place, letter in enumerate(letters):
             picture[:, 8 * place : 8 * place + 7, 0] = 255 - 25 * int(letter)
         return picture
 
-    def describe(self, content):
-        return "".join(LETTERS[letter - 1] for letter in content[1:] if letter)
+    def describe(self, content, condition=None):
+        return "".join(LETTERS[letter - 1] for letter in content if letter)
 
-    def export(self, content, path: Path):
+    def export(self, content, path: Path, condition=None):
         written = path.with_suffix(".txt")
         written.write_text(self.describe(content) + "\n")
         return [written]
 
-    def metrics(self, contents):
-        return {"mean_length": float((contents[:, 1:] > 0).sum(1).mean())}
+    def metrics(self, contents, conditions=None):
+        return {"mean_length": float((contents > 0).sum(1).mean())}
 
 
 class WordTask(Task[WordState]):
@@ -59,12 +57,13 @@ class WordTask(Task[WordState]):
 
     horizon = LONGEST
     num_actions = END + 1
-    clock_sizes = (LONGEST + 1,)
+    layout = Sequence((LONGEST,), (END + 1,), "int8")
+    conditions = (Condition("size", ("short", "long")),)
+    features = (Feature("length", LONGEST + 1),)
+    rule_names = ("letters_a", "vowels")
 
     def __init__(self, double: bool = False):
         self.double = double  # whether a letter may stand twice in a row
-        self.condition_space = gym.spaces.MultiDiscrete([2])
-        self.content_space = gym.spaces.MultiDiscrete([2] + [END + 1] * LONGEST)
         self.observation_space = gym.spaces.Box(0, END + 1, (3 + LONGEST,), np.int8)
         self.medium = WordMedium()
         legal = np.ones((2, LONGEST + 1, END + 1, END + 1), bool)  # condition, length, last letter, action
@@ -75,54 +74,50 @@ class WordTask(Task[WordState]):
         self._legal = legal
 
     def initial(self, draws, condition=None):
-        content = np.zeros((len(draws), 1 + LONGEST), np.int8)
-        content[:, 0] = draws % np.uint64(2) if condition is None else condition[:, 0]
+        kind = draws % np.uint64(2) if condition is None else condition[:, 0]
         zeros = np.zeros(len(draws), np.int64)
-        return WordState(content, zeros, zeros.copy(), zeros.astype(bool))
+        letters = np.zeros((len(draws), LONGEST), np.int8)
+        return WordState(letters, kind.astype(np.int64), zeros, zeros.copy())
 
-    def step(self, state, actions):
-        actions = self.legalise(state, actions)
-        writes = np.flatnonzero((actions < END) & ~state.done)
-        state.content[writes, 1 + state.length[writes]] = actions[writes] + 1
+    def advance(self, state, actions):
+        writes = np.flatnonzero(actions < END)
+        state.letters[writes, state.length[writes]] = actions[writes] + 1
         state.length[writes] += 1
         state.last[writes] = actions[writes] + 1
-        longest = np.array(LENGTHS)[state.content[:, 0], 1]
-        state.done |= (actions == END) | (state.length == longest)
-        return state, state.done
+        longest = np.array(LENGTHS)[state.kind, 1]
+        return state, (actions == END) | (state.length == longest)
 
     def action_mask(self, state):
-        return self._legal[state.content[:, 0], state.length, state.last]
+        return self._legal[state.kind, state.length, state.last]
 
     def legalise(self, state, actions):
         mask = self.action_mask(state)
         return np.where(mask[np.arange(len(actions)), actions], actions, mask.argmax(1))
 
     def observe(self, state):
-        return np.concatenate([state.content, state.length[:, None], state.done[:, None]], 1, dtype=np.int8)
+        columns = [state.kind[:, None], state.letters, state.length[:, None], state.done[:, None]]
+        return np.concatenate(columns, 1, dtype=np.int8)
 
     def restore(self, observations):
-        content, length, done = (
-            observations[:, :-2].copy(),
-            observations[:, -2].astype(np.int64),
-            observations[:, -1] > 0,
-        )
-        last = content[np.arange(len(length)), length].astype(np.int64) * (length > 0)
-        return WordState(content, length, last, done)
+        kind, length = observations[:, 0].astype(np.int64), observations[:, -2].astype(np.int64)
+        letters = observations[:, 1:-2].copy()
+        last = letters[np.arange(len(length)), np.maximum(length - 1, 0)].astype(np.int64) * (length > 0)
+        return WordState(letters, kind, length, last, done=observations[:, -1] > 0)
 
-    def clock(self, state):
-        return state.length[:, None]
+    def feature_values(self, state):
+        return state.length[:, None].copy()
 
     def content(self, state):
-        return state.content.copy()
+        return state.letters.copy()
 
-    def condition(self, contents):
-        return contents[:, :1].astype(np.int64)
+    def condition(self, state):
+        return state.kind[:, None].copy()
 
-    def demonstrations(self, contents):
+    def demonstrations(self, contents, conditions=None):
         actions = np.zeros((len(contents), LONGEST), np.int64)
-        for row, content in enumerate(contents):
-            letters = content[1:][content[1:] > 0]
-            shortest, longest = LENGTHS[content[0]]
+        for row, (content, (condition,)) in enumerate(zip(contents, conditions, strict=True)):
+            letters = content[content > 0]
+            shortest, longest = LENGTHS[condition]
             if not shortest <= len(letters) <= longest or (not self.double and (letters[1:] == letters[:-1]).any()):
                 raise ValueError(f"{self.medium.describe(content)!r} cannot be built")
             actions[row, : len(letters)] = letters - 1
@@ -130,20 +125,18 @@ class WordTask(Task[WordState]):
                 actions[row, len(letters)] = END
         return actions
 
-    def corpus(self, split):
+    def works(self, split):
         words = [word for word in WORDS.split() if len(word) <= LONGEST]
-        contents = np.zeros((len(words), 1 + LONGEST), np.int8)
+        contents = np.zeros((len(words), LONGEST), np.int8)
         for row, word in enumerate(words):
-            contents[row, 0] = len(word) > LENGTHS[0][1]
-            contents[row, 1 : 1 + len(word)] = [LETTERS.index(letter) + 1 for letter in word]
-        letters = contents[:, 1:]
-        twice = ((letters[:, 1:] == letters[:, :-1]) & (letters[:, 1:] > 0)).any(1)
+            contents[row, : len(word)] = [LETTERS.index(letter) + 1 for letter in word]
+        twice = ((contents[:, 1:] == contents[:, :-1]) & (contents[:, 1:] > 0)).any(1)
         contents = contents[~twice | self.double]
-        third = np.arange(len(contents)) % 3
-        return contents[third == ("train", "validation", "test").index(split)]
+        contents = contents[np.arange(len(contents)) % 3 == ("train", "validation", "test").index(split)]
+        return Works(contents, ((contents > 0).sum(1) > LENGTHS[0][1]).astype(np.int64)[:, None])
 
-    def rules(self, contents):
-        return (contents[:, 1:] == 1).sum(1).astype(np.float32)
+    def rules(self, contents, conditions=None):
+        return np.stack([(contents == 1).sum(1), ((contents == 1) | (contents == 5)).sum(1)], 1).astype(np.float32)
 
     def kwargs(self):
         return {"double": self.double}
@@ -160,53 +153,50 @@ class BitsTask(Task[BitState]):
 
     horizon = 4
     num_actions = 2
-    clock_sizes = (5,)
+    layout = Sequence((4,), (2,), "int8")
+    features = (Feature("step", 5),)
 
     def __init__(self):
-        self.content_space = gym.spaces.MultiDiscrete([2] * 4)
         self.observation_space = gym.spaces.Box(0, 4, (5,), np.int8)
         self.medium = BitsMedium()
 
     def initial(self, draws, condition=None):
         return BitState(np.zeros((len(draws), 4), np.int8), np.zeros(len(draws), np.int64))
 
-    def step(self, state, actions):
-        rows = np.flatnonzero(state.step < 4)
-        state.content[rows, state.step[rows]] = actions[rows]
-        state.step[rows] += 1
+    def advance(self, state, actions):
+        state.content[np.arange(len(state)), state.step] = actions
+        state.step += 1
         return state, state.step == 4
 
     def observe(self, state):
         return np.concatenate([state.content, state.step[:, None]], 1, dtype=np.int8)
 
     def restore(self, observations):
-        return BitState(observations[:, :4].copy(), observations[:, 4].astype(np.int64))
+        step = observations[:, 4].astype(np.int64)
+        return BitState(observations[:, :4].copy(), step, done=step == 4)
 
-    def clock(self, state):
-        return state.step[:, None]
+    def feature_values(self, state):
+        return state.step[:, None].copy()
 
     def content(self, state):
         return state.content.copy()
 
-    def condition(self, contents):
-        return np.zeros((len(contents), 0), np.int64)
-
-    def demonstrations(self, contents):
+    def demonstrations(self, contents, conditions=None):
         return contents.astype(np.int64)
 
-    def corpus(self, split):
-        return np.array([[1, 1, 0, 0], [0, 0, 1, 1]], np.int8)
+    def works(self, split):
+        return Works(np.array([[1, 1, 0, 0], [0, 0, 1, 1]], np.int8))
 
 
 class BitsMedium(WordMedium):
-    def render(self, content, upto=None):
+    def render(self, content, condition=None, upto=None):
         bits = content if upto is None else np.where(np.arange(4) < upto, content, 0)
         return np.where(bits.reshape(2, 2, 1) == 1, 0, 255).astype(np.uint8).repeat(3, 2)
 
-    def describe(self, content):
+    def describe(self, content, condition=None):
         return "".join(map(str, content))
 
-    def metrics(self, contents):
+    def metrics(self, contents, conditions=None):
         return {"ones": float(contents.mean())}
 
 
@@ -214,8 +204,9 @@ class BlindTask(BitsTask):
     """Four bits that are known as they look, and not as they are built."""
 
     has_demonstrations = False
+    one_to_one = False
 
-    def demonstrations(self, contents):
+    def demonstrations(self, contents, conditions=None):
         raise ValueError("BlindTask has no demonstrations")
 
 
