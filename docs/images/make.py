@@ -20,8 +20,9 @@ for env_id, _ in BUILT_IN:
         image = Image.open(FOLDER / "digits.png").convert("RGB").crop((0, 0, 432, 288))
     else:
         task = make_task(env_id)
-        works = task.corpus("validation")
-        together = task.medium.population(works)
-        image = Image.fromarray(task.medium.render(works[0]) if together is None else together)
+        works = task.works("validation")
+        together = task.medium.population(works.contents)
+        first = task.medium.render(works.contents[0], works.conditions[0])
+        image = Image.fromarray(first if together is None else together)
     small = image.resize((320, round(320 * image.height / image.width)), Image.Resampling.LANCZOS)
     small.save(FOLDER / f"{env_id.rpartition('/')[2].lower()}.png", optimize=True)
