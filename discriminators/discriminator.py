@@ -286,9 +286,10 @@ class Discriminator:
             path: Replaced as a whole, or not at all.
             half: Stores 16-bit weights: half the size, for shipping; logits move by about 0.01.
         """
-        files.write(
-            Path(path), files.Saved(self.architecture, self.settings, self.updates, self.network.state_dict()), half
-        )
+        config = {"architecture": files.plain(self.architecture), "settings": files.plain(self.settings)}
+        kind = torch.float16 if half else torch.float32
+        weights = {name: value.detach().to("cpu", kind) for name, value in self.network.state_dict().items()}
+        files.write(Path(path), {"format": files.FORMAT, **config, "updates": self.updates}, {"weights": weights})
         return Path(path)
 
     @classmethod
@@ -299,13 +300,18 @@ class Discriminator:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, doctored or something else.
         """
-        saved = files.read(Path(path))
         try:
-            discriminator = cls(saved.architecture, saved.settings, seed=seed, device=device)
-            discriminator._load_weights(saved.weights)
-        except ValueError as error:
+            config, tensors = files.read(Path(path), {files.FORMAT: files.LIMITS[files.FORMAT]})
+            made = files.made(Architecture, config["architecture"]), files.made(Settings, config["settings"])
+            updates, weights = int(config["updates"]), tensors["weights"]
+        except files.UNREADABLE as error:
             raise files.unusable(Path(path), error) from error
-        discriminator.updates = saved.updates
+        try:
+            discriminator = cls(*made, seed=seed, device=device)
+            discriminator._load_weights(weights)
+        except ValueError as error:  # not those of an impossible device
+            raise files.unusable(Path(path), error) from error
+        discriminator.updates = updates
         return discriminator
 
 

@@ -91,16 +91,18 @@ def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = 
         ValueError: it is damaged, doctored or something else, or of another task.
     """
     path = Path(path)
-    state = files.read_trainer(path)
-    if state is None:
-        discriminator = Discriminator.load(path, seed=seed, device=device)
-        _require_contents(path, discriminator.architecture, task)
-        return DiscriminatorTrainer(discriminator, task, seed=seed, **_training(discriminator))
     try:
-        architecture = files.made(Architecture, state["discriminator"]["architecture"])
+        config, tensors = files.read(path, files.LIMITS)
+        state = tensors.get("trainer")
+        architecture = files.made(Architecture, (state["discriminator"] if state else config)["architecture"])
     except files.UNREADABLE as error:
         raise files.unusable(path, error) from error
-    _require_contents(path, architecture, task)
+    expected, names = _architecture(task), ("kind", "shape", "sizes", "condition_sizes")
+    if any(getattr(architecture, name) != getattr(expected, name) for name in names):
+        raise ValueError(f"{path} judges other contents than those of {type(task).__name__}: give one of this task")
+    if state is None:
+        discriminator = Discriminator.load(path, seed=seed, device=device)
+        return DiscriminatorTrainer(discriminator, task, seed=seed, **_training(discriminator))
     try:
         return DiscriminatorTrainer.from_state_dict(state, task, device)
     except files.UNREADABLE as error:
@@ -109,12 +111,6 @@ def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = 
 
 def _training(discriminator: Discriminator) -> dict[str, Any]:
     return DENSE_TRAINING if discriminator.architecture.dense else {}
-
-
-def _require_contents(path: Path, architecture: Architecture, task: TaskLike) -> None:
-    own = _architecture(task)
-    if any(getattr(architecture, name) != getattr(own, name) for name in ("kind", "shape", "sizes", "condition_sizes")):
-        raise ValueError(f"{path} judges other contents than those of {type(task).__name__}: give one of this task")
 
 
 def _architecture(task: TaskLike) -> Architecture:

@@ -57,6 +57,8 @@ class DiscriminatorTrainer:
         validate_every: int = 100,
         validation_size: int = 256,
     ) -> None:
+        given = locals()
+        self._options = {name: given[name] for name in self.option_names()}
         if min(batch_size, validate_every, validation_size) < 1 or not updates_per_observe >= 0 or past < 0:
             raise ValueError(
                 "batch_size, validate_every and validation_size are at least 1; updates and past at least 0"
@@ -65,16 +67,6 @@ class DiscriminatorTrainer:
             raise ValueError(f"batch_size, past, validation_size and updates_per_observe are at most {MOST_CONTENTS:,}")
         if not 0 <= past_share < 1:
             raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
-        self._options: dict[str, Any] = {
-            "batch_size": batch_size,
-            "updates_per_observe": updates_per_observe,
-            "past": past,
-            "past_share": past_share,
-            "seed": seed,
-            "frozen": frozen,
-            "validate_every": validate_every,
-            "validation_size": validation_size,
-        }
         self.discriminator = discriminator
         self.task = task
         self.batch_size, self.updates_per_observe = batch_size, updates_per_observe
@@ -258,7 +250,7 @@ class DiscriminatorTrainer:
 
     def save(self, path: str | Path) -> Path:
         """Writes one file, which ``load_trainer`` reads: JSON and tensors, replaced as a whole or not at all."""
-        files.write_trainer(Path(path), self.state_dict())
+        files.write(Path(path), {"format": files.TRAINER_FORMAT}, {"trainer": self.state_dict()}, level=1)
         return Path(path)
 
     @classmethod

@@ -32,7 +32,7 @@ torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 NATIVE, SLOW, NONE = Trial(True, True), Trial(True, False), Trial(False, False)
 NETWORK = {"hidden": 16, "embedding": 8}
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8}
 learns_in_16_bits = pytest.mark.skipif(
     not try_bfloat16("cpu").works,
     reason="torch has no LSTM of bfloat16 here: run it on a CPU with AVX-512, and without ONEDNN_MAX_CPU_ISA",

@@ -20,7 +20,7 @@ from musegym.envs.rewards import RewardSettings, total
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8, "past": 40}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8, "past": 40}
 
 
 def agent(env, **options):

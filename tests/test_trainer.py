@@ -7,7 +7,7 @@ from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs import Works
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
-SMALL = {"hidden": 16, "embedding": 8, "attention_layers": 0}
+SMALL = {"hidden": 16, "embedding": 8}
 
 
 class Few(Tune):
