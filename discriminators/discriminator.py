@@ -120,7 +120,7 @@ class Discriminator:
 
         Args:
             contents: float, such as those of a generator: pixels [B, *shape] from 0 to 1; shares of the values of
-                cells [B, *shape, size]; shares of the values of a sequence's columns, side by side [B, L, sum of sizes].
+                cells [B, *shape, size]; of the values of a sequence's columns, side by side [B, L, sum of sizes].
             conditions: int64 [B, K]; None where there are none.
         """
         if not contents.is_floating_point():

@@ -146,7 +146,7 @@ def test_tables_do_not_overlap():
     net.table.data = torch.arange(len(net.table), dtype=torch.float32)[:, None].expand(-1, 6).clone()
     sizes = (ACTIONS + 1, *FEATURES, *CONDITIONS)
     assert len(net.table) == sum(sizes)
-    zeros = torch.zeros(1, 1).long(), torch.zeros(1, 1, 2).long(), torch.zeros(1, 2).long()
+    zeros = torch.zeros(1, 1).long(), torch.zeros(1, 1, 2).long(), torch.zeros(1, 2).long(), torch.ones(1, 1, 1).bool()
     for column, size in enumerate(sizes):
         for value in range(size):
             given = [x.clone() for x in zeros]
