@@ -73,7 +73,7 @@ def generate_episodes(
     ours = isinstance(model, AdversarialDQN)
     if not ours and temperature not in (0, 1):
         raise ValueError(
-            f"temperature must be 1 (samples) or 0 (the most probable decisions) for a {type(model).__name__}, "
+            f"temperature must be 1 or 0 for a {type(model).__name__}, for samples or the most probable decisions, "
             f"not {temperature}"
         )
     task = built_by(model)
@@ -118,9 +118,7 @@ def built_by(model: BaseAlgorithm) -> Task[Any]:
     env = model.get_env()
     if env is None:
         name = type(model).__name__
-        raise ValueError(
-            f"this {name} has no environment, which says what it builds: {name}.load(path, make_sb3_env(id, ...))"
-        )
+        raise ValueError(f"this {name} has no environment, and so no task: {name}.load(path, make_sb3_env(id, ...))")
     return task_of(env)
 
 

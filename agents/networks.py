@@ -1,4 +1,4 @@
-"""The Q-network: a recurrent network that reads one decision per step and whose policy is explicit."""
+"""The Q-network: a recurrent network that reads one decision per step, with an explicit policy."""
 
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ class Steps(NamedTuple):
 
     Attributes:
         log_policy: float [B, T, A], log of the Boltzmann policy, ``FORBIDDEN`` for illegal actions.
-        values: float [B, T], soft values in units of tau: V(s) = logsumexp Q(s, .)/tau.
+        values: float [B, T], soft values in units of tau: V(s) = logsumexp Q(s, .)/tau, where
+            Q(s, a)/tau = V(s) + log pi(a|s).
     """
 
     log_policy: Tensor
     values: Tensor
-
-    @property
-    def q_values(self) -> Tensor:
-        """Q(s, a)/tau = V(s) + log pi(a|s), [B, T, A]."""
-        return self.values[..., None] + self.log_policy
 
     @property
     def best(self) -> Tensor:
@@ -107,8 +103,8 @@ class RecurrentQ(nn.Module):
         sight: hidden units of the layers that read views.
 
     Attributes:
-        learns_in: dtype of products within the LSTM while gradients are taken; all else is of float32, as are all
-            products without gradients, whatever ``torch.autocast`` the caller is in.
+        learns_in: dtype of products within the LSTM while gradients are computed. Everything else, and all products
+            without gradients, are of float32, in any ``torch.autocast`` of the caller.
     """
 
     def __init__(

@@ -40,8 +40,8 @@ class TaskVecEnv(VecEnv):
         chosen = {"autoreset_mode", "vectorization_mode", "vector_kwargs", "wrappers"} & set(kwargs)
         if chosen:
             raise TypeError(
-                f"make_sb3_env chooses {min(chosen)} itself, as Stable-Baselines3 needs it: leave it out; for rows under "
-                "wrappers of Gymnasium use stable_baselines3's make_vec_env"
+                f"make_sb3_env chooses {min(chosen)} itself, as Stable-Baselines3 needs it: leave it out; for rows "
+                "under wrappers of Gymnasium use stable_baselines3's make_vec_env"
             )
         spec = gym.registry.get(env_id.rpartition(":")[2])
         foreign = TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")

@@ -83,10 +83,8 @@ class Architecture:
         for name, kinds in _ONLY.items():
             if self.kind not in kinds and getattr(self, name) != defaults[name]:
                 raise ValueError(f"{name} shapes networks of {' and '.join(kinds)} layouts, not of {self.kind!r}")
-        weights = 0
-        if self.kind == "sequence":
-            weights = self._of_sequence()
-        elif self.kind in PLANES:
+        weights = self._of_sequence() if self.kind == "sequence" else 0
+        if self.kind in PLANES:
             weights = self._of_plane()
         if weights > MAX_WEIGHTS:
             raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")

@@ -132,9 +132,8 @@ def reason(error: BaseException) -> str:
 
 def plain(config: Architecture | Settings) -> dict[str, Any]:
     """Returns a configuration as plain data, equal to that of its JSON."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(config).items()
-    }
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
 
 
 def made(cls: type[C], values: dict[str, Any]) -> C:

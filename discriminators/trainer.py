@@ -77,8 +77,6 @@ class DiscriminatorTrainer:
         self.past_share, self.frozen, self.validate_every = past_share, frozen, validate_every
         self.stats: dict[str, float] = {}
         """The latest of every number: those of ``Discriminator.update``, ``updates`` and ``train_minus_validation``."""
-        self.log: list[dict[str, float]] = []
-        """``stats`` as it was at each measurement of ``train_minus_validation``."""
         self._rng = np.random.default_rng(seed)
         real, validation = task.works("train"), task.works("validation")
         self._real, self._real_conditions = real.contents, np.asarray(real.conditions, np.int64)
@@ -111,10 +109,7 @@ class DiscriminatorTrainer:
             ValueError: contents or conditions have another shape than the task's.
         """
         current = self._pair(contents, conditions)
-        contents = current[0]
-        if not len(contents):
-            return dict(self.stats)
-        if not self.frozen:
+        if not self.frozen and len(current[0]):
             self._due += self.updates_per_observe
             while self._due >= 1:
                 self._due -= 1
@@ -161,7 +156,7 @@ class DiscriminatorTrainer:
         d, half = self.discriminator, len(contents) // 2
         contents, conditions = self._pair(contents, conditions)
         rates = [group["lr"] for group in d.optimizer.param_groups]
-        before, rng, logged = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))
+        before, rng, stats = d.state_dict(), self._rng.bit_generator.state, dict(self.stats)
         outcomes = []
         try:
             for rate in times:
@@ -174,7 +169,7 @@ class DiscriminatorTrainer:
         finally:
             d.load_state_dict(before)
             self._rng.bit_generator.state = rng
-            self.stats, self.log = logged
+            self.stats = stats
             for group, rate in zip(d.optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate
         return outcomes
@@ -196,7 +191,6 @@ class DiscriminatorTrainer:
         self.stats["updates"] = d.updates
         if d.updates % self.validate_every == 0:
             self.stats["train_minus_validation"] = self.train_minus_validation()
-            self.log.append(dict(self.stats))
 
     def _pick(self, available: int, n: int) -> Array:
         """Draws n indices, without replacement where there are enough."""
@@ -222,7 +216,6 @@ class DiscriminatorTrainer:
             "due": self._due,
             "rng": json.dumps(self._rng.bit_generator.state),
             "stats": dict(self.stats),
-            "log": [dict(row) for row in self.log],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -241,7 +234,7 @@ class DiscriminatorTrainer:
         self._past[: len(past)], self._past_conditions[: len(past)] = past, conditions
         self._past_seen, self._due = int(state["past_seen"]), float(state["due"])
         self._rng.bit_generator.state = json.loads(state["rng"])
-        self.stats, self.log = dict(state["stats"]), [dict(row) for row in state["log"]]
+        self.stats = dict(state["stats"])
 
     def save(self, path: str | Path) -> Path:
         """Writes a file for ``load_trainer``: JSON and tensors, replaced as a whole or not at all."""

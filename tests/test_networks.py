@@ -35,7 +35,7 @@ def inputs(seed=0, rows=B):
 
 def test_value_is_the_soft_maximum_of_q():
     steps, _ = network().eval()(Inputs(*inputs()))
-    torch.testing.assert_close(steps.q_values.logsumexp(-1), steps.values)
+    torch.testing.assert_close((steps.values[..., None] + steps.log_policy).logsumexp(-1), steps.values)
     assert steps.values.std() > 0.1, "values differ, so that the comparison can fail"
 
 
@@ -49,7 +49,7 @@ def test_values_do_not_shape_what_the_policy_reads():
 def test_policy_is_the_boltzmann_policy_of_q():
     *_, mask = given = inputs()
     steps, _ = network().eval()(Inputs(*given))
-    q = steps.q_values.masked_fill(~mask, -torch.inf)
+    q = (steps.values[..., None] + steps.log_policy).masked_fill(~mask, -torch.inf)
     torch.testing.assert_close(q.softmax(-1), steps.log_policy.exp())
 
 

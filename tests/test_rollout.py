@@ -238,7 +238,7 @@ class TestRefuses:
             (lambda: Shifted(native()), "Shifted changes the observations"),
             (lambda: VecFrameStack(native(BITS), 2), "VecFrameStack changes the observations"),
             (lambda: VecNormalize(native(BITS), norm_reward=False), "VecNormalize changes the observations"),
-            (lambda: Bonus(native()), "Bonus pays rewards of its own"),
+            (lambda: Bonus(native()), "Bonus pays additional rewards"),
             (lambda: make_vec_env(WORD, 2, wrapper_class=PaysTwo, env_kwargs={"discriminator": "none"}), "PaysTwo"),
             (
                 lambda: DummyVecEnv([lambda: gym.make(BITS, discriminator="none", max_episode_steps=2)]),
