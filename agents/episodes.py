@@ -118,7 +118,8 @@ class Episodes:
         actions, inputs = self._inputs(rows, network, device)
         if values:
             steps, _ = network(inputs)
-            log_policy, state_values = steps.log_policy, steps.best if best else steps.values
+            log_policy = steps.log_policy
+            state_values = steps.values + log_policy.amax(-1) if best else steps.values
         else:
             log_policy, _ = network.decide(inputs)
             state_values = log_policy.new_zeros(actions.shape)

@@ -27,11 +27,6 @@ class Steps(NamedTuple):
     log_policy: Tensor
     values: Tensor
 
-    @property
-    def best(self) -> Tensor:
-        """max_a Q(s, a)/tau, [B, T]."""
-        return self.values + self.log_policy.amax(-1)
-
 
 class Inputs(NamedTuple):
     """The inputs of the network for T steps of B episodes.
