@@ -1,4 +1,4 @@
-"""Who builds: agents that learn from a discriminator, and adapters to Stable-Baselines3."""
+"""Agents trained against a discriminator, and Stable-Baselines3 adapters."""
 
 from .callbacks import DiscriminatorCallback
 from .config import DQNConfig

@@ -18,7 +18,7 @@ class Adversary:
     """A discriminator D that scores contents: live, frozen or none.
 
     D is live from ``attach`` to ``freeze``: its trainer then trains it on the contents that it observes. A frozen D
-    only scores.
+    scores, and does not learn.
 
     Args:
         discriminator: a frozen D.
@@ -86,8 +86,8 @@ class Adversary:
 
     @property
     def learning(self) -> bool:
-        """False where the trainer leaves D as it is."""
-        return self._trained.learning
+        """False where the trainer never changes D."""
+        return not self._trained.frozen
 
     def reading(self, contents: Array, conditions: Ints) -> Reading:
         """Measures D on train and validation contents, and on contents [N, ...] of the present policy."""

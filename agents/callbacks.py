@@ -23,11 +23,11 @@ _logger = logging.getLogger(__name__)
 
 @runtime_checkable
 class TakesDiscriminator(Protocol):
-    """An algorithm that scores contents, and trains D on them, by itself."""
+    """An algorithm that scores contents by D, and trains D on them, without a callback."""
 
     @property
     def trainer(self) -> DiscriminatorTrainer | None:
-        """The trainer of D in earlier calls of ``learn``, if there were any."""
+        """The trainer of D in earlier calls of ``learn``; None before the first."""
 
     @property
     def reward_settings(self) -> RewardSettings:
@@ -99,7 +99,11 @@ class DiscriminatorCallback(BaseCallback):
 
     @property
     def trainer(self) -> DiscriminatorTrainer:
-        """Trains D; it exists from the beginning of ``learn``."""
+        """The trainer of D.
+
+        Raises:
+            RuntimeError: ``learn`` has not begun.
+        """
         if self._given is None:
             raise RuntimeError("the callback makes its trainer when learn() begins")
         return self._given
@@ -150,7 +154,7 @@ class DiscriminatorCallback(BaseCallback):
             self._evaluating.append(env)
 
     def _share_reward(self) -> None:
-        """Gives environments for evaluation the reward of training, which the agent's controller may have changed."""
+        """Copies the reward settings, which the agent's controller may change, to environments for evaluation."""
         agent = self._agent
         for env in self._evaluating:
             trained = self.training_env.get_attr("unwrapped")[0].rewards.settings

@@ -1,19 +1,16 @@
-"""Saving and loading of agents: one zip of JSON and tensors, replaced as a whole, read without executing any of it."""
+"""Saving and loading of agents, in files as ``discriminators.files`` writes them."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
 import logging
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar, cast
+from typing import IO, Any, Protocol, TypeVar
 
 import gymnasium as gym
-import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -38,10 +35,6 @@ class Restorable(Protocol):
 
 
 M = TypeVar("M", bound=Restorable)
-
-
-class ForeignError(Exception):
-    """A file is of another library."""
 
 
 def save(path: Target, env: VecEnv, config: DQNConfig, tensors: dict[str, Any]) -> None:
@@ -74,12 +67,12 @@ def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | Non
         ValueError: the file is damaged or doctored, or the environment or the changes do not fit it.
     """
     config, tensors = read(path)
-    file_to_blame = True
+    env_to_blame = False
     try:
         if "task" in config["env"]:
             raise ValueError("it sets 'task', which no saved model does")
         learned_on = config["env"]["env_id"]
-        file_to_blame = env is None and not changes
+        env_to_blame = changes or env is not None
         if env is None:
             if wrappers := config.get("wrappers"):
                 names = ", ".join(map(str, wrappers))
@@ -88,7 +81,7 @@ def load(path: Target, make: Callable[[GymEnv, DQNConfig], M], env: GymEnv | Non
         model = make(env, changed(DQNConfig(), config["arguments"]))
         model.load_state_dict(tensors)
     except UNREADABLE as error:
-        if file_to_blame:
+        if not env_to_blame:
             raise unusable(path, error) from error
         raise ValueError(
             f"a model of {learned_on} cannot be loaded with this environment or these arguments: {files.reason(error)}"
@@ -113,21 +106,15 @@ def described(env: VecEnv) -> dict[str, Any]:
 
 
 def place(path: Target) -> Path | IO[bytes]:
-    """Returns the target of writing: an open file unchanged, a path with ``.zip`` where it has no suffix."""
+    """Returns the file that a target names: an open file unchanged, a path with ``.zip`` where it has no suffix."""
     if isinstance(path, str | os.PathLike):
-        named = Path(path)
-        return named if named.suffix else named.with_name(f"{named.name}.zip")
+        return Path(path) if Path(path).suffix else Path(path).with_suffix(".zip")
     return path
 
 
 def write(path: Target, config: dict[str, Any], tensors: dict[str, Any]) -> None:
     """Writes ``config`` as JSON and every entry of ``tensors`` (nested plain data and tensors) as a member."""
-    members: dict[str, str | bytes] = {"config.json": json.dumps({"format": FORMAT, **config}, indent=1)}
-    for name, state in tensors.items():
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        members[f"{name}.pt"] = buffer.getvalue()
-    files.write_members(place(path), members, level=1)
+    files.write(place(path), {"format": FORMAT, **config}, tensors, level=1)
 
 
 def read(path: Target) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,34 +124,27 @@ def read(path: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, doctored or something else.
     """
-    source: Path | IO[bytes] = path if not isinstance(path, str | os.PathLike) else Path(path)
-    if isinstance(source, Path):
-        source = source if source.is_file() else cast("Path", place(source))
-        if not source.is_file():
-            raise FileNotFoundError(f"there is no model at {path}: give the file that AdversarialDQN.save wrote")
+    source = _found(path)
     try:
         with zipfile.ZipFile(source) as file:
-            if "_stable_baselines3_version" in file.namelist():
-                raise ForeignError
-            config = json.loads(files.read_member(file, "config.json", 1_000_000))
-            if not isinstance(config, dict) or config.pop("format", None) != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}: another version of musegym wrote it")
-            names = [name for name in file.namelist() if name.endswith(".pt")]
-            packed = {name.removesuffix(".pt"): files.read_member(file, name, LIMIT) for name in names}
-        return config, {name: files.read_tensors(data, LIMIT) for name, data in packed.items()}
-    except ForeignError:
-        raise ValueError(
-            f"{path} is a model of Stable-Baselines3, a pickle, which runs code when it is read: load it in Python, "
-            "and pass it to musegym.agents.generate or musegym.benchmarks.suite.evaluate; or evaluate its works: "
-            "musegym evaluate --works FILE.npz --id ID"
-        ) from None
+            foreign = "_stable_baselines3_version" in file.namelist()
+        if not foreign:
+            return files.read(source, {FORMAT: LIMIT})
     except UNREADABLE as error:
         raise unusable(path, error) from error
-
-
-def unusable(path: Target, error: BaseException) -> ValueError:
-    """Returns the error for a file that cannot be used: one line with the reason and a remedy."""
-    name = path if isinstance(path, str | os.PathLike) else "the open file"
-    return ValueError(
-        f"{name} is not a usable model ({files.reason(error)}): train it again, or restore the file from a copy"
+    raise ValueError(
+        f"{path} is a model of Stable-Baselines3, a pickle, which runs code when it is read: load it in Python, "
+        "and pass it to musegym.agents.generate or musegym.benchmarks.suite.evaluate; or evaluate its works: "
+        "musegym evaluate --works FILE.npz --id ID"
     )
+
+
+def _found(path: Target) -> Path | IO[bytes]:
+    """Returns the file to read: that of the exact path where there is one, else that of ``place``."""
+    return Path(path) if isinstance(path, str | os.PathLike) and Path(path).is_file() else place(path)
+
+
+def unusable(path: Target, error: BaseException) -> FileNotFoundError | ValueError:
+    """Returns the error for a file that is missing or cannot be used: one line with the reason and a remedy."""
+    remedy = "train it again, or restore the file from a copy"
+    return files.unusable(_found(path), error, "model", "AdversarialDQN.save", remedy)

@@ -1,4 +1,4 @@
-"""Real works as episodes: the data that an agent imitates and learns from, and that its likelihood is measured on."""
+"""Real works as episodes: data for imitation, and held-out works for the likelihood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AdversarialDQN: a soft, Munchausen DQN whose Boltzmann policy learns to build what a discriminator calls real."""
+"""AdversarialDQN: a soft, Munchausen DQN whose reward is a co-trained discriminator."""
 
 from __future__ import annotations
 
@@ -42,8 +42,10 @@ from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
 from .schedule import Phase, Progress, Schedule
 
+SHARED = ("buffer_size", "batch_size", "gamma", "gradient_steps", "stats_window_size", "seed")
+"""Settings that are arguments of SB3's off-policy algorithms, too."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
-"""The counts of a run that its files keep."""
+"""Counts of a run that files keep."""
 ROWS = 1024
 """Contents built in a round where the environment is given by its id."""
 WARM_UPDATES = 10
@@ -57,9 +59,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
     optimum log p_data(x) - log p_pi(x). With the Munchausen term alpha log pi_target(a|s) in the reward, soft
     Q-learning settles at p_data^(1 / (1 + tau (1 - alpha))): at the data for alpha = 1. See ``docs/algorithm.md``.
 
-    In a round every row of the environment builds a content. The contents are dealt into batches. For each batch D
+    In a round every row of the environment builds a content. The contents are split into batches. For each batch D
     takes a step on its contents, and the policy takes a step on the joint objective L_DQN + L_GAN over fresh, replayed
-    and real episodes, all scored by D as it is then:
+    and real episodes, all scored by the updated D:
 
     * L_DQN is the squared error of Q against targets ``n_steps`` ahead (``objective.q_errors``). The part of its
       gradient that comes from the reward is the gradient of L_GAN = -E[logit D(x)]: a policy gradient with a learned
@@ -123,19 +125,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
             policy,
             make_sb3_env(env, ROWS, seed=config.seed, discriminator="none") if isinstance(env, str) else env,
             learning_rate if callable(learning_rate) else config.learning_rate,
-            buffer_size=config.buffer_size,
+            **{name: getattr(config, name) for name in SHARED},
             learning_starts=0,
-            batch_size=config.batch_size,
-            gamma=config.gamma,
-            gradient_steps=config.gradient_steps,
             policy_kwargs=dict(config.policy_kwargs or {}),
-            stats_window_size=config.stats_window_size,
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             device=device,
             support_multi_env=True,
             monitor_wrapper=False,
-            seed=config.seed,
             sde_support=False,
             supported_action_spaces=(gym.spaces.Discrete,),
         )
@@ -268,16 +265,16 @@ class AdversarialDQN(OffPolicyAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        self.adversary.freeze()  # a callback of an earlier call trains it no more
+        self.adversary.freeze()  # D of an earlier call is live only if this call's callback attaches it
         callback.on_training_start(locals(), globals())
         if self.discriminator is None and self.reward_settings.discriminator_weight:
             raise ValueError(
-                "nothing tells the agent what looks real: pass learn(callback=DiscriminatorCallback(...)), "
+                "there is no discriminator: pass learn(callback=DiscriminatorCallback(...)), "
                 "AdversarialDQN(discriminator=...) for a frozen one, or discriminator_weight=0 for none"
             )
         if not is_bare(self.env) and (self.stepped is None or reset_num_timesteps):
             self.stepped = EnvRollout(self.env, self.task, np.asarray(self._last_obs))
-        # The agent scores whole rounds itself: scores by the environment, step by step, would cost as much again.
+        # The agent scores whole rounds; scores by the environment, step by step, would double the cost.
         self.env.env_method("set_reward", dataclasses.replace(self.reward_settings, discriminator_weight=0.0))
         try:
             going = True
@@ -339,7 +336,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             Numbers of decisions and of episodes, and False where a callback stops training.
 
         Raises:
-            ValueError: a wrapper pays rewards, which real works in the same batches were never paid.
+            ValueError: a wrapper pays rewards, which real works in the same batches do not have.
         """
         going, before = True, self.num_timesteps
 
@@ -354,7 +351,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self.ep_info_buffer.extend(info["episode"] for info in ended if "episode" in info)
             return going
 
-        self.__dict__.pop("fresh", None)  # its views are large: not those of two rounds at a time
+        self.__dict__.pop("fresh", None)  # views are large: memory has room for those of one round
         if self.stepped is None:
             watched = TaskRollout(self.task, self.reward_function, env.num_envs)
             starts = self.task.initial(self.rng.integers(2**64, size=env.num_envs, dtype=np.uint64))
@@ -370,8 +367,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self.pays_extra = True
                 if self.demonstrations:
                     raise ValueError(
-                        f"{' or '.join(wrappers_of(env)) or 'the environment'} pays rewards of its own, which the real "
-                        "works that the agent also learns from were never paid: pass demonstrations=0"
+                        f"{' or '.join(wrappers_of(env)) or 'the environment'} pays additional rewards, which the real "
+                        "works that the agent also learns from have not: pass demonstrations=0"
                     )
         if not self.config.relabel:
             fresh = dataclasses.replace(fresh, rewards=self.rewards(fresh.contents, fresh.conditions))
@@ -412,7 +409,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self._update(self.fresh.take(rows))
 
     def _update(self, fresh: Episodes) -> None:
-        """Trains D on fresh episodes, and then the policy on these, replayed and real ones, scored by the new D."""
+        """Trains D on fresh episodes, then the policy on fresh, replayed and real ones, scored by the updated D."""
         config = self.config
         contents = self.reward_function.decoded(fresh.contents)
         if config.co_training:
@@ -422,7 +419,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.replay.sample(config.replayed, self.rng) if config.replayed else None,
             self.real.sample(self.demonstrations, self.rng) if self.demonstrations else None,
         )
-        current = self.reward_function.at_end(self.adversary, contents, fresh.conditions)  # by D as it is now
+        current = self.reward_function.at_end(self.adversary, contents, fresh.conditions)  # by the updated D
         scores = [current, *(self.rewards(part.contents, part.conditions) for part in batch.parts[1:])]
         if not config.relabel:
             scores[: len(batch.built)] = [part.rewards for part in batch.built]
@@ -448,7 +445,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @property
     def minibatches(self) -> int:
-        """Number of batches that the fresh episodes of a round are dealt into."""
+        """Number of batches that the fresh episodes of a round are split into."""
         return max(1, round(self.env.num_envs / self.config.minibatch))
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
@@ -461,7 +458,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         return self.reward_function.at_end(self.adversary, self.reward_function.decoded(contents), conditions)
 
     def dump_logs(self) -> None:
-        """Writes what was recorded, with the negative log-likelihood of held-out works in nats per content."""
+        """Writes the recorded numbers, and the negative log-likelihood of held-out works in nats per content."""
         if self.real:
             self.logger.record("validation/nll", -float(self.learner.log_prob(self.real.held_out).mean()))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
@@ -549,18 +546,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
         if self.controller.ends_with_best(self._score(self.reward_function.decoded(drawn.contents))):
             self.learner.best.restore()
 
-    # Using what was learned
+    # Acting and evaluating
 
     def predict(
-        self,
-        observation: Array | dict[str, Array],
-        state: tuple[NDArray[Any], ...] | None = None,
-        episode_start: NDArray[np.bool_] | None = None,
-        deterministic: bool = False,
-        action_masks: Array | None = None,
+        self, observation: Array | dict[str, Array], *args: Any, **kwargs: Any
     ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
-        """Chooses actions: see ``BoltzmannPolicy.predict``."""
-        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+        """Chooses actions; arguments and result are those of ``BoltzmannPolicy.predict``."""
+        return self.policy.predict(observation, *args, **kwargs)
 
     def log_prob(
         self, contents: Array, conditions: Ints | None = None, actions: Ints | None = None
@@ -612,7 +604,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         precision: str = "auto",
         **changes: Any,
     ) -> Self:
-        """Reads what ``save`` wrote; the environment is made anew from its id, without wrappers.
+        """Reads a file of ``save``; the environment is made from its id, without wrappers.
 
         Args:
             path: the file, with or without its ``.zip``, or an open one.
@@ -667,20 +659,18 @@ class AdversarialDQN(OffPolicyAlgorithm):
         if "trainer" in state:
             self.adversary.attach(DiscriminatorTrainer.from_state_dict(state["trainer"], self.task, str(self.device)))
         if "training" in state:
-            self._load_training(state["training"])
+            training = state["training"]
+            self.learner.load_state_dict(training)
+            self.replay.load_state_dict(training["episodes"])
+            self.real.load_state_dict(training["waiting"])
+            self.rng.bit_generator.state = json.loads(training["rng"])
+            if training["generator"].shape == self.generator.get_state().shape:  # other devices have other generators
+                self.generator.set_state(training["generator"])
+            self.policy.generator.set_state(training["predictions"])
+            for name in COUNTS:
+                setattr(self, name, type(getattr(self, name))(training["counts"][name]))
         if "controller" in state and self.controller is not None:
             self._load_controller(self.controller, state["controller"])
-
-    def _load_training(self, state: dict[str, Any]) -> None:
-        self.learner.load_state_dict(state)
-        self.replay.load_state_dict(state["episodes"])
-        self.real.load_state_dict(state["waiting"])
-        self.rng.bit_generator.state = json.loads(state["rng"])
-        if state["generator"].shape == self.generator.get_state().shape:  # another kind of device draws otherwise
-            self.generator.set_state(state["generator"])
-        self.policy.generator.set_state(state["predictions"])
-        for name in COUNTS:
-            setattr(self, name, type(getattr(self, name))(state["counts"][name]))
 
     def _load_controller(self, controller: Controller, state: dict[str, Any]) -> None:
         """Continues from a controller's state and the weights kept for it.
@@ -706,5 +696,5 @@ def _refuse_rescaled(env: VecEnv) -> None:
     if normalised is not None and normalised.norm_reward:
         raise ValueError(
             "VecNormalize(norm_reward=True) rescales rewards, and D's is a log ratio that must keep its scale: "
-            "pass norm_reward=False, and let temperature say how much rewards count"
+            "pass norm_reward=False, and set the weight of rewards by temperature"
         )

@@ -1,4 +1,4 @@
-"""Whole episodes as arrays: played, traced from real works, and replayed."""
+"""Whole episodes as arrays: built by a policy, or traced from real works."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..envs.task import Array, Bools, Ints, Task
 from .networks import FORBIDDEN, Inputs, RecurrentQ, Stepper
 
 PART_STEPS, LEAST_ROWS = 2400, 16
-"""Steps that pass through a network at a time, of at least so many episodes: more do not fit into a core's cache, and
-take half as long again; fewer rows waste more than padding does."""
+"""Steps that a network evaluates at a time, and the fewest episodes of them: more steps do not fit into a core's cache
+and take half as long again; fewer rows cost more than padding."""
 
 
 @dataclasses.dataclass
 class Episodes:
-    """N episodes from an empty to a finished content: all that learning needs.
+    """N episodes from an empty to a finished content: the data of learning.
 
     Attributes:
         actions: int16 [N, T], padded with 0.
-        lengths: int64 [N], decisions until the content was finished.
+        lengths: int64 [N], decisions of each episode.
         masks: uint8 [N, T, ceil(A / 8)], legal actions as packed bits.
         features: int16 [N, T, K], see ``Task.feature_values``.
         conditions: int16 [N, C].
         contents: [N, ...], finished; plans where the task decodes them.
-        rewards: float32 [N], when they were built; 0 where they were not scored.
-        log_probs: float32 [N, T], log pi(a_t | s_t) of the policy that built them; 0 where none did, and after the end.
-        views: uint8 [N, T, *view_shape], before each decision; [N, T, 0] where policies see none.
-        paid: float32 [N, T], what their environment paid for each decision beside D's and the rules' terms.
+        rewards: float32 [N], rewards at the time of building; 0 where they were not computed.
+        log_probs: float32 [N, T], log pi(a_t | s_t) of the policy that built them; 0 for real works and after the end.
+        views: uint8 [N, T, *view_shape], before each decision; [N, T, 0] where the task has none.
+        paid: float32 [N, T], rewards of the environment's wrappers, that is all but D's and the rules' terms.
     """
 
     actions: NDArray[np.int16]
@@ -84,50 +84,50 @@ class Episodes:
     def evaluate(
         self, network: RecurrentQ, device: torch.device, values: bool = True, best: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Passes whole episodes through a network at once; in a few parts of like lengths, which spares padding.
+        """Evaluates whole episodes by a network, in a few parts of similar lengths, which saves padding.
 
         Args:
-            network: what evaluates them.
-            device: where.
-            values: whether values are wanted; they are zeros where not.
-            best: max_a Q(s_t, a)/tau is wanted instead of V(s_t).
+            network: the network.
+            device: its device.
+            values: False leaves out the values: they are zeros.
+            best: True returns max_a Q(s_t, a)/tau instead of V(s_t).
 
         Returns:
-            log pi(a_t | s_t) float [N, L], V(s_t) in units of tau float [N, L], both 0 after the end, and which steps
-            are not padding, bool [N, L]; L is the longest episode's length.
+            log_probs: log pi(a_t | s_t), float [N, L], where L is the longest episode's length; 0 after the end.
+            values: V(s_t) in units of tau, float [N, L]; 0 after the end.
+            mask: True for steps that are not padding, bool [N, L].
         """
         T = int(self.lengths.max())
         order = np.argsort(self.lengths, kind="stable")
         fitting = max(LEAST_ROWS, PART_STEPS // T) if device.type == "cpu" else len(self)
         parts = np.array_split(order, max(1, len(self) // fitting))
-        passed = [self._pass_through(rows, network, device, T, values, best) for rows in parts]
+        evaluated = [self._evaluate(rows, network, device, T, values, best) for rows in parts]
         back = torch.from_numpy(np.argsort(order)).to(device)
-        taken, worth = (torch.cat(tensors)[back] for tensors in zip(*passed, strict=True))
-        live = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
-        return taken * live, worth * live, live
+        log_probs, state_values = (torch.cat(tensors)[back] for tensors in zip(*evaluated, strict=True))
+        mask = torch.arange(T, device=device) < torch.from_numpy(self.lengths).to(device)[:, None]
+        return log_probs * mask, state_values * mask, mask
 
     def log_policy(self, network: RecurrentQ, device: torch.device) -> torch.Tensor:
-        """Returns log pi of all actions on the way, float [N, L, A]."""
-        _, given = self._inputs(np.arange(len(self)), network, device)
-        return network.decide(given.last, given.features, given.condition, given.mask, view=given.view)[0]
+        """Returns log pi of all actions at every step, float [N, L, A]."""
+        return network.decide(self._inputs(np.arange(len(self)), network, device)[1])[0]
 
-    def _pass_through(
+    def _evaluate(
         self, rows: Array, network: RecurrentQ, device: torch.device, length: int, values: bool, best: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Evaluates the steps of some episodes, and fills up to a length with zeros."""
-        actions, given = self._inputs(rows, network, device)
-        missing = length - actions.shape[1]
-        if not values:
-            log_policy, _ = network.decide(given.last, given.features, given.condition, given.mask, view=given.view)
-            worth = log_policy.new_zeros(actions.shape)
+        """Evaluates some episodes; pads the results with zeros to a length."""
+        actions, inputs = self._inputs(rows, network, device)
+        if values:
+            steps, _ = network(inputs)
+            log_policy = steps.log_policy
+            state_values = steps.values + log_policy.amax(-1) if best else steps.values
         else:
-            steps, _ = network(given.last, given.features, given.condition, given.mask, view=given.view)
-            log_policy, worth = steps.log_policy, steps.best if best else steps.values
-        taken = log_policy.gather(-1, actions[..., None])[..., 0]
-        return F.pad(taken, (0, missing)), F.pad(worth, (0, missing))
+            log_policy, _ = network.decide(inputs)
+            state_values = log_policy.new_zeros(actions.shape)
+        log_probs, padding = log_policy.gather(-1, actions[..., None])[..., 0], (0, length - actions.shape[1])
+        return F.pad(log_probs, padding), F.pad(state_values, padding)
 
     def _inputs(self, rows: Array, network: RecurrentQ, device: torch.device) -> tuple[torch.Tensor, Inputs]:
-        """Returns the actions int64 [n, T] of some rows, and what the network reads: T is their longest."""
+        """Returns the actions int64 [n, T] of some rows and the network's inputs; T is their largest length."""
         T = int(self.lengths[rows].max())
         actions = torch.from_numpy(self.actions[rows, :T].astype(np.int64)).to(device)
         masks = np.unpackbits(self.masks[rows, :T], axis=-1, count=network.num_actions).view(np.bool_)
@@ -141,26 +141,33 @@ class Episodes:
 
 
 class Look(NamedTuple):
-    """What the next decisions of n rows depend on beside the past.
+    """The inputs of the next decisions of n rows, besides their past actions.
 
     Attributes:
         mask: bool [n, A], legal actions.
         features: int [n, K].
-        view: uint8 [n, *view_shape]; [n, 0] where policies see none.
+        view: uint8 [n, *view_shape]; [n, 0] where the task has none.
     """
 
     mask: Bools
     features: Ints
     view: NDArray[np.uint8]
 
+    @classmethod
+    def of(cls, task: Task[Any], state: Any) -> Self:
+        """Returns the inputs of the next decisions in n states of a task."""
+        view = task.view(state)
+        no_view = np.zeros((len(state), 0), np.uint8)
+        return cls(task.action_mask(state), task.feature_values(state), no_view if view is None else view)
+
     def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Returns features, mask and view as ``Stepper`` takes them."""
+        """Returns features, mask and view as arguments of ``Stepper``."""
         features = torch.from_numpy(self.features.astype(np.int64)).to(device)
         return features, torch.from_numpy(self.mask).to(device), torch.from_numpy(self.view).to(device)
 
 
 class Recorder:
-    """Takes down episodes while a task is stepped.
+    """Steps a task and records the episodes.
 
     Args:
         task: the domain.
@@ -171,90 +178,80 @@ class Recorder:
         self.task, self.state = task, state
         n = len(state)
         self.rows = np.arange(n)
-        """Indices of the episodes, among the N, that ``state``, ``done`` and ``t`` are of."""
+        """Indices of the episodes, among the N, that are still stepped: those of ``state``, ``done`` and ``t``."""
         self.done = np.zeros(n, np.bool_)
         self.t = np.zeros(n, np.int64)
         """Steps since each episode began."""
         self._whole = state
-        self._actions = np.zeros((n, task.horizon), np.int16)
-        self._lengths = np.zeros(n, np.int64)
-        self._masks = np.zeros((n, task.horizon, -(-task.num_actions // 8)), np.uint8)
-        self._features = np.zeros((n, task.horizon, len(task.features)), np.int16)
-        self._log_probs = np.zeros((n, task.horizon), np.float32)
-        self._views = np.zeros((n, task.horizon, *(task.view_shape or (0,))), np.uint8)
-        self._paid = np.zeros((n, task.horizon), np.float32)
-        self.conditions = task.condition(state).astype(np.int16)
-        """Of the N episodes, int16 [N, C]."""
+
+        def zeros(dtype: type[Any], *shape: int) -> Array:
+            return np.zeros((n, task.horizon, *shape), dtype)
+
+        self._episodes = Episodes(
+            actions=zeros(np.int16),
+            lengths=np.zeros(n, np.int64),
+            masks=zeros(np.uint8, -(-task.num_actions // 8)),
+            features=zeros(np.int16, len(task.features)),
+            conditions=task.condition(state).astype(np.int16),
+            contents=np.zeros(n),  # known at the end
+            rewards=np.zeros(n, np.float32),
+            log_probs=zeros(np.float32),
+            views=zeros(np.uint8, *(task.view_shape or (0,))),
+            paid=zeros(np.float32),
+        )
+        self.conditions = self._episodes.conditions
+        """Conditions of the N episodes, int16 [N, C]."""
 
     def look(self) -> Look:
-        """Returns what the next decision depends on beside the past."""
-        mask, features = self.task.action_mask(self.state), self.task.feature_values(self.state)
-        self._masks[self.rows, self.t] = np.packbits(mask, axis=-1)
-        self._features[self.rows, self.t] = features
-        view = self.task.view(self.state)
-        if view is None:
-            view = np.zeros((len(mask), 0), np.uint8)
-        else:
-            self._views[self.rows, self.t] = view
-        return Look(mask, features, view)
+        """Returns the inputs of the next decisions."""
+        look, at, episodes = Look.of(self.task, self.state), (self.rows, self.t), self._episodes
+        episodes.masks[at], episodes.features[at] = np.packbits(look.mask, axis=-1), look.features
+        episodes.views[at] = look.view
+        return look
 
     def act(self, actions: Ints, log_probs: NDArray[np.float32] | None = None) -> None:
-        """Takes a decision in every unfinished row, of which a policy says log pi(a|s)."""
-        self._actions[self.rows, self.t] = np.where(self.done, 0, actions)
+        """Steps every unfinished row by actions int [n], whose log pi(a|s) is float32 [n], if a policy chose them."""
+        self._episodes.actions[self.rows, self.t] = np.where(self.done, 0, actions)
         if log_probs is not None:
-            self._log_probs[self.rows, self.t] = np.where(self.done, 0, log_probs)
-        self._lengths[self.rows] += ~self.done
+            self._episodes.log_probs[self.rows, self.t] = np.where(self.done, 0, log_probs)
+        self._episodes.lengths[self.rows] += ~self.done
         self.state, done = self.task.step(self.state, actions)
         self.done = np.array(done)
         self.t += 1
 
     def pay(self, rewards: NDArray[np.float32]) -> None:
-        """Adds rewards [n] to the decisions just taken."""
-        self._paid[self.rows, self.t - 1] += rewards
+        """Adds rewards [n] to those of the last decisions."""
+        self._episodes.paid[self.rows, self.t - 1] += rewards
 
     def drop(self) -> NDArray[np.intp]:
-        """Steps finished episodes no further; returns which of the ``rows`` are left."""
+        """Stops stepping the finished episodes; returns the indices, among ``rows``, of those that are left."""
         left = np.flatnonzero(~self.done)
         self._gather()
-        self.rows, self.state, self.done = self.rows[left], self.state.take(left), self.done[left]
-        self.t = self.t[left]
+        self.rows, self.done, self.t = self.rows[left], self.done[left], self.t[left]
+        self.state = self.state.take(left)
         return left
 
     def restart(self, rows: Ints, state: Any) -> None:
-        """Begins new episodes in some rows, int64 [k], from the given states, where none was dropped."""
+        """Begins new episodes in rows int64 [k] from the given states; requires that none was dropped."""
         self.state.put(rows, state)
-        for array in (self._actions, self._masks, self._features, self._log_probs, self._views, self._paid):
-            array[rows] = 0
-        self._lengths[rows] = self.t[rows] = 0
-        self.done[rows] = False
+        for field in dataclasses.fields(Episodes):
+            getattr(self._episodes, field.name)[rows] = 0
+        self.t[rows], self.done[rows] = 0, False
         self.conditions[rows] = self.task.condition(state)
 
     def _gather(self) -> None:
-        """Puts the state of the rows that are still stepped among those of the others."""
-        if len(self.rows) == len(self._lengths):
+        """Puts the states of the rows that are still stepped among those of the others."""
+        if len(self.rows) == len(self._episodes):
             self._whole = self.state
         else:
             self._whole.put(self.rows, self.state)
 
     def episodes(self, rows: Ints | None = None) -> Episodes:
-        """Returns what was taken down of all rows, at their end, or copies of some, int64 [k]."""
+        """Returns the episodes of all rows, at their end, or copies of those of some rows int64 [k]."""
         self._gather()
-        n = len(self._lengths)
-        # Views are large: what is handed over at the end is not copied.
-        some: Any = slice(None) if rows is None else rows
-        contents = self.task.content(self._whole if rows is None else self._whole.take(rows))
-        return Episodes(
-            self._actions[some],
-            self._lengths[some],
-            self._masks[some],
-            self._features[some],
-            self.conditions[some],
-            contents,
-            np.zeros(n if rows is None else len(rows), np.float32),
-            self._log_probs[some],
-            self._views[some],
-            self._paid[some],
-        )
+        if rows is None:  # views are large, and not copied here
+            return dataclasses.replace(self._episodes, contents=self.task.content(self._whole))
+        return dataclasses.replace(self._episodes.take(rows), contents=self.task.content(self._whole.take(rows)))
 
 
 def trace(task: Task[Any], contents: Array, conditions: Ints | None = None, actions: Ints | None = None) -> Episodes:
@@ -264,10 +261,10 @@ def trace(task: Task[Any], contents: Array, conditions: Ints | None = None, acti
         task: the domain.
         contents: [N, ...].
         conditions: int [N, C]; None where the task has none.
-        actions: int [N, T] that build them; those of ``task.demonstrations`` where None.
+        actions: int [N, T] that build the contents; those of ``task.demonstrations`` where None.
 
     Raises:
-        ValueError: a content cannot be built, or not by these actions, or there are no conditions.
+        ValueError: a content cannot be built, or not by these actions, or conditions are missing.
     """
     N, T, A = len(contents), task.horizon, task.num_actions
     if task.conditions and conditions is None:
@@ -278,10 +275,10 @@ def trace(task: Task[Any], contents: Array, conditions: Ints | None = None, acti
         raise ValueError(f"actions must be int [{N}, {T}] from 0 to {A - 1}, not {actions.dtype} {actions.shape}")
     given = conditions if task.conditions else None
     recorder = Recorder(task, task.initial(np.zeros(N, np.uint64), given))
-    for taken in actions.T:
-        if not (recorder.look().mask[np.arange(N), taken] | recorder.done).all():
+    for decided in actions.T:
+        if not (recorder.look().mask[np.arange(N), decided] | recorder.done).all():
             raise ValueError(f"decision {recorder.t[0]} of a work is illegal")
-        recorder.act(taken)
+        recorder.act(decided)
         if recorder.done.all():
             break
     built = recorder.episodes()
@@ -302,16 +299,16 @@ def play(
     prefix: Ints | None = None,
     on_step: Callable[[Recorder, Ints], None] | None = None,
 ) -> Episodes:
-    """Lets the Boltzmann policy build contents, one decision at a time with O(1) recurrent memory.
+    """Builds contents by the Boltzmann policy, one decision at a time with O(1) recurrent memory.
 
     Args:
         network: the policy; evaluated without dropout.
         task: the domain.
         state: the starts of N episodes.
-        generator: all randomness, drawn on its device.
-        temperature: multiplies the policy's own; 0 takes the most probable action.
+        generator: source of all randomness, on the network's device.
+        temperature: factor of the policy's temperature; 0 takes the most probable action.
         prefix: int [P], the first decisions of every episode; illegal ones are replaced as by the task.
-        on_step: called after each step with what is taken down and the decisions, int64 [n], of its ``rows``.
+        on_step: called after each step with the recorder and the decisions, int64 [n], of its ``rows``.
 
     Returns:
         N finished episodes.
@@ -334,7 +331,7 @@ def play(
         if on_step is not None:
             on_step(recorder, chosen)
         step += 1
-        if 0 < (~recorder.done).sum() <= len(recorder.rows) / 2:  # passing finished rows along is waste
+        if 0 < (~recorder.done).sum() <= len(recorder.rows) / 2:  # finished rows cost as much as others
             left = torch.from_numpy(recorder.drop()).to(device)
             last = last[left]
             policy.keep(left)
@@ -349,5 +346,5 @@ def draw(log_policy: torch.Tensor, temperature: float, generator: torch.Generato
     logits = (log_policy / temperature).masked_fill(log_policy < FORBIDDEN / 2, -torch.inf)
     total = logits.softmax(-1).cumsum(-1, dtype=torch.float64)
     uniform = total.new_empty(len(total), 1).uniform_(generator=generator)
-    # In (0, 1], so that nothing is drawn whose probability is 0.
+    # 1 - uniform is in (0, 1], so that an action of probability 0 is never drawn.
     return (total < (1 - uniform) * total[:, -1:]).sum(-1)

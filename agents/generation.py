@@ -1,4 +1,4 @@
-"""New contents from a trained agent."""
+"""Generation of contents by a trained agent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .episodes import Episodes, Recorder, play
 from .sb3 import task_of
 
 ROWS = 1024
-"""Contents built at a time: bounds memory."""
+"""Contents built at a time; bounds memory."""
 OTHERS_ROWS = 128
-"""Likewise by Stable-Baselines3's policies, which see observations as one-hot vectors."""
+"""Contents that other policies of Stable-Baselines3 build at a time, which see observations as one-hot vectors."""
 
 
 def generate(
@@ -33,7 +33,7 @@ def generate(
     prefix: Ints | None = None,
     condition: Ints | None = None,
 ) -> Array:
-    """Returns contents [num, ...] that a model's policy builds: those of ``generate_episodes``, decoded."""
+    """Returns the contents [num, ...] of ``generate_episodes``, decoded."""
     built = generate_episodes(model, num, seed, temperature, prefix, condition).contents
     return built_by(model).decoded(built, np.random.default_rng(seed))
 
@@ -50,31 +50,30 @@ def generate_episodes(
 
     Args:
         model: an ``AdversarialDQN``, for which time per decision does not grow with the length, or any model of
-            Stable-Baselines3 that has a musegym environment. Masks are handed to those that take them; illegal actions
-            of others are replaced, as in the environment.
-        num: how many.
-        seed: of all draws: the same call gives the same contents.
-        temperature: 1 is the learned distribution, 0 takes the most probable decisions; others are for
+            Stable-Baselines3 that has a musegym environment. Masks are passed to models that accept them; illegal
+            actions of others are replaced, as in the environment.
+        num: number of contents.
+        seed: seed of all draws: the same call gives the same contents.
+        temperature: 1 samples the learned distribution, 0 takes the most probable decisions; other values are for
             ``AdversarialDQN`` only.
         prefix: int [P], the first decisions of every content (``task.demonstrations(content)[:P]`` continues
             a given one; pass its condition too).
-        condition: int [C] or [num, C]; drawn as in the training works where None.
+        condition: int [C] or [num, C]; None draws from the distribution of the training works.
 
     Returns:
-        The ``num`` contents with the decisions that built them, and their conditions; plans where the task decodes
-        them.
+        The ``num`` contents with their decisions and conditions; plans where the task decodes them.
 
     Raises:
         TypeError: the model's environment builds no contents.
         ValueError: ``num`` below 1, a negative temperature, or a prefix or condition that is impossible; the model has
-            no environment, or sees what the task does not tell.
+            no environment, or acts through wrappers that change observations or actions.
     """
     if num < 1 or not 0 <= temperature < math.inf:
         raise ValueError(f"num must be at least 1 and temperature finite, at least 0, not {num} and {temperature}")
-    own = isinstance(model, AdversarialDQN)
-    if not own and temperature not in (0, 1):
+    ours = isinstance(model, AdversarialDQN)
+    if not ours and temperature not in (0, 1):
         raise ValueError(
-            f"temperature must be 1 or 0 for a {type(model).__name__}, as it acts or its most probable decisions, "
+            f"temperature must be 1 or 0 for a {type(model).__name__}, for samples or the most probable decisions, "
             f"not {temperature}"
         )
     task = built_by(model)
@@ -94,9 +93,9 @@ def generate_episodes(
         if not legal:
             raise ValueError(f"prefix must be int [P] of actions 0..{task.num_actions - 1}, not {prefix.tolist()}")
     parts = []
-    with contextlib.nullcontext() if own else _seeded(model, seed):
+    with contextlib.nullcontext() if ours else _seeded(model, seed):
         generator = torch.Generator(model.device).manual_seed(seed)
-        rows_at_once = ROWS if own else OTHERS_ROWS
+        rows_at_once = ROWS if ours else OTHERS_ROWS
         for first in range(0, num, rows_at_once):
             rows = slice(first, first + rows_at_once)
             state = task.initial(starts[rows], None if condition is None else condition[rows])
@@ -108,10 +107,10 @@ def generate_episodes(
 
 
 def built_by(model: BaseAlgorithm) -> Task[Any]:
-    """Returns the task whose contents a model builds.
+    """Returns the task of a model.
 
     Raises:
-        TypeError: its environment builds none.
+        TypeError: its environment is none of musegym.
         ValueError: it has no environment.
     """
     if isinstance(task := getattr(model, "task", None), Task):
@@ -119,24 +118,22 @@ def built_by(model: BaseAlgorithm) -> Task[Any]:
     env = model.get_env()
     if env is None:
         name = type(model).__name__
-        raise ValueError(
-            f"this {name} has no environment, which says what it builds: {name}.load(path, make_sb3_env(id, ...))"
-        )
+        raise ValueError(f"this {name} has no environment, and so no task: {name}.load(path, make_sb3_env(id, ...))")
     return task_of(env)
 
 
 def _play_with(model: BaseAlgorithm, task: Task[Any], state: Any, greedy: bool, prefix: Ints | None) -> Episodes:
-    """Lets a policy of Stable-Baselines3 build contents from the starts of N episodes; see ``play``."""
+    """Builds contents by a policy of Stable-Baselines3 from the starts of N episodes; see ``play``."""
     env = model.get_env()
     assert env is not None
-    seen = _observing(env, task)
+    normalise = _normalisation(env, task)
     masked = "action_masks" in inspect.signature(model.predict).parameters
     recorder, memory, begins, step = Recorder(task, state), None, np.ones(len(state), np.bool_), 0
     while not recorder.done.all():
         mask = recorder.look().mask
         given = {"action_masks": mask} if masked else {}
         actions, memory = model.predict(
-            seen(task.observe(recorder.state)), state=memory, episode_start=begins, deterministic=greedy, **given
+            normalise(task.observe(recorder.state)), state=memory, episode_start=begins, deterministic=greedy, **given
         )
         if prefix is not None and step < len(prefix):
             actions = np.full(len(begins), prefix[step])
@@ -145,11 +142,11 @@ def _play_with(model: BaseAlgorithm, task: Task[Any], state: Any, greedy: bool, 
     return recorder.episodes()
 
 
-def _observing(env: VecEnv, task: Task[Any]) -> Callable[[Array], Array]:
-    """Returns what turns observations of the task into those of an environment: normalisation, or nothing.
+def _normalisation(env: VecEnv, task: Task[Any]) -> Callable[[Array], Array]:
+    """Returns the function from observations of the task to those of an environment: normalisation, or the identity.
 
     Raises:
-        ValueError: a wrapper makes them something else, or changes actions.
+        ValueError: a wrapper changes observations in another way, or changes actions.
     """
     wrappers = list[VecEnvWrapper]()
     while isinstance(env, VecEnvWrapper):
@@ -178,17 +175,17 @@ def _observing(env: VecEnv, task: Task[Any]) -> Callable[[Array], Array]:
             "and collect info['content']"
         )
 
-    def seen(observations: Array) -> Array:
+    def normalise(observations: Array) -> Array:
         for wrapper in normalising:
             observations = np.asarray(wrapper.normalize_obs(observations))
         return observations
 
-    return seen
+    return normalise
 
 
 @contextlib.contextmanager
 def _seeded(model: BaseAlgorithm, seed: int) -> Iterator[None]:
-    """Seeds what policies of Stable-Baselines3 draw from, which is global, and puts all of it back."""
+    """Seeds the global generators of Stable-Baselines3's policies, and restores their states afterwards."""
     exploring = model.action_space.np_random.bit_generator
     kept, legacy = exploring.state, np.random.get_state()  # noqa: NPY002 - Stable-Baselines3 draws from it
     devices = [model.device] if model.device.type == "cuda" else []

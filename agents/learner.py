@@ -21,7 +21,7 @@ from .precision import bfloat16
 VALUE_RATE = 1.5
 """Learning rate of V over the policy's."""
 EVALUATED = 512
-"""Episodes that pass through the network at a time without gradients."""
+"""Episodes that the network evaluates at a time without gradients."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Batch:
 
     @property
     def parts(self) -> list[Episodes]:
-        """The fresh, replayed and real episodes that there are, in this order."""
+        """The fresh, replayed and real episodes, in this order, without those that are None."""
         return [part for part in (self.fresh, self.replayed, self.real) if part is not None]
 
     @property
     def built(self) -> list[Episodes]:
-        """The fresh and the replayed episodes, which the agent built itself."""
+        """The episodes that the agent built itself, fresh and replayed."""
         return self.parts if self.real is None else self.parts[:-1]
 
     @functools.cached_property

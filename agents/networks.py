@@ -1,4 +1,4 @@
-"""The Q-network: a recurrent network that reads one decision per step and whose policy is explicit."""
+"""The Q-network: a recurrent network that reads one decision per step, with an explicit policy."""
 
 from __future__ import annotations
 
@@ -16,41 +16,40 @@ FORBIDDEN = -1e9
 
 
 class Steps(NamedTuple):
-    """What the network says of every step of a batch of episodes.
+    """The outputs of the network for every step of B episodes.
 
     Attributes:
         log_policy: float [B, T, A], log of the Boltzmann policy, ``FORBIDDEN`` for illegal actions.
-        values: float [B, T], soft values in units of tau: V(s) = logsumexp Q(s, .)/tau.
+        values: float [B, T], soft values in units of tau: V(s) = logsumexp Q(s, .)/tau, where
+            Q(s, a)/tau = V(s) + log pi(a|s).
     """
 
     log_policy: Tensor
     values: Tensor
 
-    @property
-    def q_values(self) -> Tensor:
-        """Q(s, a)/tau = V(s) + log pi(a|s), [B, T, A]."""
-        return self.values[..., None] + self.log_policy
-
-    @property
-    def best(self) -> Tensor:
-        """max_a Q(s, a)/tau, [B, T]."""
-        return self.values + self.log_policy.amax(-1)
-
 
 class Inputs(NamedTuple):
-    """What the network reads of B episodes, as ``RecurrentQ.forward`` documents it."""
+    """The inputs of the network for T steps of B episodes.
+
+    Attributes:
+        last: int64 [B, T], the action before each step; A at the start.
+        features: int64 [B, T, K], see ``Task.feature_values``.
+        condition: int64 [B, C].
+        mask: bool [B, T, A], legal actions.
+        view: uint8 [B, T, *view_shape]; of any shape, or None, where the network reads no views.
+    """
 
     last: Tensor
     features: Tensor
     condition: Tensor
     mask: Tensor
-    view: Tensor
+    view: Tensor | None = None
 
 
 class Dropout(nn.Module):
-    """Dropout that draws from a generator of the agent's, never from torch's global one.
+    """Dropout that draws from the agent's generator, never from torch's global one.
 
-    One mask for a whole episode (Gal & Ghahramani 2016), which also spares most of the drawing.
+    One mask for a whole episode (Gal & Ghahramani 2016), which also saves most of the random draws.
     """
 
     generator: torch.Generator | None = None
@@ -82,9 +81,9 @@ class RecurrentQ(nn.Module):
 
     The Boltzmann policy softmax(Q/tau) is then the softmax of the advantages, and V is exactly the
     soft value logsumexp(Q/tau), so that maximum likelihood leaves V alone and value learning cannot
-    wreck a policy learned by maximum likelihood (after Wang et al. 2016, in soft form). V reads what the
-    policy's layers make of the past and does not shape them. Q is kept in units of the temperature tau:
-    the reward is divided by it, and nothing else needs to know it.
+    wreck a policy learned by maximum likelihood (after Wang et al. 2016, in soft form). V reads the features
+    of the policy's layers, which its gradient does not reach. Q is in units of the temperature tau, by which
+    rewards are divided.
 
     After ``add_to(prior)`` the policy is pi(a|s) proportional to prior(a|s) exp(advantages(a)).
 
@@ -99,8 +98,8 @@ class RecurrentQ(nn.Module):
         sight: hidden units of the layers that read views.
 
     Attributes:
-        learns_in: dtype of products within the LSTM while gradients are taken; all else is of float32, as are all
-            products without gradients, whatever ``torch.autocast`` the caller is in.
+        learns_in: dtype of products within the LSTM while gradients are computed. Everything else, and all products
+            without gradients, are of float32, in any ``torch.autocast`` of the caller.
     """
 
     def __init__(
@@ -117,7 +116,7 @@ class RecurrentQ(nn.Module):
         super().__init__()
         self.num_actions = num_actions
         self.starts: Tensor
-        sizes = (num_actions + 1, *feature_sizes, *condition_sizes)  # the last action stands for "nothing yet"
+        sizes = (num_actions + 1, *feature_sizes, *condition_sizes)  # action A: there is none before the first step
         self.register_buffer("starts", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         self.table = nn.Parameter(0.3 * torch.randn(sum(sizes), embedding))
         self.rnn = nn.LSTM(embedding, hidden, batch_first=True)
@@ -147,92 +146,64 @@ class RecurrentQ(nn.Module):
         """Width of each part of the memory."""
         return int(self.rnn.hidden_size) * (1 if self.prior is None else 2)
 
-    def embed(self, last: Tensor, features: Tensor, condition: Tensor, view: Tensor | None = None) -> Tensor:
-        """Returns inputs [B, T, E] of last actions [B, T] (A: none), features [B, T, K], conditions [B, C].
-
-        Where the network sees views uint8 [B, T, *view_shape], what it makes of them is added.
-        """
-        B, T = last.shape
-        entries = torch.cat([last[..., None], features], -1) + self.starts[: 1 + features.shape[2]]
+    def embed(self, inputs: Inputs) -> Tensor:
+        """Returns the inputs of the LSTM, float [B, T, E]: sums of embeddings, and of encoded views where there are."""
+        (B, T), view = inputs.last.shape, inputs.view
+        entries = torch.cat([inputs.last[..., None], inputs.features], -1)
+        entries = entries + self.starts[: entries.shape[2]]
         x = F.embedding_bag(entries.view(B * T, -1), self.table, mode="sum").view(B, T, -1)
-        if condition.shape[1]:
-            x = x + self._given(condition, self.table)[:, None]
+        if inputs.condition.shape[1]:
+            x = x + self.embed_condition(inputs.condition)[:, None]
         if self.sight is None:
             return x
         assert view is not None
         shown: Tensor = self.sight(view.flatten(0, 1))
         return x + shown.view(B, T, -1)
 
-    def _given(self, condition: Tensor, table: Tensor) -> Tensor:
-        """Returns the sum of a table's rows for conditions [B, C], the same at every step; [B, width]."""
-        return F.embedding_bag(condition + self.starts[len(self.starts) - condition.shape[1] :], table, mode="sum")
+    def embed_condition(self, condition: Tensor) -> Tensor:
+        """Returns the sums of the embeddings of conditions int64 [B, C], C > 0; float [B, E]."""
+        starts = self.starts[len(self.starts) - condition.shape[1] :]
+        return F.embedding_bag(condition + starts, self.table, mode="sum")
 
-    def forward(
-        self,
-        last: Tensor,
-        features: Tensor,
-        condition: Tensor,
-        mask: Tensor,
-        memory: Memory | None = None,
-        view: Tensor | None = None,
-    ) -> tuple[Steps, Memory]:
+    def forward(self, inputs: Inputs, memory: Memory | None = None) -> tuple[Steps, Memory]:
         """Evaluates steps of B episodes.
 
         Args:
-            last: int64 [B, T], the action before each step; A at the start.
-            features: int64 [B, T, K].
-            condition: int64 [B, C].
-            mask: bool [B, T, A], legal actions.
+            inputs: of the steps.
             memory: of the steps before; None at the start of the episodes.
-            view: uint8 [B, T, *view_shape]; None where the network sees none.
 
         Returns:
-            The steps, and the memory to go on with.
+            The steps, and the memory for the steps after them.
         """
-        with bfloat16(last.device.type, enabled=False):
-            log_policy, h, memory = self._read(last, features, condition, mask, memory, view)
+        with bfloat16(inputs.last.device.type, enabled=False):
+            log_policy, h, memory = self._read(inputs, memory)
             return Steps(log_policy, self.value(h.detach())[..., 0]), memory
 
-    def decide(
-        self,
-        last: Tensor,
-        features: Tensor,
-        condition: Tensor,
-        mask: Tensor,
-        memory: Memory | None = None,
-        view: Tensor | None = None,
-    ) -> tuple[Tensor, Memory]:
-        """Returns log pi [B, T, A] alone, and the memory to go on with; arguments as of ``forward``."""
-        with bfloat16(last.device.type, enabled=False):
-            log_policy, _, memory = self._read(last, features, condition, mask, memory, view)
+    def decide(self, inputs: Inputs, memory: Memory | None = None) -> tuple[Tensor, Memory]:
+        """Returns log pi [B, T, A] alone, and the memory, as ``forward`` does."""
+        with bfloat16(inputs.last.device.type, enabled=False):
+            log_policy, _, memory = self._read(inputs, memory)
             return log_policy, memory
 
-    def _read(
-        self,
-        last: Tensor,
-        features: Tensor,
-        condition: Tensor,
-        mask: Tensor,
-        memory: Memory | None,
-        view: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Memory]:
-        own, priors = memory, None
+    def _read(self, inputs: Inputs, memory: Memory | None) -> tuple[Tensor, Tensor, Memory]:
+        """Returns log pi [B, T, A], the features of each step [B, T, H + E], and the memory."""
+        state, prior_state = memory, None
         if memory is not None and self.prior is not None:
             (h, h_prior), (c, c_prior) = (part.chunk(2, -1) for part in memory)
-            own, priors = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
-        x = self.embed(last, features, condition, view)
+            state, prior_state = (h.contiguous(), c.contiguous()), (h_prior.contiguous(), c_prior.contiguous())
+        x = self.embed(inputs)
         in_16_bits = self.learns_in == torch.bfloat16 and torch.is_grad_enabled()
         with bfloat16(x.device.type, enabled=in_16_bits):
-            h, (last_h, last_c) = self.rnn(self.dropout(x), own)
+            h, (last_h, last_c) = self.rnn(self.dropout(x), state)
         h, memory = h.float(), (last_h.float(), last_c.float())
         h = torch.cat([self.dropout(h), x], -1)
         logits = self.advantages(h)
         if self.prior is not None:
             with torch.no_grad():
-                log_prior, priors = self.prior.decide(last, features, condition, mask, priors, view)
+                log_prior, prior_state = self.prior.decide(inputs, prior_state)
             logits = logits + log_prior
-            memory = (torch.cat([memory[0], priors[0]], -1), torch.cat([memory[1], priors[1]], -1))
-        return F.log_softmax(logits.masked_fill(~mask, FORBIDDEN), -1), h, memory
+            memory = (torch.cat([memory[0], prior_state[0]], -1), torch.cat([memory[1], prior_state[1]], -1))
+        return F.log_softmax(logits.masked_fill(~inputs.mask, FORBIDDEN), -1), h, memory
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -241,13 +212,13 @@ def tanh(x: Tensor) -> Tensor:
 
 
 class Stepper:
-    """A network that decides for B episodes step by step, without gradients or dropout, and remembers.
+    """The policy of a network for B episodes step by step, without gradients or dropout, with the LSTM's state.
 
-    It says what ``RecurrentQ.decide`` says. The first layer of the LSTM is folded into the table of inputs, so that a
-    step looks its sums up instead of multiplying, and the condition's part of them is found once.
+    The result is that of ``RecurrentQ.decide``. The LSTM's input weights are multiplied into the table of embeddings,
+    so that a step looks up sums instead of multiplying, and the condition's part of the sums is computed once.
 
     Args:
-        network: whose decisions; ``refresh`` follows changes of its weights.
+        network: the network; after changes of its weights call ``refresh``.
         condition: int64 [B, C].
     """
 
@@ -258,9 +229,9 @@ class Stepper:
         self.refresh()
 
     def refresh(self) -> None:
-        """Decides by the network's weights as they are now; what is remembered stays."""
+        """Reads the network's present weights; the LSTM's state stays."""
         network = self.network
-        # As torch names and orders them.
+        # By torch's names and in torch's order.
         first, recurrent, *biases = (
             cast("Tensor", getattr(network.rnn, f"{name}_l0"))
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -273,7 +244,7 @@ class Stepper:
             self._prior.refresh()
 
     def restart(self, rows: Tensor, condition: Tensor) -> None:
-        """Forgets some rows, int64 [k], which begin new episodes under conditions int64 [k, C]."""
+        """Begins new episodes in rows int64 [k], under conditions int64 [k, C]."""
         self._condition[rows] = condition
         self._given[rows], self._given_gates[rows] = self._read_condition(condition)
         for memory in (self._h, self._c):
@@ -286,12 +257,12 @@ class Stepper:
         network = self.network
         given = network.table.new_zeros(len(condition), network.table.shape[1])
         if condition.shape[1]:
-            given = network._given(condition, network.table)
+            given = network.embed_condition(condition)
         with bfloat16(given.device.type, enabled=False):
             return given, given @ self._inward + self._bias
 
     def keep(self, rows: Tensor) -> None:
-        """Forgets all but the given rows, int64 [n]."""
+        """Drops all but the given rows, int64 [n]."""
         for name in ("_condition", "_given", "_given_gates", "_h", "_c"):
             setattr(self, name, getattr(self, name)[rows])
         if self._prior is not None:
@@ -304,7 +275,7 @@ class Stepper:
             last: int64 [B], the action before; A at the start.
             features: int64 [B, K].
             mask: bool [B, A], legal actions.
-            view: uint8 [B, *view_shape], where the network sees it.
+            view: uint8 [B, *view_shape], where the network reads it.
         """
         with bfloat16(last.device.type, enabled=False):
             return F.log_softmax(self._logits(last, features, mask, view), -1)

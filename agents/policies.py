@@ -15,8 +15,8 @@ from stable_baselines3.common.utils import get_device
 
 from ..envs.task import Array, Task
 from . import checkpoint as files
-from .episodes import draw
-from .networks import RecurrentQ
+from .episodes import Look, draw
+from .networks import Inputs, RecurrentQ
 from .sb3 import id_of, make_sb3_env, task_of
 
 Remembered = tuple[NDArray[Any], ...]
@@ -30,8 +30,8 @@ class BoltzmannPolicy(BasePolicy):
     Args:
         observation_space: of the task.
         action_space: of the task.
-        lr_schedule: unused; the algorithm owns the optimiser. Part of SB3's signature.
-        task: the domain, which restores its states from observations.
+        lr_schedule: unused, as the algorithm has the optimisers; part of SB3's signature.
+        task: the domain; restores its states from observations.
         seed: of the draws of ``predict``.
         **network: arguments of ``RecurrentQ``: hidden, embedding, dropout, sight.
     """
@@ -53,14 +53,14 @@ class BoltzmannPolicy(BasePolicy):
         self.q_net = RecurrentQ(task.num_actions, *sizes, view_shape=task.view_shape, **network)
         self.q_net_target = copy.deepcopy(self.q_net).eval().requires_grad_(False)
         self.prior: RecurrentQ | None = None
-        """The policy as it stood when the warm start ended, where learning needs it."""
+        """The policy at the end of the warm start, where learning needs it."""
         self.generator = torch.Generator().manual_seed(seed)
 
     def freeze_prior(self, relative: bool) -> None:
-        """Keeps the policy as it is now; ``relative``: what is learned from now on is added to its logits."""
+        """Keeps the present policy as the prior; ``relative`` adds later learning to the prior's logits."""
         self.q_net_target.load_state_dict(self.q_net.state_dict())
         self.prior = copy.deepcopy(self.q_net_target)
-        self.prior.dropout.turn_off()  # it may become a part of a network in training
+        self.prior.dropout.turn_off()  # ``add_to`` makes it a part of a network in training
         if relative:
             self.q_net.add_to(self.prior)
             self.q_net_target.add_to(self.prior)
@@ -69,14 +69,14 @@ class BoltzmannPolicy(BasePolicy):
         """Writes one file: JSON and tensors, replaced as a whole or not at all; ``.zip`` is added to a bare name.
 
         Raises:
-            ValueError: nobody could make the task anew, since it is not registered.
+            ValueError: the task is not registered, so that a file could not name it.
         """
         config = {"env": {"env_id": id_of(self.task), **self.task.kwargs()}, "network": self.network_kwargs}
         files.write(path, config, {"policy_alone": self.state_dict()})
 
     @classmethod
     def load(cls, path: files.Target, device: torch.device | str = "auto") -> Self:
-        """Reads what ``save`` wrote, executing nothing of it.
+        """Reads a file of ``save``; executes none of it.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -110,8 +110,8 @@ class BoltzmannPolicy(BasePolicy):
 
         Args:
             observation: [n, ...], or one without the first axis.
-            state: what the last call returned; None at the start.
-            episode_start: bool [n], rows whose memory is forgotten first.
+            state: the memory that the last call returned; None at the start.
+            episode_start: bool [n], rows that begin an episode, whose memory is reset.
             deterministic: the most probable action instead of a draw.
             action_masks: legal actions [n, A]; the task's own where None.
 
@@ -130,25 +130,25 @@ class BoltzmannPolicy(BasePolicy):
             begins = np.asarray(episode_start, bool).reshape(n)
             h[begins], c[begins], last[begins] = 0.0, 0.0, self.q_net.num_actions
         restored = self.task.restore(observations)
-        masks = (
-            self.task.action_mask(restored) if action_masks is None else np.asarray(action_masks, bool).reshape(n, -1)
-        )
-        features = self.task.feature_values(restored).astype(np.int64)
-        conditions, view = self.task.condition(restored).astype(np.int64), self.task.view(restored)
-        training, device = self.q_net.training, self.device
+        training, device, look = self.q_net.training, self.device, Look.of(self.task, restored)
+        if action_masks is not None:
+            look = look._replace(mask=np.asarray(action_masks, bool).reshape(n, -1))
+        features, mask, view = look.tensors(device)
         self.q_net.eval()
         with torch.no_grad():
-            steps, memory = self.q_net(
+            inputs = Inputs(
                 torch.from_numpy(last.astype(np.int64)).to(device),
-                torch.from_numpy(features).to(device)[:, None],
-                torch.from_numpy(conditions).to(device),
-                torch.from_numpy(masks).to(device)[:, None],
-                tuple(torch.from_numpy(array).to(device)[None] for array in (h, c)),
-                None if view is None else torch.from_numpy(view).to(device)[:, None],
+                features[:, None],
+                torch.from_numpy(self.task.condition(restored).astype(np.int64)).to(device),
+                mask[:, None],
+                view[:, None],
+            )
+            log_policy, memory = self.q_net.decide(
+                inputs, (torch.from_numpy(h).to(device)[None], torch.from_numpy(c).to(device)[None])
             )
         self.q_net.train(training)
         temperature = 0.0 if deterministic else 1.0
-        actions = draw(steps.log_policy[:, 0].cpu(), temperature, self.generator).numpy()
+        actions = draw(log_policy[:, 0].cpu(), temperature, self.generator).numpy()
         new_state = (*(array[0].cpu().numpy() for array in memory), actions[:, None])
         return (actions[0] if single else actions), new_state
 

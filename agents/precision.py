@@ -43,7 +43,7 @@ def resolve(precision: str, device: str, trial: Trial) -> torch.dtype:
     if precision == "bfloat16" and not trial.works:
         raise ValueError(
             f"precision=bfloat16: recurrent networks cannot learn in it on this machine's {device}; "
-            "give auto, which takes it where it can, or float32"
+            "give auto, which chooses it where it works, or float32"
         )
     if precision == "auto":
         precision = "bfloat16" if device == "cpu" and trial.works and trial.worthwhile else "float32"

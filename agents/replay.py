@@ -11,9 +11,9 @@ from .episodes import Episodes
 
 
 class EpisodeBuffer:
-    """The newest episodes, up to a capacity; a ring.
+    """A ring buffer of the newest episodes.
 
-    The stored rewards are used only where ``relabel`` is off: D changes, so they are stale.
+    The stored rewards are of past states of D, and are used only where ``relabel`` is False.
 
     Args:
         capacity: in episodes.

@@ -20,8 +20,8 @@ class Rewards:
     Attributes:
         task: the domain.
         settings: weights and form of the terms of D and the rules.
-        dense_rules: rewards the rules decision by decision (``Task.step_rules``), and not at the end (``Task.rules``).
-        rng: draws the noise by which a task decodes plans.
+        dense_rules: True rewards the rules decision by decision (``Task.step_rules``), False at the end.
+        rng: draws the noise of ``Task.decoded``.
 
     Raises:
         ValueError: rules are to be dense, and the task has no ``step_rules``.
@@ -40,7 +40,7 @@ class Rewards:
             )
 
     def decoded(self, plans: Array) -> Array:
-        """Returns the contents of plans [N, ...]: mostly the plans themselves."""
+        """Returns the contents of plans [N, ...]: the plans themselves, unless the task decodes them."""
         return self.task.decoded(plans, self.rng)
 
     def rules_at_end(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ class Rewards:
         return self.settings.of_rules(rules, self.task.rule_names).astype(np.float32)
 
     def at_end(self, scorer: Scorer, contents: Array, conditions: Ints) -> NDArray[np.float32]:
-        """Returns the reward that finished contents [N, ...] get at the end, of D and of the rules, float32 [N]."""
+        """Returns the rewards of finished contents [N, ...] at the end, by D and the rules, float32 [N]."""
         rewards = self.rules_at_end(contents, conditions)
         if self.settings.discriminator_weight:
             logits = scorer.logits(contents, conditions)
@@ -68,8 +68,8 @@ class Rewards:
         longest = int(episodes.lengths.max())
         rewards = episodes.paid[:, :longest].copy()
         if self.dense_rules and self.settings.rule_weight:
-            due = self.task.step_rules(self.decoded(episodes.contents), episodes.conditions)  # [N, T, R]
-            assert due is not None
-            rewards += self.settings.of_rules(due[:, :longest], self.task.rule_names).astype(np.float32)
+            rules = self.task.step_rules(self.decoded(episodes.contents), episodes.conditions)  # [N, T, R]
+            assert rules is not None
+            rewards += self.settings.of_rules(rules[:, :longest], self.task.rule_names).astype(np.float32)
         rewards[np.arange(len(episodes)), episodes.lengths - 1] += at_end
         return rewards

@@ -1,4 +1,4 @@
-"""Rollouts by stepping an environment, and what Stable-Baselines3's callbacks see of those on the task itself."""
+"""Rollouts in an environment under wrappers, and on the task itself, with the steps that SB3's callbacks see."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Locals = dict[str, Any]
 
 
 def is_bare(env: VecEnv) -> bool:
-    """Returns whether an environment is a task's own: stepping it pays nothing but the terms of D and the rules."""
+    """Returns True for an environment without wrappers and time limit: it pays the terms of D and the rules alone."""
     return type(env) is TaskVecEnv and not wrappers_of(env) and env.venv.max_episode_steps is None
 
 
 def no_step(env: VecEnv, observations: Any) -> Locals:
-    """Returns what callbacks see where the environment is not stepped: in the warm start, between its updates."""
+    """Returns the local variables for callbacks where no environment is stepped: in the warm start."""
     n = env.num_envs
     seen = {"actions": np.zeros(n, np.int64), "new_obs": observations, "rewards": np.zeros(n, np.float32)}
     return {**seen, "dones": np.zeros(n, np.bool_), "infos": [{} for _ in range(n)]}
 
 
 class TaskRollout:
-    """The steps of episodes that are played on the task itself, as callbacks see those of an environment.
+    """Translates steps of the task itself into the local variables that callbacks know from environments.
 
     A row that has finished its content waits for the others: its later entries are no steps.
 
     Args:
         task: the domain.
-        rewards: its rules are paid at the end; D scores later, a whole round at once.
+        rewards: pays the rules at the end; D scores whole rounds, later.
         num_envs: n.
     """
 
@@ -51,14 +51,14 @@ class TaskRollout:
         self._observations = np.zeros((num_envs, *(space.shape or ())), space.dtype)
 
     def step(self, recorder: Recorder, actions: Ints) -> tuple[int, Locals]:
-        """Returns how many rows took the decisions int64 [k] of the recorder's rows, and what callbacks see."""
+        """Returns the number of decisions, and the local variables, of a step by actions int64 [k]."""
         n, rows = len(self._ended), recorder.rows
-        live = ~self._ended[rows]
-        ended = recorder.done & live
+        stepped = ~self._ended[rows]
+        ended = recorder.done & stepped
         self._observations[rows] = self._task.observe(recorder.state)
         rewards, dones = np.zeros(n, np.float32), np.zeros(n, np.bool_)
-        taken = np.zeros(n, np.int64)
-        taken[rows] = actions
+        chosen = np.zeros(n, np.int64)
+        chosen[rows] = actions
         infos: list[dict[str, Any]] = [{} for _ in range(n)]
         if ended.any():
             at, finished = np.flatnonzero(ended), rows[ended]
@@ -76,22 +76,22 @@ class TaskRollout:
                     "episode": {"r": reward, "l": int(recorder.t[place])},
                     "TimeLimit.truncated": False,
                 }
-        seen = {"actions": taken, "new_obs": self._observations.copy(), "rewards": rewards, "dones": dones}
-        return int(live.sum()), {**seen, "infos": infos}
+        seen = {"actions": chosen, "new_obs": self._observations.copy(), "rewards": rewards, "dones": dones}
+        return int(stepped.sum()), {**seen, "infos": infos}
 
 
 class EnvRollout:
-    """Steps an environment under any wrappers with the policy, and takes down the episodes.
+    """Steps an environment under any wrappers by the policy, and records the episodes.
 
-    Every row builds one content after the other, and goes on where it stood when the last round ended, so that each
-    episode that begins is learned from once, whatever its length. The environment's pay for a decision beside the terms
-    of D and the rules is kept (``Episodes.paid``). The task is stepped beside the environment: it tells what the
-    policy's features are, and that wrappers leave decisions and contents alone.
+    Every row builds one content after the other, and continues in the next round where it is, so that the agent learns
+    from each episode once, whatever its length. Rewards beyond the terms of D and the rules are kept
+    (``Episodes.paid``). The task is stepped in parallel: it computes the policy's features, and checks that wrappers do
+    not change decisions and contents.
 
     Args:
-        env: to be stepped; reset already.
+        env: the environment, after a reset.
         task: its domain.
-        observations: the latest, [n, ...].
+        observations: the latest observations, [n, ...].
 
     Raises:
         ValueError: a wrapper changes observations.
@@ -100,7 +100,7 @@ class EnvRollout:
     def __init__(self, env: VecEnv, task: Task[Any], observations: Array) -> None:
         self.env, self.task = env, task
         self.observations = observations
-        """The latest, [n, ...]."""
+        """The latest observations, [n, ...]."""
         self._recorder = Recorder(task, self._states(observations))
         self._policy: Stepper | None = None
         self._last: torch.Tensor
@@ -128,16 +128,16 @@ class EnvRollout:
     def collect(
         self, network: RecurrentQ, generator: torch.Generator, num: int, on_step: Callable[[int, Locals], bool]
     ) -> Episodes:
-        """Steps until so many episodes have ended.
+        """Steps until a number of episodes have ended.
 
         Args:
             network: the policy; evaluated without dropout.
-            generator: all randomness of decisions, drawn on its device.
-            num: episodes.
-            on_step: called after each step with the number of decisions and what callbacks see; False stops.
+            generator: source of all randomness of decisions, on the network's device.
+            num: number of episodes.
+            on_step: called after each step with the number of decisions and the local variables; False stops.
 
         Returns:
-            The episodes: at least ``num``, or those that had ended where ``on_step`` stopped it.
+            The episodes: at least ``num``, or fewer where ``on_step`` stopped.
 
         Raises:
             ValueError: a wrapper changes observations, decisions or contents, or cuts all episodes short.
@@ -160,7 +160,7 @@ class EnvRollout:
             observations, rewards, dones, infos = self.env.step(actions)
             recorder.act(actions, log_policy.gather(1, self._last[:, None])[:, 0].cpu().numpy())
             finished = self._finished(dones, infos)
-            recorder.pay(self._beside(rewards, finished, infos))
+            recorder.pay(self._additional(rewards, finished, infos))
             if len(finished):
                 parts.append(recorder.episodes(finished))
                 ended += len(finished)
@@ -182,7 +182,11 @@ class EnvRollout:
         return Episodes.join(parts or [recorder.episodes(np.arange(0))])
 
     def _finished(self, dones: Array, infos: list[dict[str, Any]]) -> Ints:
-        """Returns the rows whose content is finished, as task and environment agree."""
+        """Returns the rows whose content is finished.
+
+        Raises:
+            ValueError: task and environment do not agree about them.
+        """
         done = self._recorder.done
         rows: Ints = np.flatnonzero(done)
         contents = self.task.content(self._recorder.state.take(rows))
@@ -190,13 +194,13 @@ class EnvRollout:
             info = infos[row]
             if not dones[row] or not np.array_equal(info.get("plan", info.get("content")), content):
                 raise ValueError(
-                    f"{self._wrappers()} changes decisions, or what info['content'] says of the finished work: "
-                    "AdversarialDQN learns from both as they are, so leave that wrapper out"
+                    f"{self._wrappers()} changes decisions, or the finished work in info['content']: "
+                    "AdversarialDQN learns from both unchanged, so leave that wrapper out"
                 )
         return rows
 
-    def _beside(self, rewards: Array, finished: Ints, infos: list[dict[str, Any]]) -> NDArray[np.float32]:
-        """Returns what the environment paid beside the terms of D and the rules, float32 [n]."""
+    def _additional(self, rewards: Array, finished: Ints, infos: list[dict[str, Any]]) -> NDArray[np.float32]:
+        """Returns the rewards beyond the terms of D and the rules, float32 [n]."""
         if not np.isfinite(rewards).all():
             raise FloatingPointError(f"the environment paid a reward that is not finite: mend {self._wrappers()}")
         terms = np.zeros(len(rewards), np.float32)

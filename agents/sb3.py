@@ -17,9 +17,9 @@ from ..envs.task import Task
 from ..envs.vector import TaskVectorEnv
 
 WATCHING = ("OrderEnforcing", "PassiveEnvChecker", "Monitor", "VecMonitor")
-"""Wrappers that change nothing."""
+"""Wrappers that change no observation, action or reward."""
 PER_ROW = ("action_masks", "render")
-"""Methods of the environment whose result has an entry for each row."""
+"""Methods of the environment whose results have an entry for each row."""
 
 
 class TaskVecEnv(VecEnv):
@@ -37,13 +37,11 @@ class TaskVecEnv(VecEnv):
     """
 
     def __init__(self, env_id: str, num_envs: int = 64, seed: int | None = None, **kwargs: Any) -> None:
-        taken = [
-            name for name in ("autoreset_mode", "vectorization_mode", "vector_kwargs", "wrappers") if name in kwargs
-        ]
-        if taken:
+        chosen = {"autoreset_mode", "vectorization_mode", "vector_kwargs", "wrappers"} & set(kwargs)
+        if chosen:
             raise TypeError(
-                f"make_sb3_env chooses {taken[0]} itself, as Stable-Baselines3 has it: leave it out; for rows under "
-                "wrappers of Gymnasium use stable_baselines3's make_vec_env"
+                f"make_sb3_env chooses {min(chosen)} itself, as Stable-Baselines3 needs it: leave it out; for rows "
+                "under wrappers of Gymnasium use stable_baselines3's make_vec_env"
             )
         spec = gym.registry.get(env_id.rpartition(":")[2])
         foreign = TypeError(f"{env_id} is not a musegym environment: use stable_baselines3's make_vec_env for it")
@@ -89,7 +87,7 @@ class TaskVecEnv(VecEnv):
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Remembers the actions [n] for ``step_wait``."""
+        """Keeps the actions [n] for ``step_wait``."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -139,15 +137,15 @@ class TaskVecEnv(VecEnv):
         setattr(self.venv, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """Calls a method of the environment once; ``PER_ROW`` ones give each row its own, all else the same result."""
+        """Calls a method of the environment once; returns for each row the result, or its entry in it (``PER_ROW``)."""
         result = getattr(self.venv, method_name)(*args, **kwargs)
-        own = method_name in PER_ROW and result is not None
-        return [result[row] if own else result for row in self._get_indices(indices)]
+        by_row = method_name in PER_ROW and result is not None
+        return [result[row] if by_row else result for row in self._get_indices(indices)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """Returns False for every row, but for SB3's Monitor, whose work is done here."""
+        """Returns False for every row; True for SB3's Monitor, whose statistics ``step_wait`` provides."""
         from stable_baselines3.common.monitor import Monitor
 
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
@@ -173,7 +171,7 @@ def make_sb3_env(env_id: str, num_envs: int = 64, seed: int | None = None, **kwa
 
 
 def task_of(env: VecEnv) -> Task[Any]:
-    """Returns the task that an SB3 environment builds contents of.
+    """Returns the task of an SB3 environment.
 
     Raises:
         TypeError: it is no musegym environment.
@@ -191,20 +189,17 @@ def id_of(task: Task[Any]) -> str:
     """Returns the first id that a task is registered under.
 
     Raises:
-        ValueError: there is none, so that nobody could make the task anew.
+        ValueError: there is none, so that a file could not name the task.
     """
     named = f"{type(task).__module__}:{type(task).__qualname__}"
     for env_id, spec in gym.registry.items():
         if spec.kwargs.get("task") == named:
             return env_id
-    raise ValueError(f"{named} is not registered, and could not be made anew from a file: musegym.register it")
+    raise ValueError(f"{named} is not registered, and a file could not name it: musegym.register it")
 
 
 def wrappers_of(env: VecEnv) -> list[str]:
-    """Returns the class names of the wrappers around the rows of an environment, from outside in.
-
-    Those that only watch (Monitor, and what Gymnasium's ``make`` adds) are left out.
-    """
+    """Returns the class names of an environment's wrappers, outermost first, without ``WATCHING``."""
     names = list[str]()
     while isinstance(env, VecEnvWrapper):
         names.append(type(env).__name__)
@@ -217,7 +212,7 @@ def wrappers_of(env: VecEnv) -> list[str]:
 
 
 class DecisionBar(ProgressBarCallback):
-    """SB3's progress bar for an agent that counts decisions: a warm start takes none, finished rows wait."""
+    """SB3's progress bar by ``num_timesteps``: a callback's step may stand for any number of decisions."""
 
     def _on_step(self) -> bool:
         learned_before = self.model._total_timesteps - self.pbar.total

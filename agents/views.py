@@ -1,4 +1,4 @@
-"""What a policy sees of a canvas or picture: bytes to a vector, by convolutions."""
+"""The encoder of views, such as a canvas or picture, by convolutions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ COARSE, FINE = 8, 4
 """Longest side after the first convolution, and after the second."""
 CHANNELS = (16, 32)
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
-"""By number of sides."""
+"""Convolutions by number of sides."""
 
 
 class ViewEncoder(nn.Module):
-    """Views uint8 [N, *sides, channels] to vectors float [N, width]; those with one side go through a dense layer.
+    """Maps views uint8 [N, *sides, channels] to vectors float [N, width]; views with one side by dense layers alone.
 
     Args:
         shape: of one view, channels last.
@@ -36,7 +36,7 @@ class ViewEncoder(nn.Module):
         if len(sides) > 1:
             convolution = CONVOLUTIONS[len(sides)]
             for limit, wider in zip((COARSE, FINE), CHANNELS, strict=True):
-                # Patches side by side: the cheapest reading, and as fine as a policy that moves a brush needs.
+                # Patches that do not overlap: the cheapest choice, fine enough for a policy that moves a brush.
                 strides = tuple(math.ceil(side / limit) for side in sides)
                 padding = tuple((-side % stride + 1) // 2 for side, stride in zip(sides, strides, strict=True))
                 layers += [convolution(channels, wider, strides, strides, padding), nn.ReLU()]

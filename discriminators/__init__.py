@@ -1,4 +1,4 @@
-"""Discriminators of contents, and their training beside an agent."""
+"""Discriminators of contents, and their training together with an agent."""
 
 from .architecture import Architecture
 from .calibration import Reading, more_loss, read

@@ -1,4 +1,4 @@
-"""What a network is built from: plain data, checked before anything is built of it."""
+"""The shape of a discriminator's network: plain data, validated before anything is built from it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ import math
 
 MAX_WEIGHTS = 20_000_000
 PLANES = {"grid": (2,), "volume": (3,), "image": (2, 3), "frames": (3, 4)}
-"""Numbers of axes of contents by kind of layout; the last of more than the least is of channels."""
+"""Numbers of axes of contents by kind of layout; where there is one more than the fewest, the last is of channels."""
 LONGEST_SIDE = 1024
 DENSE_CELLS = 64
-"""Contents of at most so many cells are read by a dense network, larger ones by convolutions."""
+"""A dense network reads contents of at most this number of cells; convolutions read larger ones."""
 _ONLY = {
-    **dict.fromkeys(("lags", "attention_layers", "heads", "recurrent"), ("sequence",)),
+    **dict.fromkeys(("lags", "recurrent"), ("sequence",)),
     **dict.fromkeys(("noise", "augmentation"), ("image", "frames")),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """What a network is built from: plain data, checked, so that it can be read from untrusted files."""
+    """The shape of a network: plain data, validated, so that it can come from untrusted files.
+
+    Raises:
+        ValueError: a number is out of its range, two fields exclude each other, or the network would be too large.
+    """
 
     kind: str
-    """Kind of layout: a name of ``networks.ENCODERS``."""
+    """Kind of layout: a key of ``networks.ENCODERS``."""
     shape: tuple[int, ...]
     """Shape of one content: (L, C) or (L,) for sequences, (H, W) for grids, (D, H, W) for volumes, (H, W) or
     (H, W, C) for images, (T, H, W) or (T, H, W, C) for frames."""
@@ -31,34 +35,30 @@ class Architecture:
     condition_sizes: tuple[int, ...] = ()
     """Number of values of each condition."""
     categorical: bool = True
-    """Whether a value is one thing, and not a shade."""
+    """True where values are categories, False where they are shades."""
     hidden: int = 64
     """Channels of the convolutions and of the layers after them; the first one of planes has half."""
     embedding: int = 64
-    """Width of the vectors that stand for the values of a content and of its condition."""
+    """Width of the embeddings of a content's values and of its condition."""
     convolutions: int = 3
-    """Layers of sequences, of width 3 and dilation 1, 2, 4 ...; of few cells, residual ones. Others take as many as it
-    needs to halve the sides down to 4."""
+    """Convolutions of a sequence network, of width 3 and dilation 1, 2, 4 ...; residual layers of a dense network.
+    Other networks have as many as it takes to halve the sides down to 4."""
     lags: int = 24
-    """How many rows back repetition is looked for. Sequences only."""
-    attention_layers: int = 0
-    """Layers of self-attention after the convolutions. Sequences only."""
-    heads: int = 4
-    """Attention heads of each of these layers. Sequences only."""
+    """Largest distance in rows at which repetition is looked for. Sequences only."""
     recurrent: int = 0
-    """Units of a recurrent network that reads a sequence in place of convolutions, picture and attention; 0 for those.
-    Sequences only."""
+    """Units of a recurrent network; 0 reads sequences by convolutions. Sequences only."""
     dropout: float = 0.2
-    """Share of the units dropped before every layer but the first; of planes, before the last."""
+    """Share of the units dropped before every layer but the first; in networks of planes, before the last one only."""
     input_dropout: float = 0.0
     """Share of a content's entries that are hidden from the network in training."""
     spectral_norm: bool = False
-    """Bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); in planes of all but the last."""
+    """True bounds the largest singular value of linear layers by 1 (Miyato et al. 2018); in networks of planes that of
+    all but the last."""
     noise: float = 0.0
     """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images and frames
     only."""
     augmentation: float = 0.0
-    """How strongly pictures are blurred, shifted and dimmed at random in training, 0 to 1: ``Augmentation``. Images
+    """Strength, 0 to 1, of the random blur, shift and brightness of pictures in training: see ``Augmentation``. Images
     and frames only."""
 
     def __post_init__(self) -> None:
@@ -66,9 +66,8 @@ class Architecture:
             values = getattr(self, name)
             if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
                 raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
-        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "heads": (1, 64)}
-        limits |= {"attention_layers": (0, 16), "recurrent": (0, 1024), "convolutions": (0, 8), "lags": (1, 256)}
-        for name, (low, high) in limits.items():
+        limits = {"hidden": (1, 1024), "embedding": (1, 1024), "recurrent": (0, 1024)}
+        for name, (low, high) in (limits | {"convolutions": (0, 8), "lags": (1, 256)}).items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
@@ -84,10 +83,8 @@ class Architecture:
         for name, kinds in _ONLY.items():
             if self.kind not in kinds and getattr(self, name) != defaults[name]:
                 raise ValueError(f"{name} shapes networks of {' and '.join(kinds)} layouts, not of {self.kind!r}")
-        weights = 0
-        if self.kind == "sequence":
-            weights = self._of_sequence()
-        elif self.kind in PLANES:
+        weights = self._of_sequence() if self.kind == "sequence" else 0
+        if self.kind in PLANES:
             weights = self._of_plane()
         if weights > MAX_WEIGHTS:
             raise ValueError(f"a discriminator of about {weights} weights is refused; {MAX_WEIGHTS} are allowed")
@@ -104,28 +101,25 @@ class Architecture:
 
     @property
     def dense(self) -> bool:
-        """Whether cells are few enough for a dense network."""
+        """True where cells are few enough for a dense network."""
         return self.kind in PLANES and self.categorical and math.prod(self.plane) <= DENSE_CELLS
 
     def _of_sequence(self) -> int:
-        """Checks what only sequences have; returns about how many weights their network takes."""
+        """Validates the fields of a sequence; returns the approximate number of weights of its network."""
         columns = self.shape[1] if len(self.shape) == 2 else 1
         if len(self.shape) not in (1, 2) or len(self.sizes) != columns:
             raise ValueError(f"contents of shape {self.shape} do not fit {len(self.sizes)} column sizes")
-        if self.hidden % self.heads:
-            raise ValueError(f"hidden {self.hidden} must be a multiple of heads {self.heads}")
         if self.recurrent:
             if self.spectral_norm:
-                raise ValueError("spectral_norm is not of recurrent networks: leave it, or recurrent at 0")
+                raise ValueError("recurrent networks have no spectral_norm: leave it at False, or recurrent at 0")
             values = sum(self.sizes)
             tables = self.embedding * (values + sum(self.condition_sizes) + 1) + values * (self.recurrent + 1)
             return tables + 3 * self.recurrent * (self.embedding + self.recurrent + 2)
         tables = self.embedding * (sum(self.sizes) + sum(self.condition_sizes) + 2 * self.shape[0])
-        layers = 3 * self.convolutions + 8 * self.attention_layers + 2
-        return tables + self.hidden * (self.embedding + self.hidden * layers)
+        return tables + self.hidden * (self.embedding + self.hidden * (3 * self.convolutions + 2))
 
     def _of_plane(self) -> int:
-        """Checks what only planes and volumes have; returns about how many weights their network takes."""
+        """Validates the fields of a plane or volume; returns the approximate number of weights of its network."""
         if len(self.sizes) != 1 or len(self.shape) not in PLANES[self.kind] or (self.categorical and self.channels > 1):
             raise ValueError(f"contents of shape {self.shape} and sizes {self.sizes} are no {self.kind}")
         if not self.categorical and not 1 < self.sizes[0] <= 256:

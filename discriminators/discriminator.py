@@ -1,4 +1,4 @@
-"""The discriminator: one logit per content, high for real; trained against contents that an agent made."""
+"""The discriminator: one logit per content, high for real; trained on real contents and those of an agent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .objectives import Settings
 
 Array = NDArray[Any]
 Pair = tuple[Tensor, Tensor]
-"""Contents, as ``Network.embed`` takes them, and conditions int64 [B, K]."""
+"""Contents as arguments of ``Network.embed``, and conditions int64 [B, K]."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SCORING_ROWS = 32
-"""Contents scored at a time, which changes no result: so many melodies fit into a core's cache, and more take up to
-twice as long."""
+"""Contents scored at a time: as many melodies as fit into a core's cache; more take up to twice as long. The number
+changes no result."""
 
 
 class _Layout(Protocol):
@@ -38,15 +38,20 @@ class _Layout(Protocol):
     def categorical(self) -> bool: ...
 
 
-class _Works(Protocol):
+class Works(Protocol):
+    """N works of a split."""
+
     @property
-    def contents(self) -> Array: ...
+    def contents(self) -> Array:
+        """Contents [N, ...]."""
+
     @property
-    def conditions(self) -> Array: ...
+    def conditions(self) -> Array:
+        """Conditions int [N, K]."""
 
 
 class TaskLike(Protocol):
-    """What discriminators need to know of a task."""
+    """The part of a task that discriminators use."""
 
     @property
     def layout(self) -> _Layout:
@@ -56,26 +61,26 @@ class TaskLike(Protocol):
     def condition_sizes(self) -> tuple[int, ...]:
         """Number of values of each condition."""
 
-    def works(self, split: Literal["train", "validation", "test"]) -> _Works:
+    def works(self, split: Literal["train", "validation", "test"]) -> Works:
         """Returns the real works of a split."""
 
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
-        """Returns ``num`` new real contents; None where there are no more than the corpus holds."""
+        """Returns ``num`` new real contents; None where the corpus has all of them."""
 
 
 class Discriminator:
-    """A trainable judge of contents.
+    """A network that maps contents to logits, with its optimiser.
 
-    Contents are int [B, *shape]; conditions int [B, K], to be given where the task has any. ``score`` takes contents
-    of floats too, and lets gradients through to whoever made them.
+    Contents are int [B, *shape]; conditions are int [B, K], required where the task has any. ``score`` accepts contents
+    of floats, and gradients flow through it to a generator.
 
-    Dropout and noise draw from this object's own generator, so that updates depend on nothing but their arguments and
-    ``state_dict``. Initialisation draws from torch's generator, seeded for its duration, then put back.
+    Dropout and noise draw from this object's ``generator``, so that updates depend on nothing but their arguments and
+    ``state_dict``. Initial weights are drawn from torch's global generator, whose state is then restored.
 
     Args:
         architecture: The network.
-        settings: How it learns.
-        seed: Of initial weights and dropout.
+        settings: Losses and optimiser.
+        seed: Seed of initial weights and dropout.
         device: A torch device, or "auto": CUDA where there is one.
     """
 
@@ -114,12 +119,12 @@ class Discriminator:
         """Returns raw logits [B], high for real, in evaluation mode, with gradients with respect to the contents.
 
         Args:
-            contents: float, such as a generator makes: pixels [B, *shape] from 0 to 1; of cells shares
-                [B, *shape, size]; of sequences shares of each column, side by side [B, L, sum of sizes].
+            contents: float, such as those of a generator: pixels [B, *shape] from 0 to 1; shares of the values of
+                cells [B, *shape, size]; of the values of a sequence's columns, side by side [B, L, sum of sizes].
             conditions: int64 [B, K]; None where there are none.
         """
         if not contents.is_floating_point():
-            raise ValueError(f"score takes contents of floats, not {contents.dtype}: use logits(contents, conditions)")
+            raise ValueError(f"score needs contents of floats, not {contents.dtype}: use logits(contents, conditions)")
         if conditions is None:
             conditions = torch.zeros(len(contents), 0, dtype=torch.int64, device=contents.device)
         K = len(self.architecture.condition_sizes)
@@ -130,7 +135,7 @@ class Discriminator:
         return logits
 
     def set_rate(self, times: float) -> None:
-        """Makes the learning rate so many times that of ``settings``, from the next update on."""
+        """Sets the learning rate to a multiple of that of ``settings``."""
         for group in self.optimizer.param_groups:
             group["lr"] = times * self.settings.learning_rate
 
@@ -141,15 +146,17 @@ class Discriminator:
         real_conditions: Array | None = None,
         fake_conditions: Array | None = None,
     ) -> dict[str, float]:
-        """Takes one optimiser step towards telling real [N, ...] from fake [M, ...] contents.
+        """Takes one optimiser step of the loss on real [N, ...] and fake [M, ...] contents.
 
         Returns:
-            loss: in nats, 1.386 at chance (``objectives.discriminator_loss``); accuracy: the mean of the accuracies
-            on real and on fake; real_logit and fake_logit: means; r1: the penalty before its weight, on updates
-            that take it; gradient_norm: before clipping.
+            loss: in nats, 1.386 at chance (``objectives.discriminator_loss``).
+            accuracy: mean of the accuracies on real and on fake contents.
+            real_logit, fake_logit: means.
+            r1: the penalty before its weight, on updates that have it.
+            gradient_norm: before clipping.
 
         Raises:
-            FloatingPointError: the loss or its gradient is not finite; the network is left as it was.
+            FloatingPointError: the loss or its gradient is not finite; the network is unchanged.
         """
         if not len(real) or not len(fake):
             raise ValueError("a discriminator update needs at least one real and one fake content")
@@ -191,40 +198,28 @@ class Discriminator:
         return torch.autocast(torch.device(self.device).type, enabled=False)
 
     def _penalised(self, real: Pair, fake: Pair) -> Pair:
-        """Returns what the R1 penalty is taken on: the first few of real contents, and of fakes as settings say."""
+        """Returns the contents of the R1 penalty: the first ones, real only or half fake, by ``settings``."""
         if not self.settings.r1_on_fake:
             return real[0][: self.settings.r1_rows], real[1][: self.settings.r1_rows]
         half = (self.settings.r1_rows + 1) // 2
         return torch.cat((real[0][:half], fake[0][:half])), torch.cat((real[1][:half], fake[1][:half]))
 
     def _tensors(self, contents: Array, conditions: Array | None) -> Pair:
-        """Checks contents and conditions; returns them on the device, sequences as [B, L, C]."""
+        """Validates contents and conditions; returns them on the device, sequences as [B, L, C]."""
         a = self.architecture
-        contents = self._integers("contents", contents, a.shape)
-        _check_range("contents", contents, a.sizes)
+        contents = _validated("contents", contents, a.shape, a.sizes)
         K = len(a.condition_sizes)
         if conditions is None and K:
-            raise ValueError("this discriminator sees conditions: pass conditions=int [N, K] beside the contents")
+            raise ValueError("this discriminator sees conditions: pass conditions=int [N, K] with the contents")
         if conditions is None or not K:
             conditions = np.zeros((len(contents), 0), np.int64)
-        conditions = self._integers("conditions", conditions, (K,))
+        conditions = _validated("conditions", conditions, (K,), a.condition_sizes)
         if len(conditions) != len(contents):
             raise ValueError(f"{len(contents)} contents need as many conditions, got {len(conditions)}")
-        _check_range("conditions", conditions, a.condition_sizes)
         if a.kind == "sequence":
             contents = contents.reshape(len(contents), a.shape[0], len(a.sizes))
-        shown = contents.astype(np.int64 if a.categorical else np.uint8)
-        return torch.from_numpy(shown).to(self.device), torch.from_numpy(conditions.astype(np.int64)).to(self.device)
-
-    @staticmethod
-    def _integers(name: str, values: Array, shape: tuple[int, ...]) -> Array:
-        values = np.asarray(values)
-        if values.shape[1:] != shape or values.ndim != 1 + len(shape) or values.dtype.kind not in "iu":
-            raise ValueError(
-                f"{name} must be integers of shape [B, {', '.join(map(str, shape))}], "
-                f"got {values.dtype} of shape {list(values.shape)}"
-            )
-        return values
+        typed = contents.astype(np.int64 if a.categorical else np.uint8)
+        return torch.from_numpy(typed).to(self.device), torch.from_numpy(conditions.astype(np.int64)).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that later updates depend on, as plain data and tensors, copied."""
@@ -244,17 +239,17 @@ class Discriminator:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from a ``state_dict`` of a discriminator made alike, bit for bit on the same kind of device.
+        """Continues from a ``state_dict`` of an equal discriminator, bit for bit on the same kind of device.
 
         Raises:
             ValueError: the state is of another architecture, or of other settings.
         """
-        # Made anew, since checkpoints of earlier versions lack what has been added since.
+        # Built from plain data, since checkpoints of earlier versions lack later fields.
         saved = files.made(Architecture, state["architecture"]), files.made(Settings, state["settings"])
-        for theirs, own in zip(saved, (self.architecture, self.settings), strict=True):
-            if theirs != own:
-                name = type(own).__name__.lower()
-                raise ValueError(f"this checkpoint's discriminator has another {name}: {theirs}, not {own}")
+        for theirs, ours in zip(saved, (self.architecture, self.settings), strict=True):
+            if theirs != ours:
+                name = type(ours).__name__.lower()
+                raise ValueError(f"this checkpoint's discriminator has another {name}: {theirs}, not {ours}")
         self._load_weights(state["network"])
         parameters = dict(self.network.named_parameters())
         self.optimizer.state.clear()
@@ -269,48 +264,54 @@ class Discriminator:
         self.updates = int(state["updates"])
 
     def _load_weights(self, weights: dict[str, Tensor]) -> None:
-        own = self.network.state_dict()
-        if not isinstance(weights, dict) or set(weights) != set(own):
+        known = self.network.state_dict()
+        if not isinstance(weights, dict) or set(weights) != set(known):
             raise ValueError("its weights are not those of its architecture")
         for name, value in weights.items():
-            if not isinstance(value, Tensor) or value.shape != own[name].shape or not value.is_floating_point():
-                raise ValueError(f"its weight {name} is not a floating-point tensor of shape {list(own[name].shape)}")
+            if not isinstance(value, Tensor) or value.shape != known[name].shape or not value.is_floating_point():
+                raise ValueError(f"its weight {name} is not a floating-point tensor of shape {list(known[name].shape)}")
             if not value.isfinite().all():
                 raise ValueError(f"its weight {name} is not finite")
         self.network.load_state_dict(weights)
 
     def save(self, path: str | Path, half: bool = False) -> Path:
-        """Writes one file that ``load`` reads, without what only training needs.
+        """Writes one file for ``load``: weights, without the optimiser's moments.
 
         Args:
-            path: Replaced as a whole, or not at all.
-            half: Stores 16-bit weights: half the size, for shipping; logits move by about 0.01.
+            path: The file, replaced as a whole or not at all.
+            half: True stores 16-bit weights: half the size, for shipping; logits change by about 0.01.
         """
-        files.write(
-            Path(path), files.Saved(self.architecture, self.settings, self.updates, self.network.state_dict()), half
-        )
+        config = {"architecture": files.plain(self.architecture), "settings": files.plain(self.settings)}
+        kind = torch.float16 if half else torch.float32
+        weights = {name: value.detach().to("cpu", kind) for name, value in self.network.state_dict().items()}
+        files.write(Path(path), {"format": files.FORMAT, **config, "updates": self.updates}, {"weights": weights})
         return Path(path)
 
     @classmethod
     def load(cls, path: str | Path, *, seed: int = 0, device: str = "cpu") -> Discriminator:
-        """Reads what ``save`` wrote, executing nothing of it; training may go on with fresh optimiser moments.
+        """Reads a file of ``save``, without executing any of it; moments for further training begin at 0.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, doctored or something else.
         """
-        saved = files.read(Path(path))
         try:
-            discriminator = cls(saved.architecture, saved.settings, seed=seed, device=device)
-            discriminator._load_weights(saved.weights)
-        except ValueError as error:
+            config, tensors = files.read(Path(path), {files.FORMAT: files.LIMITS[files.FORMAT]})
+            made = files.made(Architecture, config["architecture"]), files.made(Settings, config["settings"])
+            updates, weights = int(config["updates"]), tensors["weights"]
+        except files.UNREADABLE as error:
             raise files.unusable(Path(path), error) from error
-        discriminator.updates = saved.updates
+        try:
+            discriminator = cls(*made, seed=seed, device=device)
+            discriminator._load_weights(weights)
+        except ValueError as error:  # not those of an impossible device
+            raise files.unusable(Path(path), error) from error
+        discriminator.updates = updates
         return discriminator
 
 
 def _stay(_: Discriminator) -> NoReturn:
-    """Refuses to send a live discriminator to a process, before it is sent: an error there would end it unread."""
+    """Raises an error here for a live discriminator that is sent to another process, whose errors nobody would see."""
     raise RuntimeError(
         "environments in other processes cannot share a live discriminator: its copies would never be trained; use "
         "gym.make_vec(...), make_sb3_env(...) or DummyVecEnv, or save it and name discriminator='PATH' for a frozen one"
@@ -331,12 +332,17 @@ def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:
     return Discriminator.load(path, device=device)
 
 
-def _check_range(name: str, values: Array, sizes: tuple[int, ...]) -> None:
-    """Refuses values [..., C] that are negative or not below sizes [C]."""
-    if not values.size:
-        return
-    flat = values.reshape(-1, len(sizes))
-    if flat.min() < 0 or (flat.max(0) >= sizes).any():
+def _validated(name: str, values: Array, shape: tuple[int, ...], sizes: tuple[int, ...]) -> Array:
+    """Returns values as an array, if they are integers [B, *shape] whose last axis [C] is from 0 to below sizes [C]."""
+    values = np.asarray(values)
+    if values.shape[1:] != shape or values.ndim != 1 + len(shape) or values.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be integers of shape [B, {', '.join(map(str, shape))}], "
+            f"got {values.dtype} of shape {list(values.shape)}"
+        )
+    flat = values.reshape(-1, len(sizes)) if values.size else np.zeros((1, len(sizes)), int)
+    if flat.min(initial=0) < 0 or (flat.max(0) >= sizes).any():
         raise ValueError(
             f"{name} must be from 0 to below {list(sizes)}, got {flat.min(0).tolist()} to {flat.max(0).tolist()}"
         )
+    return values

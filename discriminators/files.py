@@ -1,4 +1,4 @@
-"""Discriminators as files: one zip of JSON and tensors, read without executing anything of it."""
+"""Files of networks: one zip of JSON and tensors, replaced as a whole, read without executing any of it."""
 
 from __future__ import annotations
 
@@ -10,158 +10,90 @@ import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from .architecture import MAX_WEIGHTS, Architecture
 from .objectives import Settings
 
 FORMAT = "musegym discriminator 2"
 TRAINER_FORMAT = "musegym discriminator trainer 2"
-MAX_BYTES = 4 * MAX_WEIGHTS + 1_000_000
-MAX_TRAINER_BYTES = 4 << 30
-"""Weights, their moments, and past contents."""
+LIMITS = {FORMAT: 4 * MAX_WEIGHTS + 1_000_000, TRAINER_FORMAT: 4 << 30}
+"""Largest size in bytes of the tensors of a file, by format; a trainer has moments and past contents, too."""
 C = TypeVar("C", Architecture, Settings)
-# What reading a damaged or doctored archive, JSON text or weights-only pickle was seen to raise.
+# The errors that damaged or doctored archives, JSON texts and weights-only pickles were seen to raise.
 UNREADABLE = (
-    *(
-        zipfile.BadZipFile,
-        zlib.error,
-        pickle.UnpicklingError,
-        struct.error,
-        json.JSONDecodeError,
-        RecursionError,
-        MemoryError,
-    ),
+    *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, struct.error, json.JSONDecodeError, RecursionError),
     *(RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, AssertionError),
-    *(OverflowError, NotImplementedError, OSError),
+    *(MemoryError, OverflowError, NotImplementedError, OSError),
 )
 
 
-class Saved(NamedTuple):
-    """What a file holds; the weights are yet to be held against the architecture."""
+def write(target: Path | IO[bytes], config: dict[str, Any], tensors: Mapping[str, Any], level: int = 6) -> None:
+    """Writes a file.
 
-    architecture: Architecture
-    settings: Settings
-    updates: int
-    weights: dict[str, Tensor]
-
-
-def write(path: Path, saved: Saved, half: bool) -> None:
-    """Writes a file, replacing what was there as a whole or not at all; ``half`` stores 16-bit weights."""
-    buffer = io.BytesIO()
-    kind = torch.float16 if half else torch.float32
-    torch.save({name: value.detach().to("cpu", kind) for name, value in saved.weights.items()}, buffer)
-    config = {"format": FORMAT, "architecture": plain(saved.architecture), "settings": plain(saved.settings)}
-    text = json.dumps(config | {"updates": saved.updates}, indent=1)
-    write_members(path, {"config.json": text, "weights.pt": buffer.getvalue()})
+    Args:
+        target: an open file, or a path, which is replaced as a whole or not at all.
+        config: plain data, with its ``"format"``; written as JSON.
+        tensors: nested tensors and plain data by name; each becomes a member of the zip.
+        level: of compression; 1 is fast, 9 is small.
+    """
+    members: dict[str, str | bytes] = {"config.json": json.dumps(config, indent=1)}
+    for name, state in tensors.items():
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        members[f"{name}.pt"] = buffer.getvalue()
+    write_members(target, members, level)
 
 
 def write_members(target: Path | IO[bytes], members: dict[str, str | bytes], level: int = 6) -> None:
-    """Writes a zip into an open file, or replaces a file as a whole or not at all.
-
-    Args:
-        target: the file.
-        members: what it is to hold, by name.
-        level: of compression; 1 is fast, 9 is small.
-    """
-    if isinstance(target, Path):
-        _replace(target, members, level)
+    """Writes a zip of members by name into an open file, or replaces a file as a whole or not at all."""
+    if not isinstance(target, Path):
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
+            for name, data in members.items():
+                file.writestr(name, data)
         return
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-
-
-def _replace(path: Path, members: dict[str, str | bytes], level: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
     try:
         with partial.open("wb") as stream:
             write_members(stream, members, level)
             stream.flush()
             # Without it a crash of the machine could leave the new name on an empty file.
             os.fsync(stream.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except OSError:
         partial.unlink(missing_ok=True)  # a full disk has more room without it
         raise
 
 
-def read(path: Path) -> Saved:
-    """Reads a file.
+def read(source: Path | IO[bytes], limits: Mapping[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Inverts ``write``.
+
+    Args:
+        source: the file.
+        limits: largest size in bytes of a member, unpacked, by accepted format.
+
+    Returns:
+        The plain data, and the tensors by name.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is not one that ``write`` wrote.
+        Exception: one of ``UNREADABLE``, where the file is damaged, doctored or of another format.
     """
-    _require_file(path)
-    try:
-        with zipfile.ZipFile(path) as file:
-            config = json.loads(read_member(file, "config.json", 100_000))
-            packed = read_member(file, "weights.pt", MAX_BYTES)
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT!r}")
-        architecture, settings = made(Architecture, config["architecture"]), made(Settings, config["settings"])
-        return Saved(architecture, settings, int(config["updates"]), read_tensors(packed, MAX_BYTES))
-    except UNREADABLE as error:
-        raise unusable(path, error) from error
+    with zipfile.ZipFile(source) as file:
+        config = json.loads(_read_member(file, "config.json", 1_000_000))
+        if not isinstance(config, dict) or config.get("format") not in limits:
+            formats = " or ".join(map(repr, limits))
+            raise ValueError(f"its format is not {formats}: another version of musegym wrote it")
+        limit, names = limits[config["format"]], [name for name in file.namelist() if name.endswith(".pt")]
+        packed = {name.removesuffix(".pt"): _read_member(file, name, limit) for name in names}
+    return config, {name: _read_tensors(data, limit) for name, data in packed.items()}
 
 
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no discriminator at {path}: give the file that Discriminator.save wrote")
-
-
-def write_trainer(path: Path, state: dict[str, Any]) -> None:
-    """Writes the state of a trainer and its discriminator, replacing what was there as a whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_members(path, {"config.json": json.dumps({"format": TRAINER_FORMAT}), "trainer.pt": buffer.getvalue()}, 1)
-
-
-def read_trainer(path: Path) -> dict[str, Any] | None:
-    """Reads what ``write_trainer`` wrote; None where the file is of a discriminator alone.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is something else.
-    """
-    _require_file(path)
-    try:
-        with zipfile.ZipFile(path) as file:
-            found = json.loads(read_member(file, "config.json", 100_000))["format"]
-            if found == FORMAT:
-                return None
-            if found != TRAINER_FORMAT:
-                raise ValueError(f"its format is not {TRAINER_FORMAT!r}")
-            state: dict[str, Any] = read_tensors(read_member(file, "trainer.pt", MAX_TRAINER_BYTES), MAX_TRAINER_BYTES)
-        return state
-    except UNREADABLE as error:
-        raise unusable(path, error) from error
-
-
-def unusable(path: Path, error: BaseException) -> ValueError:
-    """Returns the error that says in one line why a file is refused and what to do."""
-    return ValueError(f"{path} is not a usable discriminator ({reason(error)}): save it anew with Discriminator.save")
-
-
-def reason(error: BaseException) -> str:
-    """Returns the first sentence of an error's message: torch's run over many lines."""
-    return str(error).split("\n")[0].split(". ")[0][:200] or type(error).__name__
-
-
-def plain(config: Architecture | Settings) -> dict[str, Any]:
-    """Returns a configuration as JSON would give it back."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(config).items()
-    }
-
-
-def read_member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
+def _read_member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """Reads a member of at most ``limit`` bytes, whatever its directory entry claims."""
     with file.open(name) as stream:
         data = stream.read(limit + 1)
@@ -170,12 +102,38 @@ def read_member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
     return data
 
 
-def read_tensors(packed: bytes, limit: int) -> Any:
-    """Reads what ``torch.save`` wrote of at most ``limit`` bytes: tensors and plain data, nothing executed."""
+def _read_tensors(packed: bytes, limit: int) -> Any:
+    """Inverts ``torch.save`` for tensors and plain data of at most ``limit`` bytes; executes nothing."""
     with zipfile.ZipFile(io.BytesIO(packed)) as inner:
         if sum(info.file_size for info in inner.infolist()) > limit:
             raise ValueError(f"its tensors unpack to more than {limit} bytes")
     return torch.load(io.BytesIO(packed), map_location="cpu", weights_only=True)
+
+
+def unusable(
+    source: Path | IO[bytes],
+    error: BaseException,
+    kind: str = "discriminator",
+    writer: str = "Discriminator.save",
+    remedy: str = "save it anew with Discriminator.save",
+) -> FileNotFoundError | ValueError:
+    """Returns the error, one line with the reason and a remedy, for a file that is missing or cannot be used."""
+    if not isinstance(source, Path):
+        source = Path("the open file")
+    elif not source.is_file():
+        return FileNotFoundError(f"there is no {kind} at {source}: give the file that {writer} wrote")
+    return ValueError(f"{source} is not a usable {kind} ({reason(error)}): {remedy}")
+
+
+def reason(error: BaseException) -> str:
+    """Returns the first sentence of an error's message; those of torch have many lines."""
+    return str(error).split("\n")[0].split(". ")[0][:200] or type(error).__name__
+
+
+def plain(config: Architecture | Settings) -> dict[str, Any]:
+    """Returns a configuration as plain data, equal to that of its JSON."""
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return values
 
 
 def made(cls: type[C], values: dict[str, Any]) -> C:

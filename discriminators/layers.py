@@ -1,4 +1,4 @@
-"""What the networks of all kinds of contents have in common."""
+"""The interface of networks that score contents, and the layers that they share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 GAIN = 0.3
 """Share by which pixels are brighter or darker at full ``Augmentation``."""
@@ -18,14 +19,14 @@ class Embedded(Protocol):
 
     @property
     def values(self) -> Tensor:
-        """What gradients are penalised at; every entry belongs to one content."""
+        """The point at which gradients are penalised; every entry belongs to one content."""
 
 
 E = TypeVar("E", bound=Embedded)
 
 
 class Network(nn.Module, abc.ABC, Generic[E]):
-    """Contents to logits in two halves, so that gradients can be penalised in between.
+    """Maps contents to logits in two halves, so that gradients can be penalised in between.
 
     The logit of a content never depends on its neighbours in the batch.
     """
@@ -34,9 +35,9 @@ class Network(nn.Module, abc.ABC, Generic[E]):
     def embed(self, contents: Tensor, conditions: Tensor) -> E:
         """Turns contents and conditions int64 [B, K] into vectors of a fixed scale.
 
-        Contents are integers, [B, L, C] of sequences, [B, *shape] of others; or floats, through which gradients flow
-        to whoever made them: pixels from 0 to 1, and shares of each value of a cell [B, *shape, size], of the columns
-        of a sequence side by side [B, L, sum of sizes].
+        Contents are integers, [B, L, C] for sequences and [B, *shape] for others; or floats, through which gradients
+        flow to a generator: pixels from 0 to 1, shares of each value of a cell [B, *shape, size], or shares of each
+        value of the columns of a sequence, side by side [B, L, sum of sizes].
         """
 
     @abc.abstractmethod
@@ -49,7 +50,7 @@ class Network(nn.Module, abc.ABC, Generic[E]):
 
 
 class Random(nn.Module):
-    """A layer that draws from a generator of its own, never from torch's global one."""
+    """A layer that draws from ``generator``, never from torch's global one."""
 
     generator: torch.Generator | None = None
 
@@ -68,8 +69,8 @@ class Dropout(Random):
     def forward(self, x: Tensor) -> Tensor:
         """Drops units of float [B, W]; of float [B, L, W] the same ones in all rows of a content.
 
-        One mask for a whole content is the dropout for sequences of Gal & Ghahramani 2016, and spares
-        most of the drawing.
+        One mask for a whole content is the dropout for sequences of Gal & Ghahramani 2016, and saves most of the
+        random draws.
         """
         if not self.training or self.keep == 1:
             return x
@@ -77,10 +78,10 @@ class Dropout(Random):
 
 
 class Augmentation(Random):
-    """Shows pictures blurred, shifted by a part of a pixel, and brighter or darker, in training only; frames alike.
+    """Blurs pictures, shifts them by a part of a pixel and changes their brightness, in training only.
 
-    Real pictures and made ones are changed alike, each by chance (differentiable augmentation, Zhao et al. 2020), so
-    that sharpness, alignment and full ink say nothing, and D must look at forms. What is scored is not changed.
+    Real pictures and fakes are changed alike, each at random, all frames of a content in the same way (differentiable
+    augmentation, Zhao et al. 2020). Sharpness, alignment and full ink then tell D nothing, and it must look at forms.
 
     Args:
         strength: 0 to 1; at 1 a picture is blurred by up to a binomial kernel of 3 x 3, shifted by up to one pixel each
@@ -107,7 +108,7 @@ class Augmentation(Random):
 
 
 def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -> Tensor:
-    """Mixes pixels with their neighbours along a dimension, of which they take such shares; nothing lies beyond."""
+    """Mixes pixels with shares of their neighbours before and after along a dimension; the border is 0."""
     n = x.shape[dim]
     pad = [0, 0, 0, 0]
     pad[2 * (3 - dim)] = pad[2 * (3 - dim) + 1] = 1
@@ -116,9 +117,9 @@ def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -
 
 
 class Noise(Random):
-    """Gaussian noise on what is shown, in training only: instance noise (Sonderby et al. 2017, section 3.2).
+    """Adds Gaussian noise in training only: instance noise (Sonderby et al. 2017, section 3.2).
 
-    It blurs both populations alike, so that D cannot tell them by single values that one of them never takes.
+    It blurs both populations alike, so that D cannot tell them apart by single values that one of them never has.
     """
 
     def __init__(self, deviation: float) -> None:
@@ -130,3 +131,10 @@ class Noise(Random):
         if not self.training or not self.deviation:
             return x
         return x + x.new_empty(x.shape).normal_(0, self.deviation, generator=self.generator)
+
+
+def normalise(network: nn.Module) -> None:
+    """Applies spectral normalisation (Miyato et al. 2018) to all linear and convolutional layers."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            spectral_norm(module)

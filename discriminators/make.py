@@ -1,4 +1,4 @@
-"""Discriminators and their training made to measure: what a task's contents need, and what each kind does well with."""
+"""Discriminators and trainers for a task, with defaults by kind of contents."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .trainer import DiscriminatorTrainer
 
 _PICTURES: dict[str, Any] = {"augmentation": 1.0, "noise": 0.1, "r1": 0.05, "r1_every": 1}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    # A pen cannot make what a scanner saw: D must not judge by edges, or all it says of drawings is how much ink they
-    # have. R1 at every update, or it overpowers whoever learns from pictures alone.
+    # An agent's pen cannot reproduce the edges of scanned drawings, by which D must not judge: else its reward is the
+    # amount of ink. R1 at every update keeps D from overpowering an agent that learns from pictures alone.
     "image": _PICTURES,
     "frames": {"hidden": 32, "embedding": 16},
     "grid": {"hidden": 256, "embedding": 16},
     "volume": {"hidden": 32, "embedding": 16},
 }
-"""By kind of layout, where they differ from those of ``Architecture`` and ``Settings``."""
+"""Defaults by kind of layout, over those of ``Architecture`` and ``Settings``."""
 OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0}
-"""Likewise of so few cells that a dense network reads them: their contents come from a law, not a small corpus."""
+"""Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
-"""Likewise of sequences of one column. What it can tell: ``docs/studies/oracle.md``."""
+"""Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
 DENSE_TRAINING: dict[str, Any] = {"batch_size": 256, "updates_per_observe": 2.0}
-"""Likewise of ``DiscriminatorTrainer`` with a dense network, an update of which costs a tenth of one of the others."""
+"""Defaults of ``DiscriminatorTrainer`` with a dense network, whose updates cost a tenth of those of other networks."""
 
 
 def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
@@ -35,10 +35,13 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
 
     Args:
         task: A task, whose layout chooses the network.
-        seed: Of initial weights, dropout and noise.
+        seed: Seed of initial weights, dropout and noise.
         device: A torch device, or "auto".
         **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1), over those of
             ``DEFAULTS``, ``OF_FEW_CELLS`` and ``OF_TOKENS``.
+
+    Raises:
+        ValueError: an option is unknown or out of its range.
     """
     shaping, learning = ({field.name for field in dataclasses.fields(cls)} for cls in (Architecture, Settings))
     unknown = set(options) - shaping - learning
@@ -60,30 +63,27 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
 
 
 def make_trainer(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> DiscriminatorTrainer:
-    """Builds an untrained discriminator for a task's contents, and what trains it.
+    """Builds an untrained discriminator for a task's contents, and its trainer.
 
     Args:
         task: as in ``make_discriminator``.
-        seed: of initial weights, dropout, noise and the choice of contents.
+        seed: seed of initial weights, dropout, noise and the choice of contents.
         device: as in ``make_discriminator``.
-        **options: keyword arguments of ``DiscriminatorTrainer``, over those of ``TRAINING``; others go to
+        **options: keyword arguments of ``DiscriminatorTrainer``, over those of ``DENSE_TRAINING``; others are passed to
             ``make_discriminator``.
     """
-    names = DiscriminatorTrainer.option_names()
-    training = {name: value for name, value in options.items() if name in names}
-    others = {name: value for name, value in options.items() if name not in names}
-    discriminator = make_discriminator(task, seed=seed, device=device, **others)
-    given = {"seed": seed, **_training(discriminator), **training}
-    return DiscriminatorTrainer(discriminator, task, **given)
+    training = {name: options.pop(name) for name in DiscriminatorTrainer.option_names() if name in options}
+    discriminator = make_discriminator(task, seed=seed, device=device, **options)
+    return DiscriminatorTrainer(discriminator, task, **{"seed": seed, **_training(discriminator), **training})
 
 
 def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = "cpu") -> DiscriminatorTrainer:
-    """Reads what ``DiscriminatorTrainer.save`` wrote, which goes on as the saved one would.
+    """Reads a file of ``DiscriminatorTrainer.save``; the trainer continues as the saved one would.
 
     Args:
         path: such a file, or one of ``Discriminator.save``, which gets a new trainer.
         task: as in ``make_discriminator``.
-        seed: of a new trainer's choice of contents.
+        seed: seed of a new trainer's choice of contents.
         device: as in ``make_discriminator``.
 
     Raises:
@@ -91,16 +91,18 @@ def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = 
         ValueError: it is damaged, doctored or something else, or of another task.
     """
     path = Path(path)
-    state = files.read_trainer(path)
-    if state is None:
-        discriminator = Discriminator.load(path, seed=seed, device=device)
-        _require_contents(path, discriminator.architecture, task)
-        return DiscriminatorTrainer(discriminator, task, seed=seed, **_training(discriminator))
     try:
-        architecture = files.made(Architecture, state["discriminator"]["architecture"])
+        config, tensors = files.read(path, files.LIMITS)
+        state = tensors.get("trainer")
+        architecture = files.made(Architecture, (state["discriminator"] if state else config)["architecture"])
     except files.UNREADABLE as error:
         raise files.unusable(path, error) from error
-    _require_contents(path, architecture, task)
+    expected, names = _architecture(task), ("kind", "shape", "sizes", "condition_sizes")
+    if any(getattr(architecture, name) != getattr(expected, name) for name in names):
+        raise ValueError(f"{path} judges other contents than those of {type(task).__name__}: give one of this task")
+    if state is None:
+        discriminator = Discriminator.load(path, seed=seed, device=device)
+        return DiscriminatorTrainer(discriminator, task, seed=seed, **_training(discriminator))
     try:
         return DiscriminatorTrainer.from_state_dict(state, task, device)
     except files.UNREADABLE as error:
@@ -111,13 +113,7 @@ def _training(discriminator: Discriminator) -> dict[str, Any]:
     return DENSE_TRAINING if discriminator.architecture.dense else {}
 
 
-def _require_contents(path: Path, architecture: Architecture, task: TaskLike) -> None:
-    own = _architecture(task)
-    if any(getattr(architecture, name) != getattr(own, name) for name in ("kind", "shape", "sizes", "condition_sizes")):
-        raise ValueError(f"{path} judges other contents than those of {type(task).__name__}: give one of this task")
-
-
 def _architecture(task: TaskLike) -> Architecture:
-    """Returns the architecture that reads a task's contents, as it is by default."""
+    """Returns the default architecture for a task's contents."""
     layout = task.layout
     return Architecture(layout.kind, layout.shape, layout.sizes, task.condition_sizes, layout.categorical)

@@ -1,4 +1,4 @@
-"""Networks for planes and volumes, of pixels (grey or coloured) or of cells that are one thing each."""
+"""Networks that score planes and volumes, of pixels (grey or coloured) or of categorical cells."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from .architecture import Architecture
-from .layers import Augmentation, Dropout, Network, Noise
+from .layers import Augmentation, Dropout, Network, Noise, normalise
 
 SLOPE = 0.2  # of leaky rectifiers below 0, as in DCGAN (Radford et al. 2016)
 SMALLEST = 4  # convolutions halve sides that are longer
 
 
 class EmbeddedPlane(NamedTuple):
-    """Contents as vectors."""
+    """Contents as vectors.
+
+    Attributes:
+        values: float [B, C, *sides]: pixels from 0 to 1, or vectors of cells, of unit variance.
+        conditions: int64 [B, K].
+    """
 
     values: Tensor
-    """float [B, C, *sides]: pixels from 0 to 1, or vectors of cells, of unit variance."""
     conditions: Tensor
-    """int64 [B, K]."""
 
 
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
-"""By number of sides."""
+"""Convolutions by number of sides."""
 
 
 class Trunk(nn.Sequential):
@@ -76,23 +78,35 @@ class Projection(nn.Module):
         return logits
 
 
-class PixelNetwork(Network[EmbeddedPlane]):
-    """Pictures, or frames of them: convolutions read the pixels, as in SN-GAN (Miyato et al. 2018)."""
+class PlaneNetwork(Network[EmbeddedPlane]):
+    """The second half of a network of planes: features by a trunk, then a projection on the condition."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, trunk: Dense | Trunk) -> None:
         super().__init__()
         a = architecture
-        self.top, self.sides = a.sizes[0] - 1, len(a.plane)
-        self.input_dropout, self.noise = Dropout(a.input_dropout), Noise(a.noise)
-        self.augmentation = Augmentation(a.augmentation)
-        self.trunk = Trunk(a.channels, a.plane, a.hidden)
-        self.dropout = Dropout(a.dropout)
-        self.projection = Projection(self.trunk.features, a.condition_sizes)
+        self.trunk = trunk
+        self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
+        self.projection = Projection(trunk.features, a.condition_sizes)
         if a.spectral_norm:
-            _normalise(self.trunk)
+            normalise(trunk)
+
+    def score(self, embedded: EmbeddedPlane) -> Tensor:
+        """Returns logits float [B]: the projection of the features on the condition."""
+        logits: Tensor = self.projection(self.dropout(self.trunk(embedded.values)), embedded.conditions)
+        return logits
+
+
+class PixelNetwork(PlaneNetwork):
+    """Scores pictures, or frames of them, by convolutions over pixels, as in SN-GAN (Miyato et al. 2018)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        a = architecture
+        super().__init__(a, Trunk(a.channels, a.plane, a.hidden))
+        self.top, self.sides = a.sizes[0] - 1, len(a.plane)
+        self.augmentation, self.noise = Augmentation(a.augmentation), Noise(a.noise)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
-        """Scales pixels to 0 .. 1; in training, changes the pictures, hides some pixels and adds noise."""
+        """Scales pixels to 0 .. 1; in training, augments the pictures, hides some pixels and adds noise."""
         scale = 1 if contents.is_floating_point() else self.top
         pixels = contents.to(self.projection.last.weight.dtype) / scale
         values = pixels.movedim(-1, 1) if pixels.ndim == self.sides + 2 else pixels[:, None]
@@ -101,39 +115,26 @@ class PixelNetwork(Network[EmbeddedPlane]):
             values = values * self.input_dropout.mask((len(values), 1, *values.shape[2:]), values)
         return EmbeddedPlane(self.noise(values), conditions)
 
-    def score(self, embedded: EmbeddedPlane) -> Tensor:
-        """Reads the pixels, then holds what it found against the condition."""
-        logits: Tensor = self.projection(self.dropout(self.trunk(embedded.values)), embedded.conditions)
-        return logits
 
-
-class CellNetwork(Network[EmbeddedPlane]):
-    """Cells of a plane or volume: few are read by a dense network, each at its place, others by convolutions."""
+class CellNetwork(PlaneNetwork):
+    """Scores the cells of a plane or volume, by a dense network where they are few, else by convolutions."""
 
     def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
         a = architecture
-        self.table = nn.Parameter(torch.randn(a.sizes[0], a.embedding) / math.sqrt(2))
-        self.places = nn.Parameter(torch.randn(*a.plane, a.embedding) / math.sqrt(2))
-        self.input_dropout, self.dropout = Dropout(a.input_dropout), Dropout(a.dropout)
-        self.trunk: Dense | Trunk = Dense(a) if a.dense else Trunk(a.embedding, a.plane, a.hidden)
-        self.projection = Projection(self.trunk.features, a.condition_sizes)
-        if a.spectral_norm:
-            _normalise(self.trunk)
+        # Drawn in this order, by which a seed gives the same weights as before.
+        table = torch.randn(a.sizes[0], a.embedding) / math.sqrt(2)
+        places = torch.randn(*a.plane, a.embedding) / math.sqrt(2)
+        super().__init__(a, Dense(a) if a.dense else Trunk(a.embedding, a.plane, a.hidden))
+        self.table, self.places = nn.Parameter(table), nn.Parameter(places)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
-        """Sums a vector for what a cell is and one for where it is; in training, hides what some are."""
+        """Sums a vector for a cell's value and one for its place; in training, hides the values of some cells."""
         shares = contents.is_floating_point()
         cells = contents @ self.table if shares else F.embedding(contents.long(), self.table)  # [B, *sides, E]
         if self.training and self.input_dropout.keep < 1:
             cells = cells * self.input_dropout.mask((*cells.shape[:-1], 1), cells)
         values = F.layer_norm(cells + self.places, cells.shape[-1:])
         return EmbeddedPlane(values.movedim(-1, 1), conditions)
-
-    def score(self, embedded: EmbeddedPlane) -> Tensor:
-        """Reads the cells, then holds what it found against the condition."""
-        logits: Tensor = self.projection(self.dropout(self.trunk(embedded.values)), embedded.conditions)
-        return logits
 
 
 class Dense(nn.Module):
@@ -153,9 +154,3 @@ class Dense(nn.Module):
         for dropout, layer in zip(self.dropouts, self.layers, strict=True):
             x = x + F.leaky_relu(layer(dropout(x)), SLOPE)
         return x
-
-
-def _normalise(trunk: nn.Module) -> None:
-    """Applies spectral normalisation to all that is linear."""
-    for module in [module for module in trunk.modules() if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)]:
-        spectral_norm(module)

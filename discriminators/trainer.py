@@ -1,9 +1,10 @@
-"""Co-training: a discriminator learns, beside any agent, to tell real contents from the agent's."""
+"""Co-training: updates of a discriminator on real contents and on those of any agent."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,34 +14,37 @@ import torch
 
 from . import files
 from .architecture import Architecture
-from .discriminator import Array, Discriminator, TaskLike
+from .discriminator import Array, Discriminator, TaskLike, Works
 from .objectives import Settings
 
 Pair = tuple[Array, Array]
 """Contents [N, ...] and conditions int [N, K]."""
 MOST_CONTENTS = 1_000_000
-"""Contents in memory at a time, and updates on them without a word in between."""
+"""Largest number of contents in memory, and of updates in one call."""
 
 
 class DiscriminatorTrainer:
-    """Trains one discriminator on a task's real contents against those an agent makes. Needs no framework.
+    """Trains one discriminator on a task's real contents against those of an agent, in any framework.
 
-    Callbacks, agents and environments share ``discriminator`` by identity, and hand over the current policy's contents
-    through ``observe``. Fakes of an update are half of the current policy and half of past ones, so that the
-    discriminator does not forget what it has already refused (a history of fakes: Shrivastava et al. 2017, section
-    2.3). Real contents are of the train split only, or new ones where the task streams them.
+    Callbacks, agents and environments share the ``discriminator`` object, and pass the current policy's contents to
+    ``observe``. Half of the fakes of an update are of the current policy and half are past ones, so that the
+    discriminator does not forget past weaknesses (a history of fakes: Shrivastava et al. 2017, section 2.3). Real
+    contents are of the train split only, or new ones where the task streams them.
 
     Args:
-        discriminator: What is trained.
-        task: Where real contents come from.
-        batch_size: Real contents of an update, and fakes.
+        discriminator: The discriminator.
+        task: Source of real contents.
+        batch_size: Number of real contents of an update, and of fakes.
         updates_per_observe: Updates for each call of ``observe``; a fraction is carried over to later calls.
-        past: Number of past contents that are kept, the latest.
-        past_share: Share of an update's fakes that are past ones, as soon as there are any.
-        seed: Of the choice of contents.
-        frozen: ``observe`` leaves the discriminator as it is.
+        past: Number of the latest contents that are kept as past ones.
+        past_share: Share of past contents in an update's fakes, as soon as there are any.
+        seed: Seed of the choice of contents.
+        frozen: True leaves the discriminator unchanged by ``observe``.
         validate_every: Updates between measurements of ``train_minus_validation``.
-        validation_size: Contents of each split that are measured, always the same.
+        validation_size: Number of contents of each split that are measured, always the same.
+
+    Raises:
+        ValueError: a number is out of its range, or the task's train split is empty.
     """
 
     def __init__(
@@ -57,6 +61,8 @@ class DiscriminatorTrainer:
         validate_every: int = 100,
         validation_size: int = 256,
     ) -> None:
+        given = locals()
+        self._options = {name: given[name] for name in self.option_names()}
         if min(batch_size, validate_every, validation_size) < 1 or not updates_per_observe >= 0 or past < 0:
             raise ValueError(
                 "batch_size, validate_every and validation_size are at least 1; updates and past at least 0"
@@ -65,45 +71,36 @@ class DiscriminatorTrainer:
             raise ValueError(f"batch_size, past, validation_size and updates_per_observe are at most {MOST_CONTENTS:,}")
         if not 0 <= past_share < 1:
             raise ValueError(f"past_share must be from 0 up to 1, got {past_share}")
-        self._options: dict[str, Any] = {
-            "batch_size": batch_size,
-            "updates_per_observe": updates_per_observe,
-            "past": past,
-            "past_share": past_share,
-            "seed": seed,
-            "frozen": frozen,
-            "validate_every": validate_every,
-            "validation_size": validation_size,
-        }
         self.discriminator = discriminator
         self.task = task
         self.batch_size, self.updates_per_observe = batch_size, updates_per_observe
         self.past_share, self.frozen, self.validate_every = past_share, frozen, validate_every
         self.stats: dict[str, float] = {}
         """The latest of every number: those of ``Discriminator.update``, ``updates`` and ``train_minus_validation``."""
-        self.log: list[dict[str, float]] = []
-        """``stats`` as it was at each measurement of ``train_minus_validation``."""
         self._rng = np.random.default_rng(seed)
         real, validation = task.works("train"), task.works("validation")
         self._real, self._real_conditions = real.contents, np.asarray(real.conditions, np.int64)
         if not len(self._real):
             raise ValueError("the task's train split is empty: there is nothing real to learn from")
         fixed = np.random.default_rng(0)
-        picked = [
-            (works, np.sort(fixed.permutation(len(works.contents))[:validation_size])) for works in (real, validation)
-        ]
-        self._measured = [(works.contents[rows], works.conditions[rows]) for works, rows in picked]
+
+        def sample(works: Works) -> Pair:
+            rows = np.sort(fixed.permutation(len(works.contents))[:validation_size])
+            return works.contents[rows], works.conditions[rows]
+
+        self.measured = sample(real), sample(validation)
+        """The train and the validation contents that are measured, always the same, with their conditions."""
         self._past = np.zeros((past, *self._real.shape[1:]), self._real.dtype)
         self._past_conditions = np.zeros((past, self._real_conditions.shape[1]), np.int64)
         self._past_seen = 0
         self._due = 0.0
 
     def observe(self, contents: Array, conditions: Array | None = None) -> dict[str, float]:
-        """Learns from finished contents [N, ...] of the current policy, then keeps them as past ones.
+        """Trains the discriminator on finished contents [N, ...] of the current policy, then keeps them as past ones.
 
         Args:
             contents: [N, ...].
-            conditions: int [N, K] that they were built under; None where the task has none.
+            conditions: int [N, K] of the contents; None where the task has none.
 
         Returns:
             ``stats``, after the updates that were due; unchanged while frozen.
@@ -112,10 +109,7 @@ class DiscriminatorTrainer:
             ValueError: contents or conditions have another shape than the task's.
         """
         current = self._pair(contents, conditions)
-        contents = current[0]
-        if not len(contents):
-            return dict(self.stats)
-        if not self.frozen:
+        if not self.frozen and len(current[0]):
             self._due += self.updates_per_observe
             while self._due >= 1:
                 self._due -= 1
@@ -132,41 +126,29 @@ class DiscriminatorTrainer:
             raise ValueError(f"conditions must be int [{len(contents)}, {K}], got {list(conditions.shape)}")
         return contents, conditions
 
-    @property
-    def measured(self) -> tuple[Pair, Pair]:
-        """The train and the validation contents that are measured, always the same, with their conditions."""
-        return self._measured[0], self._measured[1]
-
-    @property
-    def learning(self) -> bool:
-        """Whether ``observe`` still changes the discriminator."""
-        return not self.frozen
-
     def train_minus_validation(self) -> float:
         """Returns the mean logit of train contents minus that of validation contents: above 0 as D memorises."""
-        train, validation = (
-            float(self.discriminator.logits(*works).mean()) if len(works[0]) else np.nan for works in self._measured
-        )
-        return train - validation
+        train, validation = (self.discriminator.logits(*works) for works in self.measured)
+        return float(train.mean()) - float(validation.mean()) if len(train) and len(validation) else math.nan
 
     def rehearse(
         self, contents: Array, times: Sequence[float], updates: int, conditions: Array | None = None
     ) -> list[tuple[Array, Array]]:
-        """Says what D would know after some updates at each of several learning rates; leaves all as it was.
+        """Evaluates D after some updates at each of several learning rates; leaves everything unchanged.
 
-        Each goes through the same batches, of real contents and the first half of ``contents`` [N, ...].
+        All rates get the same batches, of real contents and the first half of ``contents`` [N, ...].
 
         Args:
             contents: of the current policy, at least 2.
-            times: the rates, of that of D's settings.
-            updates: how many.
+            times: the rates, as multiples of that of D's settings.
+            updates: number of updates.
             conditions: int [N, K] of the contents; None where the task has none.
 
         Returns:
             For each rate D's logits of the measured validation contents [M], and of the second half [N - N // 2].
 
         Raises:
-            ValueError: there are too few contents to learn from some and be asked about others.
+            ValueError: there are fewer than 2 contents.
             FloatingPointError: a rate is so high that D's loss is no longer finite.
         """
         if len(contents) < 2:
@@ -174,7 +156,7 @@ class DiscriminatorTrainer:
         d, half = self.discriminator, len(contents) // 2
         contents, conditions = self._pair(contents, conditions)
         rates = [group["lr"] for group in d.optimizer.param_groups]
-        before, rng, told = d.state_dict(), self._rng.bit_generator.state, (dict(self.stats), list(self.log))
+        before, rng, stats = d.state_dict(), self._rng.bit_generator.state, dict(self.stats)
         outcomes = []
         try:
             for rate in times:
@@ -183,11 +165,11 @@ class DiscriminatorTrainer:
                 d.set_rate(rate)
                 for _ in range(updates):
                     self._update((contents[:half], conditions[:half]))
-                outcomes.append((d.logits(*self._measured[1]), d.logits(contents[half:], conditions[half:])))
+                outcomes.append((d.logits(*self.measured[1]), d.logits(contents[half:], conditions[half:])))
         finally:
             d.load_state_dict(before)
             self._rng.bit_generator.state = rng
-            self.stats, self.log = told
+            self.stats = stats
             for group, rate in zip(d.optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate
         return outcomes
@@ -209,10 +191,9 @@ class DiscriminatorTrainer:
         self.stats["updates"] = d.updates
         if d.updates % self.validate_every == 0:
             self.stats["train_minus_validation"] = self.train_minus_validation()
-            self.log.append(dict(self.stats))
 
     def _pick(self, available: int, n: int) -> Array:
-        """Draws n indices, each once where there are enough."""
+        """Draws n indices, without replacement where there are enough."""
         if n > available:
             return self._rng.integers(available, size=n)
         return self._rng.choice(available, n, replace=False, shuffle=False)
@@ -225,7 +206,7 @@ class DiscriminatorTrainer:
             self._past_seen += len(contents)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that later calls depend on, the discriminator included: plain data and tensors."""
+        """Returns everything that later calls depend on, the discriminator too, as plain data and tensors."""
         return {
             "options": dict(self._options),
             "discriminator": self.discriminator.state_dict(),
@@ -235,18 +216,17 @@ class DiscriminatorTrainer:
             "due": self._due,
             "rng": json.dumps(self._rng.bit_generator.state),
             "stats": dict(self.stats),
-            "log": [dict(row) for row in self.log],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from a ``state_dict`` of a trainer made alike, bit for bit.
 
         Raises:
-            ValueError: it is of another discriminator, or of another size of past.
+            ValueError: it is of another discriminator, or has another number of past contents.
         """
         past, conditions = (state[name].cpu().numpy() for name in ("past", "past_conditions"))
-        given = self._past[: state["past_seen"]], self._past_conditions[: state["past_seen"]]
-        if (past.shape, conditions.shape) != (given[0].shape, given[1].shape) or past.dtype != self._past.dtype:
+        known = self._past[: state["past_seen"]], self._past_conditions[: state["past_seen"]]
+        if (past.shape, conditions.shape) != (known[0].shape, known[1].shape) or past.dtype != self._past.dtype:
             raise ValueError(
                 f"this checkpoint keeps {past.shape} past contents; the trainer was made for {self._past.shape}"
             )
@@ -254,16 +234,20 @@ class DiscriminatorTrainer:
         self._past[: len(past)], self._past_conditions[: len(past)] = past, conditions
         self._past_seen, self._due = int(state["past_seen"]), float(state["due"])
         self._rng.bit_generator.state = json.loads(state["rng"])
-        self.stats, self.log = dict(state["stats"]), [dict(row) for row in state["log"]]
+        self.stats = dict(state["stats"])
 
     def save(self, path: str | Path) -> Path:
-        """Writes one file, which ``load_trainer`` reads: JSON and tensors, replaced as a whole or not at all."""
-        files.write_trainer(Path(path), self.state_dict())
+        """Writes a file for ``load_trainer``: JSON and tensors, replaced as a whole or not at all."""
+        files.write(Path(path), {"format": files.TRAINER_FORMAT}, {"trainer": self.state_dict()}, level=1)
         return Path(path)
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any], task: TaskLike, device: str = "cpu") -> DiscriminatorTrainer:
-        """Rebuilds a trainer and its discriminator, which go on as the saved ones would."""
+        """Returns a trainer with its discriminator, which continue as the saved ones would.
+
+        Raises:
+            ValueError: another version of musegym wrote the state, or it does not fit the task.
+        """
         d = state["discriminator"]
         architecture, settings = files.made(Architecture, d["architecture"]), files.made(Settings, d["settings"])
         unknown = set(state["options"]) - set(cls.option_names())

@@ -1,4 +1,4 @@
-"""Co-training for any library that steps Gymnasium environments: a wrapper that feeds a trainer."""
+"""Co-training for any library that steps Gymnasium environments: wrappers that pass finished works to a trainer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from .make import make_trainer
 from .trainer import DiscriminatorTrainer
 
 Env = gym.Env[Any, Any]
+Envs = VectorEnv[Any, Any, Any]
 
 
 class _Collector:
-    """Gathers finished works until there are enough for the trainer to learn from."""
+    """Collects finished works, and passes them to the trainer once there are enough."""
 
     def __init__(self, trainer: DiscriminatorTrainer, every: int | None) -> None:
         self.trainer = trainer
@@ -27,11 +28,11 @@ class _Collector:
         self.conditions: list[Array] = []
 
     def add(self, info: dict[str, Any], rows: Any) -> None:
-        """Adds the finished works of an ``info``: those of some rows, of which it has several."""
+        """Adds the finished works of an ``info``; ``rows`` is an index, or None where it is of a single row."""
         contents = np.asarray(info["content"])[rows]
+        none = np.zeros((len(contents), 0), np.int64)
         self.contents.append(contents)
-        given = np.asarray(info["condition"])[rows] if "condition" in info else np.zeros((len(contents), 0), np.int64)
-        self.conditions.append(given)
+        self.conditions.append(np.asarray(info["condition"])[rows] if "condition" in info else none)
         if sum(map(len, self.contents)) >= self.every:
             gathered = np.concatenate(self.contents), np.concatenate(self.conditions)
             self.contents, self.conditions = [], []
@@ -59,7 +60,7 @@ class CoTrainedEnv(gym.Wrapper[Any, Any, Any, Any]):
 class CoTrainedVectorEnv(VectorWrapper):
     """A vector environment whose discriminator learns from the contents that are finished in it."""
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], trainer: DiscriminatorTrainer, every: int | None = None) -> None:
+    def __init__(self, env: Envs, trainer: DiscriminatorTrainer, every: int | None = None) -> None:
         super().__init__(env)
         self.trainer = trainer
         self._collector = _Collector(trainer, every)
@@ -68,7 +69,7 @@ class CoTrainedVectorEnv(VectorWrapper):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Steps; an update of the discriminator changes later rewards only."""
         result = self.env.step(actions)
-        # Under SAME_STEP autoreset a row has already begun its next work; what it finished is in final_info.
+        # Under SAME_STEP autoreset a row has already begun its next work; the finished one is in final_info.
         for info in (result[-1], result[-1].get("final_info", {})):
             if "content" in info:
                 self._collector.add(info, info["_content"])
@@ -76,36 +77,27 @@ class CoTrainedVectorEnv(VectorWrapper):
 
 
 @overload
-def co_trained(
-    env: Env, trainer: DiscriminatorTrainer | None = None, *, every: int | None = None, **options: Any
-) -> CoTrainedEnv: ...
+def co_trained(env: Env, trainer: DiscriminatorTrainer | None = None, **options: Any) -> CoTrainedEnv: ...
 @overload
+def co_trained(env: Envs, trainer: DiscriminatorTrainer | None = None, **options: Any) -> CoTrainedVectorEnv: ...
 def co_trained(
-    env: VectorEnv[Any, Any, Any],
-    trainer: DiscriminatorTrainer | None = None,
-    *,
-    every: int | None = None,
-    **options: Any,
-) -> CoTrainedVectorEnv: ...
-def co_trained(
-    env: Env | VectorEnv[Any, Any, Any],
-    trainer: DiscriminatorTrainer | None = None,
-    *,
-    every: int | None = None,
-    **options: Any,
+    env: Env | Envs, trainer: DiscriminatorTrainer | None = None, *, every: int | None = None, **options: Any
 ) -> CoTrainedEnv | CoTrainedVectorEnv:
-    """Wraps an environment so that stepping it trains its discriminator, whatever does the stepping.
+    """Wraps an environment so that steps of it train its discriminator, in any algorithm.
 
     A factory, since Gymnasium has one class of wrappers for scalar environments and one for vectors.
 
     Args:
         env: A musegym environment, scalar or vector, wrapped or not.
-        trainer: Brings its discriminator along; a new one, of a new default discriminator, where None.
+        trainer: Trains its discriminator; None makes one with a default discriminator.
         every: Finished contents between two calls of ``trainer.observe``; the trainer's batch size where None.
-        **options: Of ``make_trainer``, where it is made here.
+        **options: Options of ``make_trainer``, where ``trainer`` is None.
 
     Returns:
         The wrapped environment, with the attribute ``trainer``.
+
+    Raises:
+        ValueError: both a trainer and options are given, or the environment is not one of musegym.
     """
     if trainer is None:
         trainer = make_trainer(_task(env.unwrapped), **options)
@@ -119,7 +111,7 @@ def co_trained(
 def _task(env: Any) -> Any:
     if hasattr(env, "task"):
         return env.task
-    # Gymnasium's own vectors of scalar environments.
+    # Gymnasium's vectors of scalar environments.
     if hasattr(env, "get_attr"):
         return env.get_attr("task")[0]
     raise ValueError(f"{env} builds no contents: co_trained needs an environment of musegym")

@@ -9,7 +9,7 @@ from musegym.agents.adversary import READ, Adversary
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 
 TASK = toys.WordTask()
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "recurrent": 0}
+D = {"hidden": 8, "embedding": 4, "recurrent": 0}
 
 
 def trainer(**options):

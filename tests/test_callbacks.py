@@ -35,7 +35,7 @@ from musegym.discriminators import (
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 WORD, MELODY = "toy/Word-v0", "musegym/Melody-v0"
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0}
+D = {"hidden": 8, "embedding": 4}
 PPO_OPTIONS = {"n_steps": 16, "batch_size": 64, "n_epochs": 1, "policy_kwargs": {"net_arch": [8]}}
 DQN_OPTIONS = {"learning_starts": 20, "buffer_size": 500, "batch_size": 16, "policy_kwargs": {"net_arch": [8]}}
 

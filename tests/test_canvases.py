@@ -63,7 +63,7 @@ class TestViews:
     def test_of_any_sides_are_learned_from(self, shape):
         model = agent(SEEN, env={"shape": list(shape)}, warm_start=20)
         before = model.q_net.sight.layers[-1].weight.detach().clone()
-        model.learn(64, callback=DiscriminatorCallback(**D, heads=1))
+        model.learn(64, callback=DiscriminatorCallback(**D))
         assert model._n_updates == 2
         assert not torch.equal(model.q_net.sight.layers[-1].weight, before)
         convolves = any(isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d) for m in model.q_net.sight.modules())
@@ -134,7 +134,7 @@ class TestViews:
 
     def test_are_seen_under_wrappers(self):
         model = AdversarialDQN("auto", Through(make_sb3_env(SEEN, 8, seed=0, discriminator="none")), **SMALL)
-        model.learn(64, callback=DiscriminatorCallback(**D, heads=1))
+        model.learn(64, callback=DiscriminatorCallback(**D))
         again = trace(model.task, model.fresh.contents)
         assert np.array_equal(model.fresh.views, again.views)
         assert model.fresh.views.any()

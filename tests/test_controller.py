@@ -34,7 +34,7 @@ torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
 NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.0}
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8, "past": 40}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8, "past": 40}
 STEADY = Reading(gap=0.5, gap_error=0.1, spread=0.7, slope=1.0, slope_error=0.1, held_out_loss=1.2, overfitting=0.0)
 
 

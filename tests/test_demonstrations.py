@@ -55,7 +55,7 @@ def test_streams_replace_the_corpus() -> None:
     task = toys.StreamTask()
     seen = Demonstrations(task).sample(20, rng()).contents
     assert set(seen.sum(1)) == {0, 4}, "streamed works are all ones or all zeros, those of the corpus are neither"
-    discriminator = make_discriminator(task, hidden=8, heads=1)
+    discriminator = make_discriminator(task, hidden=8)
     shown = []
     update = discriminator.update
     discriminator.update = lambda real, *others: shown.append(real) or update(real, *others)
@@ -67,7 +67,7 @@ class TestWithoutDemonstrations:
     def test_the_agent_learns_from_what_it_builds(self, tmp_path) -> None:
         env = make_sb3_env("toy/Blind-v0", num_envs=8, seed=0, discriminator="none")
         model = AdversarialDQN("auto", env, lead=1, **SMALL)
-        model.learn(96, callback=DiscriminatorCallback(hidden=8, heads=1))
+        model.learn(96, callback=DiscriminatorCallback(hidden=8))
         assert model._n_updates == 2
         assert model.demonstrations == 0
         assert not model.real
@@ -88,6 +88,6 @@ class TestWithoutDemonstrations:
 
     @pytest.mark.parametrize("budget", [{"steps": 50, "seconds": None}, {"steps": None, "seconds": 5.0}])
     def test_the_command_line_leaves_the_warm_start_out(self, budget) -> None:
-        params = {"discriminator.hidden": 8, "discriminator.heads": 1}
+        params = {"discriminator.hidden": 8}
         model, _ = build(Settings(id="toy/Blind-v0", seed=0, num_envs=2, env_kwargs={}, params=params, **budget))
         assert model.schedule.warm_start == 0

@@ -14,7 +14,7 @@ GPU = pytest.param(
     marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device: run it where one is"),
 )
 NETWORK = {"hidden": 16, "embedding": 8}
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8}
 
 
 @pytest.mark.parametrize("device", ["cpu", GPU])

@@ -34,7 +34,7 @@ WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
 NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.2}
 SMALL = {"policy_kwargs": NETWORK, "demonstrations": 8, "replayed": 4, "buffer_size": 30, "batch_size": 8, "seed": 0}
 SMALL |= {"warm_start": 0, "lead": 0}
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0}
+D = {"hidden": 8, "embedding": 4}
 
 
 def agent(env_id=WORD, num_envs=6, **options):

@@ -10,7 +10,7 @@ import torch
 import toys
 
 from musegym.agents.episodes import Episodes, draw, play, trace
-from musegym.agents.networks import RecurrentQ
+from musegym.agents.networks import Inputs, RecurrentQ
 from musegym.agents.replay import EpisodeBuffer
 from musegym.envs.registry import make_task
 
@@ -176,10 +176,9 @@ class TestPlay:
         memory, total = None, torch.zeros(len(episodes))
         for t in range(int(episodes.lengths.max())):
             features, mask = task.feature_values(state).astype(np.int64), task.action_mask(state)
-            steps, memory = net(
-                last, torch.from_numpy(features)[:, None], conditions, torch.from_numpy(mask)[:, None], memory,
-                view=None if task.view(state) is None else torch.from_numpy(task.view(state))[:, None],
-            )  # fmt: skip
+            view = None if task.view(state) is None else torch.from_numpy(task.view(state))[:, None]
+            features, mask = torch.from_numpy(features)[:, None], torch.from_numpy(mask)[:, None]
+            steps, memory = net(Inputs(last, features, conditions, mask, view), memory)
             actions = episodes.actions[:, t].astype(np.int64)
             last = torch.from_numpy(actions)[:, None]
             chosen = steps.log_policy[:, 0].gather(1, last)[:, 0]

@@ -349,7 +349,7 @@ class TestStateAndFiles:
             ("grey", {"noise": "loud"}),
             ("grey", {"augmentation": 1.1}),
             ("grey", {"augmentation": "much"}),
-            ("grey", {"attention_layers": 2}),
+            ("grey", {"recurrent": 2}),
             ("grey", {"hidden": 1024, "condition_sizes": [10**5]}),
             ("grey", {"kind": "grid", "categorical": True}),
             ("grey", {"kind": "sequence"}),

@@ -35,7 +35,7 @@ def learned(frozen: bool, d: dict | None = None, **options) -> np.ndarray:
         "policy_kwargs": {"hidden": 24, "embedding": 12, "dropout": 0.0}, **options,
     }  # fmt: skip
     model = AdversarialDQN("auto", env, **settings)
-    judge = {"batch_size": ROWS, "past": 1000, "hidden": 24, "embedding": 12, "attention_layers": 0}
+    judge = {"batch_size": ROWS, "past": 1000, "hidden": 24, "embedding": 12}
     callback = DiscriminatorCallback(frozen=frozen, **{**judge, "learning_rate": 3e-3, **(d or {})})
     model.learn(4 * ROWS * ROUNDS, callback=callback)
     return np.exp(model.log_prob(EVERY))

@@ -314,7 +314,7 @@ AT_LEAST_0 = (
     *("max_grad_norm", "discriminator_weight", "prior_weight", "learning_rate", "warm_start_learning_rate"),
     *("discriminator.past", "discriminator.past_share", "discriminator.updates_per_observe"),
     *("discriminator.learning_rate", "discriminator.weight_decay", "discriminator.clip", "discriminator.r1"),
-    *("discriminator.label_smoothing", "discriminator.convolutions", "discriminator.attention_layers"),
+    *("discriminator.label_smoothing", "discriminator.convolutions"),
     *("discriminator.recurrent", "discriminator.dropout", "discriminator.input_dropout", "discriminator.noise"),
     *("discriminator.augmentation", "alpha", "gamma", "target_share", "temperature"),
 )
@@ -322,7 +322,7 @@ AT_LEAST_1 = (
     *("n_steps", "buffer_size", "target_update_interval", "batch_size", "gradient_steps", "minibatch"),
     *("stats_window_size", "discriminator.batch_size", "discriminator.validate_every"),
     *("discriminator.validation_size", "discriminator.hidden", "discriminator.embedding", "discriminator.lags"),
-    *("discriminator.heads", "discriminator.r1_every", "discriminator.r1_rows"),
+    *("discriminator.r1_every", "discriminator.r1_rows"),
 )
 OUT_OF_RANGE = [
     *((name, "-1") for name in AT_LEAST_0),
@@ -352,10 +352,7 @@ OUT_OF_RANGE = [
     ("discriminator.hidden", "1025"),
     ("discriminator.embedding", "2000"),
     ("discriminator.lags", "257"),
-    ("discriminator.heads", "65"),
-    ("discriminator.heads", "7"),
     ("discriminator.convolutions", "9"),
-    ("discriminator.attention_layers", "17"),
     ("discriminator.recurrent", "1025"),
     ("discriminator.dropout", "1"),
     ("discriminator.input_dropout", "1"),

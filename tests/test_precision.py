@@ -18,7 +18,7 @@ from test_networks import inputs, network
 
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env, precision
 from musegym.agents.generation import generate_episodes
-from musegym.agents.networks import Stepper
+from musegym.agents.networks import Inputs, Stepper
 from musegym.agents.precision import Trial, resolve, try_bfloat16
 from musegym.discriminators import make_discriminator
 from musegym.envs import make_task
@@ -32,7 +32,7 @@ torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 NATIVE, SLOW, NONE = Trial(True, True), Trial(True, False), Trial(False, False)
 NETWORK = {"hidden": 16, "embedding": 8}
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8}
 learns_in_16_bits = pytest.mark.skipif(
     not try_bfloat16("cpu").works,
     reason="torch has no LSTM of bfloat16 here: run it on a CPU with AVX-512, and without ONEDNN_MAX_CPU_ISA",
@@ -197,11 +197,11 @@ class TestNetwork:
         net.learns_in = learns_in
         asked = record(net.rnn, monkeypatch)
         with OUTER[outer]():
-            net(*inputs())
-            net.decide(*inputs())
+            net(Inputs(*inputs()))
+            net.decide(Inputs(*inputs()))
             with torch.no_grad():
-                net(*inputs())
-                net.decide(*inputs())
+                net(Inputs(*inputs()))
+                net.decide(Inputs(*inputs()))
         assert asked == [learns_in] * 2 + [torch.float32] * 2
 
     @pytest.mark.parametrize("options", [{}, {"view_shape": (4, 4, 1)}, {"condition": False}], ids=str)
@@ -215,10 +215,10 @@ class TestNetwork:
 
         @torch.no_grad()
         def act():
-            steps, memory = net(last, features, condition, mask, view=view)
+            steps, memory = net(Inputs(last, features, condition, mask, view))
             stepper = Stepper(net, condition)
             stepped = [stepper(last[:, t], features[:, t], mask[:, t], view[:, t]) for t in range(last.shape[1])]
-            return [*steps, *memory, net.decide(last, features, condition, mask, view=view)[0], *stepped]
+            return [*steps, *memory, net.decide(Inputs(last, features, condition, mask, view))[0], *stepped]
 
         reference = act()
         with torch.autocast("cpu", torch.bfloat16):
@@ -231,7 +231,7 @@ class TestNetwork:
         net.add_to(prior)
         net.learns_in = prior.learns_in = torch.bfloat16
         asked, of_prior = record(net.rnn, monkeypatch), record(prior.rnn, monkeypatch)
-        net(*inputs())
+        net(Inputs(*inputs()))
         assert (asked, of_prior) == ([torch.bfloat16], [torch.float32])
 
     @learns_in_16_bits
@@ -241,12 +241,12 @@ class TestNetwork:
         for dtype in (torch.float32, torch.bfloat16):
             net.learns_in = dtype
             net.zero_grad()
-            steps, memory = net(*given)
+            steps, memory = net(Inputs(*given))
             found.append(steps.log_policy)
             steps.log_policy.clamp_min(-100).sum().backward()
             gradients.append(torch.cat([p.grad.flatten() for p in net.rnn.parameters()]))
             with torch.no_grad():
-                net(*given, memory)  # what learning remembers, acting can go on with
+                net(Inputs(*given), memory)  # what learning remembers, acting can go on with
             assert {*(tensor.dtype for tensor in (*steps, *memory))} == {torch.float32}
         assert not torch.equal(*found), "else there was nothing to lose"
         torch.testing.assert_close(*found, rtol=0, atol=0.02)
@@ -257,12 +257,12 @@ class TestNetwork:
         net, given = network().eval(), inputs()
         net.learns_in = torch.bfloat16
         with torch.autocast("cpu", torch.bfloat16):
-            net(*given)
+            net(Inputs(*given))
             with torch.no_grad():
                 for weight in net.rnn.parameters():
                     weight.mul_(2)
-            within = net(*given)[0].log_policy
-        assert torch.equal(within, net(*given)[0].log_policy)
+            within = net(Inputs(*given))[0].log_policy
+        assert torch.equal(within, net(Inputs(*given))[0].log_policy)
 
 
 class TestAgent:

@@ -20,7 +20,7 @@ from musegym.envs.rewards import RewardSettings, total
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
-D = {"hidden": 8, "embedding": 4, "attention_layers": 0, "batch_size": 8, "past": 40}
+D = {"hidden": 8, "embedding": 4, "batch_size": 8, "past": 40}
 
 
 def agent(env, **options):
@@ -238,7 +238,7 @@ class TestRefuses:
             (lambda: Shifted(native()), "Shifted changes the observations"),
             (lambda: VecFrameStack(native(BITS), 2), "VecFrameStack changes the observations"),
             (lambda: VecNormalize(native(BITS), norm_reward=False), "VecNormalize changes the observations"),
-            (lambda: Bonus(native()), "Bonus pays rewards of its own"),
+            (lambda: Bonus(native()), "Bonus pays additional rewards"),
             (lambda: make_vec_env(WORD, 2, wrapper_class=PaysTwo, env_kwargs={"discriminator": "none"}), "PaysTwo"),
             (
                 lambda: DummyVecEnv([lambda: gym.make(BITS, discriminator="none", max_episode_steps=2)]),

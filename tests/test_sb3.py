@@ -239,7 +239,7 @@ def test_masks_of_scalar_environments():
 
 def test_evaluations_with_masks_score_with_the_d_that_trains():
     scoring = MaskableEvalCallback(make("toy/Word-v0", 2), eval_freq=8, n_eval_episodes=2, verbose=0)
-    co = DiscriminatorCallback(hidden=8, embedding=4, attention_layers=0)
+    co = DiscriminatorCallback(hidden=8, embedding=4)
     model = MaskablePPO("MlpPolicy", make("toy/Word-v0", 2), device="cpu", **ON_POLICY)
     model.learn(32, callback=[scoring, co])
     assert scoring.eval_env.get_attr("discriminator")[0] is co.trainer.discriminator

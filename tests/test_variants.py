@@ -167,7 +167,7 @@ def test_without_a_discriminator():
     options = {"demonstrations": 0, "policy_kwargs": network, "gradient_steps": 2, "seed": 0, "warm_start": 0}
     model = AdversarialDQN("auto", env, 1e-2, discriminator_weight=0, **options)
     before = model.task.rules(generate(model, 200)).sum(1).mean()
-    callback = DiscriminatorCallback(hidden=8, embedding=4, attention_layers=0)
+    callback = DiscriminatorCallback(hidden=8, embedding=4)
     model.learn(5_000, callback=callback)
     after = model.task.rules(generate(model, 200)).sum(1).mean()
     assert after > before + 0.6, "the toy's rules are worth two points for every a, one for every e"

@@ -17,7 +17,7 @@ from musegym.discriminators import (
 torch.set_num_threads(1)  # a second thread is slower for networks this small
 toys.register()
 ID = "toy/Word-v0"
-SMALL = {"hidden": 16, "embedding": 8, "attention_layers": 0}
+SMALL = {"hidden": 16, "embedding": 8}
 
 
 class Listener(DiscriminatorTrainer):
