@@ -160,10 +160,7 @@ class DigitTask(Task[Sheet]):
             Feature("pen_down", 2),
         )
         self.view_shape = (side, side, 1)
-        self.medium: Drawing = Drawing(
-            points=self.paper.places,
-            reference=lambda: self.corpus("train"),
-        )
+        self.medium: Drawing = Drawing(points=self.paper.places, reference=lambda: self.corpus("train"))
         self.lines = _lines(side)
 
     def kwargs(self) -> Mapping[str, Any]:

@@ -41,10 +41,7 @@ class Drawing(Medium):
     """
 
     def __init__(
-        self,
-        *,
-        points: NDArray[np.floating[Any]] | None = None,
-        reference: Callable[[], Array] | None = None,
+        self, *, points: NDArray[np.floating[Any]] | None = None, reference: Callable[[], Array] | None = None
     ) -> None:
         self._points = np.zeros((0, 2)) if points is None else points
         self._reference = reference

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,12 +58,6 @@ class StepScore(Melodic):
         N, scale = len(pitch), np.isin(np.arange(12), KEY.scale)
         bars, zeros = np.full(N, TICKS_PER_WHOLE), np.zeros(N, np.int64)
         return Melodies(pitch, ticks, np.tile(scale, (N, 1)), bars, upbeat=zeros, closing=zeros > 0)
-
-    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
-        """Yields every step, as long as it lasts."""
-        phrase = self.phrase(content)
-        for step in range(1, phrase.written // TICKS + 1):
-            yield step, phrase.seconds(TICKS)
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names the last event: "C♯4", "hold" or "off"."""
