@@ -176,18 +176,10 @@ class Rewards:
         self._task = task
         self.named = discriminator
         weight = dict(rule_weight) if isinstance(rule_weight, Mapping) else float(rule_weight)
-        self._settings = RewardSettings(weight)
-        self._settings.weights(task.rule_names)
-        self._live: Scorer | None = None
-
-    @property
-    def settings(self) -> RewardSettings:
+        self.settings = RewardSettings(weight)
         """How logits and rules add up."""
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: RewardSettings) -> None:
-        self._settings = settings
+        self.settings.weights(task.rule_names)
+        self._live: Scorer | None = None
 
     @property
     def discriminator(self) -> Scorer | None:
@@ -217,7 +209,7 @@ class Rewards:
             state: of these rows.
             draw: returns uint64 [N], one uniform draw per row; called only where contents are decoded with noise.
         """
-        task, settings = self._task, self._settings
+        task, settings = self._task, self.settings
         plans, conditions = task.content(state), task.condition(state)
         noise = gaussian(draw(), task.noise_size) if task.noise_size else None
         contents = task.decode(plans, noise)

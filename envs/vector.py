@@ -8,24 +8,21 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .draws import Draws
-from .registry import load_task, plain_spec
-from .rewards import Finished, Rewards, RewardSettings, Scorer, total
-from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
-from .spaces import for_libraries
-from .task import Array, Bools, Ints, State, Task
+from .environment import FPS, RENDER_MODES, TaskEnvironment, check_condition
+from .rewards import Finished, total
+from .task import Array, Bools, Ints, State
 from .window import Window, tile
 
 TILES = 64
 """Rows that an overview shows at most."""
 
 
-class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
+class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
     """Builds n contents of a task at once.
 
     Row i of ``reset(seed=s)`` goes through exactly what a `TaskEnv` goes through after ``reset(seed=s + i)``,
@@ -44,9 +41,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             -1 for no limit.
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
         rule_weight: weight of the task's rules, or of some of them by name.
-        corpus: the user's own works, for tasks that read them.
-        style: for tasks that have styles.
-        **kwargs: the task's own arguments.
+        **kwargs: the task's own arguments, such as ``corpus`` (the user's own works) and ``style``.
     """
 
     def __init__(
@@ -59,8 +54,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         max_episode_steps: int | None = None,
         discriminator: str | None = None,
         rule_weight: float | dict[str, float] = 0.0,
-        corpus: str | None = None,
-        style: str | None = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
@@ -72,50 +65,19 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             raise ValueError(f"autoreset_mode must be one of {modes}, not {autoreset_mode!r}") from error
         self.num_envs = num_envs
         self.max_episode_steps = check_limit(max_episode_steps)
-        self.render_mode = check_render_mode(render_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
-        self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
-        self.rewards = Rewards(self.task, discriminator, rule_weight)
-        self.spec = None
-        self.single_observation_space = for_libraries(self.task.observation_space)
+        super().__init__(task, render_mode, discriminator, rule_weight, kwargs)
+        self.single_observation_space = self._flat_space
         self.single_action_space = gym.spaces.Discrete(self.task.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._draws = Draws(num_envs)
-        self._state: State | None = None
         self._legal: Bools  # [n, A]
         self._waiting: Ints = np.zeros(0, np.int64)  # rows that have ended and are not yet started again
         self._steps = np.zeros(num_envs, np.int64)  # decisions of each row, where they are limited
         self._ends = np.zeros((2, num_envs), np.bool_)  # terminated and truncated, as the last step told them
         self._firsts = np.arange(num_envs) * self.task.num_actions  # [n], where rows begin in the flat mask
         self._window = Window(f"{type(self.task).__name__} x {num_envs}", FPS)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """How this environment was made, in plain data: specs survive JSON."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = plain_spec(spec)
-
-    @property
-    def discriminator(self) -> Scorer | None:
-        """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
-        return self.rewards.discriminator
-
-    @property
-    def named_discriminator(self) -> str | None:
-        """The ``discriminator`` that this environment was made with, whatever scores now."""
-        return self.rewards.named
-
-    def set_discriminator(self, discriminator: Scorer) -> None:
-        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
-        self.rewards.discriminator = discriminator
-
-    def set_reward(self, settings: RewardSettings) -> None:
-        """Lets rewards be of another form or weight from now on."""
-        self.rewards.settings = settings
 
     @property
     def np_random_seed(self) -> Any:
