@@ -122,7 +122,7 @@ class DensityTask(Task[Bits]):
 
         The first 7 bits of x, and of y, as far as they are chosen: bits in plain binary behind a leading 1, so that
         each cell of each size has a number of its own. Then, once x is chosen, the first 5 bits of x with those of y.
-        What a Gray-coded bit means depends on the bit before; and where y may lie depends on x.
+        The meaning of a Gray-coded bit depends on the bit before it, and the density of y depends on x.
         """
         count = state.sheet[:, HORIZON].astype(np.int64)
         x, y = state.cell.T

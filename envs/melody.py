@@ -57,9 +57,8 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     actions are of one *kind*: the tables of kinds are small enough to stay in the processor's cache.
     A token is 1 + the action, or 0 where the phrase is finished. Effective actions are what ``legalise`` returns.
     """
-    feasible = np.zeros(
-        (LONGEST + 1, NOTES + 1), bool
-    )  # can exactly so many ticks be filled with at most so many notes
+    # [ticks, notes]: true where exactly so many ticks can be filled with at most so many notes
+    feasible = np.zeros((LONGEST + 1, NOTES + 1), bool)
     feasible[0] = True
     for left in range(1, NOTES + 1):
         for ticks in DURATIONS:
@@ -68,9 +67,8 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     legal[:, :, 0, :NUM_PITCHES] = True
     for i, ticks in enumerate(DURATIONS):
         legal[ticks:, 1:, 1, NUM_PITCHES + i] = feasible[:-ticks, :-1]
-    legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(
-        -1
-    )  # places that no work reaches, finished rows: one legal action
+    # One legal action in places that no work reaches, and in finished rows
+    legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(-1)
     packed = np.packbits(legal.reshape(-1, NUM_ACTIONS), axis=1)
     _, firsts, kinds = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     legal = legal.reshape(-1, NUM_ACTIONS)[firsts]
@@ -226,8 +224,8 @@ class MelodyTask(Task[Draft]):
         """
         B, metre, upbeat = len(state), state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
         length = BAR_TICKS[metre].astype(np.int64)
-        now = BARS * length - state.place // DONE
-        bar, tick = _position(now, metre, upbeat).T
+        clock = BARS * length - state.place // DONE
+        bar, tick = _position(clock, metre, upbeat).T
         pitch, duration, onset = _notes(state, int(state.sheet[:, HORIZON].max()))
         written = duration > 0
         notes = np.where(written, pitch * len(TICKS) + duration, 0)
@@ -239,7 +237,7 @@ class MelodyTask(Task[Draft]):
         columns = [state.place % CHOICES, np.minimum(bar, BARS), tick]
         for bars in (1, 2):
             back = bars * length[:, None]
-            echo = begun[rows, now[:, None] + shift - back][:, 0]
+            echo = begun[rows, clock[:, None] + shift - back][:, 0]
             differs = written & (begun[rows, onset + shift - back] != notes)
             since = written.sum(1) - (differs * np.arange(1, differs.shape[1] + 1)).max(1, initial=0)
             sure = np.minimum(since, SURE)

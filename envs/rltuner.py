@@ -134,10 +134,10 @@ class RLTunerTask(Task[Draft]):
         return Draft(sheet, done=sheet[:, STEPS] == STEPS)
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int [B, 5]: the step, its place in the half bar, what sounds, and 1 + the events 8 and 16 steps ago.
+        """Returns int [B, 5]: the step, its place in the half bar, the sound, and 1 + the events 8 and 16 steps ago.
 
-        What sounds is as in contents, 0 at the start; events before the start are 0. The last two are what the rule
-        of repeated motifs compares.
+        The sound is as in contents, 0 at the start; events before the start are 0. The rule of repeated motifs compares
+        the last two.
         """
         step, rows = state.sheet[:, STEPS].astype(np.int64), np.arange(len(state))
         heard = sounding(state.sheet[:, :STEPS])[rows, np.maximum(step - 1, 0)]

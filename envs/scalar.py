@@ -23,12 +23,12 @@ class TaskEnv(TaskEnvironment, gym.Env[Array, np.int64]):
     action is replaced by a legal one, as ``task.legalise`` documents, and flagged by ``info["illegal_action"]``.
 
     ## Observation Space
-    What ``task.observe`` tells: the work so far, the step, the condition.
+    The array that ``task.observe`` returns: the work so far, the step, the condition.
 
     ## Rewards
     0 until the content is finished, then its score: see `musegym.envs.rewards.RewardSettings`. Its two terms,
-    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``, and what each rule gave, before weights, in
-    ``info["rules"]`` where rules are paid.
+    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``, and the reward of each rule, before weights,
+    in ``info["rules"]`` where rules have a weight.
 
     ## Starting State
     An empty work under a condition drawn as in the training works, or under

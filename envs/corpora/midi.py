@@ -46,7 +46,7 @@ def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
     Args:
         data: The file's contents.
         name: The tune's name.
-        source: Where the tune comes from.
+        source: Name of the file.
 
     Raises:
         ValueError: If the file is unreadable, holds no notes, lasts for too long, or was played freely: more than 2% of

@@ -24,7 +24,7 @@ SEED = b"musegym digits 1"
 
 
 class Source(NamedTuple):
-    """Where pictures are: a table of comma-separated numbers, one picture a line, its class at the end."""
+    """Location of pictures: a table of comma-separated numbers, one picture a line, its class at the end."""
 
     package: str
     distribution: str

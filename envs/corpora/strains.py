@@ -11,9 +11,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from ..task import SPLITS
 from .notation import REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
-SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
 GRAM = 14  # intervals from note to note that two tunes share only if they are related; why 14: docs/corpora.md
 BEATS = 11  # the same from beat to beat, for one tune with other ornaments
@@ -27,7 +27,7 @@ class Strain:
     """One strain of a tune.
 
     Attributes:
-        tune: Which tune it comes from: strains with the same number belong together.
+        tune: Number of its tune, equal for all strains of one tune.
         name: The tune's title.
         source: Its file, relative to the corpus, ``#``, and its number there.
         metre: (numerator, denominator).

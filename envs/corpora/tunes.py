@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..task import SPLITS
 from .abc import read_abc
 from .abc_fields import MODES
 from .cache import Arrays, cache_folder, cached
@@ -18,7 +19,7 @@ from .files import Found, decode, find, read_files
 from .midi import read_midi
 from .notation import Tune
 from .packages import CorpusMissingError, package_path
-from .strains import SPLITS, Strain, components, cut, split
+from .strains import Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
@@ -37,9 +38,9 @@ class Strains:
     Attributes:
         items: The strains, tune by tune.
         labels: The split of each: ``"train"``, ``"validation"`` or ``"test"``.
-        left_out: What was left out, by reason.
-        files: How many files were found.
-        skipped: (name, reason) of the files of which nothing was read.
+        left_out: Numbers of tunes and strains left out, by reason.
+        files: Number of files found.
+        skipped: (name, reason) of the files that gave nothing.
     """
 
     items: tuple[Strain, ...] = field(repr=False)

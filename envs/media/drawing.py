@@ -25,7 +25,7 @@ LEVELS = 16  # of grey, in histograms
 
 
 class Pen(NamedTuple):
-    """Where a pen is: row and column in pixels of the picture, and whether it is on the paper."""
+    """Position of a pen: row and column in pixels of the picture, and whether it is on the paper."""
 
     row: float
     column: float

@@ -45,7 +45,7 @@ DEGREES: tuple[Colour, ...] = (
 
 
 class Frame(NamedTuple):
-    """What stays the same while a phrase is written: everything but the notes."""
+    """The fixed part of a picture while a phrase is written: everything but the notes."""
 
     metre: tuple[int, int]
     key: Key
@@ -73,7 +73,7 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     """Draws a phrase.
 
     Args:
-        phrase: What to draw; a note of undecided length is drawn as an open outline.
+        phrase: The melody; a note of undecided length is drawn as an open outline.
         low: Lowest pitch shown.
         high: Highest pitch shown.
         highlight: Whether to mark the last note and the point up to which the phrase is written.

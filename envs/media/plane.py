@@ -81,6 +81,7 @@ class Plane(Medium):
     def __init__(self, scale: float, reference: Callable[[], Floats], title: str = "") -> None:
         self._scale, self._reference, self._title = scale, reference, title
         self._limit = LARGEST / scale
+        self._shares: dict[int, NDArray[np.float64]] = {}  # of real points, by number of cells along a side
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws the point, or the rectangle of points still possible, over the true density."""
@@ -159,10 +160,6 @@ class Plane(Medium):
     @functools.cached_property
     def _points(self) -> Floats:
         return self._reference()
-
-    @functools.cached_property
-    def _shares(self) -> dict[int, NDArray[np.float64]]:
-        return {}
 
     def _real(self, cells: int) -> NDArray[np.float64]:
         """Returns the share of real points in each cell, float64 [cells^2]."""

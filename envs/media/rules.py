@@ -46,7 +46,7 @@ RULES = ("key", "tonic", "repeats", "autocorrelation", "motif", "repeated_motif"
 
 
 class Reading(NamedTuple):
-    """What the rules look at, of N melodies of T steps."""
+    """Features of N melodies of T steps that the rules are functions of."""
 
     events: Ints
     """int64 [N, T]."""

@@ -21,7 +21,7 @@ CHOICES = 2  # per note: pitch, then duration
 
 
 class Melodic(Medium):
-    """What all encodings of melodies share; an encoding says how its contents are read, shown growing and heard.
+    """Base of all encodings of melodies; an encoding defines how its contents are read and heard.
 
     Args:
         lowest: MIDI pitch of the lowest lane of the piano roll.
@@ -37,7 +37,7 @@ class Melodic(Medium):
         """Reads a content, or only what its first ``upto`` decisions wrote.
 
         Raises:
-            ValueError: it is no content of this encoding, or lacks the condition that says its metre.
+            ValueError: it is no content of this encoding, or its condition, which has the metre, is missing.
         """
 
     @abc.abstractmethod

@@ -15,11 +15,11 @@ from .score import Melodic
 TICKS = TICKS_PER_QUARTER // 4  # of a step
 KEY = Key(0, "major")
 _HEARD = np.array([0, 1, 1, *range(2, rules.NUM_EVENTS)], np.int16)
-"""What is heard after each stored event: nothing yet, silence, silence (held from the start), the notes."""
+"""The sound after each stored event: nothing yet, silence, silence (held from the start), the notes."""
 
 
 def sounding(events: Ints) -> NDArray[np.int16]:
-    """Returns what is heard in each step, int16 [N, T]: 0 where nothing is written yet, 1 silence, 2 C3, 3 C#3, ...
+    """Returns the sound of each step, int16 [N, T]: 0 where nothing is written yet, 1 silence, 2 C3, 3 C#3, ...
 
     Args:
         events: int [N, T], 1 + event of each step (2 is no-event: what sounded goes on), 0 for those to come.
