@@ -1,4 +1,4 @@
-"""The public contract suite: what every task promises, checked by playing it."""
+"""The public contract suite: the promises of every task, checked by playing it."""
 
 from __future__ import annotations
 

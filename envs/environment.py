@@ -61,11 +61,11 @@ class TaskEnvironment:
 
     @property
     def named_discriminator(self) -> str | None:
-        """The ``discriminator`` argument of this environment, whatever scores now."""
+        """The ``discriminator`` argument of this environment, also after `set_discriminator`."""
         return self.rewards.named
 
     def set_discriminator(self, discriminator: Scorer) -> None:
-        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
+        """Lets a live discriminator score from now on; it stays shared with its trainer."""
         self.rewards.discriminator = discriminator
 
     def set_reward(self, settings: RewardSettings) -> None:

@@ -117,7 +117,7 @@ class MelodyTask(Task[Draft]):
     its strain.
 
     ### Rewards
-    0 until the phrase is finished, then what the discriminator thinks of it. No rule reward.
+    0 until the phrase is finished, then the discriminator's score of it. No rule reward.
 
     ### Starting State
     An empty phrase with the condition of a random training phrase.
@@ -214,7 +214,7 @@ class MelodyTask(Task[Draft]):
         return state
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int [B, 9]: where the next choice falls, and what stood there before.
+        """Returns int [B, 9]: the place of the next choice, and the notes one and two bars before it.
 
         The choice within the note, the bar, the tick within the bar; then, for one and for two bars ago,
         pitch and duration (as in contents, 0 for none) of the note that began at this tick, and how many
@@ -285,11 +285,11 @@ class MelodyTask(Task[Draft]):
         return _phrases(self._corpus, self._essen).usable(split)
 
     def corpus_report(self) -> CorpusReport:
-        """Returns what was read of the files, and why the rest was not."""
+        """Returns counts of the files and phrases, and the reasons for leaving parts out."""
         return _phrases(self._corpus, self._essen).report
 
     def tokens(self, contents: Array) -> Ints:
-        """Returns int [N, 36], a number per note (pitch and duration, 0 = padding): what copies are counted in."""
+        """Returns int [N, 36], a number per note (pitch and duration, 0 = padding), the units of counted copies."""
         return np.asarray(contents[:, :, 2], np.int64) * len(TICKS) + contents[:, :, 3]
 
 

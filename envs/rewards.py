@@ -143,7 +143,7 @@ class Finished(NamedTuple):
 
 
 class Rewards:
-    """Scores finished contents of one task, for both of its environments, as ``RewardSettings`` says.
+    """Scores finished contents of one task, for both of its environments, by ``RewardSettings``.
 
     Args:
         task: the task that the contents belong to.
@@ -237,7 +237,7 @@ class Rewards:
 
 
 def total(terms: Mapping[str, T]) -> T:
-    """Returns the reward that its terms make; always added in one order, so that it can be taken apart exactly."""
+    """Returns the sum of reward terms, always added in one order: callers get exactly the same number."""
     return terms["discriminator"] + terms["rules"]
 
 

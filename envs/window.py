@@ -25,7 +25,7 @@ def open_display() -> None:
     import pygame
 
     pygame.display.init()
-    # Without any display SDL draws into memory, which nobody would see; whoever names a driver wants it.
+    # Without any display SDL draws into memory, unseen; a user who names a driver wants that.
     if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
         pygame.display.quit()
         raise pygame.error("nothing to show windows on")
@@ -55,7 +55,7 @@ class Window:
 
         height, width = frame.shape[:2]
         try:
-            if self._due is None or not pygame.display.get_init():  # somebody else may have ended pygame
+            if self._due is None or not pygame.display.get_init():  # other code may have ended pygame
                 open_display()
                 pygame.display.set_caption(self._title)
             screen = pygame.display.get_surface()

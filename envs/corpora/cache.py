@@ -41,7 +41,7 @@ def cache_folder() -> Path:
 
 
 def cached(path: Path, layout: Layout, build: Callable[[], Arrays], decode: Callable[[Arrays], T]) -> T:
-    """Returns what a file's arrays decode to; where it is missing or damaged, they are built and saved.
+    """Returns the decoded arrays of a file; where it is missing or damaged, they are built and saved.
 
     Args:
         path: The file.

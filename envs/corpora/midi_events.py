@@ -93,7 +93,7 @@ def parse(data: bytes) -> Midi:
 
 
 def _read_track(data: bytes, track: int, midi: Midi) -> None:
-    """Appends what a track holds to a file's lists; raises IndexError where its last event is cut off."""
+    """Appends the events of a track to a file's lists; raises IndexError where its last event is cut off."""
     notes: dict[int, list[tuple[int, int, int]]] = {}  # by channel
     sounding: dict[tuple[int, int], list[int]] = {}  # starts, by channel and pitch
     place = tick = status = 0

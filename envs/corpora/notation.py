@@ -1,4 +1,4 @@
-"""A melody as notated: what every reader of tunes hands on.
+"""A melody as notated, in the form that every reader of tunes returns.
 
 Time is counted in ticks, 24 to the quarter note: triplets and sixteenths of dotted rhythms are whole numbers.
 """

@@ -59,7 +59,7 @@ class Strains:
 def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strains:
     """Returns the strains of a corpus, from the cache where it is there; there may be none.
 
-    A file of which nothing can be read, whatever the reason is, is named in ``skipped``; the others are read.
+    Files that cannot be read, for any reason, are named in ``skipped``; the others are read.
 
     Args:
         corpus: A folder with your own ``.abc``, ``.mid`` and ``.midi`` files, subfolders included, or one such file.

@@ -66,7 +66,7 @@ class Drawing(Medium):
         return self._enlarge(picture if upto != 0 else np.zeros_like(picture)).round().astype(np.uint8)
 
     def render_at_work(self, content: Array, pen: Pen) -> NDArray[np.uint8]:
-        """Draws what ``render`` does, with the points the pen can go to, and the pen: a disc on paper, else a ring."""
+        """Draws the picture with the points that the pen can go to, and the pen: a disc on paper, else a ring."""
         frame = self._enlarge(self.picture(content))
         factor = (frame.shape[0] - 2 * MARGIN) // len(content)
         radius = max(4.0, 0.3 * factor)

@@ -152,7 +152,7 @@ class Phrase(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Metre, key and what is special, as in "6/8 C major, upbeat 1/8, closing"."""
+        """Metre, key, upbeat and close, as in "6/8 C major, upbeat 1/8, closing"."""
         upbeat = f", upbeat {fraction(self.upbeat)}" if self.upbeat else ""
         return f"{self.metre[0]}/{self.metre[1]} {self.key}{upbeat}{', closing' if self.closing else ''}"
 

@@ -16,7 +16,7 @@ SIDE = 320
 RAMP = " .:-=+*#%@"
 MOST_COLOURS = 256
 PAIRS = 1000
-"""Pairs of works that the mean distance is taken over, at most."""
+"""Pairs of works that the mean distance averages over, at most."""
 
 
 class Plain(Medium):

@@ -59,7 +59,7 @@ def to_ranges(contents: Array, scale: float) -> tuple[NDArray[np.float64], NDArr
 
 
 def to_points(contents: Array, scale: float) -> NDArray[np.float64]:
-    """Returns points [..., 2], the middles of what the bits [..., 2, 16] leave possible; ``to_bits`` gives them back.
+    """Returns points [..., 2], the middles of the rectangles that bits [..., 2, 16] leave; ``to_bits`` inverts it.
 
     EB-GFN's ``bin2float`` returns the end that is nearer to zero, half a quantisation step (about 0.0001) away.
     """
@@ -97,7 +97,7 @@ class Plane(Medium):
         return self._plot.scatter(points, f"{len(points):,} points")
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
-        """Writes ``x=+1.234 y=-0.567``, or what is still possible: ``x=+1.000..+2.000 y=?``."""
+        """Writes ``x=+1.234 y=-0.567``, or ranges of what is still possible: ``x=+1.000..+2.000 y=?``."""
         content = _read(content)
         low, high = to_ranges(content, self._scale)
         texts = []
@@ -107,7 +107,7 @@ class Plane(Medium):
         return " ".join(texts)
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
-        """Names what the last decision left possible of its coordinate, ``x=+1.000..+2.000``."""
+        """Names the range that the last decision left to its coordinate, ``x=+1.000..+2.000``."""
         known = (np.asarray(content) != UNKNOWN).sum()
         return self.describe(content).split()[int(known > BITS)] if known else "start"
 
@@ -123,7 +123,7 @@ class Plane(Medium):
         return targets
 
     def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
-        """Measures a population [N, 2, 16] against real points; the square is what the bits can express.
+        """Measures a population [N, 2, 16] against real points; the square holds all points that bits can express.
 
         * ``mean_x``, ``mean_y``, ``std_x``, ``std_y``: moments.
         * ``outside``: share of points in cells (64 x 64 over the square) that hold none of 400,000 real points: there

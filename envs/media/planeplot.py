@@ -50,7 +50,7 @@ class Plot:
                 pen.line([round(end * SMOOTH) for end in line], FAINT, SMOOTH)
 
     def draw(self, low: Floats, high: Floats, bits: Array, text: str) -> NDArray[np.uint8]:
-        """Draws a point, or what is still possible of it.
+        """Draws a point, or the rectangle of points still possible.
 
         Args:
             low: least x and y still possible, [2].

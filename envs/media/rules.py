@@ -107,7 +107,7 @@ def read(events: Ints) -> Reading:
 
 
 def rewards_by_rule(reading: Reading) -> dict[str, Floats]:
-    """Returns what each rule gives at each step, float64 [N, T]; together they are r_MT (``reward_music_theory``).
+    """Returns the reward of each rule at each step, float64 [N, T]; their sum is r_MT (``reward_music_theory``).
 
     A step's reward depends on the steps up to it alone, so that the sum is a function of the finished melody.
     """
@@ -188,7 +188,7 @@ def _tables() -> tuple[Floats, Ints, Bools]:
     """Returns by (last note, event), [38, 38] each: the interval's amount, the leap's direction, whether it is awkward.
 
     ``detect_sequential_interval`` and ``reward_preferred_intervals``. A fifth from C or G and a third from C or E
-    count more. A note-off or no-event is worth something too, more after C or G. Row 0 is for no note yet: all zeros.
+    count more. A note-off or no-event has a reward too, a higher one after C or G. Row 0 is for no note yet: all zeros.
     """
     before, event = np.indices((NUM_EVENTS, NUM_EVENTS))
     size, degree, note = np.abs(event - before), (before - FIRST_NOTE) % 12, event >= FIRST_NOTE

@@ -34,7 +34,7 @@ class Melodic(Medium):
 
     @abc.abstractmethod
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote.
 
         Raises:
             ValueError: it is no content of this encoding, or its condition, which has the metre, is missing.
@@ -134,7 +134,7 @@ class Score(Melodic):
         super().__init__(min(pitches), max(pitches), reference)
 
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote.
 
         Raises:
             ValueError: the content has another shape or indices outside the tables, or there is no condition.
@@ -166,7 +166,7 @@ class Score(Melodic):
             raise ValueError("this melody has indices outside the tables of its score") from None
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
-        """Names what the last decision wrote: a pitch ("E5", "rest") or a length ("1/8")."""
+        """Names the last decision: a pitch ("E5", "rest") or a length ("1/8")."""
         phrase = self.phrase(content, condition)
         if not phrase.notes:
             return "start"
@@ -176,7 +176,7 @@ class Score(Melodic):
         return "rest" if note.pitch is None else str(phrase.key.spell(note.pitch))
 
     def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Sound:
-        """Synthesises what decisions ``since`` to ``upto`` completed; a note of undecided length sounds shortly."""
+        """Synthesises the notes that decisions ``since`` to ``upto`` completed; one of undecided length is short."""
         phrase = self.phrase(content, condition, upto)
         first = min(since // CHOICES, len(phrase.notes))
         return synthesise(phrase._replace(notes=phrase.notes[first:]))

@@ -37,7 +37,7 @@ class StepScore(Melodic):
     """
 
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote; what sounds there ends there.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote; a note that goes on is cut there.
 
         Raises:
             ValueError: the content has another shape or unknown events.
@@ -102,7 +102,7 @@ class StepScore(Melodic):
 
 
 def _notes(events: Ints) -> tuple[Ints, Ints]:
-    """Returns MIDI pitch (-1 for none) and length in ticks (0 for none) of what begins at each step, [N, T] each.
+    """Returns MIDI pitch (-1 for none) and length in ticks (0 for none) of the note that begins at each step, [N, T].
 
     Events as in `sounding`. Silence begins once, however many note-offs follow each other in it.
     """
