@@ -97,8 +97,8 @@ class DigitTask(Task[Sheet]):
     The pen starts, lifted, in the middle of an empty canvas. Each decision draws a line to a point of a grid, or
     moves there without drawing; ink covers what it falls on (the brighter value stays). Real works are scanned digits
     of MNIST. Nobody wrote down how they were drawn, and most of them no such pen could draw exactly: there are no
-    demonstrations, and a discriminator's score of finished pictures is the only signal. Ganin et al. 2018 (SPIRAL) is the
-    large version of this task. See ``docs/environments/digit.md``.
+    demonstrations, and a discriminator's score of finished pictures is the only signal. Ganin et al. 2018 (SPIRAL) is
+    the large version of this task. See ``docs/environments/digit.md``.
 
     ### Action Space
     ``Discrete(2 P)``: draw to point 0 .. P - 1 (row by row), move to point 0 .. P - 1. All are always legal. Drawing

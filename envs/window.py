@@ -40,8 +40,7 @@ class Window:
     """
 
     def __init__(self, title: str, fps: int) -> None:
-        self._title = title
-        self._fps = fps
+        self._title, self._fps = title, fps
         self._due: float | None = None
         """When the next frame may follow, by ``time.monotonic``; None while the window is closed."""
 

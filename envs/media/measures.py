@@ -60,8 +60,8 @@ def measure(melodies: Melodies) -> dict[str, float]:
     ``ends_on_tonic``: share of melodies whose last note is a tonic (RL Tuner).
     ``closes_on_tonic``: the same among those that close a section, where only they need to.
     ``rhythm_repeated``, ``contour_repeated``, ``bars_repeated``: share of full bars, the first aside, that repeat an
-    earlier bar's rhythm; its rhythm and intervals, at whatever height; its very notes. This is Wu & Yang's structureness,
-    which they find in self-similarity, bar by bar.
+    earlier bar's rhythm; its rhythm and intervals, at whatever height; its very notes. This is Wu & Yang's
+    structureness, which they find in self-similarity, bar by bar.
     ``notes_per_phrase``: mean number of notes (Yang & Lerch, note count).
     ``rest_share``: share of time that is silent (MuseGAN counts empty bars).
     ``pitch_range``: mean distance of highest and lowest note in semitones (Yang & Lerch).
