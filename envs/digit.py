@@ -119,7 +119,7 @@ class DigitTask(Task[Sheet]):
 
     ### Arguments
     ``data``: "mnist" (5,000 pictures) or "sklearn" (1,797 of 8 x 8). ``side``: 14, the default, or 28 for MNIST, 8
-    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: whether the digit to draw is a condition.
+    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: True makes the digit to draw a condition.
     ``style``: with classes, the digit to draw, such as ``"7"``.
 
     ### Version History

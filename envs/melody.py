@@ -229,7 +229,7 @@ class MelodyTask(Task[Draft]):
         pitch, duration, onset = _notes(state, int(state.sheet[:, HORIZON].max()))
         written = duration > 0
         notes = np.where(written, pitch * len(TICKS) + duration, 0)
-        # What began at each tick, behind two bars of nothing; the last column takes what is not written yet.
+        # The note that began at each tick, after two empty bars; the last column holds notes that are not written yet.
         begun = np.zeros((B, 2 * int(BAR_TICKS.max()) + LONGEST + 1), np.int64)
         rows, shift = np.arange(B)[:, None], 2 * int(BAR_TICKS.max())
         begun[rows, np.where(written, onset + shift, -1)] = notes

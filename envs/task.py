@@ -52,14 +52,11 @@ class Layout:
         name = f"{type(self).__name__}({self.shape}, {self.sizes})"
         if len(self.shape) not in self.axes or min(self.shape) < 1 or min(self.sizes, default=0) < 1:
             raise ValueError(f"{name} takes {' or '.join(map(str, self.axes))} axes, and positive lengths and sizes")
-        if len(self.sizes) != self._columns:
-            raise ValueError(f"{name} takes {self._columns} sizes, not {len(self.sizes)}")
+        columns = self.shape[1] if isinstance(self, Sequence) and len(self.shape) == 2 else 1
+        if len(self.sizes) != columns:
+            raise ValueError(f"{name} takes {columns} sizes, not {len(self.sizes)}")
         if max(self.sizes) - 1 > np.iinfo(self.dtype).max:
             raise ValueError(f"{self.dtype} does not hold the values of sizes {self.sizes}")
-
-    @property
-    def _columns(self) -> int:
-        return 1
 
     @property
     def categorical(self) -> bool:
@@ -86,10 +83,6 @@ class Sequence(Layout):
 
     kind: ClassVar[str] = "sequence"
     axes: ClassVar[tuple[int, ...]] = (1, 2)
-
-    @property
-    def _columns(self) -> int:
-        return self.shape[1] if len(self.shape) == 2 else 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +122,7 @@ class Frames(Layout):
     """Pictures (T, H, W) or (T, H, W, channels), one after the other.
 
     Attributes:
-        cells: whether a value is one thing, such as a colour of a palette, and not a shade.
+        cells: True where a value is one thing, such as a colour of a palette; False where it is a shade.
     """
 
     sizes: tuple[int, ...] = (256,)
@@ -378,7 +371,7 @@ class Task(abc.ABC, Generic[S]):
 
     @abc.abstractmethod
     def works(self, split: Split) -> Works:
-        """Returns the real works of a split; where there are demonstrations, every one can be built."""
+        """Returns the real works of a split; where there are demonstrations, each work can be built."""
 
     # A domain may write these.
 
@@ -460,7 +453,7 @@ class Task(abc.ABC, Generic[S]):
         return None
 
     def decode(self, plans: Array, noise: Floats | None = None) -> Array:
-        """Returns the contents that plans [N, ...] stand for: by default the plans themselves.
+        """Returns the contents of plans [N, ...]: by default the plans themselves.
 
         Args:
             plans: as ``content`` returns them of finished works.

@@ -35,7 +35,7 @@ class Window:
     """Shows frames on the screen, at most ``fps`` of them a second.
 
     Args:
-        title: what stands above it.
+        title: of the window.
         fps: frames per second.
     """
 

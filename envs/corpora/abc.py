@@ -77,7 +77,7 @@ CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
 def read_abc(text: str, source: str = "") -> list[Tune]:
-    """Returns every tune of an ABC file, the unusable ones included: their ``problem`` says why.
+    """Returns every tune of an ABC file, the unusable ones included: their ``problem`` gives the reason.
 
     Args:
         text: The file's contents.
@@ -100,7 +100,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
     a file's header come before the lines of each tune.
     """
     header: list[str] = []
-    first, tune, titled = True, False, False  # whether the lines so far are the first paragraph, a tune, have a title
+    first, tune, titled = True, False, False  # true of the lines so far: the first paragraph, a tune, with a title
     block: list[str] = []
     for line in [*_without_text_blocks(_lines(text)), ""]:
         field = FIELD.match(line)
@@ -222,9 +222,9 @@ class _Reader:
         self.last = _Note(0, 0, REST)  # as written: before ties
         self.factor: Fraction | None = None  # what a broken rhythm leaves to the next note
         self.tuplet, self.tuplet_left = Fraction(1), 0
-        self.spaced = False  # whether a spacer stands before the next note
+        self.spaced = False  # a spacer precedes the next note
         self.tied = False
-        self.joins = False  # whether the tie merges two notes: not across a structural bar line
+        self.joins = False  # the tie merges two notes: not across a structural bar line
         self.voice: str | None = None
         self.muted = False
 

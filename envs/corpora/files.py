@@ -31,7 +31,7 @@ class Found:
     Attributes:
         root: The folder.
         files: Those to be read, in the order of their names.
-        skipped: Why others are not, by name relative to the folder.
+        skipped: Reasons not to read others, by name relative to the folder.
         stamps: Of each file its path, size and times of change: they differ whenever a file does.
     """
 

@@ -23,7 +23,7 @@ class Signature(NamedTuple):
 
     Attributes:
         tick: From when on it holds.
-        track: Which declares it, counted from 0.
+        track: Number of the track that declares it, from 0.
         value: (numerator, denominator) of a metre, (0, 0) where it is none; (sharps, 1 if minor) of a key.
     """
 

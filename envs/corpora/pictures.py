@@ -31,7 +31,7 @@ class Source(NamedTuple):
     file: str
     side: int
     top: int
-    """The number that stands for full ink."""
+    """The number of full ink."""
 
     @property
     def install(self) -> str:

@@ -76,7 +76,7 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
         phrase: The melody; a note of undecided length is drawn as an open outline.
         low: Lowest pitch shown.
         high: Highest pitch shown.
-        highlight: Whether to mark the last note and the point up to which the phrase is written.
+        highlight: Marks the last note and the point up to which the phrase is written.
 
     Returns:
         uint8 [H, W, 3].

@@ -75,7 +75,7 @@ class Plane(Medium):
         scale: quantisation steps per unit of length.
         reference: returns real points float [N, 2], which are the background of pictures and what populations are
             measured against; called when first needed.
-        title: stands above pictures.
+        title: of pictures.
     """
 
     def __init__(self, scale: float, reference: Callable[[], Floats], title: str = "") -> None:

@@ -29,7 +29,7 @@ class Plot:
     """A density, on which to mark points.
 
     Args:
-        title: stands above the picture.
+        title: of the picture.
         limit: largest absolute coordinate that is shown.
         mass: float [SHADES, SHADES], of each cell; the first row is the lowest y.
     """

@@ -3,7 +3,7 @@
 Sources. *Paper*: Jaques, Gu, Turner, Eck (2017), Tuning recurrent neural networks with reinforcement learning,
 arXiv 1611.02796: section 3.2 names the rules, section 5 the encoding, table 1 the statistics. *Program*: the authors'
 ``magenta/models/rl_tuner/`` (``rl_tuner.py``, ``rl_tuner_ops.py``, ``rl_tuner_eval_metrics.py``), read at commit
-01b59d352dd2, whose functions are named below. The amounts stand in the program alone. Where the two differ the
+01b59d352dd2, whose functions are named below. Only the program has the amounts. Where the two differ the
 program counts, since it made table 1; ``docs/environments/rl_tuner.md`` lists where.
 
 A melody is int [T] of events, one for each sixteenth: 0 note-off, 1 no-event, 2 C3 (MIDI 48) to 37 B5.
@@ -214,7 +214,7 @@ def _repeated(events: Ints) -> Bools:
     """
     N = len(events)
     pitch, times, offs, holds = (np.zeros(N, np.int64) for _ in range(4))  # since the last other pitch; the last note
-    broken = np.zeros(N, np.bool_)  # whether anything but notes came since the last other pitch
+    broken = np.zeros(N, np.bool_)  # something but notes came since the last other pitch
     found = np.zeros(events.shape, np.bool_)
     for t in range(events.shape[1]):
         event = events[:, t]
