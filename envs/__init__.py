@@ -1,4 +1,4 @@
-"""Tasks, which say what can be built one decision at a time, and the environments around them."""
+"""Tasks, in which works are built one decision at a time, and their environments."""
 
 from .checks import check_task
 from .registry import ids, make_task, register, register_built_in

@@ -1,4 +1,4 @@
-"""The public contract suite: what every task promises, checked by playing it."""
+"""The public contract suite: the promises of every task, checked by playing it."""
 
 from __future__ import annotations
 
@@ -38,48 +38,47 @@ def check_task(task: Task[Any] | str, seed: int = 0) -> None:
 
 @dataclasses.dataclass
 class Episode:
-    """B works built in parallel, T + 1 moments each: what the task told, first copied, then as it was handed out."""
+    """B works built in parallel, and the task's outputs at T + 1 moments, by the names of ``_outputs``."""
 
     state: State
     actions: Ints  # [T, B]
     done: Bools  # [T + 1, B]
-    told: dict[str, Array]  # [T + 1, B, ...] of what ``_views`` names
-    handed_out: dict[str, list[Array]]
-    conditions: Ints  # [B, C]
+    outputs: dict[str, Array]  # [T + 1, B, ...] each
+
+    @property
+    def conditions(self) -> Ints:
+        """Conditions at the end, [B, C]."""
+        conditions: Ints = self.outputs["condition"][-1]
+        return conditions
 
 
-def _views(task: Task[Any]) -> dict[str, Callable[[Any], Array]]:
-    """Returns what a task tells of its states, by name."""
-    views: dict[str, Callable[[Any], Any]] = {
-        "observe": task.observe,
-        "action_mask": task.action_mask,
-        "feature_values": task.feature_values,
-        "content": task.content,
-        "condition": task.condition,
-    }
-    return views | ({"view": task.view} if task.view_shape else {})
+def _outputs(task: Task[Any]) -> dict[str, Callable[[Any], Array]]:
+    """Returns the methods of a task that map states to arrays, by name."""
+    names = ("observe", "action_mask", "feature_values", "content", "condition", *("view",) * bool(task.view_shape))
+    return {name: getattr(task, name) for name in names}
 
 
 def _play(task: Task[Any], draws: Array, actions: Ints | None, rng: np.random.Generator, **start: Any) -> Episode:
     """Builds works for the whole horizon; random legal actions where ``actions`` [T, B] is None."""
     state = task.initial(draws, **start)
-    done = np.zeros(len(draws), np.bool_)
-    views = _views(task)
-    handed_out: dict[str, list[Array]] = {name: [] for name in views}
-    copies: dict[str, list[Array]] = {name: [] for name in views}
-    taken, ended = [], [done]
+    outputs = _outputs(task)
+    returned: dict[str, list[Array]] = {name: [] for name in outputs}
+    copies: dict[str, list[Array]] = {name: [] for name in outputs}
+    chosen, ended = [], [np.zeros(len(draws), np.bool_)]
     for t in range(task.horizon + 1):
-        for name, view in views.items():
-            handed_out[name].append(view(state))
-            copies[name].append(np.array(handed_out[name][-1]))
-        if t == task.horizon:
-            break
-        mask = copies["action_mask"][-1]
-        taken.append((rng.random(mask.shape) * mask).argmax(1) if actions is None else np.asarray(actions[t]))
-        state, done = task.step(state, taken[-1].copy())
-        ended.append(np.array(done))
-    told = {name: np.stack(moments) for name, moments in copies.items()}
-    return Episode(state, np.stack(taken), np.stack(ended), told, handed_out, told["condition"][-1])
+        for name, output in outputs.items():
+            returned[name].append(output(state))
+            copies[name].append(np.array(returned[name][-1]))
+        if t < task.horizon:
+            mask = copies["action_mask"][-1]
+            chosen.append((rng.random(mask.shape) * mask).argmax(1) if actions is None else np.asarray(actions[t]))
+            state, done = task.step(state, chosen[-1].copy())
+            ended.append(np.array(done))
+    stacked = {name: np.stack(moments) for name, moments in copies.items()}
+    for name, moments in returned.items():
+        fresh = np.array_equal(np.stack(moments), stacked[name])
+        _require(fresh, f"{name} returns arrays that later steps leave alone")
+    return Episode(state, np.stack(chosen), np.stack(ended), stacked)
 
 
 def _draws(rng: np.random.Generator, rows: int = ROWS) -> Array:
@@ -92,8 +91,8 @@ def _require(kept: Any, promise: str) -> None:
 
 
 def _same(left: Episode, right: Episode, promise: str, columns: Any = slice(None)) -> None:
-    for name, moments in left.told.items():
-        _require(np.array_equal(moments[:, columns], right.told[name]), f"{promise}: {name} differs")
+    for name, moments in left.outputs.items():
+        _require(np.array_equal(moments[:, columns], right.outputs[name]), f"{promise}: {name} differs")
     _require(np.array_equal(left.done[:, columns], right.done), f"{promise}: done differs")
 
 
@@ -102,11 +101,10 @@ def _check_declarations(task: Task[Any], _rng: np.random.Generator) -> None:
     _require(task.num_actions >= 1, "num_actions is at least 1")
     _require(task.has_demonstrations or not task.one_to_one, "one_to_one needs demonstrations")
     _require(isinstance(task.layout, Layout), "layout is a Layout, such as musegym.envs.Grid((8, 8), (4,))")
-    flat = isinstance(task.observation_space, gym.spaces.Box | gym.spaces.MultiDiscrete)
-    _require(
-        flat and len(task.observation_space.shape or ()) == 1, "observation_space is one flat Box or MultiDiscrete"
-    )
-    small = isinstance(task.observation_space, gym.spaces.MultiDiscrete) and task.observation_space.dtype != np.int64
+    space = task.observation_space
+    flat = isinstance(space, gym.spaces.Box | gym.spaces.MultiDiscrete) and len(space.shape or ()) == 1
+    _require(flat, "observation_space is one flat Box or MultiDiscrete")
+    small = isinstance(space, gym.spaces.MultiDiscrete) and space.dtype != np.int64
     _require(not small, "observation_space is a MultiDiscrete of int64: leave its dtype out; others add its sizes up")
     _require(isinstance(task.medium, Medium), "medium is a Medium")
     for kind, named in (("conditions", task.conditions), ("features", task.features)):
@@ -127,46 +125,43 @@ def _check_episodes(task: Task[Any], rng: np.random.Generator) -> None:
     for legal in (True, False):
         actions = None if legal else rng.integers(0, task.num_actions, (task.horizon, ROWS))
         episode = _play(task, _draws(rng), actions, rng)
-        told, done = episode.told, episode.done
+        outputs, done = episode.outputs, episode.done
         moments = task.horizon + 1
         _require(len(episode.state) == ROWS, "len(state) is the number of rows")
         _require(done.dtype == np.bool_ and done.shape == (moments, ROWS), "step returns done as bool [B]")
-        _require(told["action_mask"].dtype == np.bool_, "action_mask is bool")
-        _require(told["action_mask"].shape == (moments, ROWS, task.num_actions), "action_mask has shape [B, A]")
-        _require(told["action_mask"].any(-1).all(), "every row has a legal action, finished rows included")
-        _require(told["observe"].dtype == task.observation_space.dtype, "observations have the dtype of their space")
-        for observation in told["observe"].reshape(moments * ROWS, -1):
+        _require(outputs["action_mask"].dtype == np.bool_, "action_mask is bool")
+        _require(outputs["action_mask"].shape == (moments, ROWS, task.num_actions), "action_mask has shape [B, A]")
+        _require(outputs["action_mask"].any(-1).all(), "every row has a legal action, finished rows included")
+        _require(outputs["observe"].dtype == task.observation_space.dtype, "observations have the dtype of their space")
+        for observation in outputs["observe"].reshape(moments * ROWS, -1):
             _require(task.observation_space.contains(observation), f"observation_space contains {observation}")
-        values = told["feature_values"]
+        values = outputs["feature_values"]
         _require(values.shape == (moments, ROWS, len(task.features)), "feature_values has shape [B, len(features)]")
         _require(values.dtype.kind in "iu" and (values >= 0).all(), "feature_values are integers from 0")
         _require((values < np.array(task.feature_sizes, int)).all(), "feature_values stay below the features' sizes")
         if task.view_shape:
-            shown = told["view"]
-            _require(shown.dtype == np.uint8, "view is uint8")
-            _require(shown.shape == (moments, ROWS, *task.view_shape), f"view has shape [B, *{task.view_shape}]")
+            view = outputs["view"]
+            _require(view.dtype == np.uint8, "view is uint8")
+            _require(view.shape == (moments, ROWS, *task.view_shape), f"view has shape [B, *{task.view_shape}]")
         else:
             _require(task.view(episode.state) is None, "view is None where view_shape is ()")
         _require(done[-1].all(), f"works are finished after at most horizon = {task.horizon} decisions")
         _require((done[1:] >= done[:-1]).all(), "finished rows stay finished")
         for name in ("observe", "content"):
-            before, after = told[name][:-1][done[:-1]], told[name][1:][done[:-1]]
+            before, after = outputs[name][:-1][done[:-1]], outputs[name][1:][done[:-1]]
             _require(np.array_equal(before, after), f"finished rows ignore actions: {name} stays")
-        contents = task.decoded(told["content"][-1], rng)
+        contents = task.decoded(outputs["content"][-1], rng)
         for content in contents:
             _require(task.content_space.contains(content), f"content_space contains the finished {content.tolist()}")
-        for name in told:
-            fresh = np.array_equal(np.stack(episode.handed_out[name]), told[name])
-            _require(fresh, f"{name} returns arrays that later steps leave alone")
         rules = task.rules(contents, episode.conditions)
         R = len(task.rule_names)
         _require(rules.shape == (ROWS, R) and np.isfinite(rules).all(), "rules are finite, float [B, len(rule_names)]")
-        due = task.step_rules(contents, episode.conditions)
-        if due is not None:
-            _require(due.shape == (ROWS, task.horizon, R), "step_rules has shape [B, T, len(rule_names)]")
-            _require(np.allclose(due.sum(1), rules, rtol=1e-4, atol=1e-4), "step_rules add up to rules")
+        by_step = task.step_rules(contents, episode.conditions)
+        if by_step is not None:
+            _require(by_step.shape == (ROWS, task.horizon, R), "step_rules has shape [B, T, len(rule_names)]")
+            _require(np.allclose(by_step.sum(1), rules, rtol=1e-4, atol=1e-4), "step_rules add up to rules")
             late = np.arange(task.horizon) >= (~done[:-1]).sum(0)[:, None]
-            _require(not due[late].any(), "step_rules are 0 after the end")
+            _require(not by_step[late].any(), "step_rules are 0 after the end")
 
 
 def _check_determinism(task: Task[Any], rng: np.random.Generator) -> None:
@@ -190,16 +185,14 @@ def _check_states(task: Task[Any], rng: np.random.Generator) -> None:
     restored = _restored(task, state)
     copied = state.take(rows)
     state.put(rows, task.initial(draws[rows]))
-    _require(np.array_equal(task.observe(copied), whole.told["observe"][at, rows]), "take copies rows")
-    _require(np.array_equal(task.observe(state)[rows], whole.told["observe"][0, rows]), "put overwrites rows")
+    _require(np.array_equal(task.observe(copied), whole.outputs["observe"][at, rows]), "take copies rows")
+    _require(np.array_equal(task.observe(state)[rows], whole.outputs["observe"][0, rows]), "put overwrites rows")
     for t in range(at, task.horizon):
-        for name, view in _views(task).items():
-            expected = whole.told[name][t]
-            _require(np.array_equal(view(copied), expected[rows]), f"a state that take copied goes on: {name}")
-            if restored is not None:
-                _require(
-                    np.array_equal(view(restored), expected), f"a state restored from observations goes on: {name}"
-                )
+        for name, output in _outputs(task).items():
+            expected = whole.outputs[name][t]
+            _require(np.array_equal(output(copied), expected[rows]), f"a state that take copied goes on: {name}")
+            same = restored is None or np.array_equal(output(restored), expected)
+            _require(same, f"a state restored from observations goes on: {name}")
         copied, _ = task.step(copied, actions[t, rows])
         if restored is not None:
             restored, _ = task.step(restored, actions[t])
@@ -207,7 +200,7 @@ def _check_states(task: Task[Any], rng: np.random.Generator) -> None:
 
 
 def _restored(task: Task[Any], state: State) -> Any:
-    """Returns the states that look like observations; None where the task does not tell."""
+    """Returns the states behind the observations of ``state``; None where the task has no ``restore``."""
     if type(task).restore is Task.restore:
         return None
     restored = task.restore(task.observe(state))
@@ -217,23 +210,19 @@ def _restored(task: Task[Any], state: State) -> Any:
 
 def _check_legality(task: Task[Any], rng: np.random.Generator) -> None:
     state, every = task.initial(_draws(rng)), np.arange(ROWS)
-    done = np.zeros(ROWS, np.bool_)
     for _ in range(task.horizon):
         actions = rng.integers(0, task.num_actions, ROWS)
         mask = task.action_mask(state)
         legal = task.legalise(state, actions)
         _require(legal.shape == (ROWS,), "legalise returns actions [B]")
-        live = ~done
-        _require(mask[every, legal][live].all(), "legalise returns legal actions")
-        kept = mask[every, actions] & live
+        unfinished = ~state.done
+        _require(mask[every, legal][unfinished].all(), "legalise returns legal actions")
+        kept = mask[every, actions] & unfinished
         _require(np.array_equal(legal[kept], actions[kept]), "legalise leaves legal actions alone")
-        twin, _ = task.step(state.take(every), np.where(done, actions, legal))
-        state, ended = task.step(state, actions)
-        _require(
-            np.array_equal(task.observe(twin), task.observe(state)),
-            "step takes what legalise returns for an illegal action",
-        )
-        done = np.array(ended)
+        twin, _ = task.step(state.take(every), np.where(unfinished, legal, actions))
+        state, _ = task.step(state, actions)
+        same = np.array_equal(task.observe(twin), task.observe(state))
+        _require(same, "step takes what legalise returns for an illegal action")
 
 
 def _check_conditions(task: Task[Any], rng: np.random.Generator) -> None:
@@ -242,7 +231,7 @@ def _check_conditions(task: Task[Any], rng: np.random.Generator) -> None:
     _require(built.conditions.dtype.kind in "iu", "conditions are integers")
     _require(built.conditions.shape == (ROWS, columns), f"condition has shape [B, {columns}]")
     _require(((built.conditions >= 0) & (built.conditions < sizes)).all(), "conditions are below their sizes")
-    _require((built.told["condition"] == built.conditions).all(), "conditions stay as they are")
+    _require((built.outputs["condition"] == built.conditions).all(), "conditions stay as they are")
     if not columns:
         return
     for given in (built.conditions, rng.integers(0, sizes, (ROWS, columns))):
@@ -252,7 +241,7 @@ def _check_conditions(task: Task[Any], rng: np.random.Generator) -> None:
 
 def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
     built = _play(task, _draws(rng, ITEMS), None, rng)
-    tried = {"built": Works(built.told["content"][-1], built.conditions)}
+    tried = {"built": Works(built.outputs["content"][-1], built.conditions)}
     for split in SPLITS:
         works = task.works(split)
         N = len(works)
@@ -275,38 +264,34 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
         for content in () if decodes else works.contents:
             _require(task.content_space.contains(content), f"content_space contains {name} works: {content.tolist()}")
         if not task.has_demonstrations:
-            _require(_refuses(task, works), "demonstrations raises ValueError where has_demonstrations is False")
-            continue
+            try:
+                task.demonstrations(works.contents, works.conditions)
+            except ValueError:
+                continue
+            raise AssertionError("demonstrations raises ValueError where has_demonstrations is False")
         if name == "built" and type(task).demonstrations is Task.demonstrations:
             continue  # only real works bring their actions
         actions = task.demonstrations(works.contents, works.conditions) if works.actions is None else works.actions
         _require(actions.shape == (len(works), task.horizon), "demonstrations have shape [N, T]")
         replayed = _play(task, _draws(rng, len(works)), actions.T, rng, condition=works.conditions)
-        _require(np.array_equal(replayed.told["content"][-1], works.contents), f"demonstrations rebuild {name} works")
-        legal = np.take_along_axis(replayed.told["action_mask"][:-1], actions.T[..., None].astype(np.int64), 2)[..., 0]
+        _require(
+            np.array_equal(replayed.outputs["content"][-1], works.contents), f"demonstrations rebuild {name} works"
+        )
+        legal = np.take_along_axis(replayed.outputs["action_mask"][:-1], actions.T[..., None].astype(np.int64), 2)[
+            ..., 0
+        ]
         _require((legal | replayed.done[:-1]).all(), f"demonstrations of {name} works are legal")
         _require(not actions.T[replayed.done[:-1]].any(), f"demonstrations of {name} works are padded with 0")
         if name == "built" and task.one_to_one:
-            same = np.where(built.done[:-1], 0, built.actions)
-            _require(
-                np.array_equal(actions.T, same), "one_to_one: demonstrations are the very actions that built a work"
-            )
-
-
-def _refuses(task: Task[Any], works: Works) -> bool:
-    try:
-        task.demonstrations(works.contents, works.conditions)
-    except ValueError:
-        return True
-    return False
+            same = np.array_equal(actions.T, np.where(built.done[:-1], 0, built.actions))
+            _require(same, "one_to_one: demonstrations are the very actions that built a work")
 
 
 def _check_kwargs(task: Task[Any], rng: np.random.Generator) -> None:
     kwargs = dict(task.kwargs())
     _require(json.loads(json.dumps(kwargs)) == kwargs, f"kwargs survive JSON: {kwargs}")
     rebuilt = type(task)(**kwargs)
-    names = ("horizon", "num_actions", "layout", "observation_space", "conditions", "features", "rule_names")
-    for name in names:
+    for name in ("horizon", "num_actions", "layout", "observation_space", "conditions", "features", "rule_names"):
         _require(getattr(rebuilt, name) == getattr(task, name), f"kwargs rebuild the task: {name} differs")
     draws, actions = _draws(rng), rng.integers(0, task.num_actions, (task.horizon, ROWS))
     _same(_play(task, draws, actions, rng), _play(rebuilt, draws, actions, rng), "kwargs rebuild the task")
@@ -314,15 +299,14 @@ def _check_kwargs(task: Task[Any], rng: np.random.Generator) -> None:
 
 def _check_medium(task: Task[Any], rng: np.random.Generator) -> None:
     episode = _play(task, _draws(rng), None, rng)
-    plans, conditions = episode.told["content"], episode.conditions
+    plans, conditions = episode.outputs["content"], episode.conditions
     works, condition = task.decoded(plans[-1], rng), conditions[0]
     first = task.decoded(plans[1], rng)[0]
     sizes = set()
     for content, upto in ((works[0], None), (works[0], 0), (works[0], 1), (first, None)):
         picture = task.medium.render(content, condition, upto)
-        _require(
-            picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3, "render gives uint8 [H, W, 3]"
-        )
+        rgb = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+        _require(rgb, "render gives uint8 [H, W, 3]")
         sizes.add(picture.shape)
         _require(isinstance(task.medium.describe(content, condition), str), "describe gives text")
         _require(isinstance(task.medium.caption(content, condition), str), "caption gives text")

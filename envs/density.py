@@ -51,7 +51,7 @@ class DensityTask(Task[Bits]):
     ``MultiDiscrete``, 33 numbers: 1 + bit for each of the 32 bits (0 for those to come), and how many were chosen.
 
     ### Rewards
-    0 until the point is chosen, then what the discriminator thinks of it. No rule reward.
+    0 until the point is chosen, then the discriminator's score of it. No rule reward.
 
     ### Starting State
     No bit chosen.
@@ -90,7 +90,7 @@ class DensityTask(Task[Bits]):
         return {"density": self._name}
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Bits:
-        """Returns points of which nothing is chosen."""
+        """Returns points without any bit."""
         return Bits(np.zeros((len(draws), HORIZON + 1), np.int8), np.ones((len(draws), 2), np.int32))
 
     def advance(self, state: Bits, actions: Ints) -> tuple[Bits, Bools]:
@@ -122,7 +122,7 @@ class DensityTask(Task[Bits]):
 
         The first 7 bits of x, and of y, as far as they are chosen: bits in plain binary behind a leading 1, so that
         each cell of each size has a number of its own. Then, once x is chosen, the first 5 bits of x with those of y.
-        What a Gray-coded bit means depends on the bit before; and where y may lie depends on x.
+        The meaning of a Gray-coded bit depends on the bit before it, and the density of y depends on x.
         """
         count = state.sheet[:, HORIZON].astype(np.int64)
         x, y = state.cell.T
@@ -139,7 +139,7 @@ class DensityTask(Task[Bits]):
         return (state.sheet[:, :HORIZON] - 1).astype(np.int8).reshape(-1, 2, BITS)
 
     def overview(self, state: Bits) -> NDArray[np.uint8] | None:
-        """Draws all points as they stand over the true density, in the middle of what their bits leave possible."""
+        """Draws all points over the true density, each in the middle of the rectangle that its bits leave possible."""
         return self.medium.population(self.content(state))
 
     def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:

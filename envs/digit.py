@@ -97,8 +97,8 @@ class DigitTask(Task[Sheet]):
     The pen starts, lifted, in the middle of an empty canvas. Each decision draws a line to a point of a grid, or
     moves there without drawing; ink covers what it falls on (the brighter value stays). Real works are scanned digits
     of MNIST. Nobody wrote down how they were drawn, and most of them no such pen could draw exactly: there are no
-    demonstrations, and all there is to learn from is what a discriminator thinks of finished pictures. Ganin et al.
-    2018 (SPIRAL) is the large version of this task. See ``docs/environments/digit.md``.
+    demonstrations, and a discriminator's score of finished pictures is the only signal. Ganin et al. 2018 (SPIRAL) is
+    the large version of this task. See ``docs/environments/digit.md``.
 
     ### Action Space
     ``Discrete(2 P)``: draw to point 0 .. P - 1 (row by row), move to point 0 .. P - 1. All are always legal. Drawing
@@ -106,10 +106,10 @@ class DigitTask(Task[Sheet]):
 
     ### Observation Space
     ``Box``, float32, all 0 to 1: the canvas, row by row; row and column of the pen; whether it came there drawing; the
-    share of decisions made; with classes, ten numbers of which one is 1.
+    share of decisions made; with classes, a one-hot vector of ten.
 
     ### Rewards
-    0 until the last decision, then what the discriminator thinks of the picture. No rule reward.
+    0 until the last decision, then the discriminator's score of the picture. No rule reward.
 
     ### Starting State
     An empty canvas; with classes, of the class of a random training picture.
@@ -119,7 +119,7 @@ class DigitTask(Task[Sheet]):
 
     ### Arguments
     ``data``: "mnist" (5,000 pictures) or "sklearn" (1,797 of 8 x 8). ``side``: 14, the default, or 28 for MNIST, 8
-    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: whether the digit to draw is a condition.
+    for sklearn. ``strokes``: the number of decisions, 12. ``classes``: True makes the digit to draw a condition.
     ``style``: with classes, the digit to draw, such as ``"7"``.
 
     ### Version History
@@ -160,10 +160,7 @@ class DigitTask(Task[Sheet]):
             Feature("pen_down", 2),
         )
         self.view_shape = (side, side, 1)
-        self.medium: Drawing = Drawing(
-            points=self.paper.places,
-            reference=lambda: self.corpus("train"),
-        )
+        self.medium: Drawing = Drawing(points=self.paper.places, reference=lambda: self.corpus("train"))
         self.lines = _lines(side)
 
     def kwargs(self) -> Mapping[str, Any]:
@@ -197,14 +194,14 @@ class DigitTask(Task[Sheet]):
         """Returns float32 [B, pixels + 4], or + 14 with classes."""
         n = self.paper.points
         pixels = state.canvas.shape[1]
-        seen = np.zeros((len(state), pixels + 4 + CLASSES * self._classes), np.float32)
-        np.divide(state.canvas, np.float32(255), out=seen[:, :pixels])
-        seen[:, pixels : pixels + 2] = np.stack(np.divmod(state.pen, n), 1) / (n - 1)
-        seen[:, pixels + 2] = state.down
-        seen[:, pixels + 3] = state.step / self.horizon
+        observed = np.zeros((len(state), pixels + 4 + CLASSES * self._classes), np.float32)
+        np.divide(state.canvas, np.float32(255), out=observed[:, :pixels])
+        observed[:, pixels : pixels + 2] = np.stack(np.divmod(state.pen, n), 1) / (n - 1)
+        observed[:, pixels + 2] = state.down
+        observed[:, pixels + 3] = state.step / self.horizon
         if self._classes:
-            seen[np.arange(len(state)), pixels + 4 + state.label] = 1
-        return seen
+            observed[np.arange(len(state)), pixels + 4 + state.label] = 1
+        return observed
 
     def restore(self, observations: Array) -> Sheet:
         """Inverts ``observe``."""

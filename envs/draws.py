@@ -41,9 +41,9 @@ class Draws:
         if len(seeds) != n:
             raise ValueError(f"{n} rows need {n} seeds, not {len(seeds)}")
         for row in rows:
-            if (own := seeds[row]) is not None:
-                self.seeds[row] = int(own)
-                self.generators[row] = np.random.default_rng(int(own))
+            if (fresh := seeds[row]) is not None:
+                self.seeds[row] = int(fresh)
+                self.generators[row] = np.random.default_rng(int(fresh))
                 self._next[row] = self.BLOCK
 
     def take(self, rows: Ints) -> NDArray[np.uint64]:

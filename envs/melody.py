@@ -57,9 +57,8 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     actions are of one *kind*: the tables of kinds are small enough to stay in the processor's cache.
     A token is 1 + the action, or 0 where the phrase is finished. Effective actions are what ``legalise`` returns.
     """
-    feasible = np.zeros(
-        (LONGEST + 1, NOTES + 1), bool
-    )  # can exactly so many ticks be filled with at most so many notes
+    # [ticks, notes]: true where exactly so many ticks can be filled with at most so many notes
+    feasible = np.zeros((LONGEST + 1, NOTES + 1), bool)
     feasible[0] = True
     for left in range(1, NOTES + 1):
         for ticks in DURATIONS:
@@ -68,9 +67,8 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     legal[:, :, 0, :NUM_PITCHES] = True
     for i, ticks in enumerate(DURATIONS):
         legal[ticks:, 1:, 1, NUM_PITCHES + i] = feasible[:-ticks, :-1]
-    legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(
-        -1
-    )  # places that no work reaches, finished rows: one legal action
+    # One legal action in places that no work reaches, and in finished rows
+    legal[:, :, 1, NUM_PITCHES] |= ~legal[:, :, 1].any(-1)
     packed = np.packbits(legal.reshape(-1, NUM_ACTIONS), axis=1)
     _, firsts, kinds = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     legal = legal.reshape(-1, NUM_ACTIONS)[firsts]
@@ -119,7 +117,7 @@ class MelodyTask(Task[Draft]):
     its strain.
 
     ### Rewards
-    0 until the phrase is finished, then what the discriminator thinks of it. No rule reward.
+    0 until the phrase is finished, then the discriminator's score of it. No rule reward.
 
     ### Starting State
     An empty phrase with the condition of a random training phrase.
@@ -216,7 +214,7 @@ class MelodyTask(Task[Draft]):
         return state
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int [B, 9]: where the next choice falls, and what stood there before.
+        """Returns int [B, 9]: the place of the next choice, and the notes one and two bars before it.
 
         The choice within the note, the bar, the tick within the bar; then, for one and for two bars ago,
         pitch and duration (as in contents, 0 for none) of the note that began at this tick, and how many
@@ -226,12 +224,12 @@ class MelodyTask(Task[Draft]):
         """
         B, metre, upbeat = len(state), state.sheet[:, HORIZON + 1], state.sheet[:, HORIZON + 3]
         length = BAR_TICKS[metre].astype(np.int64)
-        now = BARS * length - state.place // DONE
-        bar, tick = _position(now, metre, upbeat).T
+        clock = BARS * length - state.place // DONE
+        bar, tick = _position(clock, metre, upbeat).T
         pitch, duration, onset = _notes(state, int(state.sheet[:, HORIZON].max()))
         written = duration > 0
         notes = np.where(written, pitch * len(TICKS) + duration, 0)
-        # What began at each tick, behind two bars of nothing; the last column takes what is not written yet.
+        # The note that began at each tick, after two empty bars; the last column holds notes that are not written yet.
         begun = np.zeros((B, 2 * int(BAR_TICKS.max()) + LONGEST + 1), np.int64)
         rows, shift = np.arange(B)[:, None], 2 * int(BAR_TICKS.max())
         begun[rows, np.where(written, onset + shift, -1)] = notes
@@ -239,7 +237,7 @@ class MelodyTask(Task[Draft]):
         columns = [state.place % CHOICES, np.minimum(bar, BARS), tick]
         for bars in (1, 2):
             back = bars * length[:, None]
-            echo = begun[rows, now[:, None] + shift - back][:, 0]
+            echo = begun[rows, clock[:, None] + shift - back][:, 0]
             differs = written & (begun[rows, onset + shift - back] != notes)
             since = written.sum(1) - (differs * np.arange(1, differs.shape[1] + 1)).max(1, initial=0)
             sure = np.minimum(since, SURE)
@@ -287,11 +285,11 @@ class MelodyTask(Task[Draft]):
         return _phrases(self._corpus, self._essen).usable(split)
 
     def corpus_report(self) -> CorpusReport:
-        """Returns what was read of the files, and why the rest was not."""
+        """Returns counts of the files and phrases, and the reasons for leaving parts out."""
         return _phrases(self._corpus, self._essen).report
 
     def tokens(self, contents: Array) -> Ints:
-        """Returns int [N, 36], a number per note (pitch and duration, 0 = padding): what copies are counted in."""
+        """Returns int [N, 36], a number per note (pitch and duration, 0 = padding), the units of counted copies."""
         return np.asarray(contents[:, :, 2], np.int64) * len(TICKS) + contents[:, :, 3]
 
 

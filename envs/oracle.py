@@ -45,7 +45,7 @@ class OracleTask(Task[Line]):
     made.
 
     ### Rewards
-    0 until the sequence is finished, then what the discriminator thinks of it. No rule reward.
+    0 until the sequence is finished, then the discriminator's score of it. No rule reward.
 
     ### Starting State
     An empty sequence.
@@ -135,5 +135,5 @@ class OracleTask(Task[Line]):
         return Works(self.contents(load_sequences(self.vocabulary, self.horizon, self.oracle_seed, split)))
 
     def tokens(self, contents: Array) -> Ints:
-        """Returns int [N, L], 1 + token, 0 for none: what copies are counted in."""
+        """Returns int [N, L], 1 + token, 0 for none: the units in which copies are counted."""
         return self.medium.read(contents)

@@ -141,7 +141,7 @@ def _factory(entry_point: str) -> type[Task[Any]]:
 
 
 def plain_spec(spec: EnvSpec | None) -> EnvSpec | None:
-    """Returns a spec whose arguments are what JSON gives back: values for enumerations, text for paths."""
+    """Returns a spec with arguments that survive JSON: values for enumerations, text for paths."""
     return None if spec is None else dataclasses.replace(spec, kwargs=_plain(spec.kwargs))
 
 

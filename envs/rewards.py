@@ -44,15 +44,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class RewardSettings:
-    """How the logit of a discriminator D and the rules of a task add up to the reward r(x) of a content x.
+    """Form and weights of the reward r(x) of a content x: the logit of a discriminator D, and the rules of the task.
 
     ``r(x) = discriminator_weight * trust * form(clip(logit D(x), -CLIP, CLIP)) + sum_i rule_weight_i * rules_i(x)``
 
     Attributes:
-        rule_weight: of every rule of the task, or of some by name: others then count nothing.
+        rule_weight: of every rule of the task, or of some by name: all others then have weight 0.
         form: a name of ``REWARD_FORMS``.
-        trust: what makes D's reward a log ratio; 1 unless an agent's controller measured otherwise.
-        discriminator_weight: at 0 D is not asked.
+        trust: factor that makes D's reward a log ratio; 1 unless an agent's controller measured otherwise.
+        discriminator_weight: of D's reward; at 0 D is not evaluated.
 
     Raises:
         ValueError: a number is not finite, or the form is unknown.
@@ -94,10 +94,10 @@ class RewardSettings:
         """
         if not np.isfinite(rules).all():
             raise FloatingPointError("the task's rules gave a reward that is NaN or infinite: mend task.rules")
-        paid = np.zeros(rules.shape[:-1])
+        rewards = np.zeros(rules.shape[:-1])
         for column, weight in enumerate(self.weights(names)):  # a product of matrices rounds by the number of rows
-            paid += weight * rules[..., column]
-        return paid
+            rewards += weight * rules[..., column]
+        return rewards
 
     def weights(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Returns the weight of each rule, float64 [R].
@@ -119,13 +119,9 @@ def _named(rule_weight: float | Mapping[str, float]) -> dict[str, float]:
     return {f"rule_weight[{name!r}]": value for name, value in rule_weight.items()}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
 @runtime_checkable
 class Scorer(Protocol):
-    """What rewards need of a discriminator."""
+    """The interface that rewards need of a discriminator."""
 
     def logits(self, contents: Array, conditions: Array | None = None) -> Floats:
         """Returns float [N], high for real."""
@@ -147,10 +143,10 @@ class Finished(NamedTuple):
 
 
 class Rewards:
-    """Scores finished contents of one task, for both of its environments, as ``RewardSettings`` says.
+    """Scores finished contents of one task, for both of its environments, by ``RewardSettings``.
 
     Args:
-        task: whose contents.
+        task: the task that the contents belong to.
         discriminator: None for a fresh, seeded default one, ``"none"`` for rules only, ``"pretrained"``
             for the one that ships with the package, or the path of a saved one.
         rule_weight: weight of ``task.rules``, or of some of them by name.
@@ -171,23 +167,15 @@ class Rewards:
             raise FileNotFoundError(
                 f"no discriminator at {discriminator!r}: give 'none', 'pretrained' or the path of a saved one"
             )
-        if not all(map(_is_number, _named(rule_weight).values())):
+        weights = _named(rule_weight).values()
+        if not all(isinstance(each, int | float | np.number) and not isinstance(each, bool) for each in weights):
             raise TypeError(f"rule_weight must be a number, or a number for each of some rules, not {rule_weight!r}")
         self._task = task
         self.named = discriminator
-        weight = dict(rule_weight) if isinstance(rule_weight, Mapping) else float(rule_weight)
-        self._settings = RewardSettings(weight)
-        self._settings.weights(task.rule_names)
+        self.settings = RewardSettings(dict(rule_weight) if isinstance(rule_weight, Mapping) else float(rule_weight))
+        """Form and weights of the reward."""
+        self.settings.weights(task.rule_names)
         self._live: Scorer | None = None
-
-    @property
-    def settings(self) -> RewardSettings:
-        """How logits and rules add up."""
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: RewardSettings) -> None:
-        self._settings = settings
 
     @property
     def discriminator(self) -> Scorer | None:
@@ -217,17 +205,14 @@ class Rewards:
             state: of these rows.
             draw: returns uint64 [N], one uniform draw per row; called only where contents are decoded with noise.
         """
-        task, settings = self._task, self._settings
+        task, settings = self._task, self.settings
         plans, conditions = task.content(state), task.condition(state)
         noise = gaussian(draw(), task.noise_size) if task.noise_size else None
         contents = task.decode(plans, noise)
-        arrays = {"content": contents}
-        if task.conditions:
-            arrays["condition"] = conditions
+        arrays = {"content": contents} | ({"condition": conditions} if task.conditions else {})
         if type(task).decode is not Task.decode:
             arrays["plan"] = plans
-        nothing, by_rule = np.zeros(len(contents)), {}
-        terms = {"discriminator": nothing, "rules": nothing}
+        terms, by_rule = dict.fromkeys(("discriminator", "rules"), np.zeros(len(contents))), {}
         if settings.discriminator_weight and (discriminator := self.discriminator) is not None:
             terms["discriminator"] = settings.of_logits(discriminator.logits(contents, conditions))
         if settings.rule_weight and task.rule_names:
@@ -252,7 +237,7 @@ class Rewards:
 
 
 def total(terms: Mapping[str, T]) -> T:
-    """Returns the reward that its terms make; always added in one order, so that it can be taken apart exactly."""
+    """Returns the sum of reward terms, always added in one order: callers get exactly the same number."""
     return terms["discriminator"] + terms["rules"]
 
 

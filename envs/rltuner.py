@@ -57,9 +57,9 @@ class RLTunerTask(Task[Draft]):
     """Two bars of melody under rules.
 
     ### Description
-    The task of RL Tuner (Jaques et al. 2017, arXiv 1611.02796, section 5): 32 sixteenths, in each of which a note
-    begins, or what sounds goes on, or falls silent. The reward is what the discriminator thinks of the finished
-    melody, and, weighted by ``rule_weight``, how well it keeps that paper's rules of music theory. Real works are
+    The task of RL Tuner (Jaques et al. 2017, arXiv 1611.02796, section 5): in each of 32 sixteenths a note begins, goes
+    on or ends. The reward is the discriminator's score of the finished melody plus, weighted by ``rule_weight``, the
+    rewards of that paper's rules of music theory. Real works are
     two bars (four of 2/4) of folk tunes in major keys, transposed to C: see ``docs/environments/rl_tuner.md``.
 
     ### Action Space
@@ -70,7 +70,7 @@ class RLTunerTask(Task[Draft]):
     taken.
 
     ### Rewards
-    0 until the melody is finished, then what the discriminator thinks of it plus ``rule_weight`` times the sum of the
+    0 until the melody is finished, then the discriminator's score of it plus ``rule_weight`` times the sum of the
     ``rules``: the music-theory rewards that the paper gives step by step, one rule for each of ``media.rules.RULES``.
     The paper's c = 0.5 is ``rule_weight=2``. With ``counting="kept"`` there are instead 13 rules
     (``media.rules.kept``), each of which gives 1 where it holds, or 13 over the number of those that apply to the
@@ -134,10 +134,10 @@ class RLTunerTask(Task[Draft]):
         return Draft(sheet, done=sheet[:, STEPS] == STEPS)
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int [B, 5]: the step, its place in the half bar, what sounds, and 1 + the events 8 and 16 steps ago.
+        """Returns int [B, 5]: the step, its place in the half bar, the sound, and 1 + the events 8 and 16 steps ago.
 
-        What sounds is as in contents, 0 at the start; events before the start are 0. The last two are what the rule
-        of repeated motifs compares.
+        The sound is as in contents, 0 at the start; events before the start are 0. The rule of repeated motifs compares
+        the last two.
         """
         step, rows = state.sheet[:, STEPS].astype(np.int64), np.arange(len(state))
         heard = sounding(state.sheet[:, :STEPS])[rows, np.maximum(step - 1, 0)]
@@ -145,7 +145,7 @@ class RLTunerTask(Task[Draft]):
         return np.stack([step, step % GROUP, heard, *echoes], 1)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 32, 2]: 1 + the event of each step, and what is heard in it."""
+        """Returns int16 [B, 32, 2]: 1 + the event of each step, and its sound."""
         return _heard(state.sheet[:, :STEPS])
 
     def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
@@ -165,7 +165,7 @@ class RLTunerTask(Task[Draft]):
         return _melodies(self._corpus).usable(split)
 
     def corpus_report(self) -> CorpusReport:
-        """Returns what was read of the files, and why the rest was not."""
+        """Returns counts of the files and melodies, and the reasons for leaving parts out."""
         return _melodies(self._corpus).report
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -184,7 +184,7 @@ class RLTunerTask(Task[Draft]):
         return counted
 
     def reading(self, contents: Array) -> Reading:
-        """Returns what the rules see in finished melodies [N, 32, 2]."""
+        """Returns the features of finished melodies [N, 32, 2] that the rules are functions of."""
         return read(np.asarray(contents)[:, :, 0] - 1)
 
 

@@ -7,21 +7,15 @@ from typing import Any, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from .registry import load_task, plain_spec
-from .rewards import Rewards, RewardSettings, Scorer, total
-from .spaces import for_libraries
-from .task import Array, Bools, State, Task
+from .environment import FPS, RENDER_MODES, TaskEnvironment, check_condition
+from .rewards import total
+from .task import Array, Bools
 from .window import Window
 
-RENDER_MODES = ("human", "rgb_array", "ansi")
-FPS = 12
-"""Decisions shown per second: slow enough to follow, fast enough not to bore."""
 
-
-class TaskEnv(gym.Env[Array, np.int64]):
+class TaskEnv(TaskEnvironment, gym.Env[Array, np.int64]):
     """Builds one content of a task, one decision at a time.
 
     ## Action Space
@@ -29,12 +23,12 @@ class TaskEnv(gym.Env[Array, np.int64]):
     action is replaced by a legal one, as ``task.legalise`` documents, and flagged by ``info["illegal_action"]``.
 
     ## Observation Space
-    What ``task.observe`` tells: the work so far, the step, the condition.
+    The array that ``task.observe`` returns: the work so far, the step, the condition.
 
     ## Rewards
     0 until the content is finished, then its score: see `musegym.envs.rewards.RewardSettings`. Its two terms,
-    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``, and what each rule gave, before weights, in
-    ``info["rules"]`` where rules are paid.
+    ``"discriminator"`` and ``"rules"``, stand in ``info["reward_terms"]``, and the reward of each rule, before weights,
+    in ``info["rules"]`` where rules have a weight.
 
     ## Starting State
     An empty work under a condition drawn as in the training works, or under
@@ -53,9 +47,7 @@ class TaskEnv(gym.Env[Array, np.int64]):
         render_mode: None, ``"human"`` (a window), ``"rgb_array"`` or ``"ansi"`` (text).
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
         rule_weight: weight of the task's rules, or of some of them by name.
-        corpus: the user's own works, for tasks that read them.
-        style: for tasks that have styles.
-        **kwargs: the task's own arguments.
+        **kwargs: the task's own arguments, such as ``corpus`` (the user's own works) and ``style``.
 
     ## Version History
     * v0: first version.
@@ -70,47 +62,14 @@ class TaskEnv(gym.Env[Array, np.int64]):
         render_mode: str | None = None,
         discriminator: str | None = None,
         rule_weight: float | dict[str, float] = 0.0,
-        corpus: str | None = None,
-        style: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.render_mode = check_render_mode(render_mode)
-        self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
-        self.rewards = Rewards(self.task, discriminator, rule_weight)
-        self.spec = None
-        self.observation_space = for_libraries(self.task.observation_space)
+        super().__init__(task, render_mode, discriminator, rule_weight, kwargs)
+        self.observation_space = self._flat_space
         self.action_space = gym.spaces.Discrete(self.task.num_actions)
-        self._state: State | None = None
         self._ended = False
         self._legal: Bools  # [1, A]
         self._window = Window(type(self.task).__name__, FPS)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """How this environment was made, in plain data: specs survive JSON."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = plain_spec(spec)
-
-    @property
-    def discriminator(self) -> Scorer | None:
-        """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
-        return self.rewards.discriminator
-
-    @property
-    def named_discriminator(self) -> str | None:
-        """The ``discriminator`` that this environment was made with, whatever scores now."""
-        return self.rewards.named
-
-    def set_discriminator(self, discriminator: Scorer) -> None:
-        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
-        self.rewards.discriminator = discriminator
-
-    def set_reward(self, settings: RewardSettings) -> None:
-        """Lets rewards be of another form or weight from now on."""
-        self.rewards.settings = settings
 
     def action_masks(self) -> Bools:
         """Returns the legal actions, bool [A]."""
@@ -197,35 +156,3 @@ class TaskEnv(gym.Env[Array, np.int64]):
     def close(self) -> None:
         """Closes the window, if there is one."""
         self._window.close()
-
-
-def check_render_mode(render_mode: str | None) -> str | None:
-    """Returns ``render_mode``.
-
-    Raises:
-        ValueError: it is not one of `RENDER_MODES`.
-    """
-    if render_mode not in (None, *RENDER_MODES):
-        raise ValueError(f"render_mode must be None or one of {', '.join(RENDER_MODES)}, not {render_mode!r}")
-    return render_mode
-
-
-def check_condition(task: Task[Any], options: dict[str, Any] | None, rows: int) -> NDArray[np.int64] | None:
-    """Returns the condition in ``options`` for each row, int [B, C], or None where there is none.
-
-    Raises:
-        ValueError: the task has no conditions, or not this one.
-    """
-    if not options or options.get("condition") is None:
-        return None
-    if not task.conditions:
-        raise ValueError(f"{type(task).__name__} has no conditions, yet options['condition'] was given")
-    sizes = task.condition_sizes
-    given = np.asarray(options["condition"])
-    if (
-        given.dtype.kind not in "iu"
-        or given.shape not in ((len(sizes),), (rows, len(sizes)))
-        or not ((given >= 0) & (given < sizes)).all()
-    ):
-        raise ValueError(f"options['condition'] must be integers [C] or [{rows}, C] below {list(sizes)}")
-    return np.broadcast_to(given, (rows, len(sizes))).astype(np.int64)

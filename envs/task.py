@@ -1,4 +1,4 @@
-"""The contract of a domain: what can be built, one decision at a time, for a batch of rows at once.
+"""The contract of a domain: works that are built one decision at a time, in a batch of rows at once.
 
 A *content* is a finished work (a melody, a drawing). Building it is an episode of at most ``horizon`` discrete
 decisions. Everything here is batched numpy: ``B`` rows are built in parallel, and a single environment is a batch of
@@ -52,18 +52,15 @@ class Layout:
         name = f"{type(self).__name__}({self.shape}, {self.sizes})"
         if len(self.shape) not in self.axes or min(self.shape) < 1 or min(self.sizes, default=0) < 1:
             raise ValueError(f"{name} takes {' or '.join(map(str, self.axes))} axes, and positive lengths and sizes")
-        if len(self.sizes) != self._columns:
-            raise ValueError(f"{name} takes {self._columns} sizes, not {len(self.sizes)}")
+        columns = self.shape[1] if isinstance(self, Sequence) and len(self.shape) == 2 else 1
+        if len(self.sizes) != columns:
+            raise ValueError(f"{name} takes {columns} sizes, not {len(self.sizes)}")
         if max(self.sizes) - 1 > np.iinfo(self.dtype).max:
             raise ValueError(f"{self.dtype} does not hold the values of sizes {self.sizes}")
 
     @property
-    def _columns(self) -> int:
-        return 1
-
-    @property
     def categorical(self) -> bool:
-        """Whether values are names of things, and not shades of one."""
+        """True where values name things, such as tiles; False where they are shades of one thing."""
         return True
 
     @property
@@ -86,10 +83,6 @@ class Sequence(Layout):
 
     kind: ClassVar[str] = "sequence"
     axes: ClassVar[tuple[int, ...]] = (1, 2)
-
-    @property
-    def _columns(self) -> int:
-        return self.shape[1] if len(self.shape) == 2 else 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +122,7 @@ class Frames(Layout):
     """Pictures (T, H, W) or (T, H, W, channels), one after the other.
 
     Attributes:
-        cells: whether a value is one thing, such as a colour of a palette, and not a shade.
+        cells: True where a value is one thing, such as a colour of a palette; False where it is a shade.
     """
 
     sizes: tuple[int, ...] = (256,)
@@ -141,13 +134,13 @@ class Frames(Layout):
 
     @property
     def categorical(self) -> bool:
-        """Whether values are cells."""
+        """True where values are cells."""
         return self.cells
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """A style, key, metre ... that a work is built under: seen by policy and discriminator alike.
+    """A style, key, metre ... of a work, given before it is built: an input of policy and discriminator alike.
 
     Attributes:
         name: of the condition.
@@ -160,7 +153,7 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """A small whole number that a policy embeds: the step, the bar, what a neighbour is.
+    """A small whole number that a policy embeds: the step, the bar, a neighbouring cell.
 
     Attributes:
         name: of the feature.
@@ -180,7 +173,7 @@ class Works:
         conditions: int [N, C]; without conditions [N, 0], the default.
         groups: int [N], equal for works that are related (parts of one tune): judges and bootstraps resample groups,
             never single works. By default each work is its own.
-        actions: int [N, T], padded with 0, where it is known how the works were built; None otherwise.
+        actions: int [N, T], padded with 0, that built the works; None where they are not known.
     """
 
     contents: Array
@@ -206,10 +199,10 @@ class Works:
 
 @dataclasses.dataclass
 class State:
-    """Where each of B rows stands. Subclasses add arrays, all of which have the rows as first axis.
+    """The state of B works being built. Subclasses add arrays, all of which have the rows as first axis.
 
     Attributes:
-        done: bool [B], which rows are finished; kept by ``Task.step``. False where nothing is said.
+        done: bool [B], which rows are finished; kept by ``Task.step``. All False by default.
     """
 
     done: Bools = dataclasses.field(default_factory=lambda: np.zeros(0, np.bool_), kw_only=True)
@@ -239,13 +232,13 @@ S = TypeVar("S", bound=State)
 
 @dataclasses.dataclass(frozen=True)
 class CorpusReport:
-    """Report on a corpus: how much was read, and why the rest was not.
+    """Counts of a corpus: files and works, and the reasons for leaving parts out.
 
     Attributes:
-        files: How many files were found; 0 where works come from no files.
-        read: How many of them gave something.
-        works: How many works each split has.
-        left_out: How many parts of what was read became no work, by reason.
+        files: Number of files found; 0 where works come from no files.
+        read: Number of files that gave something.
+        works: Number of works of each split.
+        left_out: Number of parts that became no work, by reason.
         skipped: (name, reason) of the files that gave nothing; names are relative to the corpus.
     """
 
@@ -273,17 +266,18 @@ class CorpusReport:
 
 
 class Medium(abc.ABC):
-    """How one kind of content is shown, heard, written to files and measured; shared by domains.
+    """Shows, plays, exports and measures one kind of content; shared by domains.
 
-    A content's condition, int [C], is handed over where it must be shown or written, such as a metre; None where it is
-    not known.
+    Every method takes the condition of a content as well, int [C], since some media show or write it, such as a metre;
+    None where it is not known.
     """
 
     @abc.abstractmethod
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a content as uint8 [H, W, 3]; ``upto`` shows only what its first ``upto`` decisions built.
 
-        Where contents do not tell in which order they were built, 0 shows an empty work, any other number all of it.
+        Of contents that do not contain the order in which they were built, ``upto=0`` shows an empty work, any other
+        number all of it.
         """
 
     @abc.abstractmethod
@@ -292,18 +286,18 @@ class Medium(abc.ABC):
 
     @abc.abstractmethod
     def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
-        """Writes a content to files named after ``path`` (its suffix is replaced); returns what was written."""
+        """Writes a content to files named after ``path`` (its suffix is replaced); returns their paths."""
 
     @abc.abstractmethod
     def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population of contents [N, ...]; every key is documented with its source."""
 
     def population(self, contents: Array) -> NDArray[np.uint8] | None:
-        """Draws contents [N, ...] in one picture uint8 [H, W, 3]; None, the default, where each is to have its own."""
+        """Draws contents [N, ...] in one picture uint8 [H, W, 3]; None, the default, where each needs its own."""
         return None
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
-        """Names what the last decision wrote; "" by default."""
+        """Names the part that the last decision wrote; "" by default."""
         return ""
 
     def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Any:
@@ -314,10 +308,10 @@ class Medium(abc.ABC):
 class Task(abc.ABC, Generic[S]):
     """The batched dynamics and data of one domain; B rows, T = ``horizon`` decisions, A = ``num_actions``.
 
-    Rows are independent: what happens to one never depends on its neighbours. What ``observe``, ``action_mask``,
-    ``feature_values``, ``view`` and ``content`` return is fresh: later steps leave it alone.
+    Rows are independent. ``observe``, ``action_mask``, ``feature_values``, ``view`` and ``content`` return
+    new arrays: later steps do not change them.
 
-    A domain writes ``initial``, ``advance``, ``observe``, ``content`` and ``works``; all else has a default.
+    A domain writes ``initial``, ``advance``, ``observe``, ``content`` and ``works``; all other methods have a default.
     """
 
     horizon: int
@@ -328,24 +322,24 @@ class Task(abc.ABC, Generic[S]):
     """One flat Box, or one flat MultiDiscrete of int64: others add its sizes up, and smaller integers overflow."""
     medium: Medium
     conditions: tuple[Condition, ...] = ()
-    """What works are built under: style, key, metre ..."""
+    """Conditions of works: style, key, metre ..."""
     features: tuple[Feature, ...] = ()
-    """Names and sizes of what ``feature_values`` returns."""
+    """Names and sizes of the columns of ``feature_values``."""
     view_shape: tuple[int, ...] = ()
-    """Shape (..., channels) of what ``view`` returns for one row; () where it returns None."""
+    """Shape (..., channels) of one row of ``view``; () where it returns None."""
     rule_names: tuple[str, ...] = ()
     one_to_one: bool = True
-    """Whether each content has exactly one building sequence, so that log-probabilities are exact."""
+    """True where each content has exactly one building sequence, so that log-probabilities are exact."""
     noise_size: int = 0
     """Numbers of Gaussian noise that ``decode`` takes for each content."""
     data_hint: str = ""
-    """What must be installed for ``works``, for ``musegym list``."""
+    """Command that installs the data of ``works``, for ``musegym list``."""
     benchmark: ClassVar[str] = ""
     """Module of the domain's own measures and tables, such as ``"mypackage.benchmark"``: ``benchmarks.measures``."""
     skips_finished: ClassVar[bool] = False
-    """Whether ``advance`` leaves finished rows as they are by itself: ``step`` then spares a copy."""
+    """True where ``advance`` itself leaves finished rows as they are: ``step`` then spares a copy."""
 
-    # What a domain writes
+    # Every domain writes these.
 
     @abc.abstractmethod
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> S:
@@ -353,14 +347,14 @@ class Task(abc.ABC, Generic[S]):
 
         Args:
             draws: uint64 [B], one uniform draw per row: all the randomness of a start.
-            condition: int [B, C] to start from; where None as in training works: ``draw_conditions(draws)``.
+            condition: int [B, C] to start from; None for those of random training works, ``draw_conditions(draws)``.
         """
 
     @abc.abstractmethod
     def advance(self, state: S, actions: Ints) -> tuple[S, Bools]:
-        """Applies legal actions int [B] to unfinished rows; returns the state and which rows are now finished.
+        """Applies legal actions int [B] to unfinished rows; returns the state and which rows are finished after them.
 
-        The state handed in may be changed in place. ``step`` calls this; where ``skips_finished`` is True, with
+        The argument may be changed in place. ``step`` calls this; where ``skips_finished`` is True, with
         finished rows among the others.
         """
 
@@ -372,14 +366,14 @@ class Task(abc.ABC, Generic[S]):
     def content(self, state: S) -> Array:
         """Returns the works as they stand [B, ...], conditions apart; elements of ``content_space`` once finished.
 
-        Of a task with a ``decode`` of its own they are plans.
+        A task with its own ``decode`` returns plans here.
         """
 
     @abc.abstractmethod
     def works(self, split: Split) -> Works:
-        """Returns the real works of a split; where there are demonstrations, every one can be built."""
+        """Returns the real works of a split; where there are demonstrations, each work can be built."""
 
-    # What a domain may write
+    # A domain may write these.
 
     def action_mask(self, state: S) -> Bools:
         """Returns the legal actions, bool [B, A]; at least one per row, finished rows included. By default all are."""
@@ -398,7 +392,7 @@ class Task(abc.ABC, Generic[S]):
         return actions
 
     def condition(self, state: S) -> Ints:
-        """Returns the conditions int [B, C] that the works are built under; to be written where there are any."""
+        """Returns the conditions int [B, C] of the works; a domain with conditions must write it."""
         if self.conditions:
             raise NotImplementedError(f"{type(self).__name__} has conditions: write its condition(state)")
         return np.zeros((len(state), 0), np.int64)
@@ -410,9 +404,9 @@ class Task(abc.ABC, Generic[S]):
         return np.zeros((len(state), 0), np.int64)
 
     def view(self, state: S) -> NDArray[np.uint8] | None:
-        """Returns what policies see beside their features, uint8 [B, *view_shape]: a canvas, a picture.
+        """Returns the visual input of policies, uint8 [B, *view_shape]: a canvas, a picture.
 
-        Channels are last. None, the default, where what the decisions made is plain from them.
+        Channels are last. None, the default, where past actions and features are input enough.
         """
         return None
 
@@ -439,9 +433,9 @@ class Task(abc.ABC, Generic[S]):
 
     @property
     def has_demonstrations(self) -> bool:
-        """Whether it is known how real works were built: by ``demonstrations``, by default.
+        """True where real works have known actions: by default where ``demonstrations`` is written.
 
-        A task whose ``works`` bring their actions says ``has_demonstrations = True``.
+        A task whose ``works`` come with their actions sets ``has_demonstrations = True``.
         """
         return type(self).demonstrations is not Task.demonstrations
 
@@ -452,17 +446,17 @@ class Task(abc.ABC, Generic[S]):
         return np.zeros((len(contents), 0), np.float32)
 
     def step_rules(self, contents: Array, conditions: Ints | None = None) -> Floats | None:
-        """Returns which decision each rule reward is due to, float [N, T, R]; summed over T they are ``rules``.
+        """Returns the rule rewards of each decision, float [N, T, R]; summed over T they are ``rules``.
 
-        Zeros follow the end. None, the default, where rules are of whole works.
+        Zeros follow the end. None, the default, where rules judge whole works only.
         """
         return None
 
     def decode(self, plans: Array, noise: Floats | None = None) -> Array:
-        """Returns the contents that plans [N, ...] stand for: by default the plans themselves.
+        """Returns the contents of plans [N, ...]: by default the plans themselves.
 
         Args:
-            plans: what ``content`` returns of finished works.
+            plans: as ``content`` returns them of finished works.
             noise: float32 [N, noise_size], standard normal; None where ``noise_size`` is 0.
         """
         return plans
@@ -470,16 +464,15 @@ class Task(abc.ABC, Generic[S]):
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` fresh real works [num, ...], where works without conditions come from a known distribution.
 
-        They are distributed as those of ``works`` and independent of every split: training on them cannot memorise.
-        None where the corpus is all there is, which is the default.
+        They are distributed as those of ``works`` and independent of every split: an agent cannot memorise them.
+        None, the default, where there is no such distribution.
         """
         return None
 
     def corpus_report(self) -> CorpusReport:
-        """Returns what was read of the corpus, and why the rest was not.
+        """Returns counts of the corpus, and the reasons for leaving parts out.
 
-        It differs from ``works`` in that a corpus without works, or with too few to be split, has a report as well.
-        By default it counts the works: a task that reads files says more.
+        A corpus without works, or with too few to be split, has a report as well. The default counts works only.
         """
         return CorpusReport({split: len(self.works(split)) for split in SPLITS})
 
@@ -488,13 +481,13 @@ class Task(abc.ABC, Generic[S]):
         return {}
 
     def action_name(self, action: int) -> str:
-        """Names an action, for those who watch; its number by default."""
+        """Names an action for display; its number by default."""
         return str(action)
 
     def render(self, state: S) -> list[NDArray[np.uint8]]:
         """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.
 
-        Tasks add what contents do not hold: where a pen is, what is in hand.
+        Tasks add parts of the state that contents do not have, such as the position of a pen.
         """
         return [self.medium.render(*work) for work in self._so_far(state)]
 
@@ -509,10 +502,10 @@ class Task(abc.ABC, Generic[S]):
     def export(
         self, content: Array, path: Path, condition: Ints | None = None, actions: Ints | None = None
     ) -> list[Path]:
-        """Writes a content to files named after ``path``; returns what was written.
+        """Writes a content to files named after ``path``; returns their paths.
 
         The medium's files, and an ``.npz`` of arrays ``content``, ``condition`` int [C] and ``actions`` int [L]
-        (empty where unknown). Tasks add what contents do not hold where the actions that built them are known.
+        (empty where unknown). Tasks may add files made from the actions.
         """
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         written = self.medium.export(content, path, condition)
@@ -526,14 +519,14 @@ class Task(abc.ABC, Generic[S]):
         )
         return [*written, arrays]
 
-    # What follows from it
+    # These follow.
 
     @final
     def step(self, state: S, actions: Ints) -> tuple[S, Bools]:
         """Takes actions int [B]; returns the new state and whether each row is finished, bool [B].
 
-        An illegal action is replaced by ``legalise``; a row that was already finished stays as it is. The state
-        handed in may be reused in place: keep ``state.take(...)`` for later use.
+        An illegal action is replaced by ``legalise``; a row that was already finished stays as it is. The argument
+        may be changed in place: keep ``state.take(...)`` for later use.
         """
         done = state.done
         actions = self.legalise(state, actions)
@@ -586,10 +579,10 @@ class Task(abc.ABC, Generic[S]):
 
         Args:
             draws: uint64 [B], uniform.
-            fixed: int [C], a condition to take in their place, -1 where it is left open: see ``parse_style``.
+            fixed: int [C], values that replace drawn ones; -1 leaves a value open: see ``parse_style``.
         """
-        seen = self._training_conditions
-        drawn = seen.take((draws % np.uint64(len(seen))).astype(np.intp), axis=0)
+        known = self._training_conditions
+        drawn = known.take((draws % np.uint64(len(known))).astype(np.intp), axis=0)
         return drawn if fixed is None or fixed.max() < 0 else np.where(fixed >= 0, fixed, drawn)
 
     @functools.cached_property

@@ -8,24 +8,21 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .draws import Draws
-from .registry import load_task, plain_spec
-from .rewards import Finished, Rewards, RewardSettings, Scorer, total
-from .scalar import FPS, RENDER_MODES, check_condition, check_render_mode
-from .spaces import for_libraries
-from .task import Array, Bools, Ints, State, Task
+from .environment import FPS, RENDER_MODES, TaskEnvironment, check_condition
+from .rewards import Finished, total
+from .task import Array, Bools, Ints, State
 from .window import Window, tile
 
 TILES = 64
 """Rows that an overview shows at most."""
 
 
-class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
+class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
     """Builds n contents of a task at once.
 
     Row i of ``reset(seed=s)`` goes through exactly what a `TaskEnv` goes through after ``reset(seed=s + i)``,
@@ -44,9 +41,7 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             -1 for no limit.
         discriminator: None for a fresh, seeded default one; ``"none"``, ``"pretrained"`` or a path.
         rule_weight: weight of the task's rules, or of some of them by name.
-        corpus: the user's own works, for tasks that read them.
-        style: for tasks that have styles.
-        **kwargs: the task's own arguments.
+        **kwargs: the task's own arguments, such as ``corpus`` (the user's own works) and ``style``.
     """
 
     def __init__(
@@ -59,8 +54,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         max_episode_steps: int | None = None,
         discriminator: str | None = None,
         rule_weight: float | dict[str, float] = 0.0,
-        corpus: str | None = None,
-        style: str | None = None,
         **kwargs: Any,
     ) -> None:
         if not isinstance(num_envs, int | np.integer) or isinstance(num_envs, bool) or num_envs < 1:
@@ -72,50 +65,19 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             raise ValueError(f"autoreset_mode must be one of {modes}, not {autoreset_mode!r}") from error
         self.num_envs = num_envs
         self.max_episode_steps = check_limit(max_episode_steps)
-        self.render_mode = check_render_mode(render_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
-        self.task: Task[Any] = load_task(task, {"corpus": corpus, "style": style, **kwargs})
-        self.rewards = Rewards(self.task, discriminator, rule_weight)
-        self.spec = None
-        self.single_observation_space = for_libraries(self.task.observation_space)
+        super().__init__(task, render_mode, discriminator, rule_weight, kwargs)
+        self.single_observation_space = self._flat_space
         self.single_action_space = gym.spaces.Discrete(self.task.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._draws = Draws(num_envs)
-        self._state: State | None = None
         self._legal: Bools  # [n, A]
         self._waiting: Ints = np.zeros(0, np.int64)  # rows that have ended and are not yet started again
         self._steps = np.zeros(num_envs, np.int64)  # decisions of each row, where they are limited
-        self._ends = np.zeros((2, num_envs), np.bool_)  # terminated and truncated, as the last step told them
+        self._ends = np.zeros((2, num_envs), np.bool_)  # terminated and truncated, as the last step returned them
         self._firsts = np.arange(num_envs) * self.task.num_actions  # [n], where rows begin in the flat mask
         self._window = Window(f"{type(self.task).__name__} x {num_envs}", FPS)
-
-    @property
-    def spec(self) -> EnvSpec | None:
-        """How this environment was made, in plain data: specs survive JSON."""
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: EnvSpec | None) -> None:
-        self._spec = plain_spec(spec)
-
-    @property
-    def discriminator(self) -> Scorer | None:
-        """The discriminator that scores finished contents, made on first need; None for ``"none"``."""
-        return self.rewards.discriminator
-
-    @property
-    def named_discriminator(self) -> str | None:
-        """The ``discriminator`` that this environment was made with, whatever scores now."""
-        return self.rewards.named
-
-    def set_discriminator(self, discriminator: Scorer) -> None:
-        """Lets a live discriminator score from now on; it stays shared with whoever trains it."""
-        self.rewards.discriminator = discriminator
-
-    def set_reward(self, settings: RewardSettings) -> None:
-        """Lets rewards be of another form or weight from now on."""
-        self.rewards.settings = settings
 
     @property
     def np_random_seed(self) -> Any:
@@ -167,7 +129,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         else:
             _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, n)
         self._add_conditions(info, fresh, rows)
-        self._show()
+        if self.render_mode == "human":
+            self.render()
         return self.task.observe(self._state), info
 
     def step(
@@ -183,10 +146,10 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             raise gym.error.ResetNeeded("call reset() before step()")
         n, waiting = self.num_envs, self._waiting
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
-        taken = self._checked(actions)  # [n]
-        legal = self._legal.ravel().take(self._firsts + taken)  # [n]
-        held = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
-        state, done = self.task.step(state, taken)
+        chosen = self._checked(actions)  # [n]
+        legal = self._legal.ravel().take(self._firsts + chosen)  # [n]
+        before = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
+        state, done = self.task.step(state, chosen)
         self._state = state
         info: dict[str, Any] = {}
         done = np.array(done)  # a copy: it goes to the caller
@@ -195,8 +158,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
             done[waiting] = False
             if self.autoreset_mode is AutoresetMode.NEXT_STEP:
                 self._begin(waiting, info)
-            elif held is not None:
-                state.put(waiting, held)  # works that were cut off would be written on
+            elif before is not None:
+                state.put(waiting, before)  # works that were cut off would be written on
         finished = ended = np.flatnonzero(done)
         truncated = np.zeros(n, np.bool_)
         if self.max_episode_steps:
@@ -229,7 +192,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         _add(info, "action_mask", self._legal.astype(np.int8))
         if not legal.all():
             _add(info, "illegal_action", ~legal, ~legal)
-        self._show()
+        if self.render_mode == "human":
+            self.render()
         return self.task.observe(state), rewards, done, truncated, info
 
     def _checked(self, actions: Array) -> Ints:
@@ -237,11 +201,11 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         given = np.asarray(actions)
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             raise ValueError(f"actions must be integers [{self.num_envs}], not {given.dtype} {list(given.shape)}")
-        taken = given.astype(np.int64)
+        checked = given.astype(np.int64)
         # As unsigned numbers, negative ones are large: one pass checks both bounds.
-        if taken.view(np.uint64).max() >= self.task.num_actions:
+        if checked.view(np.uint64).max() >= self.task.num_actions:
             raise ValueError(f"actions must be in 0..{self.task.num_actions - 1}")
-        return taken
+        return checked
 
     def _add_final(self, info: dict[str, Any], final: State, work: dict[str, Any], legal: Bools, rows: Ints) -> None:
         """Adds how rows ended, with the ``work`` of finished ones, before they start again.
@@ -276,10 +240,6 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         if self.task.conditions:
             _add_rows(info, "condition", self.task.condition(fresh), rows, self.num_envs)
 
-    def _show(self) -> None:
-        if self.render_mode == "human":
-            self.render()
-
     def render(self) -> tuple[Any, ...] | None:
         """Shows the works so far, each by itself, as Gymnasium's vector wrappers want them.
 
@@ -302,9 +262,8 @@ class TaskVectorEnv(gym.vector.VectorEnv[Array, Array, Array]):
         """Returns one picture uint8 [H, W, 3] of the works so far: the first `TILES` side by side, or all points."""
         state = self._shown()
         picture = self.task.overview(state)
-        if picture is not None:
-            return picture
-        return tile(self.task.render(state.take(np.arange(min(self.num_envs, TILES)))))
+        rows = np.arange(min(self.num_envs, TILES))
+        return tile(self.task.render(state.take(rows))) if picture is None else picture
 
     def _shown(self) -> State:
         if self._state is None:
@@ -330,7 +289,7 @@ def check_limit(steps: int | None) -> int | None:
 
 
 def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = None) -> None:
-    """Adds what all rows have, or those in ``present`` [n], the way Gymnasium's vector environments do."""
+    """Adds a value of all rows, or of those in ``present`` [n], the way Gymnasium's vector environments do."""
     info[key] = value
     info[f"_{key}"] = np.ones(len(value), np.bool_) if present is None else present
 
@@ -350,9 +309,9 @@ def _add_works(info: dict[str, Any], works: Finished, rows: Ints, n: int) -> Non
 
 
 def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int, present: Bools | None = None) -> None:
-    """Adds what only ``rows`` [k] of n have, beside rows that have it already: ``values`` [k, ...]; others hold 0.
+    """Adds ``values`` [k, ...] of some ``rows`` [k] of n; rows added earlier keep theirs, all others hold 0.
 
-    ``present`` [n] is True for the rows, where it is known.
+    ``present`` [n] is True for the rows, where the caller has it.
     """
     if key not in info:
         _add(info, key, np.zeros((n, *values.shape[1:]), values.dtype), np.zeros(n, np.bool_))

@@ -25,7 +25,7 @@ def open_display() -> None:
     import pygame
 
     pygame.display.init()
-    # Without any display SDL draws into memory, which nobody would see; whoever names a driver wants it.
+    # Without any display SDL draws into memory, unseen; a user who names a driver wants that.
     if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
         pygame.display.quit()
         raise pygame.error("nothing to show windows on")
@@ -35,13 +35,12 @@ class Window:
     """Shows frames on the screen, at most ``fps`` of them a second.
 
     Args:
-        title: what stands above it.
+        title: of the window.
         fps: frames per second.
     """
 
     def __init__(self, title: str, fps: int) -> None:
-        self._title = title
-        self._fps = fps
+        self._title, self._fps = title, fps
         self._due: float | None = None
         """When the next frame may follow, by ``time.monotonic``; None while the window is closed."""
 
@@ -55,7 +54,7 @@ class Window:
 
         height, width = frame.shape[:2]
         try:
-            if self._due is None or not pygame.display.get_init():  # somebody else may have ended pygame
+            if self._due is None or not pygame.display.get_init():  # other code may have ended pygame
                 open_display()
                 pygame.display.set_caption(self._title)
             screen = pygame.display.get_surface()

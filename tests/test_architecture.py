@@ -22,6 +22,9 @@ OWN_WORDS = {(f"benchmarks.{module}", "density") for module in ("metrics.populat
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
 """What the command line loads at once."""
 
+ON_FIRST_NEED = ("envs.media.pianoroll", "envs.media.planeplot")
+"""Modules that draw with other packages, loaded at their top: no other module imports them outside of a function."""
+
 AGENTS = {
     "agents.adversary": ("agents.backup", "discriminators", "envs.task"),
     "agents.backup": (),
@@ -199,12 +202,14 @@ def test_third_parties(path: Path) -> None:
     package = module.partition(".")[0]
     for line, top, name in imports(path):
         party = name.partition(".")[0]
+        assert not (top and under(name, tuple(f"musegym.{lazy}" for lazy in ON_FIRST_NEED))), f"{path}:{line} {name}"
         if party in sys.stdlib_module_names or party == "musegym":
             continue
         where = f"{path.relative_to(ROOT)}:{line} imports {name}"
         if package == "envs":
             assert party not in {"torch", "stable_baselines3"}, where
-            assert party in {"numpy", "gymnasium"} or not top, f"{where} outside of a function"
+            light = party in {"numpy", "gymnasium"} or not top
+            assert light or module in ON_FIRST_NEED, f"{where} outside of a function"
         elif package == "discriminators":
             assert party in {"numpy", "gymnasium", "torch"} or not top, where
         elif package in {"", "__main__", "cli", "errors"} or module in LIGHT:
@@ -359,6 +364,9 @@ def test_the_rules_bite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     domain = tmp_path / "envs" / "bad.py"
     domain.write_text("def render():\n    import pygame\nimport scipy\n")
     with pytest.raises(AssertionError, match=r"bad.py:3 imports scipy outside"):
+        test_third_parties(domain)
+    domain.write_text("from .media.planeplot import Plot\n")
+    with pytest.raises(AssertionError, match=r"bad.py:1 musegym.envs.media.planeplot"):
         test_third_parties(domain)
     domain.write_text("def f():\n    import torch\n")
     with pytest.raises(AssertionError, match=r"bad.py:2 imports torch"):

@@ -219,10 +219,8 @@ def test_works_are_cached_and_a_damaged_cache_is_replaced(tmp_path, monkeypatch,
     np.testing.assert_array_equal(load(4, 3, 1, "test"), works)
     file.write_bytes(b"nonsense")
     np.testing.assert_array_equal(load(4, 3, 1, "test"), works)
-    assert [("outside" in message, "damaged" in message) for message in caplog.messages] == [
-        (True, False),
-        (False, True),
-    ]
+    assert ["outside" in message for message in caplog.messages] == [True, False]
+    assert all("damaged cache file" in message for message in caplog.messages)
 
 
 # The medium

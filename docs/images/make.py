@@ -1,4 +1,4 @@
-"""Writes the pictures of the README's table of environments, 320 pixels wide.
+"""Writes the pictures of the README: the environments in its table, 320 pixels wide, and the phrase that writes itself.
 
 They show real works of the validation split; of digits, whose pictures are not copied into this repository, six
 drawings of ``digits.png``, which an agent made. From the root of the repository::
@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from musegym.envs import make_task
+from musegym.envs.media.pictures import save_gif
 from musegym.envs.registry import BUILT_IN
 
 FOLDER = Path(__file__).parent
@@ -22,7 +23,15 @@ for env_id, _ in BUILT_IN:
         task = make_task(env_id)
         works = task.works("validation")
         together = task.medium.population(works.contents)
-        first = task.medium.render(works.contents[0], works.conditions[0])
-        image = Image.fromarray(first if together is None else together)
+        first = task.medium.render(works.contents[0], works.conditions[0]) if together is None else together
+        image = Image.fromarray(first)
     small = image.resize((320, round(320 * image.height / image.width)), Image.Resampling.LANCZOS)
     small.save(FOLDER / f"{env_id.rpartition('/')[2].lower()}.png", optimize=True)
+
+task = make_task("musegym/Melody-v0")
+work = task.works("validation").contents[0], task.works("validation").conditions[0]
+phrase = task.medium.phrase(*work)
+frames = [task.medium.render(*work, upto) for upto in range(1, 1 + 2 * len(phrase.notes))]  # pitch, then duration
+seconds = [each for note in phrase.notes for each in (0.08, phrase.seconds(note.ticks))]
+palette = Image.fromarray(frames[-1]).quantize(256).getpalette()
+save_gif([*frames, frames[-1]], [*seconds, 2.0], FOLDER / "melody.gif", 640, palette)

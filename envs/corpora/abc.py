@@ -70,16 +70,18 @@ HIGHEST = 127  # MIDI pitch
 LONGEST_CHORD = 200  # characters of a chord over several lines
 QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e", '"'))  # as word processors set them
 TAG = re.compile(r"</?(?:br|p|pre|tt|html|body|div|span|font\b[^<>]*)\s*/?>", re.IGNORECASE)  # of a web page
+# Text without its end may hide music; notes were lost on the way to files with numbers alone, some of them Essen's.
+PROBLEMS = {"quote": "a text without its closing quote", "overlay": "several voices", "stray": "numbers without notes"}
 MICROTONE = re.compile(r"[_^]\d*/\d*[A-Ga-g]")
 CLEF_ONLY = re.compile(r"\s*(?!none)[a-z]{3,}")
 
 
 def read_abc(text: str, source: str = "") -> list[Tune]:
-    """Returns every tune of an ABC file, the unusable ones included: their ``problem`` says why.
+    """Returns every tune of an ABC file, the unusable ones included: their ``problem`` gives the reason.
 
     Args:
         text: The file's contents.
-        source: Where they come from, kept in each tune.
+        source: Name of the file, kept in each tune.
 
     Raises:
         ValueError: If the text holds no tune.
@@ -98,7 +100,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
     a file's header come before the lines of each tune.
     """
     header: list[str] = []
-    first, tune, titled = True, False, False  # whether the lines so far are the first paragraph, a tune, have a title
+    first, tune, titled = True, False, False  # true of the lines so far: the first paragraph, a tune, with a title
     block: list[str] = []
     for line in [*_without_text_blocks(_lines(text)), ""]:
         field = FIELD.match(line)
@@ -203,7 +205,7 @@ class _Note:
 
 
 class _Reader:
-    """Where the reading of one tune's music stands."""
+    """The state of reading one tune's music."""
 
     def __init__(self, metre: tuple[int, int], unit: Fraction) -> None:
         self.notes: list[_Note] = []
@@ -220,9 +222,9 @@ class _Reader:
         self.last = _Note(0, 0, REST)  # as written: before ties
         self.factor: Fraction | None = None  # what a broken rhythm leaves to the next note
         self.tuplet, self.tuplet_left = Fraction(1), 0
-        self.spaced = False  # whether a spacer stands before the next note
+        self.spaced = False  # a spacer precedes the next note
         self.tied = False
-        self.joins = False  # whether the tie merges two notes: not across a structural bar line
+        self.joins = False  # the tie merges two notes: not across a structural bar line
         self.voice: str | None = None
         self.muted = False
 
@@ -279,12 +281,8 @@ class _Reader:
                     self.bar_line(PLAIN, match["number"])
             elif kind == "bars":
                 self.rest_bars(match["count"])
-            elif kind == "quote":  # what follows may be music or text
-                self.problem = self.problem or "a text without its closing quote"
-            elif kind == "overlay":
-                self.problem = self.problem or "several voices"
-            elif kind == "stray":  # notes were lost on the way to this file: some of the Essen collection
-                self.problem = self.problem or "numbers without notes"
+            elif kind in PROBLEMS:
+                self.problem = self.problem or PROBLEMS[kind]
         if self.metre[1] and (self.clock - self.start) * self.metre[1] == TICKS_PER_WHOLE * self.metre[0]:
             self.bar_line(PLAIN)  # the Essen collection has no bar line at the end of a line
 

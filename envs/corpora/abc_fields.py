@@ -136,6 +136,6 @@ def read_number(text: str) -> int:
 
 
 def shortened(text: str) -> str:
-    """Returns what of a text can be quoted in a line."""
+    """Returns a text cut to a length that a message can quote."""
     text = text.strip()
     return text if len(text) <= QUOTED else text[:QUOTED] + "..."

@@ -7,12 +7,16 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+Layout = Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 NOWHERE = Path(os.devnull) / "musegym"
@@ -36,7 +40,27 @@ def cache_folder() -> Path:
         return NOWHERE
 
 
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def cached(path: Path, layout: Layout, build: Callable[[], Arrays], decode: Callable[[Arrays], T]) -> T:
+    """Returns the decoded arrays of a file; where it is missing or damaged, they are built and saved.
+
+    Args:
+        path: The file.
+        layout: See `load_arrays`.
+        build: Returns the arrays.
+        decode: Returns the value of arrays; raises ValueError, LookupError or TypeError where they are damaged.
+    """
+    try:
+        return decode(load_arrays(path, layout))
+    except FileNotFoundError:
+        pass
+    except (ValueError, LookupError, TypeError) as error:
+        logger.warning("rebuilding the damaged cache file %s (%s)", path, error)
+    arrays = build()
+    save_arrays(path, arrays)
+    return decode(arrays)
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
     """Writes arrays atomically: a reader finds the old file or the new one, never half of one.
 
     A folder that cannot be written costs the cache, not the run: it is logged.
@@ -55,7 +79,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         logger.warning("cannot cache %s: %s; set MUSEGYM_CACHE to a folder to start faster", path.name, error)
 
 
-def load_arrays(path: Path, layout: Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path, layout: Layout) -> dict[str, NDArray[Any]]:
     """Returns the arrays of a file.
 
     Args:

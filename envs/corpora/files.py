@@ -1,6 +1,6 @@
 """A user's files: found, read one by one, and skipped by name where they cannot be.
 
-Nothing is taken for granted of what they hold or how they are called.
+Nothing is assumed about their contents and names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Found:
     Attributes:
         root: The folder.
         files: Those to be read, in the order of their names.
-        skipped: Why others are not, by name relative to the folder.
+        skipped: Reasons not to read others, by name relative to the folder.
         stamps: Of each file its path, size and times of change: they differ whenever a file does.
     """
 
@@ -140,11 +140,11 @@ def _unfit(file: Path, known: os.stat_result) -> str:
 
 
 def read_files(found: Found, read: Callable[[bytes, str], Sequence[T]]) -> tuple[list[T], tuple[tuple[str, str], ...]]:
-    """Returns what is read of all files, and (name, reason) of those of which nothing is.
+    """Returns the items of all files, and (name, reason) of the files that give none.
 
     Args:
         found: The files.
-        read: Returns what a file's contents and its name give; raises where they give nothing.
+        read: Returns the items of a file, from its contents and name; raises where there are none.
     """
     items, skipped = list[T](), dict(found.skipped)
     for file in found.files:
@@ -163,7 +163,7 @@ def read_files(found: Found, read: Callable[[bytes, str], Sequence[T]]) -> tuple
 
 
 def decode(data: bytes) -> str:
-    """Returns the text of a file: UTF-8, UTF-16 where it says so, else the Western code page of Windows."""
+    """Returns the text of a file: UTF-8, UTF-16 with a byte order mark, else the Western code page of Windows."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     data = data.removeprefix(codecs.BOM_UTF8)

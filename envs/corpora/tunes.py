@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
-import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
+from ..task import SPLITS
 from .abc import read_abc
 from .abc_fields import MODES
-from .cache import cache_folder, load_arrays, save_arrays
+from .cache import Arrays, cache_folder, cached
 from .files import Found, decode, find, read_files
 from .midi import read_midi
 from .notation import Tune
-from .packages import CorpusMissingError
-from .strains import SPLITS, Strain, components, cut, split
+from .packages import CorpusMissingError, package_path
+from .strains import Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
@@ -32,19 +30,17 @@ SUFFIXES = (".abc", ".mid", ".midi")
 MODE_NAMES = tuple(dict.fromkeys(name for name, _ in MODES.values()))
 LAYOUT = {"strains": (np.int32, (None, 8)), "notes": (np.int32, (None, 2)), "text": (np.uint8, (None,))}
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
-class Strains(Sequence[Strain]):
+class Strains:
     """All strains of a corpus.
 
     Attributes:
         items: The strains, tune by tune.
-        labels: The part each belongs to: ``"train"``, ``"validation"`` or ``"test"``.
-        left_out: What was left out, by reason.
-        files: How many files were found.
-        skipped: (name, reason) of the files of which nothing was read.
+        labels: The split of each: ``"train"``, ``"validation"`` or ``"test"``.
+        left_out: Numbers of tunes and strains left out, by reason.
+        files: Number of files found.
+        skipped: (name, reason) of the files that gave nothing.
     """
 
     items: tuple[Strain, ...] = field(repr=False)
@@ -56,31 +52,14 @@ class Strains(Sequence[Strain]):
     def __len__(self) -> int:
         return len(self.items)
 
-    @overload
-    def __getitem__(self, index: int) -> Strain: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Strain, ...]: ...
-    def __getitem__(self, index: int | slice) -> Strain | tuple[Strain, ...]:
-        return self.items[index]
-
     def __iter__(self) -> Iterator[Strain]:
         return iter(self.items)
-
-    def part(self, label: str) -> tuple[Strain, ...]:
-        """Returns the strains of one part.
-
-        Raises:
-            ValueError: If the label is none of train, validation and test.
-        """
-        if label not in SPLITS:
-            raise ValueError(f"no part {label!r}: choose one of {', '.join(SPLITS)}")
-        return tuple(strain for strain, own in zip(self.items, self.labels, strict=True) if own == label)
 
 
 def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strains:
     """Returns the strains of a corpus, from the cache where it is there; there may be none.
 
-    A file of which nothing can be read, whatever the reason is, is named in ``skipped``; the others are read.
+    Files that cannot be read, for any reason, are named in ``skipped``; the others are read.
 
     Args:
         corpus: A folder with your own ``.abc``, ``.mid`` and ``.midi`` files, subfolders included, or one such file.
@@ -93,7 +72,8 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         ValueError: If there is no such folder, or no such file of these kinds.
     """
     if corpus is None:
-        root, version = _music21()
+        root = package_path("music21", "corpus", "the folk tunes", INSTALL)
+        version = importlib.metadata.version("music21")
         names = (*COLLECTIONS, *(("essenFolksong",) if essen else ()))
         files = [file for name in names for file in sorted((root / name).glob("*.abc"))]
         if not files:
@@ -104,22 +84,7 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         found = find(Path(corpus), SUFFIXES)
         key = f"folder-{found.fingerprint()}"
     path = cache_folder() / f"tunes-{key}-v{PARSER_VERSION}.npz"
-    try:
-        return _load(path)
-    except FileNotFoundError:
-        pass
-    except (ValueError, LookupError, TypeError) as error:
-        logger.warning("rebuilding the damaged cache file %s (%s)", path, error)
-    strains = _build(found)
-    _save(path, strains)
-    return strains
-
-
-def _music21() -> tuple[Path, str]:
-    spec = importlib.util.find_spec("music21")
-    if spec is None or not spec.submodule_search_locations:
-        raise CorpusMissingError(f"the folk tunes come with music21, which is not installed; get it with: {INSTALL}")
-    return Path(spec.submodule_search_locations[0]) / "corpus", importlib.metadata.version("music21")
+    return cached(path, LAYOUT, lambda: _arrays(_build(found)), _strains)
 
 
 def _build(found: Found) -> Strains:
@@ -135,7 +100,7 @@ def _read(data: bytes, source: str) -> list[Tune]:
     return read_abc(decode(data), source) if name.suffix.lower() == ".abc" else read_midi(data, name.stem, source)
 
 
-def _save(path: Path, strains: Strains) -> None:
+def _arrays(strains: Strains) -> Arrays:
     rows = [
         (s.tune, *s.metre, s.tonic, MODE_NAMES.index(s.mode), s.upbeat, SPLITS.index(label), len(s.notes))
         for s, label in zip(strains, strains.labels, strict=True)
@@ -143,16 +108,14 @@ def _save(path: Path, strains: Strains) -> None:
     titles = {strain.tune: (strain.name, strain.source) for strain in strains}
     meta = {"left_out": strains.left_out, "files": strains.files, "skipped": strains.skipped}
     text = json.dumps({"titles": list(titles.items()), **meta})
-    arrays = {
+    return {
         "strains": np.array(rows, np.int32).reshape(-1, 8),
         "notes": np.concatenate([np.empty((0, 2), np.int32), *(strain.notes for strain in strains)]),
         "text": np.frombuffer(text.encode(), np.uint8),
     }
-    save_arrays(path, arrays)
 
 
-def _load(path: Path) -> Strains:
-    arrays = load_arrays(path, LAYOUT)
+def _strains(arrays: Arrays) -> Strains:
     rows = arrays["strains"].tolist()
     counts = arrays["strains"][:, 7]
     ends = np.cumsum(counts)

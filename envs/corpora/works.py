@@ -32,13 +32,13 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True)
 class CutWorks:
-    """The works of a corpus; where a split has none, they are of no use.
+    """The works of a corpus; they can be used where every split has some.
 
     Attributes:
         works: of each split, related by their tune.
-        report: what was read.
-        problem: why the works are of no use, "" where they are.
-        warning: what to know before training with them, "" for nothing.
+        report: counts of the corpus.
+        problem: reason why the works cannot be used, "" where they can.
+        warning: warning to log before training with them, "" for none.
     """
 
     works: Mapping[Split, Works]
@@ -131,7 +131,7 @@ def _problem(report: CorpusReport, strains: list[Strain], kind: str, corpus: str
 
 
 def _warning(report: CorpusReport, corpus: str) -> str:
-    """Returns what to know of a usable corpus, "" for nothing."""
+    """Returns a warning about a usable corpus, "" for none."""
     warnings = []
     if report.skipped:
         named = "; ".join(f"{name}: {reason}" for name, reason in report.skipped[:MENTIONED])

@@ -1,1 +1,1 @@
-"""How each kind of content is shown, heard, written to files and measured; domains share these."""
+"""Media, shared by domains: they show, play, export and measure one kind of content each."""

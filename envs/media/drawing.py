@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Medium
+from .measures import hellinger
 from .pictures import save_png
 from .strokes import ink_shapes
 
@@ -25,7 +26,7 @@ LEVELS = 16  # of grey, in histograms
 
 
 class Pen(NamedTuple):
-    """Where a pen is: row and column in pixels of the picture, and whether it is on the paper."""
+    """Position of a pen: row and column in pixels of the picture, and whether it is on the paper."""
 
     row: float
     column: float
@@ -41,10 +42,7 @@ class Drawing(Medium):
     """
 
     def __init__(
-        self,
-        *,
-        points: NDArray[np.floating[Any]] | None = None,
-        reference: Callable[[], Array] | None = None,
+        self, *, points: NDArray[np.floating[Any]] | None = None, reference: Callable[[], Array] | None = None
     ) -> None:
         self._points = np.zeros((0, 2)) if points is None else points
         self._reference = reference
@@ -55,10 +53,7 @@ class Drawing(Medium):
         Raises:
             ValueError: the content is no array of bytes in two dimensions.
         """
-        content = np.asarray(content)
-        if content.ndim != 2 or content.dtype != np.uint8 or not content.size:
-            raise ValueError(f"a picture is an array uint8 [H, W], not {content.dtype} {list(content.shape)}")
-        return content
+        return _read(content, "[H, W]", 2)
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws light ink on a dark ground, uint8 [H, W, 3], enlarged to about 280 pixels.
@@ -69,7 +64,7 @@ class Drawing(Medium):
         return self._enlarge(picture if upto != 0 else np.zeros_like(picture)).round().astype(np.uint8)
 
     def render_at_work(self, content: Array, pen: Pen) -> NDArray[np.uint8]:
-        """Draws what ``render`` does, with the points the pen can go to, and the pen: a disc on paper, else a ring."""
+        """Draws the picture with the points that the pen can go to, and the pen: a disc on paper, else a ring."""
         frame = self._enlarge(self.picture(content))
         factor = (frame.shape[0] - 2 * MARGIN) // len(content)
         radius = max(4.0, 0.3 * factor)
@@ -117,9 +112,7 @@ class Drawing(Medium):
         Raises:
             ValueError: there are no pictures, or they have another shape.
         """
-        from .measures import hellinger
-
-        pictures = self._read(contents)
+        pictures = _read(contents, "[N, H, W]", 3)
         grey = pictures / np.float32(255)
         result = {"brightness": float(grey.mean()), **ink_shapes(pictures > 127)}
         total = grey.sum((1, 2))
@@ -134,15 +127,19 @@ class Drawing(Medium):
     @functools.cached_property
     def _greys(self) -> NDArray[np.float64]:
         assert self._reference is not None
-        return _histogram(self._read(self._reference()))
+        return _histogram(_read(self._reference(), "[N, H, W]", 3))
 
-    def _read(self, contents: Array) -> NDArray[np.uint8]:
-        contents = np.asarray(contents)
-        if contents.ndim != 3 or contents.dtype != np.uint8 or not len(contents):
-            raise ValueError(
-                f"pictures are a non-empty array uint8 [N, H, W], not {contents.dtype} {list(contents.shape)}"
-            )
-        return contents
+
+def _read(pictures: Array, shape: str, ndim: int) -> NDArray[np.uint8]:
+    """Returns pictures of that shape.
+
+    Raises:
+        ValueError: they are empty, no bytes, or have another number of axes.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.ndim != ndim or pictures.dtype != np.uint8 or not pictures.size:
+        raise ValueError(f"pictures are non-empty, uint8 {shape}, not {pictures.dtype} {list(pictures.shape)}")
+    return pictures
 
 
 def _blend(

@@ -44,7 +44,7 @@ class Melodies(NamedTuple):
 
     @property
     def sounding(self) -> Bools:
-        """Whether there is a note that is no rest, bool [N, L]."""
+        """True for notes that are no rests, bool [N, L]."""
         return (self.pitch >= 0) & (self.ticks > 0)
 
 
@@ -60,8 +60,8 @@ def measure(melodies: Melodies) -> dict[str, float]:
     ``ends_on_tonic``: share of melodies whose last note is a tonic (RL Tuner).
     ``closes_on_tonic``: the same among those that close a section, where only they need to.
     ``rhythm_repeated``, ``contour_repeated``, ``bars_repeated``: share of full bars, the first aside, that repeat an
-    earlier bar's rhythm; its rhythm and intervals, at whatever height; its very notes. Bar by bar, what Wu & Yang's
-    structureness looks for in self-similarity.
+    earlier bar's rhythm; its rhythm and intervals, at whatever height; its very notes. This is Wu & Yang's
+    structureness, which they find in self-similarity, bar by bar.
     ``notes_per_phrase``: mean number of notes (Yang & Lerch, note count).
     ``rest_share``: share of time that is silent (MuseGAN counts empty bars).
     ``pitch_range``: mean distance of highest and lowest note in semitones (Yang & Lerch).
@@ -153,8 +153,8 @@ def _repeated_bars(melodies: Melodies) -> tuple[Bools, Bools, Bools, Bools]:
     """Compares each full bar with all earlier ones of its melody.
 
     Returns:
-        Whether its rhythm, its rhythm and intervals, its rhythm and pitches were there before, and
-        whether there is such a bar with an earlier one at all; bool [N, bars - 1] each.
+        Four arrays bool [N, bars - 1]: the rhythm occurred before; rhythm and intervals did; rhythm and pitches did;
+        the bar exists and has an earlier one.
     """
     pitch, ticks = melodies.pitch, melodies.ticks
     ends = np.cumsum(ticks, 1)
@@ -180,7 +180,7 @@ def _repeated_bars(melodies: Melodies) -> tuple[Bools, Bools, Bools, Bools]:
 
 
 def _matches(bars: Ints, full: Bools) -> Bools:
-    """Whether each bar but the first equals an earlier full one, bool [N, bars - 1]."""
+    """Returns True for bars that equal an earlier full one, bool [N, bars - 1]."""
     found = [
         np.any([(bars[:, late] == bars[:, early]).all(-1) & full[:, early] for early in range(late)], axis=0)
         for late in range(1, bars.shape[1])

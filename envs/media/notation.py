@@ -99,7 +99,7 @@ class Phrase(NamedTuple):
         key: Tonic and mode.
         upbeat: Ticks before the first bar line, 0 for none.
         length: Ticks of the finished phrase.
-        closing: Whether a section ends with it.
+        closing: True where a section ends with it.
     """
 
     notes: tuple[Note, ...]
@@ -116,7 +116,7 @@ class Phrase(NamedTuple):
 
     @property
     def compound(self) -> bool:
-        """Whether three eighths make a beat, as in 6/8."""
+        """True where three eighths make a beat, as in 6/8."""
         return self.metre[1] >= 8 and self.metre[0] % 3 == 0
 
     @property
@@ -152,7 +152,7 @@ class Phrase(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Metre, key and what is special, as in "6/8 C major, upbeat 1/8, closing"."""
+        """Metre, key, upbeat and close, as in "6/8 C major, upbeat 1/8, closing"."""
         upbeat = f", upbeat {fraction(self.upbeat)}" if self.upbeat else ""
         return f"{self.metre[0]}/{self.metre[1]} {self.key}{upbeat}{', closing' if self.closing else ''}"
 

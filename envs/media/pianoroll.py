@@ -1,6 +1,7 @@
-"""Draws a phrase as a piano roll with pygame, off-screen: no display, window or sound device is needed.
+"""A phrase as a piano roll, drawn with pygame off-screen: no display, window or sound device is needed.
 
-Everything is drawn at twice the size and smoothed down, which is what makes edges soft.
+Everything is drawn at twice the size and smoothed down, so that edges are soft. Media import this file on first need:
+it loads pygame.
 """
 
 from __future__ import annotations
@@ -8,33 +9,26 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .notation import TICKS_PER_QUARTER, Key, Note, Phrase, Spelled, fraction
-
-if TYPE_CHECKING:
-    import pygame
-
-Colour = tuple[int, int, int]
+from .pictures import BACKGROUND, BAR, FAINT, LANE, TEXT, Colour
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # pygame greets on stdout, where programs expect results
+
+import pygame
 
 WIDTH, HEIGHT = 960, 480  # pixels of the finished picture
 LEFT, TOP, RIGHT, BOTTOM = 70, 84, 22, 20  # margins around the lanes
 SMOOTH = 2
 _SIZE = (WIDTH * SMOOTH, HEIGHT * SMOOTH)
 
-BACKGROUND: Colour = (17, 19, 28)
-LANE: Colour = (26, 29, 41)
 LANE_OUT: Colour = (21, 24, 34)
 LANE_TONIC: Colour = (37, 40, 58)
 BEAT: Colour = (36, 40, 55)
-BAR: Colour = (82, 88, 116)
-TEXT: Colour = (232, 234, 243)
-FAINT: Colour = (128, 135, 162)
 IVORY: Colour = (222, 224, 233)
 EBONY: Colour = (32, 35, 48)
 INK: Colour = (18, 20, 30)
@@ -51,7 +45,7 @@ DEGREES: tuple[Colour, ...] = (
 
 
 class Frame(NamedTuple):
-    """What stays the same while a phrase is written: everything but the notes."""
+    """The fixed part of a picture while a phrase is written: everything but the notes."""
 
     metre: tuple[int, int]
     key: Key
@@ -79,16 +73,14 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     """Draws a phrase.
 
     Args:
-        phrase: What to draw; a note of undecided length is drawn as an open outline.
+        phrase: The melody; a note of undecided length is drawn as an open outline.
         low: Lowest pitch shown.
         high: Highest pitch shown.
-        highlight: Whether to mark the last note and the point up to which the phrase is written.
+        highlight: Marks the last note and the point up to which the phrase is written.
 
     Returns:
         uint8 [H, W, 3].
     """
-    import pygame
-
     pygame.font.init()
     length = max(phrase.length, phrase.written)
     frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high)
@@ -106,18 +98,7 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     return np.frombuffer(bytearray(pygame.image.tobytes(small, "RGB")), np.uint8).reshape(HEIGHT, WIDTH, 3)
 
 
-def palette() -> list[int]:
-    """Red, green, blue, red, ... of the few colours in a piano roll and of the blends along their edges."""
-    greys = [_shade(BACKGROUND, share / 47, (255, 255, 255)) for share in range(48)]
-    lanes = [LANE, LANE_OUT, LANE_TONIC, BEAT, BAR, TEXT, FAINT, IVORY, EBONY, INK]
-    dark = [_shade(colour, share / 8, LANE) for colour in DEGREES for share in range(8)]
-    light = [_shade(colour, share / 4, (255, 255, 255)) for colour in DEGREES for share in range(1, 4)]
-    return [level for colour in (*lanes, *greys, *dark, *light) for level in colour]
-
-
 def _rect(x: float, y: float, width: float, height: float) -> pygame.Rect:
-    import pygame
-
     left, top = round(x * SMOOTH), round(y * SMOOTH)
     return pygame.Rect(left, top, round((x + width) * SMOOTH) - left, round((y + height) * SMOOTH) - top)
 
@@ -126,8 +107,6 @@ def _text(
     canvas: pygame.Surface, text: str, x: float, y: float, size: int, colour: Colour, align: float = 0.0
 ) -> float:
     """Writes text centred on height ``y``; ``align`` 0, 0.5, 1 puts x at its left, middle, right; returns its width."""
-    import pygame
-
     # Fonts are not kept: one that outlives somebody's pygame.quit() ends the process when it is next used.
     image = pygame.font.Font(None, size * SMOOTH).render(text, True, colour)
     canvas.blit(image, (x * SMOOTH - align * image.get_width(), y * SMOOTH - image.get_height() / 2))
@@ -147,8 +126,6 @@ def _shade(colour: Colour, share: float, towards: Colour) -> Colour:
 @functools.lru_cache(maxsize=32)
 def _background(frame: Frame) -> bytes:
     """Lanes, beats, bar lines, keyboard and title, as bytes: they outlive a ``pygame.quit()``, a surface need not."""
-    import pygame
-
     canvas = pygame.Surface(_SIZE, 0, 32)
     canvas.fill(BACKGROUND)
     left, right, bottom = frame.x(0), frame.x(frame.length), HEIGHT - BOTTOM
@@ -179,8 +156,6 @@ def _background(frame: Frame) -> bytes:
 
 
 def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
-    import pygame
-
     x, width, size = 12, LEFT - 18, round(min(16, frame.lane * 1.3))
     ivory = _rect(x, TOP, width, HEIGHT - TOP - BOTTOM)
     pygame.draw.rect(canvas, IVORY, ivory, border_radius=3 * SMOOTH)
@@ -202,8 +177,6 @@ def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
 
 
 def _title(canvas: pygame.Surface, phrase: Phrase) -> None:
-    import pygame
-
     middle = 12 + (LEFT - 18) / 2
     _text(canvas, str(phrase.metre[0]), middle, 27, 42, TEXT, align=0.5)
     _text(canvas, str(phrase.metre[1]), middle, 56, 42, TEXT, align=0.5)
@@ -229,8 +202,6 @@ def _status(canvas: pygame.Surface, phrase: Phrase, highlight: bool) -> None:
 
 
 def _cursor(canvas: pygame.Surface, frame: Frame, tick: int) -> None:
-    import pygame
-
     x = frame.x(tick)
     glow = pygame.Surface((28 * SMOOTH, (HEIGHT - TOP - BOTTOM) * SMOOTH), pygame.SRCALPHA, 32)
     for column in range(28 * SMOOTH):
@@ -242,8 +213,6 @@ def _cursor(canvas: pygame.Surface, frame: Frame, tick: int) -> None:
 
 def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...]) -> None:
     """A thin line from each note to the next, broken by rests."""
-    import pygame
-
     for before, after in itertools.pairwise(notes):
         if before.pitch is None or after.pitch is None or before.pitch == after.pitch:
             continue
@@ -253,8 +222,6 @@ def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...]) -> N
 
 def _note(canvas: pygame.Surface, frame: Frame, note: Note, level: float, current: bool) -> None:
     """Draws a note in the lane of its pitch; a rest as three dots in that of ``level``, the pitch before it."""
-    import pygame
-
     ticks = note.ticks or min(TICKS_PER_QUARTER // 2, frame.length - note.onset)
     x, width = frame.x(note.onset), frame.x(note.onset + ticks) - frame.x(note.onset)
     if note.pitch is None:
@@ -283,8 +250,6 @@ def _note(canvas: pygame.Surface, frame: Frame, note: Note, level: float, curren
 
 
 def _halo(canvas: pygame.Surface, body: pygame.Rect, colour: Colour) -> None:
-    import pygame
-
     for spread in range(8, 0, -1):
         halo = body.inflate(2 * spread * SMOOTH, 2 * spread * SMOOTH)
         veil = pygame.Surface(halo.size, pygame.SRCALPHA, 32)

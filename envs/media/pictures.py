@@ -1,4 +1,4 @@
-"""Pictures as arrays uint8 [H, W, 3]: laid out, and written to files."""
+"""Pictures as arrays uint8 [H, W, 3]: their colours, and how they are written to files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ from numpy.typing import NDArray
 
 Colour = tuple[int, int, int]
 
-
-def tile(
-    pictures: list[NDArray[np.uint8]], columns: int, background: tuple[int, int, int], gap: int = 12
-) -> NDArray[np.uint8]:
-    """Lays pictures of equal size out in rows of ``columns``, ``gap`` pixels apart."""
-    height, width, _ = pictures[0].shape
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    whole = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), background, np.uint8)
-    for index, picture in enumerate(pictures):
-        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
-        whole[top : top + height, left : left + width] = picture
-    return whole
+BACKGROUND: Colour = (17, 19, 28)
+LANE: Colour = (26, 29, 41)
+BAR: Colour = (82, 88, 116)
+TEXT: Colour = (232, 234, 243)
+FAINT: Colour = (128, 135, 162)
 
 
 def save_png(picture: NDArray[np.uint8], path: Path) -> None:

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Layout, Medium
-from .pictures import colour, save_gif, save_png, tile
+from .pictures import BACKGROUND, colour, save_gif, save_png
 
 SIDE = 320
 """Pixels of the longer side of a picture, about."""
-GROUND = (17, 19, 28)
 RAMP = " .:-=+*#%@"
 MOST_COLOURS = 256
 PAIRS = 1000
-"""Pairs of works that the mean distance is taken over, at most."""
+"""Pairs of works that the mean distance averages over, at most."""
 
 
 class Plain(Medium):
@@ -37,7 +36,7 @@ class Plain(Medium):
         self._layout, self._symbols = layout, symbols
         self._palette = palette
         if palette is None and layout.categorical:
-            shades = [GROUND, *(colour(value) for value in range(max(layout.sizes) - 1))]
+            shades = [BACKGROUND, *(colour(value) for value in range(max(layout.sizes) - 1))]
             self._palette = np.array(shades, np.uint8)
 
     def _planes(self, content: Array) -> list[NDArray[np.uint8]]:
@@ -63,7 +62,8 @@ class Plain(Medium):
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a content, uint8 [H, W, 3]; ``upto`` 0 is an empty one, any other number all of it."""
         planes = self._large(np.zeros_like(content) if upto == 0 else content)
-        return tile(planes, len(planes), GROUND, gap=4)
+        gap = np.full((len(planes[0]), 4, 3), BACKGROUND, np.uint8)
+        return np.hstack([part for plane in planes for part in (gap, plane)][1:])
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes a content in symbols, planes below one another."""

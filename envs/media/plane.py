@@ -59,7 +59,7 @@ def to_ranges(contents: Array, scale: float) -> tuple[NDArray[np.float64], NDArr
 
 
 def to_points(contents: Array, scale: float) -> NDArray[np.float64]:
-    """Returns points [..., 2], the middles of what the bits [..., 2, 16] leave possible; ``to_bits`` gives them back.
+    """Returns points [..., 2], the middles of the rectangles that bits [..., 2, 16] leave; ``to_bits`` inverts it.
 
     EB-GFN's ``bin2float`` returns the end that is nearer to zero, half a quantisation step (about 0.0001) away.
     """
@@ -75,12 +75,13 @@ class Plane(Medium):
         scale: quantisation steps per unit of length.
         reference: returns real points float [N, 2], which are the background of pictures and what populations are
             measured against; called when first needed.
-        title: stands above pictures.
+        title: of pictures.
     """
 
     def __init__(self, scale: float, reference: Callable[[], Floats], title: str = "") -> None:
         self._scale, self._reference, self._title = scale, reference, title
         self._limit = LARGEST / scale
+        self._shares: dict[int, NDArray[np.float64]] = {}  # of real points, by number of cells along a side
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws the point, or the rectangle of points still possible, over the true density."""
@@ -96,7 +97,7 @@ class Plane(Medium):
         return self._plot.scatter(points, f"{len(points):,} points")
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
-        """Writes ``x=+1.234 y=-0.567``, or what is still possible: ``x=+1.000..+2.000 y=?``."""
+        """Writes ``x=+1.234 y=-0.567``, or ranges of what is still possible: ``x=+1.000..+2.000 y=?``."""
         content = _read(content)
         low, high = to_ranges(content, self._scale)
         texts = []
@@ -106,7 +107,7 @@ class Plane(Medium):
         return " ".join(texts)
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
-        """Names what the last decision left possible of its coordinate, ``x=+1.000..+2.000``."""
+        """Names the range that the last decision left to its coordinate, ``x=+1.000..+2.000``."""
         known = (np.asarray(content) != UNKNOWN).sum()
         return self.describe(content).split()[int(known > BITS)] if known else "start"
 
@@ -122,7 +123,7 @@ class Plane(Medium):
         return targets
 
     def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
-        """Measures a population [N, 2, 16] against real points; the square is what the bits can express.
+        """Measures a population [N, 2, 16] against real points; the square holds all points that bits can express.
 
         * ``mean_x``, ``mean_y``, ``std_x``, ``std_y``: moments.
         * ``outside``: share of points in cells (64 x 64 over the square) that hold none of 400,000 real points: there
@@ -159,10 +160,6 @@ class Plane(Medium):
     @functools.cached_property
     def _points(self) -> Floats:
         return self._reference()
-
-    @functools.cached_property
-    def _shares(self) -> dict[int, NDArray[np.float64]]:
-        return {}
 
     def _real(self, cells: int) -> NDArray[np.float64]:
         """Returns the share of real points in each cell, float64 [cells^2]."""

@@ -1,18 +1,18 @@
-"""Draws points, and rectangles of points still possible, over a density, at twice the size and smoothed down."""
+"""Points, and rectangles of points still possible, over a density, drawn at twice the size and smoothed down.
+
+Media import this file on first need: it loads Pillow.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from ..task import Array, Floats
-from .pianoroll import BACKGROUND, BAR, FAINT, LANE, TEXT, Colour
-
-if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+from .pictures import BACKGROUND, BAR, FAINT, LANE, TEXT, Colour
 
 WIDTH, HEIGHT = 480, 572  # pixels of the finished picture
 LEFT, TOP, SIDE = 28, 44, 440  # of the square that is the plane
@@ -29,14 +29,12 @@ class Plot:
     """A density, on which to mark points.
 
     Args:
-        title: stands above the picture.
+        title: of the picture.
         limit: largest absolute coordinate that is shown.
         mass: float [SHADES, SHADES], of each cell; the first row is the lowest y.
     """
 
     def __init__(self, title: str, limit: float, mass: Floats) -> None:
-        from PIL import Image, ImageDraw
-
         self._limit = limit
         self._base = Image.new("RGB", (WIDTH * SMOOTH, HEIGHT * SMOOTH), BACKGROUND)
         box = (LEFT * SMOOTH, TOP * SMOOTH, (LEFT + SIDE) * SMOOTH, (TOP + SIDE) * SMOOTH)
@@ -52,7 +50,7 @@ class Plot:
                 pen.line([round(end * SMOOTH) for end in line], FAINT, SMOOTH)
 
     def draw(self, low: Floats, high: Floats, bits: Array, text: str) -> NDArray[np.uint8]:
-        """Draws a point, or what is still possible of it.
+        """Draws a point, or the rectangle of points still possible.
 
         Args:
             low: least x and y still possible, [2].
@@ -63,8 +61,6 @@ class Plot:
         Returns:
             uint8 [H, W, 3].
         """
-        from PIL import Image, ImageDraw
-
         canvas = self._base.convert("RGBA")
         left, right = self._across(np.array([low[0], high[0]])).tolist()
         top, bottom = self._down(np.array([high[1], low[1]])).tolist()
@@ -90,8 +86,6 @@ class Plot:
 
     def scatter(self, points: Floats, text: str) -> NDArray[np.uint8]:
         """Draws many points [N, 2], uint8 [H, W, 3]; the more of them, the smaller and fainter."""
-        from PIL import Image, ImageDraw
-
         canvas = self._base.convert("RGBA")
         dots = Image.new("RGBA", canvas.size)
         pen = ImageDraw.Draw(dots)
@@ -112,8 +106,6 @@ class Plot:
         return down
 
     def _write(self, canvas: Image.Image, text: str, bits: Array) -> None:
-        from PIL import ImageDraw
-
         pen = ImageDraw.Draw(canvas)
         _text(pen, text, LEFT + SIDE, 23, 15, TEXT, "rm")
         wide = SIDE / bits.shape[1]
@@ -131,8 +123,6 @@ class Plot:
 
 def _shade(mass: Floats) -> Image.Image:
     """Colours masses [H, W]: dark for none, by the square root for the others, so that faint parts are seen."""
-    from PIL import Image
-
     padded = np.pad(mass, 1)
     shifted = [padded[i : i + len(mass), j : j + len(mass)] for i in range(3) for j in range(3)]
     blurred = np.mean(shifted, axis=0)
@@ -144,8 +134,6 @@ def _shade(mass: Floats) -> Image.Image:
 
 @functools.lru_cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
-
     return ImageFont.load_default(size * SMOOTH)
 
 
@@ -159,6 +147,4 @@ def _disc(pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: t
 
 
 def _small(canvas: Image.Image) -> NDArray[np.uint8]:
-    from PIL import Image
-
     return np.array(canvas.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BOX))

@@ -3,7 +3,7 @@
 Sources. *Paper*: Jaques, Gu, Turner, Eck (2017), Tuning recurrent neural networks with reinforcement learning,
 arXiv 1611.02796: section 3.2 names the rules, section 5 the encoding, table 1 the statistics. *Program*: the authors'
 ``magenta/models/rl_tuner/`` (``rl_tuner.py``, ``rl_tuner_ops.py``, ``rl_tuner_eval_metrics.py``), read at commit
-01b59d352dd2, whose functions are named below. The amounts stand in the program alone. Where the two differ the
+01b59d352dd2, whose functions are named below. Only the program has the amounts. Where the two differ the
 program counts, since it made table 1; ``docs/environments/rl_tuner.md`` lists where.
 
 A melody is int [T] of events, one for each sixteenth: 0 note-off, 1 no-event, 2 C3 (MIDI 48) to 37 B5.
@@ -46,7 +46,7 @@ RULES = ("key", "tonic", "repeats", "autocorrelation", "motif", "repeated_motif"
 
 
 class Reading(NamedTuple):
-    """What the rules look at, of N melodies of T steps."""
+    """Features of N melodies of T steps that the rules are functions of."""
 
     events: Ints
     """int64 [N, T]."""
@@ -107,7 +107,7 @@ def read(events: Ints) -> Reading:
 
 
 def rewards_by_rule(reading: Reading) -> dict[str, Floats]:
-    """Returns what each rule gives at each step, float64 [N, T]; together they are r_MT (``reward_music_theory``).
+    """Returns the reward of each rule at each step, float64 [N, T]; their sum is r_MT (``reward_music_theory``).
 
     A step's reward depends on the steps up to it alone, so that the sum is a function of the finished melody.
     """
@@ -188,7 +188,7 @@ def _tables() -> tuple[Floats, Ints, Bools]:
     """Returns by (last note, event), [38, 38] each: the interval's amount, the leap's direction, whether it is awkward.
 
     ``detect_sequential_interval`` and ``reward_preferred_intervals``. A fifth from C or G and a third from C or E
-    count more. A note-off or no-event is worth something too, more after C or G. Row 0 is for no note yet: all zeros.
+    count more. A note-off or no-event has a reward too, a higher one after C or G. Row 0 is for no note yet: all zeros.
     """
     before, event = np.indices((NUM_EVENTS, NUM_EVENTS))
     size, degree, note = np.abs(event - before), (before - FIRST_NOTE) % 12, event >= FIRST_NOTE
@@ -214,7 +214,7 @@ def _repeated(events: Ints) -> Bools:
     """
     N = len(events)
     pitch, times, offs, holds = (np.zeros(N, np.int64) for _ in range(4))  # since the last other pitch; the last note
-    broken = np.zeros(N, np.bool_)  # whether anything but notes came since the last other pitch
+    broken = np.zeros(N, np.bool_)  # something but notes came since the last other pitch
     found = np.zeros(events.shape, np.bool_)
     for t in range(events.shape[1]):
         event = events[:, t]

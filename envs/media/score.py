@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,13 @@ from .audio import Sound, save_wav, synthesise, to_midi
 from .measures import Melodies, distances, measure
 from .notation import MODES as KNOWN_MODES
 from .notation import Key, Note, Phrase, fraction, to_abc
-from .pictures import save_gif, save_png, tile
+from .pictures import save_png
 
 CHOICES = 2  # per note: pitch, then duration
 
 
 class Melodic(Medium):
-    """What all encodings of melodies share; an encoding says how its contents are read, shown growing and heard.
+    """Base of all encodings of melodies; an encoding defines how its contents are read and heard.
 
     Args:
         lowest: MIDI pitch of the lowest lane of the piano roll.
@@ -34,10 +34,10 @@ class Melodic(Medium):
 
     @abc.abstractmethod
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote.
 
         Raises:
-            ValueError: it is no content of this encoding, or lacks the condition that says its metre.
+            ValueError: it is no content of this encoding, or its condition, which has the metre, is missing.
         """
 
     @abc.abstractmethod
@@ -48,10 +48,6 @@ class Melodic(Medium):
             ValueError: there are none, or they are no contents of this encoding.
         """
 
-    @abc.abstractmethod
-    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
-        """Yields how many decisions to show, and for how many seconds, to watch a content being written."""
-
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a piano roll, uint8 [H, W, 3]; while it is being written, the last note is marked."""
         from . import pianoroll
@@ -59,12 +55,6 @@ class Melodic(Medium):
         phrase = self.phrase(content, condition, upto)
         writing = upto is not None or phrase.written < phrase.length
         return pianoroll.draw(phrase, self._lowest, self._highest, highlight=writing)
-
-    def grid(self, contents: Array, conditions: Ints | None = None, columns: int = 2) -> NDArray[np.uint8]:
-        """Draws several melodies side by side, uint8 [H, W, 3]."""
-        from .pianoroll import BACKGROUND
-
-        return tile([self.render(*work) for work in _paired(contents, conditions)], columns, BACKGROUND)
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes the melody as an ABC tune, header included."""
@@ -84,28 +74,6 @@ class Melodic(Medium):
         save_png(self.render(content, condition), png)
         text.write_text(to_abc(phrase), encoding="utf-8")
         return targets
-
-    def save_gif(self, contents: Array, path: Path, conditions: Ints | None = None, width: int = 640) -> Path:
-        """Writes an animated GIF of melodies being written, in their own rhythm, one after the other.
-
-        Args:
-            contents: [N, L, C].
-            path: where to; the suffix becomes .gif.
-            conditions: int [N, C], where they are needed.
-            width: pixels.
-        """
-        from .pianoroll import palette
-
-        pictures, seconds = list[NDArray[np.uint8]](), list[float]()
-        for content, condition in _paired(contents, conditions):
-            for upto, lasting in self.moments(content, condition):
-                pictures.append(self.render(content, condition, upto))
-                seconds.append(lasting)
-            pictures.append(self.render(content, condition))
-            seconds.append(2.0)
-        path = Path(path).with_suffix(".gif")
-        save_gif(pictures, seconds, path, width, palette())
-        return path
 
     def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population [N, ...]; see ``measures`` for every key and its source.
@@ -128,10 +96,6 @@ class Melodic(Medium):
         return self.melodies(works.contents, works.conditions)
 
 
-def _paired(contents: Array, conditions: Ints | None) -> Iterator[tuple[Array, Ints | None]]:
-    return zip(contents, [None] * len(contents) if conditions is None else conditions, strict=True)
-
-
 class Score(Melodic):
     """Melodies as arrays int [L, 4] of table indices.
 
@@ -147,7 +111,6 @@ class Score(Melodic):
         modes: name of each mode index, of ``notation.MODES``.
         upbeats: ticks before the first bar line, of each upbeat index.
         bars: length of a finished phrase, upbeat included.
-        tonics: pitch class of the tonic in each mode; C where not given.
         reference: as in `Melodic`.
     """
 
@@ -160,24 +123,18 @@ class Score(Melodic):
         upbeats: Sequence[int],
         bars: int = 4,
         *,
-        tonics: Sequence[int] | None = None,
         reference: Callable[[], Works] | None = None,
     ) -> None:
         unknown = sorted(set(modes) - set(KNOWN_MODES))
         if unknown:
             raise ValueError(f"unknown modes {unknown}: use some of {', '.join(KNOWN_MODES)}")
-        self._pitches, self._durations, self._metres, self._upbeats = (
-            tuple(pitches),
-            tuple(durations),
-            tuple(metres),
-            tuple(upbeats),
-        )
-        self._keys = tuple(Key(tonic, mode) for tonic, mode in zip(tonics or [0] * len(modes), modes, strict=True))
-        self._bars = bars
+        self._pitches, self._durations, self._metres = tuple(pitches), tuple(durations), tuple(metres)
+        self._upbeats, self._bars = tuple(upbeats), bars
+        self._keys = tuple(Key(0, mode) for mode in modes)
         super().__init__(min(pitches), max(pitches), reference)
 
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote.
 
         Raises:
             ValueError: the content has another shape or indices outside the tables, or there is no condition.
@@ -203,18 +160,13 @@ class Score(Melodic):
                     break
             length = self._bars * 96 * numerator // denominator
             return Phrase(
-                tuple(notes),
-                (numerator, denominator),
-                self._keys[mode],
-                self._upbeats[upbeat],
-                length,
-                bool(closing),
+                tuple(notes), (numerator, denominator), self._keys[mode], self._upbeats[upbeat], length, bool(closing)
             )
         except IndexError:
             raise ValueError("this melody has indices outside the tables of its score") from None
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
-        """Names what the last decision wrote: a pitch ("E5", "rest") or a length ("1/8")."""
+        """Names the last decision: a pitch ("E5", "rest") or a length ("1/8")."""
         phrase = self.phrase(content, condition)
         if not phrase.notes:
             return "start"
@@ -224,18 +176,10 @@ class Score(Melodic):
         return "rest" if note.pitch is None else str(phrase.key.spell(note.pitch))
 
     def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Sound:
-        """Synthesises what decisions ``since`` to ``upto`` completed; a note of undecided length sounds shortly."""
+        """Synthesises the notes that decisions ``since`` to ``upto`` completed; one of undecided length is short."""
         phrase = self.phrase(content, condition, upto)
         first = min(since // CHOICES, len(phrase.notes))
         return synthesise(phrase._replace(notes=phrase.notes[first:]))
-
-    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
-        """Yields two pictures a note: its pitch, shortly, and its length, until the next one begins."""
-        phrase = self.phrase(content, condition)
-        for index, note in enumerate(phrase.notes, 1):
-            lasting = phrase.seconds(note.ticks)
-            yield CHOICES * index - 1, min(0.08, lasting / 2)
-            yield CHOICES * index, max(lasting - 0.08, lasting / 2)
 
     def melodies(self, contents: Array, conditions: Ints | None = None) -> Melodies:
         """Reads a population [N, L, 4] under conditions int [N, 4]."""
@@ -244,15 +188,12 @@ class Score(Melodic):
             raise ValueError(f"melodies are a non-empty array of shape (N, notes, 4), not {contents.shape}")
         if conditions is None or conditions.shape != (len(contents), 4):
             raise ValueError("metre, mode, upbeat and phrase are conditions of melodies: pass conditions=int [N, 4]")
-        scales = np.zeros((len(self._keys), 12), bool)
-        for index, key in enumerate(self._keys):
-            scales[index, [(step - key.tonic) % 12 for step in key.scale]] = True
+        scales = np.array([np.isin(np.arange(12), key.scale) for key in self._keys])
         metre, mode, upbeat, closing = np.asarray(conditions).T
         bars = np.array([96 * numerator // denominator for numerator, denominator in self._metres])
-        tonics = np.array([key.tonic for key in self._keys])
         midi = np.array([0, 0, *self._pitches])[contents[:, :, 2]]
         return Melodies(
-            pitch=np.where(contents[:, :, 2] >= 2, midi - tonics[mode][:, None], -1),
+            pitch=np.where(contents[:, :, 2] >= 2, midi, -1),
             ticks=np.array([0, *self._durations])[contents[:, :, 3]],
             scale=scales[mode],
             bar=bars[metre],

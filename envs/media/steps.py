@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,11 +15,11 @@ from .score import Melodic
 TICKS = TICKS_PER_QUARTER // 4  # of a step
 KEY = Key(0, "major")
 _HEARD = np.array([0, 1, 1, *range(2, rules.NUM_EVENTS)], np.int16)
-"""What is heard after each stored event: nothing yet, silence, silence (held from the start), the notes."""
+"""The sound after each stored event: nothing yet, silence, silence (held from the start), the notes."""
 
 
 def sounding(events: Ints) -> NDArray[np.int16]:
-    """Returns what is heard in each step, int16 [N, T]: 0 where nothing is written yet, 1 silence, 2 C3, 3 C#3, ...
+    """Returns the sound of each step, int16 [N, T]: 0 where nothing is written yet, 1 silence, 2 C3, 3 C#3, ...
 
     Args:
         events: int [N, T], 1 + event of each step (2 is no-event: what sounded goes on), 0 for those to come.
@@ -39,7 +37,7 @@ class StepScore(Melodic):
     """
 
     def phrase(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Phrase:
-        """Reads a content, or only what its first ``upto`` decisions wrote; what sounds there ends there.
+        """Reads a content, or only the part that its first ``upto`` decisions wrote; a note that goes on is cut there.
 
         Raises:
             ValueError: the content has another shape or unknown events.
@@ -60,12 +58,6 @@ class StepScore(Melodic):
         N, scale = len(pitch), np.isin(np.arange(12), KEY.scale)
         bars, zeros = np.full(N, TICKS_PER_WHOLE), np.zeros(N, np.int64)
         return Melodies(pitch, ticks, np.tile(scale, (N, 1)), bars, upbeat=zeros, closing=zeros > 0)
-
-    def moments(self, content: Array, condition: Ints | None = None) -> Iterator[tuple[int, float]]:
-        """Yields every step, as long as it lasts."""
-        phrase = self.phrase(content)
-        for step in range(1, phrase.written // TICKS + 1):
-            yield step, phrase.seconds(TICKS)
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names the last event: "C♯4", "hold" or "off"."""
@@ -110,7 +102,7 @@ class StepScore(Melodic):
 
 
 def _notes(events: Ints) -> tuple[Ints, Ints]:
-    """Returns MIDI pitch (-1 for none) and length in ticks (0 for none) of what begins at each step, [N, T] each.
+    """Returns MIDI pitch (-1 for none) and length in ticks (0 for none) of the note that begins at each step, [N, T].
 
     Events as in `sounding`. Silence begins once, however many note-offs follow each other in it.
     """

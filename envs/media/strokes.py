@@ -1,4 +1,4 @@
-"""What pens leave: strokes as vector graphics, and the shape of ink."""
+"""Traces of pens: strokes as vector graphics, and measures of the shape of ink."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def components(ink: Bools) -> NDArray[np.int64]:
     inner[:] = np.where(ink, own, 0)
     going = np.arange(n)
     while len(going):
-        now = numbers[going]
-        across = np.maximum(np.maximum(now[:, :, :-2], now[:, :, 1:-1]), now[:, :, 2:])
+        before = numbers[going]
+        across = np.maximum(np.maximum(before[:, :, :-2], before[:, :, 1:-1]), before[:, :, 2:])
         spread = np.maximum(np.maximum(across[:, :-2], across[:, 1:-1]), across[:, 2:]) * ink[going]
-        changed = (spread != now[:, 1:-1, 1:-1]).any((1, 2))
+        changed = (spread != before[:, 1:-1, 1:-1]).any((1, 2))
         inner[going] = spread
         going = going[changed]
     counts: NDArray[np.int64] = (ink & (inner == own)).sum((1, 2))

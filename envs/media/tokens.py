@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Medium
-from .pictures import Colour, colour, save_png
+from .pictures import BACKGROUND, Colour, colour, save_png
 
 WIDTH, MARGIN, GAP = 960, 24, 8  # pixels of the finished picture
 LEAST_COLUMNS = 10
 LEGIBLE = 30  # pixels; narrower cells have no number
 SMOOTH = 2
-BACKGROUND: Colour = (17, 19, 28)
 EMPTY: Colour = (30, 33, 46)
 MARK: Colour = (255, 255, 255)
 LIGHT: Colour = (245, 246, 250)
