@@ -84,7 +84,7 @@ def one_thread() -> Iterator[None]:
 
 
 def learner(
-    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None, **kwargs: Any
+    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None
 ) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     """Makes an agent and the callback that trains its discriminator, both at their defaults, without warm start.
 
@@ -92,11 +92,9 @@ def learner(
         env_id: a registered id.
         rows: contents built in a round.
         wrapper: goes around the environment.
-        **kwargs: arguments of the environment.
     """
-    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs)
-    env = env if wrapper is None else wrapper(env)
-    model = AdversarialDQN("auto", env, seed=0, schedule=(0.0, 0.0))
+    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none")
+    model = AdversarialDQN("auto", wrapper(env) if wrapper else env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
     model.budget = lambda: 0.0
     return model, DiscriminatorCallback()
