@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..envs.registry import task_class
-from ..envs.task import Split
+from ..envs.task import Split, Task
 from .samplers import Sampler
 from .tables.rows import Table
 
@@ -22,6 +22,10 @@ Measure = Callable[[Sampler, Split, int], dict[str, Any]]
 Figures of real works, or of a perfect model, stand under the same names in ``real``; figures of the medium in
 ``metrics``.
 """
+
+
+References = Callable[[Task[Any], Split, int], dict[str, Any]]
+"""From a task, the split of its real works and a seed to figures, as JSON can hold them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Domain:
 
     measure: Measure | None = None
     """Its own measure, whose figures stand under ``own`` in result files."""
+    references: References | None = None
+    """Figures to read them beside, of real works, chance or a perfect model."""
     columns: tuple[Column, ...] = ()
     """Columns of its own figures, in the order of reports; they precede those of the general suite."""
     tables: tuple[Table, ...] = ()

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from ..errors import RunError, UsageError, reason
@@ -51,10 +50,8 @@ def check_writable(file: Path | None) -> Path | None:
 
 Runs = Annotated[list[Path] | None, typer.Argument(metavar="RUN", help="Folders of finished runs of one task.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Environment id.")]
-HeldOut = Literal["validation", "test"]
-HeldOutSplit = Annotated[HeldOut, typer.Option("--split", help="Split of the held-out works.")]
+HeldOutSplit = Annotated[Literal["validation", "test"], typer.Option("--split", help="Split of the held-out works.")]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
-Samples = Annotated[int, typer.Option(min=2, help="Works that are generated or compared.")]
 Seconds = Annotated[float, typer.Option(min=0.001, max=1e6, help="Least length of a measurement.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Turns of each contestant.")]
 Results = Annotated[Path, typer.Argument(metavar="FOLDER", help="Result files of a table.")]
@@ -94,29 +91,24 @@ def run(command: Callable[..., None], arguments: Sequence[str] | None = None) ->
     return code
 
 
-def load_models(
-    runs: Sequence[Path] | None, env_id: str, split: HeldOut | None = None
-) -> list[tuple[str, AdversarialDQN]]:
+def load_models(runs: Sequence[Path] | None, env_id: str) -> list[tuple[str, AdversarialDQN]]:
     """Loads the models of runs, all of them before any is measured.
 
     Args:
         runs: folders of runs, or model files.
         env_id: of the environment that all were trained on.
-        split: where all must have the same works; None where their works may differ.
 
     Returns:
         For each run its path, as it may be published, and its model.
 
     Raises:
-        UsageError: one cannot be loaded, is of another environment, or has other works than the first.
+        UsageError: one cannot be loaded, or is of another environment.
     """
     models = [(run, load_model(run, None)) for run in runs or []]
     for run, model in models:
         if id_of(model) != env_id:
             raise UsageError(f"{run} is a run of {id_of(model)}, not of {env_id}")
         read_corpus(model.task)
-        if split and not np.array_equal(model.task.corpus(split), models[0][1].task.corpus(split)):
-            raise UsageError(f"{run} has other {split} works than {models[0][0]}; compare runs of one task")
     return [(published_path(run), model) for run, model in models]
 
 

@@ -33,9 +33,10 @@ from ..envs.task import Task
 from ..errors import RunError, UsageError, reason
 from ..training import loading
 from ..training.folder import MOST_ENVS, Run, Settings
+from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
 from . import signals
-from .options import env_kwargs, first_conditions, free_folder, pairs, read_prefix, read_works, resumed
+from .options import first_conditions, free_folder, read_prefix, read_works, resumed
 from .output import arguments_table, check_writable, corpus_json, corpus_table, evaluation_table, write
 
 DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000

@@ -21,10 +21,10 @@ from musegym.benchmarks.runner.worker import train_command
 from musegym.benchmarks.tables import ablations
 from musegym.benchmarks.tables.find import find, standard_table, tables
 from musegym.benchmarks.tables.rows import Row, Table
-from musegym.cli.options import pairs
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
 from musegym.errors import UsageError
+from musegym.training.loading import pairs
 from musegym.training.parameters import defaults, read
 
 TABLES = tables()

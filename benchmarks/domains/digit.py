@@ -1,8 +1,7 @@
 """Measures and tables of ``musegym/Digit-v0``: whether drawings are digits.
 
-``python -m musegym.benchmarks.domains.digit [RUN ...] --json FILE``. A small classifier, trained once on the train
-split by a fixed recipe, names the digit of a drawing with a probability. It never trained an agent. Real test digits
-and random drawings are measured too, as references.
+A small classifier, trained once on the train split by a fixed recipe, names the digit of a drawing with a probability.
+It never trained an agent. Real test digits and random drawings are measured too, as references.
 
 * ``sure``: share of drawings to which the classifier gives one class a probability of at least 90%.
 * ``classes``: share of drawings of each class; ``rarest_class``: the smallest of them, 0.1 where all are equal.
@@ -16,21 +15,17 @@ and random drawings are measured too, as references.
 from __future__ import annotations
 
 import functools
-import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import typer
 
 from ...envs.corpora.cache import cache_folder
 from ...envs.digit import CLASSES, DigitTask
 from ...envs.registry import make_task
 from ...envs.task import Array, Ints, Split, Works
-from ...training.loading import read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
-from ..recorded import HeldOutSplit, JsonFile, Runs, Samples, Seed, load_models, print_row, run, write_result
-from ..samplers import AgentSampler, Sampler
+from ..samplers import Sampler
 from ..tables.ablations import OF_IMAGES, ablation_table, collapse_table, controller_table
 from ..tables.rows import DQN, PPO, RANDOM, Plain, Table, unjudged
 
@@ -91,12 +86,12 @@ def measure_drawings(
     return found
 
 
-def references(task: DigitTask, split: Split = "test", num: int = NUM) -> dict[str, Any]:
-    """Returns the figures of held-out pictures, training pictures and random drawings."""
+def references(task: Any, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns the figures of held-out pictures, training pictures (``floor``) and ``NUM`` random drawings."""
     held_out, train = labelled(dict(task.kwargs()), split), task.corpus("train")
     rows = np.random.default_rng(0).permutation(len(train))[: len(held_out)]
     floor = measure_drawings(task, train[rows], split=split)
-    chance = measure_drawings(task, RandomPolicy(task).sample(None, num, 0), split=split)
+    chance = measure_drawings(task, RandomPolicy(task).sample(None, NUM, seed), split=split)
     real = measure_drawings(task, held_out.contents, held_out.conditions[:, 0], split)
     return {"real": real, "floor": floor, "random": chance}
 
@@ -111,7 +106,7 @@ def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns ``judge`` and ``references``; the Frechet distances of ``real`` are those of training pictures."""
-    beside = references(cast("DigitTask", sampler.task), split)
+    beside = references(sampler.task, split)
     real = {**beside["real"], **{name: beside["floor"][name] for name in DISTANCES}}
     chance = {f"{name}_random": beside["random"][name] for name in (*DISTANCES, "sure")}
     return {**judge(sampler, split, seed=seed), **chance, "references": beside, "real": real}
@@ -160,6 +155,7 @@ TABLES = (
 )
 DOMAIN = Domain(
     measure,
+    references,
     (
         Column("sure", lower_is_better=False),
         Column("as_asked", lower_is_better=False),
@@ -167,24 +163,3 @@ DOMAIN = Domain(
     ),
     TABLES,
 )
-
-
-def main(
-    context: typer.Context,
-    runs: Runs = None,
-    split: HeldOutSplit = "validation",
-    num: Samples = NUM,
-    seed: Seed = 0,
-    json_file: JsonFile = None,
-) -> None:
-    """Prints the references and a line for each run."""
-    models = load_models(runs, ID, split)
-    task = cast("DigitTask", models[0][1].task if models else make_task(ID))
-    read_corpus(task)
-    found = print_row({"task": dict(task.kwargs()), "split": split, "references": references(task, split, num)})
-    found["runs"] = [print_row({"run": name, **judge(AgentSampler(model), split, num, seed)}) for name, model in models]
-    write_result(context, json_file, found)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

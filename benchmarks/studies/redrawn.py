@@ -20,7 +20,7 @@ from ...envs.digit import DigitTask
 from ...envs.task import Array
 from ...training.loading import env_task, read_corpus
 from ..domains.digit import ID, measure_drawings
-from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
+from ..recorded import HeldOutSplit, JsonFile, run, write_result
 
 BEAM = 8
 """Drawings in the making that are kept for each number of decisions."""
@@ -86,7 +86,7 @@ def main(
     side: Annotated[int, typer.Option(help="Pixels of the canvas.")] = 14,
     strokes: Annotated[int, typer.Option(help="Decisions of a drawing.")] = 12,
     split: HeldOutSplit = "test",
-    num: Samples = 500,
+    num: Annotated[int, typer.Option(min=2, help="Works that are drawn again.")] = 500,
     json_file: JsonFile = None,
 ) -> None:
     """Draws training pictures again, and measures the drawings and the pictures."""
