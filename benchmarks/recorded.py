@@ -5,19 +5,19 @@ A command is a function with typer's annotations; its module ends with ``sys.exi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import RunError, UsageError, reason
-from ..training.files import write_atomically
+from ..errors import UsageError, message_and_code
+from ..training.files import check_writable, write_atomically
 from ..training.loading import id_of, load_model, read_corpus
 from .provenance import provenance
 from .report.results import Result, load
@@ -25,26 +25,13 @@ from .report.results import Result, load
 if TYPE_CHECKING:
     from ..agents import AdversarialDQN
 
-# Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
-_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 
-
-def check_writable(file: Path | None) -> Path | None:
-    """Makes the folder of a file and returns the file, before anything is measured.
-
-    Raises:
-        UsageError: the file could not be written.
-    """
-    if file is None:
-        return None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    if file.is_dir():
-        raise UsageError(f"cannot write {file}: it is a folder")
+def _checked(file: Path | None) -> Path | None:
+    """Makes the folder of a file and returns the file, before anything is measured."""
+    if file is not None:
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(file)
     return file
 
 
@@ -55,7 +42,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures."
 Seconds = Annotated[float, typer.Option(min=0.001, max=1e6, help="Least length of a measurement.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Turns of each contestant.")]
 Results = Annotated[Path, typer.Argument(metavar="FOLDER", help="Result files of a table.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", callback=check_writable, help="File for the figures.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", callback=_checked, help="File for the figures.")]
 """Options that several commands have; each has a parameter of this name, in lower case."""
 
 
@@ -78,14 +65,8 @@ def run(command: Callable[..., None], arguments: Sequence[str] | None = None) ->
         message = "interrupted"
     except (KeyboardInterrupt, typer.Abort):
         message, code = "interrupted", 130
-    except UsageError as error:
-        message, code = str(error), 2
-    except _BadCommandLine as error:
-        message, code = f"{error.format_message()} ({program} --help)", 2  # type: ignore[attr-defined]
-    except RunError as error:
-        message, code = str(error), 1
-    except OSError as error:
-        message, code = f"{error.filename or 'a file'}: {reason(error)}", 1
+    except Exception as error:
+        message, code = message_and_code(error, program)
     if code:
         print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -30,19 +30,18 @@ from .. import __version__
 from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
-from ..errors import RunError, UsageError, reason
+from ..errors import RunError, UsageError, message_and_code, reason
 from ..training import loading
+from ..training.files import check_writable
 from ..training.folder import MOST_ENVS, Run, Settings
 from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
 from . import signals
 from .options import first_conditions, free_folder, read_prefix, read_works, resumed
-from .output import arguments_table, check_writable, corpus_json, corpus_table, evaluation_table, write
+from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
 DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
 MOST_WORKS = 1_000_000
-# Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
-_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 _BROKEN_PIPE = 128 + 13
 """Exit code of a program whose output pipe is closed, as in a shell."""
 
@@ -97,23 +96,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail("interrupted", 128 + (signals.received or signal.SIGINT))
     except Exception as error:
         if signals.received is None:
-            return _fail(*_message_and_code(error))
+            return _fail(*message_and_code(error, "musegym"))
     if signals.received is not None:  # libraries turn an interruption into other errors, Typer into an exit code
         return _fail("interrupted", 128 + signals.received)
     return int(code or 0)
-
-
-def _message_and_code(error: Exception) -> tuple[str, int]:
-    """Returns the message and exit code of an expected error; raises any other."""
-    if isinstance(error, UsageError | RunError):
-        return str(error), 2 if isinstance(error, UsageError) else 1
-    if isinstance(error, _BadCommandLine):
-        return f"{error.format_message()} (musegym --help)", 2  # type: ignore[attr-defined]
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {reason(error)}", 1
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); ask for fewer works or rows", 1
-    raise error
 
 
 def _flushed(code: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..envs.task import CorpusReport
-from ..errors import RunError, UsageError, reason
+from ..errors import RunError, reason
 from ..training.arguments import Argument
-from ..training.files import is_written_in_place, write_atomically
+from ..training.files import write_atomically
 
 
 def arguments_table(arguments: Mapping[str, Argument]) -> Table:
@@ -73,17 +72,6 @@ def _evaluation_rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
 
 def _number(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def check_writable(file: Path | None) -> None:
-    """Raises ``UsageError`` if the file of ``--json`` cannot be written; None and ``-`` (stdout) pass."""
-    if file is not None and not file.parent.is_dir():
-        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
-    if file is None or str(file) == "-":
-        return
-    place = file if is_written_in_place(file) else file.parent
-    if file.is_dir() or not os.access(place, os.W_OK):
-        raise UsageError(f"--json {file}: name a file that can be written")
 
 
 def write(file: Path, text: str) -> None:

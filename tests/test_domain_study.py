@@ -67,7 +67,7 @@ def test_references_where_no_run_is_named(capsys: pytest.CaptureFixture[str]) ->
         (["toy/Word-v0", "words"], "words is a run of toy/Bits-v0"),
         (["toy/Word-v0", "words", "--set", "double=true"], "--set is of the references"),
         (["toy/Word-v0", "--seed", "-1"], "Invalid value for '--seed'"),
-        (["toy/Word-v0", "--json", "."], "it is a folder"),
+        (["toy/Word-v0", "--json", "."], "name a file that can be written"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,13 +41,19 @@ def test_models_of_one_task_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert recorded.load_models(None, "toy/Word-v0") == []
 
 
-def test_files_that_cannot_be_written_are_told_of_first(tmp_path: Path) -> None:
+def test_files_that_cannot_be_written_are_told_of_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    for wrong in (tmp_path / "file" / "x.json", tmp_path):
-        with pytest.raises(UsageError, match="cannot write"):
-            recorded.check_writable(wrong)
-    assert recorded.check_writable(None) is None
-    recorded.check_writable(tmp_path / "new" / "x.json")
+    begun: list[bool] = []
+
+    def command(json_file: recorded.JsonFile = None) -> None:
+        begun.append(True)
+
+    for wrong, message in ((tmp_path / "file" / "x.json", "there is no folder"), (tmp_path, "name a file")):
+        assert recorded.run(command, ["--json", str(wrong)]) == 2
+        assert message in capsys.readouterr().err
+    assert begun == []
+    assert recorded.run(command, ["--json", str(tmp_path / "new" / "x.json")]) == 0
+    assert begun == [True]
     assert (tmp_path / "new").is_dir()
 
 

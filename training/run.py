@@ -233,7 +233,7 @@ def _learn(
         model.set_logger(stack.enter_context(contextlib.closing(logger)))
         stack.enter_context(keeper.progress)
         stack.enter_context(ConsoleLog("musegym.controller", console, keeper.stopwatch))
-        model.budget = keeper.budget_spent if steps is None else None
+        model.set_budget(keeper.budget_spent if steps is None else None)
         with contextlib.suppress(Stop):
             model.learn(
                 (sys.maxsize if steps is None else steps) - model.num_timesteps,

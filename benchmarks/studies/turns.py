@@ -7,6 +7,7 @@ names that every version has can stand here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import statistics
@@ -96,7 +97,8 @@ def learner(
     env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none")
     model = AdversarialDQN("auto", wrapper(env) if wrapper else env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
-    model.budget = lambda: 0.0
+    set_budget = getattr(model, "set_budget", functools.partial(setattr, model, "budget"))  # of an earlier version
+    set_budget(lambda: 0.0)
     return model, DiscriminatorCallback()
 
 
