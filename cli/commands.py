@@ -62,7 +62,8 @@ Id = Annotated[
 OptionalRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's folder, or a model file.")]
 Pretrained = Annotated[str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH or style=minor."),
 ]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE; - for stdout.")
@@ -197,9 +198,7 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results; by default 0.")
-    ] = None,
+    seed: OptionalSeed = None,
     num_envs: Annotated[
         int | None, typer.Option(min=1, max=MOST_ENVS, help=f"Works built in parallel, by default {DEFAULT_ENVS}.")
     ] = None,
@@ -266,10 +265,7 @@ def generate(
     temperature: Annotated[
         float, typer.Option(min=0.0, help="1 as trained, 0 always takes the likeliest action.", callback=_finite)
     ] = 1.0,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Argument that starts are drawn by, such as style=minor."),
-    ] = None,
+    set_: Set = None,
     prefix: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`."),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from ..errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def is_written_in_place(path: Path) -> bool:
@@ -47,3 +54,21 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[IO[str] | None]:
+    """Yields a file that is locked by this process, None where another process has it.
+
+    The lock ends with the process, however that ends, and with the children that got the file.
+    """
+    with path.open("a") as file:
+        lock: IO[str] | None = file
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock = None
+            except OSError:
+                pass  # some network file systems have no locks
+        yield lock

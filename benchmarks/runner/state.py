@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from ...training import files
 
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 POINTS = 200
@@ -51,20 +51,10 @@ def beside(run: Path, suffix: str) -> Path:
     return run.with_name(run.name + suffix)
 
 
-@contextlib.contextmanager
-def locked(run: Path) -> Iterator[IO[str] | None]:
-    """Yields the locked file of a run that is now this process's own, None where another process has it.
-
-    The lock goes with the process, however it ends, and with the children that were handed the file.
-    """
+def locked(run: Path) -> contextlib.AbstractContextManager[IO[str] | None]:
+    """Returns a context with the locked file of a run (``files.locked``), None where another process has it."""
     run.parent.mkdir(parents=True, exist_ok=True)
-    with beside(run, ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        yield file
+    return files.locked(beside(run, ".lock"))
 
 
 def spent(run: Path) -> dict[str, float]:
