@@ -1,4 +1,4 @@
-"""Commands that record figures: their options, the models they read, their result files, mistakes in one line.
+"""Commands that record figures: shared options, loading of models, result files, error messages of one line.
 
 A command is a function with typer's annotations; its module ends with ``sys.exit(run(main))``.
 """
@@ -47,14 +47,14 @@ JsonFile = Annotated[Path | None, typer.Option("--json", callback=_checked, help
 
 
 def run(command: Callable[..., None], arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; a mistake is one line on stderr.
+    """Runs a command; errors are reported in one line on stderr.
 
     Args:
         command: a function with typer's annotations.
         arguments: those of the command line where None.
 
     Returns:
-        The exit code: 0, 2 after a mistake of the user, 1 where the run failed, 130 after Ctrl-C.
+        The exit code: 0, 2 after a mistake of the user, 1 after a failure, 130 after Ctrl-C.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
@@ -73,14 +73,14 @@ def run(command: Callable[..., None], arguments: Sequence[str] | None = None) ->
 
 
 def load_models(runs: Sequence[Path] | None, env_id: str) -> list[tuple[str, AdversarialDQN]]:
-    """Loads the models of runs, all of them before any is measured.
+    """Loads the models of runs, so that mistakes are found before any model is measured.
 
     Args:
         runs: folders of runs, or model files.
         env_id: of the environment that all were trained on.
 
     Returns:
-        For each run its path, as it may be published, and its model.
+        For each run its path (``published_path``) and its model.
 
     Raises:
         UsageError: one cannot be loaded, or is of another environment.
@@ -106,13 +106,13 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def print_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Prints figures as a line of JSON as soon as they are there; returns them."""
+    """Prints figures as a line of JSON and returns them."""
     print(json.dumps(row), flush=True)
     return row
 
 
 def write_result(context: typer.Context, file: Path | None, figures: Mapping[str, Any]) -> None:
-    """Writes figures to a file, if one was named, with the command that makes them and their provenance.
+    """Writes figures to a file, if one is given, with the command that makes them and their provenance.
 
     Args:
         context: of the command.
@@ -128,7 +128,7 @@ def write_result(context: typer.Context, file: Path | None, figures: Mapping[str
 
 
 def command_line(context: typer.Context) -> str:
-    """Returns the command line of a context with all its options, those left at their defaults too."""
+    """Returns the command line of a context with all its options, defaults included."""
     words = str(context.info_name).split()
     for parameter in context.command.params:
         value = context.params[str(parameter.name)]
@@ -142,6 +142,6 @@ def command_line(context: typer.Context) -> str:
 
 
 def published_path(path: Path) -> str:
-    """Returns a path as it may be published: relative to the working directory, outside of it the name alone."""
+    """Returns a path for publication: relative to the working directory; outside of it the name alone."""
     relative = Path(os.path.relpath(path))
     return path.resolve().name if ".." in relative.parts else relative.as_posix()

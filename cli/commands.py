@@ -127,7 +127,7 @@ def _fail(message: str, code: int) -> int:
 def _root(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
-    """Agents learn to make what a discriminator cannot tell from real."""
+    """Trains agents to make works that a discriminator cannot tell from real ones."""
     if version:
         print(__version__)
     elif context.invoked_subcommand is None:
@@ -179,7 +179,7 @@ def _works(task: Task[Any]) -> tuple[str, str]:
 
 @app.command()
 def corpus(id: Id, set_: Set = None, file: Json = None) -> None:
-    """Shows how much of a corpus is read and why the rest is not; exit code 1 where no work is read."""
+    """Shows how much of a corpus is read, and why the rest is not; exit code 1 where no work is read."""
     check_writable(file)
     report = loading.read_report(loading.env_task(id, env_kwargs(id, set_)))
     if file is None:
@@ -321,7 +321,7 @@ def evaluate(
 ) -> None:
     """Compares new works, of a model or from a file, with the held-out test split."""
     if (works is None) != (id is None) or (set_ and works is None):
-        raise UsageError("--works FILE and --id ID go together, and --set with them: the works, and what they are of")
+        raise UsageError("--works FILE and --id ID go together, and --set with them: the works and their environment")
     if works is not None and (run is not None or pretrained is not None or num is not None):
         raise UsageError("--works judges all that its FILE holds: leave out RUN, --pretrained and --num")
     check_writable(file)

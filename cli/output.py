@@ -87,4 +87,4 @@ def write(file: Path, text: str) -> None:
         write_atomically(file, text)
     except OSError as error:
         sys.stdout.write(text)  # the text took minutes to compute
-        raise RunError(f"cannot write {file}: {reason(error)}; what it was to hold is on stdout instead") from None
+        raise RunError(f"cannot write {file}: {reason(error)}; its text is on stdout instead") from None

@@ -64,7 +64,7 @@ class Interrupts:
 
 
 class Stop(Exception):  # noqa: N818  (it is no error)
-    """Leaves ``learn`` between two updates, where the state is complete."""
+    """Ends ``learn`` between two updates, where the state is complete."""
 
 
 class RunCallback(BaseCallback):
@@ -199,13 +199,13 @@ def train(
         else:  # only now: invalid hyperparameters leave no folder behind
             lock.enter_context(run.locked())
             run.create(settings)
-        keeper = RunCallback(model, run, settings, spent, interrupts, console, checkpoint_every, report_every)
+        run_callback = RunCallback(model, run, settings, spent, interrupts, console, checkpoint_every, report_every)
         try:
-            if keeper.budget_spent() < 1.0:
-                _learn(model, discriminator, keeper, run, settings.steps, interrupts)
+            if run_callback.budget_spent() < 1.0:
+                _learn(model, discriminator, run_callback, run, settings.steps, interrupts)
             else:
                 model.keep_best()  # an interruption in the last round prevented it
-                keeper.save_model()
+                run_callback.save_model()
         except FloatingPointError as error:
             raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
         except OSError as error:
@@ -219,33 +219,33 @@ def train(
 def _learn(
     model: AdversarialDQN,
     discriminator: DiscriminatorCallback,
-    keeper: RunCallback,
+    run_callback: RunCallback,
     run: Run,
     steps: int | None,
     interrupts: Interrupts,
 ) -> None:
     """Trains an agent from its current state until the budget is spent or a signal arrives."""
-    console = keeper.progress.console
+    console = run_callback.progress.console
     console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_writer_thread())
-        logger = Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), keeper.metrics])
+        logger = Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), run_callback.metrics])
         model.set_logger(stack.enter_context(contextlib.closing(logger)))
-        stack.enter_context(keeper.progress)
-        stack.enter_context(ConsoleLog("musegym.controller", console, keeper.stopwatch))
-        model.set_budget(keeper.budget_spent if steps is None else None)
+        stack.enter_context(run_callback.progress)
+        stack.enter_context(ConsoleLog("musegym.controller", console, run_callback.stopwatch))
+        model.set_budget(run_callback.budget_spent if steps is None else None)
         with contextlib.suppress(Stop):
             model.learn(
                 (sys.maxsize if steps is None else steps) - model.num_timesteps,
-                callback=[discriminator, keeper],
+                callback=[discriminator, run_callback],
                 log_interval=sys.maxsize,  # the callback reports, by the clock
                 reset_num_timesteps=False,
             )
         if interrupts.received is None:
             model.keep_best()
-        keeper.report()
-        keeper.save()
-        keeper.sample()
+        run_callback.report()
+        run_callback.save()
+        run_callback.sample()
 
 
 @contextlib.contextmanager

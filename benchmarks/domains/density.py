@@ -5,7 +5,7 @@ code:
 
 * ``nll``: mean negative log-likelihood, nats, of 10 x 1,000 fresh points. A uniform model has 32 ln 2 = 22.18.
 * ``mmd``: squared maximum mean discrepancy to fresh points, 4,000 on either side, mean of 10 draws. The estimator is
-  theirs; their code does not state the numbers of points and draws, so these are those of later work with it.
+  theirs; the numbers of points and draws, which their code does not state, are those of later work with it.
 """
 
 from __future__ import annotations
@@ -146,13 +146,13 @@ def reference(name: str, seed: int = 0) -> dict[str, Any]:
 
 
 def references(task: Task[Any], split: Split, seed: int) -> dict[str, Any]:
-    """Returns ``reference`` of every density; which of them the task has does not count, nor does the split."""
+    """Returns ``reference`` of every density; the density of the task and the split do not matter."""
     del task, split
     return {name: reference(name, seed) for name in DENSITIES}
 
 
 def measure(sampler: Any, split: Split = "test", seed: int = 0) -> dict[str, Any]:
-    """Returns the scores of a sampler; ``real`` has those of a perfect model, ``perfect`` all of its figures.
+    """Returns the scores of a sampler; ``real`` has those of a perfect model, ``perfect`` all its figures.
 
     Args:
         sampler: a ``Sampler``; without ``log_prob`` its ``nll`` is None.
@@ -177,10 +177,10 @@ def measure(sampler: Any, split: Split = "test", seed: int = 0) -> dict[str, Any
 
 
 OURS = {"schedule": [0.0, 0.02], "cross_entropy": 0.0, "alpha": 0.98, "temperature": 3.0}
-"""Neither warm start nor cross-entropy: D alone is to lead to the density. A high temperature takes D's noise down, and
-a little entropy in the objective takes back what noise does to bits that D cannot see: ``docs/algorithm.md``."""
+"""No warm start and no cross-entropy: D is the only reward. A high temperature lowers the noise of D, and a little
+entropy in the objective keeps bits random that D cannot judge: ``docs/algorithm.md``."""
 ABLATED = {**OURS, "alpha": 0.95, "temperature": 1.0}
-"""Settings that the table ``density-ablations`` departs from; it led to temperature and alpha of ``OURS``."""
+"""Settings that the table ``density-ablations`` varies; it led to temperature and alpha of ``OURS``."""
 
 # No judges here: the truth is known.
 DENSITY = Table(

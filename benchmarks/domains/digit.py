@@ -1,11 +1,11 @@
-"""Measures and tables of ``musegym/Digit-v0``: whether drawings are digits.
+"""Measures and tables of ``musegym/Digit-v0``: the share of drawings that are digits, by a classifier.
 
 A small classifier, trained once on the train split by a fixed recipe, names the digit of a drawing with a probability.
 It never trained an agent. Real test digits and random drawings are measured too, as references.
 
 * ``sure``: share of drawings to which the classifier gives one class a probability of at least 90%.
 * ``classes``: share of drawings of each class; ``rarest_class``: the smallest of them, 0.1 where all are equal.
-* ``as_asked``: share of drawings of the class that was asked for, where classes are conditions.
+* ``as_asked``: share of drawings of the requested class, where classes are conditions.
 * ``frechet``: Frechet distance (Heusel et al. 2017) to as many real held-out pictures in the classifier's last hidden
   layer; ``floor``: of as many training pictures, ``random``: of random drawings.
 * ``frechet_dense``: likewise in a dense classifier, which weighs where ink is more than how lines run. For random
@@ -40,7 +40,7 @@ DISTANCES = ("frechet", "frechet_dense")
 
 @functools.cache
 def classifier(task_kwargs: tuple[tuple[str, Any], ...], dense: bool = False) -> Classifier:
-    """Returns a classifier of a task's pictures; trained when first asked for, in about a minute, and then kept."""
+    """Returns a classifier of a task's pictures; it is trained on first use, in about a minute, and then kept."""
     from ..judges.classifier import Classifier
 
     train = labelled(dict(task_kwargs), "train")
@@ -60,7 +60,7 @@ def measure_drawings(
     Args:
         task: their task.
         contents: the drawings uint8 [N, H, W].
-        asked: int [N], the digits that were asked for.
+        asked: int [N], the requested digits.
         split: of the held-out pictures.
     """
     from ..metrics.features import frechet
@@ -97,7 +97,7 @@ def references(task: Any, split: Split = "test", seed: int = 0) -> dict[str, Any
 
 
 def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0) -> dict[str, Any]:
-    """Measures ``num`` drawings of a sampler, none picked, with equally many of each class where classes are asked."""
+    """Measures ``num`` unselected drawings of a sampler; equally many of each class, where classes are conditions."""
     task = cast("DigitTask", sampler.task)
     asked = np.arange(num) % CLASSES if task.conditions else None
     contents = sampler.sample(None if asked is None else asked[:, None], num, seed)
@@ -113,9 +113,9 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
 
 
 ABLATED = {"reward_form": "log_ratio"}
-"""Settings that the table ``digit-ablations`` departs from; it led to the reward form that pictures have now."""
+"""Settings that the table ``digit-ablations`` varies; it led to the present reward form of pictures."""
 
-# No judges here: they would tell the pen from the scanner and not the digit.
+# No judges here: they would recognise the pen, not the digit.
 DIGIT = Table(
     name="digit",
     env_id=ID,

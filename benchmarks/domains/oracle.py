@@ -2,13 +2,13 @@
 
 A model is measured two ways, both in nats per token, lower is better, as published:
 
-* *NLL_oracle* (Yu et al. 2017, SeqGAN): NLL of the model's samples under the oracle. Quality alone: taking the most
-  probable token every time scores far better than real works do.
-* *NLL_test*: NLL of real held-out works under the model. A model that leaves out what is real pays for it here.
+* *NLL_oracle* (Yu et al. 2017, SeqGAN): NLL of the model's samples under the oracle. Quality alone: always taking the
+  most probable token scores far better than real works do.
+* *NLL_test*: NLL of real held-out works under the model. A model that misses real works scores badly here.
 
 A lower sampling temperature of a maximum-likelihood model buys the one with the other. Caccia et al. (2018), "Language
-GANs Falling Short", therefore compare with its whole curve: a method has gained something where its point (NLL_test,
-NLL_oracle) lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
+GANs Falling Short", therefore compare with its whole curve: a method is better where its point (NLL_test, NLL_oracle)
+lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 ID = "musegym/Oracle-v0"
 SAMPLES = 10_000
-"""Sequences of which NLL_oracle is the mean, as published: its standard error is then about 0.005 nats."""
+"""Sequences over which NLL_oracle is averaged, as published; its standard error is then about 0.005 nats."""
 SWEPT = 2000
-"""Sequences at each temperature of ``measure``, as in ``oracle-truth.json``: their NLL is right to 0.012."""
+"""Sequences at each temperature of ``measure``; the standard error of their NLL is about 0.012 nats."""
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
 CHUNK = 64
-"""Works whose whole distributions are held at a time: 64 x 20 x 5,000 numbers."""
+"""Works whose distributions are in memory at a time: 64 x 20 x 5,000 numbers."""
 
 
 class Agent:
-    """An ``AdversarialDQN`` as a model to be swept."""
+    """An ``AdversarialDQN`` as a model for ``sweep``."""
 
     def __init__(self, model: AdversarialDQN) -> None:
         self.model = model
@@ -62,7 +62,7 @@ class Agent:
 
 
 class Truth:
-    """The oracle as a model of itself: at temperature 1 no model can expect a lower NLL_test."""
+    """The oracle itself as a model: at temperature 1 no model can expect a lower NLL_test."""
 
     def __init__(self, task: OracleTask) -> None:
         self.task = task
@@ -78,7 +78,7 @@ class Truth:
 
 
 Swept = Agent | Truth
-"""A model that can be swept over temperatures."""
+"""A model for ``sweep``."""
 
 
 def nll_oracle(task: OracleTask, contents: Array) -> float:

@@ -28,8 +28,8 @@ NUM = 10_000
 def table_one(contents: Array) -> dict[str, float]:
     """Returns the rows of table 1 for finished melodies int [N, 32, 2] (``rules.rule_table``), and further figures.
 
-    ``rules_kept``: see there; ``rule_reward``: mean sum of rule rewards, ``rule_reward_...``: of each rule;
-    ``unique``: distinct melodies over N; ``diversity``: see there.
+    ``rules_kept`` and ``diversity``: see the functions; ``rule_reward``: mean sum of rule rewards, ``rule_reward_...``:
+    of each rule; ``unique``: distinct melodies over N.
     """
     reading = rules.read(np.asarray(contents)[:, :, 0] - 1)
     rewards = {name: float(steps.sum(1).mean()) for name, steps in rules.rewards_by_rule(reading).items()}
@@ -44,13 +44,13 @@ def table_one(contents: Array) -> dict[str, float]:
 
 
 def rules_kept(reading: rules.Reading) -> float:
-    """Returns the mean over melodies of the share that is kept of the 13 rules (``rules.kept``) that apply to them."""
+    """Returns the mean over melodies of the share of applicable rules, of 13 (``rules.kept``), that they keep."""
     applies, holds = (np.stack(flags) for flags in zip(*rules.kept(reading).values(), strict=True))  # [R, N]
     return float(((applies & holds).sum(0) / applies.sum(0)).mean())
 
 
 def diversity(events: Array) -> float:
-    """Returns the mean share of steps in which two of the melodies int [N, T] differ, 0 for one melody.
+    """Returns the mean share of steps at which two melodies of int [N, T] differ; 0 for one melody.
 
     Over all pairs, from counts: for each step 1 - sum_e n_e (n_e - 1) / (N (N - 1)), Simpson's index (Simpson 1949,
     "Measurement of diversity").
@@ -63,7 +63,7 @@ def diversity(events: Array) -> float:
 
 
 def census(task: RLTunerTask) -> dict[str, int]:
-    """Counts the strains in metres of two or four quarters, and the works that were made of them.
+    """Counts the strains in metres of two or four quarters, and the works cut from them.
 
     Returns:
         ``strains``; ``in_other_modes`` and ``out_of_range`` of them, which are left out; ``windows`` of 32 steps in

@@ -1,8 +1,8 @@
-"""How do runs, or references, score by the measure of their own domain?
+"""How do runs, or references, score by the measure of their domain?
 
 ``python -m musegym.benchmarks.studies.domain ID [RUN ...] --json FILE`` prints the figures that ``musegym bench`` keeps
 under ``own``, without judges and the general suite: a line of JSON for each run, or one of the domain's references
-(real works, chance, a perfect model) where no run is named.
+(real works, chance, a perfect model) where no run is given.
 """
 
 from __future__ import annotations
