@@ -91,7 +91,7 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
             "says": row.meaning,
             "env_id": row.env_id,
             "env": dict(row.env),
-            "method": row.algorithm or row.method,
+            "method": row.method,
             "command": [part.replace(str(job.run), f"runs/{job.table}/{job.name}") for part in command],
             "seed": job.seed,
             "seconds_asked": row.seconds,
@@ -144,10 +144,7 @@ def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
     command = ["musegym", "bench", job.table, "--only", row.name]
     if row.method == "random":
         return RandomPolicy(make_task(row.env_id, **row.env)), command
-    assert row.algorithm
-    learned = train_sb3(
-        row.algorithm, row.env_id, job.seconds, job.seed, job.run, num_envs=row.num_envs, params=row.params, env=row.env
-    )
+    learned = train_sb3(row, job.seconds, job.seed, job.run)
     _note(job.run, before)
     return learned, command
 

@@ -25,10 +25,8 @@ class Row:
     name: str
     meaning: str
     """Shown to the table's reader."""
-    method: Literal["train", "random", "sb3"] = "train"
+    method: Literal["train", "random", "DQN", "PPO"] = "train"
     """``musegym train``; a random policy; an algorithm of Stable-Baselines3 with ``DiscriminatorCallback``."""
-    algorithm: Literal["", "DQN", "PPO"] = ""
-    """Algorithm of Stable-Baselines3."""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
     env_id: str = ""
@@ -73,19 +71,12 @@ Short = functools.partial(Plain, seconds=180.0)
 """A row of a table of many: three minutes."""
 
 RANDOM = Row(name="random", meaning="uniform among the legal decisions", method="random", seconds=0.0)
-PPO = Row(
-    name="ppo",
-    meaning="SB3's PPO with DiscriminatorCallback",
-    method="sb3",
-    algorithm="PPO",
-    num_envs=128,
-    taught=False,
-)
+PPO = Row(name="ppo", meaning="SB3's PPO with DiscriminatorCallback", method="PPO", num_envs=128, taught=False)
 DQN = dataclasses.replace(
     PPO,
     name="sb3-dqn",
     meaning="SB3's DQN with DiscriminatorCallback",
-    algorithm="DQN",
+    method="DQN",
     params={"exploration_fraction": 1e-4},  # of a billion steps: a hundred thousand
 )
 
