@@ -165,7 +165,7 @@ def test_what_figures_are_read_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["as_asked" in found[name] for name in ("real", "floor", "random")] == [True, False, False]
 
 
-def test_every_class_is_asked_for() -> None:
+def test_every_class_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     class Spy(RandomPolicy):
@@ -173,10 +173,11 @@ def test_every_class_is_asked_for() -> None:
             asked.append(condition)
             return super().sample(condition, num, seed)
 
-    found = digit.judge(Spy(task_of(classes=True)), num=25)
+    monkeypatch.setattr(digit, "NUM", 25)
+    found = digit.measure(Spy(task_of(classes=True)))
     assert np.bincount(asked[0][:, 0]).tolist() == 5 * [3] + 5 * [2]
     assert 0 <= found["as_asked"] <= 1
-    assert "as_asked" not in digit.judge(Spy(task_of()), num=5)
+    assert "as_asked" not in digit.measure(Spy(task_of()))
     assert asked[1] is None
 
 

@@ -103,7 +103,7 @@ class RunCallback(BaseCallback):
         )
         self.progress = Progress(*columns, console=console, disable=not console.is_terminal)
         self._bar = self.progress.add_task("training", total=1.0, text="")
-        self._agent, self._run, self._settings, self._interrupts = agent, run, settings, interrupts
+        self.agent, self.run, self.settings, self.interrupts = agent, run, settings, interrupts
         self._checkpoint_every, self._report_every = checkpoint_every, report_every
         self._last_checkpoint = self._last_report = self._last_line = spent
         # Samples at doubling times show early progress and do not fill the disk of a long run.
@@ -111,7 +111,7 @@ class RunCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._show()
-        if self.budget_spent() >= 1.0 or self._interrupts.received is not None:
+        if self.budget_spent() >= 1.0 or self.interrupts.received is not None:
             raise Stop
         seconds = self.stopwatch.seconds()
         if seconds - self._last_report >= self._report_every:
@@ -128,37 +128,37 @@ class RunCallback(BaseCallback):
 
     def report(self) -> None:
         """Writes a line of metrics."""
-        self._agent.dump_logs()
+        self.agent.dump_logs()
         self._last_report = self.stopwatch.seconds()
 
     def save(self) -> None:
         """Writes a checkpoint and the current policy."""
-        self._run.save_checkpoint(lambda folder: self._agent.save(folder / AGENT), self.stopwatch.seconds())
+        self.run.save_checkpoint(lambda folder: self.agent.save(folder / AGENT), self.stopwatch.seconds())
         self.save_model()
         self._last_checkpoint = self.stopwatch.seconds()
 
     def save_model(self) -> None:
         """Writes the current policy."""
-        self._run.save_model(lambda path: self._agent.save(path, training=False))
+        self.run.save_model(lambda path: self.agent.save(path, training=False))
 
     def sample(self) -> None:
         """Exports a few works."""
-        works = generate_episodes(self._agent, SAMPLES)
+        works = generate_episodes(self.agent, SAMPLES)
         stem = f"{self.stopwatch.seconds():06.0f}s"
-        contents = self._agent.task.decoded(works.contents, np.random.default_rng(0))
-        export_all(self._agent.task, contents, self._run.samples, stem, works.conditions, works.decisions())
+        contents = self.agent.task.decoded(works.contents, np.random.default_rng(0))
+        export_all(self.agent.task, contents, self.run.samples, stem, works.conditions, works.decisions())
 
     def budget_spent(self) -> float:
         """Returns the share of the budget that is spent, 0 to 1."""
-        if self._settings.seconds is not None:
-            return min(1.0, self.stopwatch.seconds() / self._settings.seconds)
-        assert self._settings.steps is not None
-        return min(1.0, self._agent.num_timesteps / self._settings.steps)
+        if self.settings.seconds is not None:
+            return min(1.0, self.stopwatch.seconds() / self.settings.seconds)
+        assert self.settings.steps is not None
+        return min(1.0, self.agent.num_timesteps / self.settings.steps)
 
     def _show(self) -> None:
         latest = self.metrics.latest
         figures = [f"{label} {latest[key]:.4g}" for key, label in LABELS.items() if key in latest]
-        text = "  ".join([f"{self._agent.num_timesteps:,} steps", *figures])
+        text = "  ".join([f"{self.agent.num_timesteps:,} steps", *figures])
         self.progress.update(self._bar, completed=self.budget_spent(), text=text)
         seconds = self.stopwatch.seconds()
         if not self.progress.console.is_terminal and seconds - self._last_line >= PLAIN_SECONDS:
@@ -202,7 +202,7 @@ def train(
         run_callback = RunCallback(model, run, settings, spent, interrupts, console, checkpoint_every, report_every)
         try:
             if run_callback.budget_spent() < 1.0:
-                _learn(model, discriminator, run_callback, run, settings.steps, interrupts)
+                _learn(discriminator, run_callback)
             else:
                 model.keep_best()  # an interruption in the last round prevented it
                 run_callback.save_model()
@@ -216,15 +216,9 @@ def train(
     return interrupts.received
 
 
-def _learn(
-    model: AdversarialDQN,
-    discriminator: DiscriminatorCallback,
-    run_callback: RunCallback,
-    run: Run,
-    steps: int | None,
-    interrupts: Interrupts,
-) -> None:
+def _learn(discriminator: DiscriminatorCallback, run_callback: RunCallback) -> None:
     """Trains an agent from its current state until the budget is spent or a signal arrives."""
+    model, run, steps = run_callback.agent, run_callback.run, run_callback.settings.steps
     console = run_callback.progress.console
     console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
     with contextlib.ExitStack() as stack:
@@ -241,7 +235,7 @@ def _learn(
                 log_interval=sys.maxsize,  # the callback reports, by the clock
                 reset_num_timesteps=False,
             )
-        if interrupts.received is None:
+        if run_callback.interrupts.received is None:
             model.keep_best()
         run_callback.report()
         run_callback.save()

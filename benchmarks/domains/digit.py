@@ -53,14 +53,14 @@ def labelled(kwargs: dict[str, Any], split: Split) -> Works:
 
 
 def measure_drawings(
-    task: DigitTask, contents: Array, asked: Ints | None = None, split: Split = "test"
+    task: DigitTask, contents: Array, requested: Ints | None = None, split: Split = "test"
 ) -> dict[str, Any]:
     """Measures drawings against as many held-out pictures, or all there are.
 
     Args:
         task: their task.
         contents: the drawings uint8 [N, H, W].
-        asked: int [N], the requested digits.
+        requested: int [N], the requested digits.
         split: of the held-out pictures.
     """
     from ..metrics.features import frechet
@@ -81,8 +81,8 @@ def measure_drawings(
     }
     for name, judge in zip(DISTANCES, (classifier(key), classifier(key, dense=True)), strict=True):
         found[name] = frechet(judge(contents[:n])[0], judge(real)[0])
-    if asked is not None:
-        found["as_asked"] = float((named == asked).mean())
+    if requested is not None:
+        found["as_asked"] = float((named == requested).mean())
     return found
 
 
@@ -96,20 +96,18 @@ def references(task: Any, split: Split = "test", seed: int = 0) -> dict[str, Any
     return {"real": real, "floor": floor, "random": chance}
 
 
-def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0) -> dict[str, Any]:
-    """Measures ``num`` unselected drawings of a sampler; equally many of each class, where classes are conditions."""
-    task = cast("DigitTask", sampler.task)
-    asked = np.arange(num) % CLASSES if task.conditions else None
-    contents = sampler.sample(None if asked is None else asked[:, None], num, seed)
-    return measure_drawings(task, contents, asked, split)
-
-
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
-    """Returns ``judge`` and ``references``; the Frechet distances of ``real`` are those of training pictures."""
-    beside = references(sampler.task, split)
-    real = {**beside["real"], **{name: beside["floor"][name] for name in DISTANCES}}
-    chance = {f"{name}_random": beside["random"][name] for name in (*DISTANCES, "sure")}
-    return {**judge(sampler, split, seed=seed), **chance, "references": beside, "real": real}
+    """Measures ``NUM`` unselected drawings of a sampler, equally many of each class where classes are conditions.
+
+    ``references`` are in the result; the Frechet distances of ``real`` are those of training pictures.
+    """
+    task = cast("DigitTask", sampler.task)
+    requested = np.arange(NUM) % CLASSES if task.conditions else None
+    contents = sampler.sample(None if requested is None else requested[:, None], NUM, seed)
+    compared = references(task, split)
+    real = {**compared["real"], **{name: compared["floor"][name] for name in DISTANCES}}
+    chance = {f"{name}_random": compared["random"][name] for name in (*DISTANCES, "sure")}
+    return {**measure_drawings(task, contents, requested, split), **chance, "references": compared, "real": real}
 
 
 ABLATED = {"reward_form": "log_ratio"}

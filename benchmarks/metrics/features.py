@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
 from ...envs.task import Array, Floats, Layout
 from ..judges.c2st import batches, trimmed
-from ..judges.networks import CONVOLUTIONS, WIDTH, Cells, RowEmbedding, is_sequence, prepare, sizes
+from ..judges.networks import CONVOLUTIONS, WIDTH, Cells, RowEmbedding, is_sequence, pool, prepare, sizes
 
 VERSION = 2
 UPDATES, RATE = 2000, 2e-3
@@ -43,9 +43,7 @@ class NextRow(nn.Module):
         """Returns float32 [B, 64]."""
         rows, valid = self.embed(x)
         h, _ = self.rnn(rows)
-        weight = valid[..., None].float()
-        mean: Tensor = (h * weight).sum(1) / weight.sum(1)
-        return mean
+        return pool(h, valid)[:, :WIDTH]  # the mean
 
     def loss(self, x: Tensor) -> Tensor:
         """Returns the cross-entropy of the next row, summed over columns, nats per row."""
