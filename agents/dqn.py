@@ -145,8 +145,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.demonstrations = config.demonstrations if self.real else 0
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
         self.adversary = Adversary(discriminator)
-        self.budget: Callable[[], float] | None = None
-        """Returns the share of the budget that is spent, 0..1, where time and not steps ends the run."""
+        self._spent: Callable[[], float] | None = None
         self.policy_rate = 1.0
         """Factor of the learning rate, as the controller last set it."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
@@ -182,7 +181,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
     @property
     def progress(self) -> Progress:
         """How far the run has come."""
-        spent = None if self.budget is None else self.budget()
+        spent = None if self._spent is None else self._spent()
         counts = self.warm_updates, self.lead_rounds, self._n_updates
         return Progress(spent, self.num_timesteps, self._total_timesteps, *counts)
 
@@ -218,6 +217,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
             lead: factor of its number of updates while it leads, at least 1.
         """
         self.adversary.attach(trainer, lead if self.reward_settings.discriminator_weight else 0)
+
+    def set_budget(self, spent: Callable[[], float] | None) -> None:
+        """Sets the budget by which phases and rates go, in the place of the steps of ``learn``.
+
+        Args:
+            spent: returns the share of the budget that is spent, 0..1; None for steps.
+        """
+        self._spent = spent
 
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Replaces the environment by another one of the same task, for example under other wrappers.

@@ -1,4 +1,4 @@
-"""How good and how fast: judges that never trained the agent, baselines, and runs."""
+"""Measurements of agents: judges that never trained them, baselines, tables, a queue of runs, and reports."""
 
 from pathlib import Path
 

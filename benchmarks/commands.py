@@ -1,4 +1,4 @@
-"""The commands ``musegym bench`` and ``musegym report``; whatever is slow to import is imported inside them."""
+"""The commands ``musegym bench`` and ``musegym report``; they import slow packages inside their functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bench(
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of checkpoints and logs.")] = Path("runs") / "bench",
     list_: Annotated[bool, typer.Option("--list", help="Show the state of every run and stop.")] = False,
 ) -> None:
-    """Fills benchmark tables, one result file per run; goes on where it was stopped."""
+    """Runs the rows of benchmark tables that have no result yet, one result file per run; resumes what was stopped."""
     if seconds is not None and not 0 < seconds < math.inf:
         raise UsageError("--seconds must be above 0 and finite")
     from rich.console import Console
@@ -73,7 +73,7 @@ def report(
         str | None, typer.Option(metavar="ROW", help="Add the C2ST difference from this row, with an interval.")
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option(metavar="NAMES", help="What to show: names between commas; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAMES", help="Columns to show: names between commas; may be repeated.")
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page instead of printing Markdown.")

@@ -1,7 +1,7 @@
-"""Measures, columns and tables of single domains, and how they are found.
+"""Measures, columns and tables of single domains, found through ``Task.benchmark``.
 
 A task names a module in its ``benchmark``, such as ``"mypackage.benchmark"``, whose ``DOMAIN`` is a ``Domain``;
-``"mypackage.benchmark:NAME"`` names it otherwise. The module is imported when somebody asks for it.
+``"mypackage.benchmark:NAME"`` names another variable. The module is imported on first use.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from collections.abc import Callable
 from typing import Any
 
 from ..envs.registry import task_class
-from ..envs.task import Split
+from ..envs.task import Split, Task
 from .samplers import Sampler
 from .tables.rows import Table
 
 Measure = Callable[[Sampler, Split, int], dict[str, Any]]
-"""From a sampler, the split of held-out works and a seed to figures, as JSON can hold them.
+"""From a sampler, the split of held-out works and a seed to figures, plain data.
 
 Figures of real works, or of a perfect model, stand under the same names in ``real``; figures of the medium in
 ``metrics``.
 """
+
+
+References = Callable[[Task[Any], Split, int], dict[str, Any]]
+"""From a task, the split of its real works and a seed to figures, plain data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +47,11 @@ class Domain:
     """Additions of one domain to the benchmark."""
 
     measure: Measure | None = None
-    """Its own measure, whose figures stand under ``own`` in result files."""
+    """Measure of the domain; its figures stand under ``own`` in result files."""
+    references: References | None = None
+    """Figures of real works, chance or a perfect model, for comparison."""
     columns: tuple[Column, ...] = ()
-    """Columns of its own figures, in the order of reports; they precede those of the general suite."""
+    """Columns of these figures, in the order of reports; they precede those of the general suite."""
     tables: tuple[Table, ...] = ()
     """Its tables. Tables of several domains that have one name are one table."""
 

@@ -1,24 +1,23 @@
-"""Commands that record figures: their options, the models they read, their result files, mistakes in one line.
+"""Commands that record figures: shared options, loading of models, result files, error messages of one line.
 
 A command is a function with typer's annotations; its module ends with ``sys.exit(run(main))``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
-from ..errors import RunError, UsageError, reason
-from ..training.files import write_atomically
+from ..errors import UsageError, message_and_code
+from ..training.files import check_writable, write_atomically
 from ..training.loading import id_of, load_model, read_corpus
 from .provenance import provenance
 from .report.results import Result, load
@@ -26,51 +25,36 @@ from .report.results import Result, load
 if TYPE_CHECKING:
     from ..agents import AdversarialDQN
 
-# Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
-_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 
-
-def check_writable(file: Path | None) -> Path | None:
-    """Makes the folder of a file and returns the file, before anything is measured.
-
-    Raises:
-        UsageError: the file could not be written.
-    """
-    if file is None:
-        return None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=file.parent):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
-    if file.is_dir():
-        raise UsageError(f"cannot write {file}: it is a folder")
+def _checked(file: Path | None) -> Path | None:
+    """Makes the folder of a file and returns the file, before anything is measured."""
+    if file is not None:
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(file)
     return file
 
 
 Runs = Annotated[list[Path] | None, typer.Argument(metavar="RUN", help="Folders of finished runs of one task.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Environment id.")]
-HeldOut = Literal["validation", "test"]
-HeldOutSplit = Annotated[HeldOut, typer.Option("--split", help="Split of the held-out works.")]
+HeldOutSplit = Annotated[Literal["validation", "test"], typer.Option("--split", help="Split of the held-out works.")]
 Seed = Annotated[int, typer.Option(min=0, help="Equal seeds give equal figures.")]
-Samples = Annotated[int, typer.Option(min=2, help="Works that are generated or compared.")]
 Seconds = Annotated[float, typer.Option(min=0.001, max=1e6, help="Least length of a measurement.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Turns of each contestant.")]
 Results = Annotated[Path, typer.Argument(metavar="FOLDER", help="Result files of a table.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", callback=check_writable, help="File for the figures.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", callback=_checked, help="File for the figures.")]
 """Options that several commands have; each has a parameter of this name, in lower case."""
 
 
 def run(command: Callable[..., None], arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; a mistake is one line on stderr.
+    """Runs a command; errors are reported in one line on stderr.
 
     Args:
         command: a function with typer's annotations.
         arguments: those of the command line where None.
 
     Returns:
-        The exit code: 0, 2 after a mistake of the user, 1 where the run failed, 130 after Ctrl-C.
+        The exit code: 0, 2 after a mistake of the user, 1 after a failure, 130 after Ctrl-C.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
@@ -81,42 +65,31 @@ def run(command: Callable[..., None], arguments: Sequence[str] | None = None) ->
         message = "interrupted"
     except (KeyboardInterrupt, typer.Abort):
         message, code = "interrupted", 130
-    except UsageError as error:
-        message, code = str(error), 2
-    except _BadCommandLine as error:
-        message, code = f"{error.format_message()} ({program} --help)", 2  # type: ignore[attr-defined]
-    except RunError as error:
-        message, code = str(error), 1
-    except OSError as error:
-        message, code = f"{error.filename or 'a file'}: {reason(error)}", 1
+    except Exception as error:
+        message, code = message_and_code(error, program)
     if code:
         print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
-def load_models(
-    runs: Sequence[Path] | None, env_id: str, split: HeldOut | None = None
-) -> list[tuple[str, AdversarialDQN]]:
-    """Loads the models of runs, all of them before any is measured.
+def load_models(runs: Sequence[Path] | None, env_id: str) -> list[tuple[str, AdversarialDQN]]:
+    """Loads the models of runs, so that mistakes are found before any model is measured.
 
     Args:
         runs: folders of runs, or model files.
         env_id: of the environment that all were trained on.
-        split: where all must have the same works; None where their works may differ.
 
     Returns:
-        For each run its path, as it may be published, and its model.
+        For each run its path (``published_path``) and its model.
 
     Raises:
-        UsageError: one cannot be loaded, is of another environment, or has other works than the first.
+        UsageError: one cannot be loaded, or is of another environment.
     """
     models = [(run, load_model(run, None)) for run in runs or []]
     for run, model in models:
         if id_of(model) != env_id:
             raise UsageError(f"{run} is a run of {id_of(model)}, not of {env_id}")
         read_corpus(model.task)
-        if split and not np.array_equal(model.task.corpus(split), models[0][1].task.corpus(split)):
-            raise UsageError(f"{run} has other {split} works than {models[0][0]}; compare runs of one task")
     return [(published_path(run), model) for run, model in models]
 
 
@@ -133,13 +106,13 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def print_row(row: dict[str, Any]) -> dict[str, Any]:
-    """Prints figures as a line of JSON as soon as they are there; returns them."""
+    """Prints figures as a line of JSON and returns them."""
     print(json.dumps(row), flush=True)
     return row
 
 
 def write_result(context: typer.Context, file: Path | None, figures: Mapping[str, Any]) -> None:
-    """Writes figures to a file, if one was named, with the command that makes them and their provenance.
+    """Writes figures to a file, if one is given, with the command that makes them and their provenance.
 
     Args:
         context: of the command.
@@ -155,7 +128,7 @@ def write_result(context: typer.Context, file: Path | None, figures: Mapping[str
 
 
 def command_line(context: typer.Context) -> str:
-    """Returns the command line of a context with all its options, those left at their defaults too."""
+    """Returns the command line of a context with all its options, defaults included."""
     words = str(context.info_name).split()
     for parameter in context.command.params:
         value = context.params[str(parameter.name)]
@@ -169,6 +142,6 @@ def command_line(context: typer.Context) -> str:
 
 
 def published_path(path: Path) -> str:
-    """Returns a path as it may be published: relative to the working directory, outside of it the name alone."""
+    """Returns a path for publication: relative to the working directory; outside of it the name alone."""
     relative = Path(os.path.relpath(path))
     return path.resolve().name if ".." in relative.parts else relative.as_posix()

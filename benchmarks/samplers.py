@@ -1,4 +1,4 @@
-"""Samplers: the one interface of all that is measured, from agents to a random policy."""
+"""Samplers: the interface through which agents and baselines are measured."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Sampler(Protocol):
 
 
 class AgentSampler:
-    """An ``AdversarialDQN``, or any model of Stable-Baselines3, as a sampler, at a temperature of its policy."""
+    """A sampler of an ``AdversarialDQN``, or any model of Stable-Baselines3, at a temperature of its policy."""
 
     log_prob: Callable[[Array, Ints | None, Ints | None], Floats]
     """From contents, conditions and actions to log-probabilities at temperature 1, nats, float [B].
 
-    It is missing where the model has none.
+    Samplers of models without log-probabilities lack it.
     """
 
     def __init__(self, model: Any, temperature: float = 1.0) -> None:
@@ -47,7 +47,7 @@ class AgentSampler:
 
 
 def generated(sampler: Sampler, real: Works, num: int, seed: int) -> Works:
-    """Returns ``num`` generated works, number i under the condition of real work ``i mod N``.
+    """Returns ``num`` generated works; work i has the condition of real work ``i mod N``.
 
     Raises:
         ValueError: the sampler returned contents of another shape or number.

@@ -1,8 +1,8 @@
 """The general suite: all measures of a model in one dictionary, the keys of ``musegym evaluate --json``.
 
-Generated work i is made under the condition of test work i. A judge can then not win by counting conditions (how many
-tunes are in 6/8), which is no property of the model; and the two sides of every fold and every distance hold the same
-conditions.
+Generated work i is made under the condition of test work i. The two sides of every fold and every distance therefore
+hold the same conditions, and no judge can tell them by the shares of conditions (how many tunes are in 6/8), which are
+no property of the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from .judges.c2st import C2ST, FOLDS, c2st
 from .metrics import population as metrics
 from .metrics.control import control
 from .metrics.features import FeatureNet, feature_net, frechet
-from .metrics.stats import mean_by_group
 from .samplers import AgentSampler, Sampler, generated
 
 logger = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FO
         seed: of sampling and judging.
 
     Returns:
-        A dictionary that JSON can hold. A number that cannot be measured is None, with a reason in ``notes``.
+        A dictionary that can be written as JSON. A number that cannot be measured is None, with a reason in ``notes``.
     """
     return measure(model, num, split, seeds, seed)[0]
 
@@ -48,7 +47,7 @@ def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FO
 def measure(
     model: Any, num: int = 1000, split: Split = "test", seeds: int = FOLDS, seed: int = 0
 ) -> tuple[dict[str, Any], C2ST | None]:
-    """As ``evaluate``, with the judgements of each work, for paired comparisons."""
+    """Measures as ``evaluate`` does; returns the judgements of each work too, for paired comparisons."""
     sampler: Sampler = model if isinstance(model, Sampler) else AgentSampler(model)
     task = sampler.task
     real = task.works(split)
@@ -76,7 +75,7 @@ def evaluate_works(
 ) -> dict[str, Any]:
     """Measures finished works of any origin against a held-out split: the keys of ``evaluate``, but for likelihoods.
 
-    They were not made under the conditions of the split's works, so that judges may tell them by their conditions.
+    Their conditions are their own, not those of the split's works, so judges may tell them by their conditions.
 
     Args:
         task: whose works they are.
@@ -148,7 +147,7 @@ def _compared(
     seed: int,
     notes: list[str],
 ) -> tuple[dict[str, Any], C2ST | None]:
-    """Measures works alone.
+    """Measures works by everything but likelihoods.
 
     Args:
         task: whose works they are.
@@ -158,21 +157,18 @@ def _compared(
         split: as in ``evaluate``.
         seeds: as in ``evaluate``.
         seed: as in ``evaluate``.
-        notes: gets a line for each number that cannot be had.
+        notes: gets a line for each number that cannot be measured.
     """
     every, train, found = task.works(split), task.works("train"), None
     real = every.take(rows)
     sides = {"": population, "_real": every}
-    # First: it raises where works are unusable, and judges take long.
+    # These come first: they raise where works are unusable, and judges take minutes.
     shown = {f"metrics{side}": task.medium.metrics(works.contents, works.conditions) for side, works in sides.items()}
     result: dict[str, Any] = {"c2st": None}
     if seeds:
         found = c2st(real, chosen, task.layout, seeds=min(seeds, FOLDS), seed=seed)
         result["c2st"] = found.accuracy
-        right = (found.correct_real.astype(float) + found.correct_fake) / 2
-        groups = real.groups[found.judged]
-        interval = mean_by_group(right[found.judged], groups, np.random.default_rng(seed))
-        result["c2st_interval"] = [interval.low, interval.high]
+        result["c2st_interval"] = found.interval(real.groups, seed)
         result["c2st_detail"] = found.summary()
 
     logger.info("distances of %d works", len(rows))
@@ -228,8 +224,8 @@ def matched_rows(real: Works, train: Works, seed: int = 0) -> Ints:
     """Returns rows of training works that stand for a perfect model, int [N], to measure floors with.
 
     Row i has the condition of real work i, and no training tune (group) stands for two real tunes, so that both sides
-    of a judge can be cut along the real tunes. Within a tune, works of the training tune that already stands for it
-    come first. Where a condition is used up, any unused work of a free tune takes the place.
+    of a judge can be split by the real tunes. Within a real tune, works of the training tune that already stands for it
+    are preferred. Where no work of a condition is left, any unused work of a free tune takes its place.
 
     Args:
         real: N held-out works.
@@ -262,11 +258,11 @@ def matched_rows(real: Works, train: Works, seed: int = 0) -> Ints:
 def tokens(task: Task[Any], contents: Array) -> Ints:
     """Returns the tokens in which copying is counted, int [N, L] with 0 = padding.
 
-    A task may define ``tokens(contents)`` (melodies: one per note, of pitch and duration); rows of the content count
-    otherwise.
+    A task may define ``tokens(contents)`` (melodies: one per note, of pitch and duration); otherwise the rows of the
+    content are the tokens.
     """
-    own = getattr(task, "tokens", None)
-    return metrics.row_tokens(contents) if own is None else np.asarray(own(contents))
+    tokens_of = getattr(task, "tokens", metrics.row_tokens)
+    return np.asarray(tokens_of(contents))
 
 
 def sweep_temperature(
@@ -290,7 +286,7 @@ def sweep_temperature(
 
 
 def clean(value: Any, notes: list[str], where: str = "") -> Any:
-    """Returns a result plain and finite, as JSON can hold it: numbers that are not become None, with a note."""
+    """Returns a result as plain data for JSON; numbers that are not finite become None, with a note."""
     if isinstance(value, dict):
         return {str(key): clean(item, notes, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):

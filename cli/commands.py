@@ -30,18 +30,18 @@ from .. import __version__
 from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
 from ..envs.task import Task
-from ..errors import RunError, UsageError, reason
+from ..errors import RunError, UsageError, message_and_code, reason
 from ..training import loading
+from ..training.files import check_writable
 from ..training.folder import MOST_ENVS, Run, Settings
+from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
 from . import signals
-from .options import env_kwargs, first_conditions, free_folder, pairs, read_prefix, read_works, resumed
-from .output import arguments_table, check_writable, corpus_json, corpus_table, evaluation_table, write
+from .options import first_conditions, free_folder, read_prefix, read_works, resumed
+from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
 DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
 MOST_WORKS = 1_000_000
-# Typer exports subclasses of Click's ClickException, but no name for it, and has moved it between releases.
-_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 _BROKEN_PIPE = 128 + 13
 """Exit code of a program whose output pipe is closed, as in a shell."""
 
@@ -62,7 +62,8 @@ Id = Annotated[
 OptionalRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's folder, or a model file.")]
 Pretrained = Annotated[str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH or style=minor."),
 ]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON to FILE; - for stdout.")
@@ -96,23 +97,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _fail("interrupted", 128 + (signals.received or signal.SIGINT))
     except Exception as error:
         if signals.received is None:
-            return _fail(*_message_and_code(error))
+            return _fail(*message_and_code(error, "musegym"))
     if signals.received is not None:  # libraries turn an interruption into other errors, Typer into an exit code
         return _fail("interrupted", 128 + signals.received)
     return int(code or 0)
-
-
-def _message_and_code(error: Exception) -> tuple[str, int]:
-    """Returns the message and exit code of an expected error; raises any other."""
-    if isinstance(error, UsageError | RunError):
-        return str(error), 2 if isinstance(error, UsageError) else 1
-    if isinstance(error, _BadCommandLine):
-        return f"{error.format_message()} (musegym --help)", 2  # type: ignore[attr-defined]
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {reason(error)}", 1
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); ask for fewer works or rows", 1
-    raise error
 
 
 def _flushed(code: int) -> int:
@@ -139,7 +127,7 @@ def _fail(message: str, code: int) -> int:
 def _root(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
-    """Agents learn to make what a discriminator cannot tell from real."""
+    """Trains agents to make works that a discriminator cannot tell from real ones."""
     if version:
         print(__version__)
     elif context.invoked_subcommand is None:
@@ -191,7 +179,7 @@ def _works(task: Task[Any]) -> tuple[str, str]:
 
 @app.command()
 def corpus(id: Id, set_: Set = None, file: Json = None) -> None:
-    """Shows how much of a corpus is read and why the rest is not; exit code 1 where no work is read."""
+    """Shows how much of a corpus is read, and why the rest is not; exit code 1 where no work is read."""
     check_writable(file)
     report = loading.read_report(loading.env_task(id, env_kwargs(id, set_)))
     if file is None:
@@ -210,9 +198,7 @@ def train(
     steps: Annotated[
         int | None, typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal results; by default 0.")
-    ] = None,
+    seed: OptionalSeed = None,
     num_envs: Annotated[
         int | None, typer.Option(min=1, max=MOST_ENVS, help=f"Works built in parallel, by default {DEFAULT_ENVS}.")
     ] = None,
@@ -279,10 +265,7 @@ def generate(
     temperature: Annotated[
         float, typer.Option(min=0.0, help="1 as trained, 0 always takes the likeliest action.", callback=_finite)
     ] = 1.0,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Argument that starts are drawn by, such as style=minor."),
-    ] = None,
+    set_: Set = None,
     prefix: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`."),
@@ -338,7 +321,7 @@ def evaluate(
 ) -> None:
     """Compares new works, of a model or from a file, with the held-out test split."""
     if (works is None) != (id is None) or (set_ and works is None):
-        raise UsageError("--works FILE and --id ID go together, and --set with them: the works, and what they are of")
+        raise UsageError("--works FILE and --id ID go together, and --set with them: the works and their environment")
     if works is not None and (run is not None or pretrained is not None or num is not None):
         raise UsageError("--works judges all that its FILE holds: leave out RUN, --pretrained and --num")
     check_writable(file)

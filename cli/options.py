@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..envs.corpora.files import absolute
 from ..envs.task import Array, Ints, Task
 from ..errors import UsageError, reason
-from ..training import arguments
 from ..training.folder import Run, Settings
-from ..training.loading import env_arguments
 from ..training.works import read_arrays
-
-
-def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
-    """Returns the texts of ``NAME=VALUE`` pairs by name."""
-    result: dict[str, str] = {}
-    for pair in given or ():
-        name, equals, value = pair.partition("=")
-        if not (equals and all(part.isidentifier() for part in name.split("."))):
-            raise UsageError(f"{flag} {pair}: write it as {flag} NAME=VALUE")
-        if name in result:
-            raise UsageError(f"{flag} {name} is given twice; give it once")
-        result[name] = value
-    return result
-
-
-def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
-    """Returns the environment arguments of ``--set NAME=VALUE``, plain data; a corpus is an absolute path."""
-    texts = pairs(given, "--set")
-    known = env_arguments(id)
-    if "discriminator" in texts:
-        raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
-    try:
-        values = arguments.read(texts, known, "--set", id)
-        if "corpus" in values:  # a run may be resumed from another folder
-            values["corpus"] = absolute(values["corpus"])
-    except (TypeError, ValueError) as error:
-        raise UsageError(str(error)) from None
-    return values
 
 
 def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:

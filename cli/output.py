@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..envs.task import CorpusReport
-from ..errors import RunError, UsageError, reason
+from ..errors import RunError, reason
 from ..training.arguments import Argument
-from ..training.files import is_written_in_place, write_atomically
+from ..training.files import write_atomically
 
 
 def arguments_table(arguments: Mapping[str, Argument]) -> Table:
@@ -75,17 +74,6 @@ def _number(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def check_writable(file: Path | None) -> None:
-    """Raises ``UsageError`` if the file of ``--json`` cannot be written; None and ``-`` (stdout) pass."""
-    if file is not None and not file.parent.is_dir():
-        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
-    if file is None or str(file) == "-":
-        return
-    place = file if is_written_in_place(file) else file.parent
-    if file.is_dir() or not os.access(place, os.W_OK):
-        raise UsageError(f"--json {file}: name a file that can be written")
-
-
 def write(file: Path, text: str) -> None:
     """Writes a text to a file, or to stdout where the file is ``-`` or cannot be written.
 
@@ -99,4 +87,4 @@ def write(file: Path, text: str) -> None:
         write_atomically(file, text)
     except OSError as error:
         sys.stdout.write(text)  # the text took minutes to compute
-        raise RunError(f"cannot write {file}: {reason(error)}; what it was to hold is on stdout instead") from None
+        raise RunError(f"cannot write {file}: {reason(error)}; its text is on stdout instead") from None

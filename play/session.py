@@ -67,7 +67,7 @@ def play(
 
 
 class Work(NamedTuple):
-    """A work as it stands, its condition int [C], and the actions int [L] that built it."""
+    """A work, finished or not, its condition int [C], and the actions int [L] that built it."""
 
     content: Array
     condition: Ints
@@ -94,7 +94,7 @@ class Saver:
 
 
 class Scorer:
-    """Scores finished works by a discriminator, in words.
+    """Describes the score of finished works by a discriminator.
 
     Args:
         task: the task of the works.

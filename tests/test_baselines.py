@@ -13,6 +13,7 @@ import toys
 from musegym.benchmarks.baselines import sb3
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.samplers import AgentSampler
+from musegym.benchmarks.tables.rows import Row
 from musegym.envs.registry import make_task
 
 toys.register()
@@ -22,11 +23,14 @@ PARAMS: dict[Literal["DQN", "PPO"], dict[str, Any]] = {
 }
 
 
+def row_of(algorithm: Literal["DQN", "PPO"]) -> Row:
+    return Row(name="", meaning="", method=algorithm, env_id="toy/Word-v0", num_envs=4, params=PARAMS[algorithm])
+
+
 @pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
 def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQN", "PPO"], tmp_path: Path) -> None:
     def trained() -> AgentSampler:
-        how = {"num_envs": 4, "params": PARAMS[algorithm]}
-        return sb3.train_sb3(algorithm, "toy/Word-v0", 0.2, 0, tmp_path / "run", **how)
+        return sb3.train_sb3(row_of(algorithm), 0.2, 0, tmp_path / "run")
 
     first = trained().sample(None, 20, 0)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
@@ -42,7 +46,7 @@ def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQ
 def test_a_run_that_ends_before_its_time_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sb3, "SB3_STEPS", 32)
     with pytest.raises(RuntimeError, match="32 steps before its time was up"):
-        sb3.train_sb3("PPO", "toy/Word-v0", 600.0, 0, tmp_path / "run", num_envs=4, params=PARAMS["PPO"])
+        sb3.train_sb3(row_of("PPO"), 600.0, 0, tmp_path / "run")
     assert not (tmp_path / "run" / "policy.pt").exists()
 
 

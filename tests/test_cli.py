@@ -351,7 +351,7 @@ def test_a_device_may_be_chosen(monkeypatch):
 
 
 def test_pairs_are_texts_by_name():
-    assert options.pairs(["a=1", "f=x=y", "g="], "--set") == {"a": "1", "f": "x=y", "g": ""}
+    assert loading.pairs(["a=1", "f=x=y", "g="], "--set") == {"a": "1", "f": "x=y", "g": ""}
 
 
 def test_without_out_runs_are_numbered(tmp_path, monkeypatch):

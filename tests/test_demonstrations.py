@@ -81,9 +81,9 @@ class TestWithoutDemonstrations:
 
     def test_a_budget_begins_with_the_lead(self) -> None:
         model = AdversarialDQN("auto", "toy/Blind-v0", schedule=(0.4, 0.1), **SMALL)
-        model.budget = lambda: 0.05
+        model.set_budget(lambda: 0.05)
         assert model.phase is Phase.LEAD
-        model.budget = lambda: 0.2
+        model.set_budget(lambda: 0.2)
         assert model.phase is Phase.JOINT
 
     @pytest.mark.parametrize("budget", [{"steps": 50, "seconds": None}, {"steps": None, "seconds": 5.0}])

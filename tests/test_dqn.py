@@ -180,7 +180,7 @@ class TestLearn:
             def _on_step(self):
                 return spent < 10
 
-        model.budget = lambda: spent / 10
+        model.set_budget(lambda: spent / 10)
         model.learn(10**6, callback=[callback(), phases, Clock()])
         assert model.warm_updates == 20, "at 0.1 and 0.2 of the budget, ten each"
         assert model.lead_rounds == 2, "at 0.3 and 0.4"

@@ -23,13 +23,13 @@ from rich.console import Console
 
 from musegym import cli
 from musegym.cli import commands, signals
-from musegym.cli.options import env_kwargs
 from musegym.discriminators import files
 from musegym.envs.corpora import cache
 from musegym.errors import UsageError
 from musegym.training import folder, reporting
 from musegym.training import run as training
 from musegym.training.folder import Run
+from musegym.training.loading import env_kwargs
 from musegym.training.parameters import build
 
 toys.register()

@@ -14,7 +14,6 @@ from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks.domains import oracle as bench
 from musegym.benchmarks.metrics.bleu import self_bleu
 from musegym.benchmarks.metrics.curves import dominated, verdict
-from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.checks import check_task
 from musegym.envs.corpora import oracle as source
@@ -382,57 +381,22 @@ def test_an_agent_samples_at_the_temperature_it_is_measured_at(tiny, agent):
 def test_the_true_model_trades_quality_for_diversity(small):
     points = bench.sweep(bench.Truth(small), small, (0.5, 1.0, 1.5), num=300)
     oracle, held_out, repeats = zip(
-        *((p.nll_oracle, p.nll_test, p.self_bleu["self_bleu_4"]) for p in points), strict=True
+        *((p["nll_oracle"], p["nll_test"], p["self_bleu"]["self_bleu_4"]) for p in points), strict=True
     )
     assert oracle[0] < oracle[1] < oracle[2]
     assert held_out[1] < min(held_out[0], held_out[2])
     assert repeats[0] > repeats[1] > repeats[2]
-    assert points[1].nll_oracle == pytest.approx(points[1].nll_test, abs=0.1)
+    assert points[1]["nll_oracle"] == pytest.approx(points[1]["nll_test"], abs=0.1)
     assert held_out[1] == pytest.approx(bench.references(small, num=10)["real"]["nll_test"])
     with pytest.raises(ValueError, match="above 0"):
         bench.sweep(bench.Truth(small), small, (0.0, 1.0))
 
 
-def test_runs_on_the_command_line(tmp_path, agent, capsys):
-    agent.save(tmp_path / "a.zip")
-    path, out = str(tmp_path / "a.zip"), tmp_path / "new" / "oracle.json"
-    how = ["--temperature", "0.5", "--temperature", "1", "--num", "200", "--json", str(out)]
-    assert run(bench.main, [path, path, *how]) == 0
-    found = json.loads(out.read_text())
-    first, second = found["rows"]
-    assert first["curve"] == second["curve"]
-    assert (first["against_first"], second["against_first"]) == (None, ["dominated", "dominated"])
-    assert found["references"]["uniform"]["nll_test"] == pytest.approx(math.log(4))
-    assert str(tmp_path) not in found["command"]
-    assert {name: found[name] for name in TINY} == TINY
-    assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-def test_the_oracle_itself_on_the_command_line(tmp_path, capsys):
-    out = tmp_path / "truth.json"
-    how = ["--vocabulary", "50", "--temperature", "0.7", "--temperature", "1", "--num", "100", "--json", str(out)]
-    assert run(bench.main, how) == 0
-    found = json.loads(out.read_text())
-    assert "--vocabulary 50 --split validation --temperature 0.7 --temperature 1.0 --num 100" in found["command"]
-    assert found["oracle_seed"] == 2017
-    (row,) = found["rows"]
-    assert row["run"] == "the oracle itself"
-    assert row["curve"][1]["nll_test"] == pytest.approx(found["references"]["real"]["nll_oracle"])
-    assert len(capsys.readouterr().out.splitlines()) == 2
-
-
-def test_mistakes_on_the_command_line(tmp_path, agent, capsys):
-    word = AdversarialDQN("auto", make_sb3_env("toy/Word-v0", num_envs=2, discriminator="none"), seed=0)
-    word.save(tmp_path / "word.zip")
-    agent.save(tmp_path / "a.zip")
-    for arguments, said in (
-        ([tmp_path / "word.zip"], "word.zip is a run of toy/Word-v0"),
-        (["--vocabulary", "1"], "vocabulary must be"),
-        ([tmp_path / "none"], "none"),
-        ([tmp_path / "a.zip", "--temperature", "0"], "--temperature"),
-        ([tmp_path / "a.zip", "--num", "1"], "--num"),
-    ):
-        assert run(bench.main, [*map(str, arguments)]) == 2
-        error = capsys.readouterr().err
-        assert said in error
-        assert len(error.splitlines()) == 1
+def test_references_have_the_oracle_itself(monkeypatch):
+    monkeypatch.setattr(bench, "TEMPERATURES", (0.7, 1.0))
+    monkeypatch.setattr(bench, "SAMPLES", 100)
+    found = bench.truth(make_task(ID, **TINY), "validation", 1)
+    json.dumps(found)
+    assert found["uniform"]["nll_test"] == pytest.approx(math.log(4))
+    assert [point["temperature"] for point in found["sweep"]] == [0.7, 1.0]
+    assert found["sweep"][1]["nll_test"] == pytest.approx(found["real"]["nll_oracle"])

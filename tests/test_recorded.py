@@ -32,32 +32,28 @@ def test_models_of_one_task_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     for name, id, seed in (("a", "toy/Word-v0", 0), ("b", "toy/Word-v0", 1), ("bits", "toy/Bits-v0", 0)):
         make_run(tmp_path / name, id, seed)
-    found = recorded.load_models([Path("a"), Path("b")], "toy/Word-v0", "validation")
+    found = recorded.load_models([Path("a"), Path("b")], "toy/Word-v0")
     assert [(name, model.seed) for name, model in found] == [("a", 0), ("b", 1)]
     with pytest.raises(UsageError, match="bits is a run of toy/Bits-v0, not of toy/Word-v0"):
-        recorded.load_models([Path("a"), Path("bits")], "toy/Word-v0", "validation")
+        recorded.load_models([Path("a"), Path("bits")], "toy/Word-v0")
     with pytest.raises(UsageError, match="no-such does not exist"):
-        recorded.load_models([Path("a"), Path("no-such")], "toy/Word-v0", "validation")
+        recorded.load_models([Path("a"), Path("no-such")], "toy/Word-v0")
     assert recorded.load_models(None, "toy/Word-v0") == []
 
 
-def test_runs_of_other_works_are_refused_where_they_are_compared(tmp_path: Path) -> None:
-    for name, density in (("a", "moons"), ("b", "circles")):
-        env = make_sb3_env("musegym/Density-v0", 1, seed=0, discriminator="none", density=density)
-        AdversarialDQN("auto", env, policy_kwargs={"hidden": 8}, seed=0).save(tmp_path / f"{name}.zip")
-    runs = [tmp_path / "a.zip", tmp_path / "b.zip"]
-    assert len(recorded.load_models(runs, "musegym/Density-v0")) == 2
-    with pytest.raises(UsageError, match=r"b.zip has other test works than .*a.zip"):
-        recorded.load_models(runs, "musegym/Density-v0", "test")
-
-
-def test_files_that_cannot_be_written_are_told_of_first(tmp_path: Path) -> None:
+def test_files_that_cannot_be_written_are_told_of_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    for wrong in (tmp_path / "file" / "x.json", tmp_path):
-        with pytest.raises(UsageError, match="cannot write"):
-            recorded.check_writable(wrong)
-    assert recorded.check_writable(None) is None
-    recorded.check_writable(tmp_path / "new" / "x.json")
+    begun: list[bool] = []
+
+    def command(json_file: recorded.JsonFile = None) -> None:
+        begun.append(True)
+
+    for wrong, message in ((tmp_path / "file" / "x.json", "there is no folder"), (tmp_path, "name a file")):
+        assert recorded.run(command, ["--json", str(wrong)]) == 2
+        assert message in capsys.readouterr().err
+    assert begun == []
+    assert recorded.run(command, ["--json", str(tmp_path / "new" / "x.json")]) == 0
+    assert begun == [True]
     assert (tmp_path / "new").is_dir()
 
 

@@ -29,7 +29,7 @@ def test_more_strokes_come_nearer() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [(["--num", "1"], "--num"), (["--side", "8"], "side must be"), (["--json", "."], "is a folder")],
+    [(["--num", "1"], "--num"), (["--side", "8"], "side must be"), (["--json", "."], "name a file")],
 )
 def test_mistakes_are_one_line(wrong: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(main, wrong) == 2

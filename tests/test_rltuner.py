@@ -14,7 +14,6 @@ import pytest
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import rl_tuner
-from musegym.benchmarks.recorded import run
 from musegym.envs import make_task
 from musegym.envs.corpora.strains import Strain
 from musegym.envs.media import rules
@@ -553,12 +552,6 @@ def test_rules_kept_and_diversity_of_a_few():
     assert rl_tuner.diversity(events[:1]) == 0
 
 
-def test_published_columns_have_the_rows_we_measure():
-    rows = list(rules.rule_table(rules.read(melody("C4"))))
-    assert [list(column) for column in rl_tuner.PUBLISHED.values()] == 4 * [rows]
-    assert rl_tuner.PUBLISHED["q"]["leaps_resolved"] == 0.911
-
-
 def test_the_census_by_hand(monkeypatch):
     quarters = [(60 + i % 5, 24) for i in range(8)]
     strains = [
@@ -579,40 +572,18 @@ def test_the_census_by_hand(monkeypatch):
     }  # fmt: skip
 
 
-def test_the_command_prints_and_writes(capsys, tmp_path):
-    file = tmp_path / "table.json"
-    assert run(rl_tuner.main, ["--num", "20", "--json", str(file)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    header = "| | note_rnn (paper) | q (paper) | psi (paper) | g (paper) | real | random |"
-    assert lines[0].replace(" ", "") == header.replace(" ", "")
-    assert lines[2].startswith("| notes_excessively_repeated | 0.633 | 0 |")
-    assert len({line.count("|") for line in lines}) == 1
-    result = json.loads(file.read_text())
-    assert result["columns"].keys() == {"real", "random"}
-    assert (result["num"], result["split"]) == (20, "validation")
-    assert result["command"].startswith(
-        "python -m musegym.benchmarks.domains.rl_tuner --num 20 --split validation --seed 0 "
-    )
-    assert result["corpus"].keys() > {"strains", "windows", "train"}
-    for arguments in (["/no/such/run"], ["--num", "0"]):
-        assert run(rl_tuner.main, arguments) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
-
-
 def test_table_one_of_the_docs_is_of_the_result_files():
     text = (ROOT / "docs" / "studies" / "rl_tuner.md").read_text(encoding="utf-8").partition("## Table 1")[2]
     folder = ROOT / "benchmarks" / "results" / "rl-tuner"
     runs = ("note-rnn", "q-w1.0", "psi-w1.0", "g-w1.0", "ours-w1.0", "ours-w2.0")
     own = [json.loads((folder / f"{run}-s0.json").read_text())["own"] for run in runs]
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    names = list(rl_tuner.PUBLISHED["psi"])
+    names = list(rules.rule_table(rules.read(melody("C4"))))
     assert len(rows) == len(names)
     for name, cells in zip(names, rows, strict=True):
         digits = 2 if name.startswith("autocorrelation") else 3
         measured = [f"{column[name]:.{digits}f}" for column in (own[0]["real"], *own)]
         assert cells[1:8] == measured, name
-        published = (rl_tuner.PUBLISHED[column][name] for column in ("note_rnn", "q", "psi", "g"))
-        assert cells[8].removesuffix(" |") == ", ".join(f"{value:.{digits}f}" for value in published)
 
 
 def test_the_docs_say_what_the_result_file_says():

@@ -327,7 +327,7 @@ def test_own_measures_stand_beside_the_evaluation(tmp_path: Path, monkeypatch: p
 @pytest.mark.usefixtures("quick")
 def test_rows_of_sb3_are_trained_in_their_own_environment(tmp_path: Path) -> None:
     row = Row(
-        name="ppo", meaning="", method="sb3", algorithm="PPO", env_id="toy/Word-v0", env={"double": True}, num_envs=4,
+        name="ppo", meaning="", method="PPO", env_id="toy/Word-v0", env={"double": True}, num_envs=4,
         params={"n_steps": 4, "batch_size": 16, "policy_kwargs": {"net_arch": [8]}},
     )  # fmt: skip
     job = job_of(tmp_path, row, seconds=0.1)

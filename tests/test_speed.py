@@ -147,7 +147,7 @@ def test_a_version_that_cannot_learn_says_why(tmp_path):
         (["toy/None-v0"], "no environment is called toy/None-v0"),
         (["toy/Bits-v0", "--seconds", "0"], "--seconds"),
         (["toy/Bits-v0", "--repeats", "0"], "--repeats"),
-        (["toy/Bits-v0", "--json", "."], "it is a folder"),
+        (["toy/Bits-v0", "--json", "."], "name a file that can be written"),
     ],
 )
 def test_mistakes_are_one_line(study, wrong, message, capsys):

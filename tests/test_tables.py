@@ -21,10 +21,10 @@ from musegym.benchmarks.runner.worker import train_command
 from musegym.benchmarks.tables import ablations
 from musegym.benchmarks.tables.find import find, standard_table, tables
 from musegym.benchmarks.tables.rows import Row, Table
-from musegym.cli.options import pairs
 from musegym.discriminators import make_discriminator
 from musegym.envs.registry import ids, make_task
 from musegym.errors import UsageError
+from musegym.training.loading import pairs
 from musegym.training.parameters import defaults, read
 
 TABLES = tables()
@@ -62,11 +62,9 @@ def test_rows_have_names_seeds_and_environments(table: Table) -> None:
         assert len(set(row.seeds)) == len(row.seeds) > 0
         assert 0 <= row.judge_seeds <= 5
         assert (row.seconds > 0) == (row.method != "random")
-        if row.method == "sb3":
-            known = inspect.signature({"DQN": DQN, "PPO": PPO}[row.algorithm or "none"]).parameters
+        if row.method in ("DQN", "PPO"):
+            known = inspect.signature({"DQN": DQN, "PPO": PPO}[row.method]).parameters
             assert set(row.params) <= set(known)
-        else:
-            assert not row.algorithm
 
 
 def test_arguments_of_environments_exist() -> None:
@@ -87,7 +85,7 @@ def test_no_two_rows_are_the_same(table: Table) -> None:
     for row in table.rows:
         of_kind = OF_KIND.get(row.env_id, {})
         params = {**({**shipped, **of_kind} if row.method == "train" else {}), **row.params}
-        what = [row.env_id, dict(row.env), row.method, row.algorithm, row.num_envs, row.seconds, row.split]
+        what = [row.env_id, dict(row.env), row.method, row.num_envs, row.seconds, row.split]
         key = json.dumps([*what, listed(params)], sort_keys=True)
         assert key not in seen, f"{row.name} is {seen[key]} again"
         seen[key] = row.name

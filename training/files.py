@@ -1,14 +1,34 @@
-"""Atomic writing of files."""
+"""Files that can be written, and atomic writing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+from ..errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def is_written_in_place(path: Path) -> bool:
     """Returns whether a path is a link, a pipe or a device such as /dev/stdout, which a new file must not replace."""
     return path.is_symlink() or (path.exists() and not path.is_file())
+
+
+def check_writable(file: Path | None) -> None:
+    """Raises ``UsageError`` if the file of ``--json`` cannot be written; None and ``-`` (stdout) pass."""
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"cannot write {file}: there is no folder {file.parent}; make it, or name another")
+    if file is None or str(file) == "-":
+        return
+    place = file if is_written_in_place(file) else file.parent
+    if file.is_dir() or not os.access(place, os.W_OK):
+        raise UsageError(f"--json {file}: name a file that can be written")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -34,3 +54,21 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[IO[str] | None]:
+    """Yields a file that is locked by this process, None where another process has it.
+
+    The lock ends with the process, however that ends, and with the children that got the file.
+    """
+    with path.open("a") as file:
+        lock: IO[str] | None = file
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock = None
+            except OSError:
+                pass  # some network file systems have no locks
+        yield lock

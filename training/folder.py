@@ -21,18 +21,13 @@ import math
 import os
 import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, reason
-from .files import sync, write_atomically
-
-if sys.platform != "win32":
-    import fcntl
-
+from .files import locked, sync, write_atomically
 
 AGENT = "agent.zip"
 """File of a checkpoint: the agent with its discriminator and complete training state."""
@@ -108,21 +103,16 @@ class Run:
         Raises:
             UsageError: another process trains here, or the folder cannot be created or written to.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = self._lock.open("a")
-        except OSError as error:
-            raise UsageError(f"cannot write to {self.folder}: {reason(error)}") from None
-        with file:
-            if sys.platform != "win32":
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise UsageError(
-                        f"another process trains in {self.folder}; let it finish or stop it, or choose another --out"
-                    ) from None
-                except OSError:
-                    pass  # some network file systems have no locks
+        with contextlib.ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(locked(self._lock))
+            except OSError as error:
+                raise UsageError(f"cannot write to {self.folder}: {reason(error)}") from None
+            if lock is None:
+                raise UsageError(
+                    f"another process trains in {self.folder}; let it finish or stop it, or choose another --out"
+                )
             yield
 
     def refuse_if_taken(self) -> None:

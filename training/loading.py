@@ -8,12 +8,13 @@ import difflib
 import importlib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from ..envs.corpora.files import absolute
 from ..envs.registry import ids, make_task, task_class
 from ..envs.scalar import TaskEnv
 from ..envs.task import Array, CorpusReport, Task
@@ -41,6 +42,34 @@ def env_arguments(id: str) -> dict[str, Argument]:
     for name in registered.keys() & found.keys():
         found[name] = dataclasses.replace(found[name], default=registered[name])
     return found
+
+
+def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
+    """Returns the texts of ``NAME=VALUE`` pairs by name."""
+    result: dict[str, str] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        if not (equals and all(part.isidentifier() for part in name.split("."))):
+            raise UsageError(f"{flag} {pair}: write it as {flag} NAME=VALUE")
+        if name in result:
+            raise UsageError(f"{flag} {name} is given twice; give it once")
+        result[name] = value
+    return result
+
+
+def env_kwargs(id: str, given: Sequence[str] | None) -> dict[str, Any]:
+    """Returns the environment arguments of ``--set NAME=VALUE``, plain data; a corpus is an absolute path."""
+    texts = pairs(given, "--set")
+    known = env_arguments(id)
+    if "discriminator" in texts:
+        raise UsageError("--set discriminator=...: training brings its own discriminator; leave it out")
+    try:
+        values = arguments.read(texts, known, "--set", id)
+        if "corpus" in values:  # a run may be resumed from another folder
+            values["corpus"] = absolute(values["corpus"])
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+    return values
 
 
 def env_task(id: str, kwargs: dict[str, Any]) -> Task[Any]:

@@ -64,7 +64,7 @@ class Interrupts:
 
 
 class Stop(Exception):  # noqa: N818  (it is no error)
-    """Leaves ``learn`` between two updates, where the state is complete."""
+    """Ends ``learn`` between two updates, where the state is complete."""
 
 
 class RunCallback(BaseCallback):
@@ -103,7 +103,7 @@ class RunCallback(BaseCallback):
         )
         self.progress = Progress(*columns, console=console, disable=not console.is_terminal)
         self._bar = self.progress.add_task("training", total=1.0, text="")
-        self._agent, self._run, self._settings, self._interrupts = agent, run, settings, interrupts
+        self.agent, self.run, self.settings, self.interrupts = agent, run, settings, interrupts
         self._checkpoint_every, self._report_every = checkpoint_every, report_every
         self._last_checkpoint = self._last_report = self._last_line = spent
         # Samples at doubling times show early progress and do not fill the disk of a long run.
@@ -111,7 +111,7 @@ class RunCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._show()
-        if self.budget_spent() >= 1.0 or self._interrupts.received is not None:
+        if self.budget_spent() >= 1.0 or self.interrupts.received is not None:
             raise Stop
         seconds = self.stopwatch.seconds()
         if seconds - self._last_report >= self._report_every:
@@ -128,37 +128,37 @@ class RunCallback(BaseCallback):
 
     def report(self) -> None:
         """Writes a line of metrics."""
-        self._agent.dump_logs()
+        self.agent.dump_logs()
         self._last_report = self.stopwatch.seconds()
 
     def save(self) -> None:
         """Writes a checkpoint and the current policy."""
-        self._run.save_checkpoint(lambda folder: self._agent.save(folder / AGENT), self.stopwatch.seconds())
+        self.run.save_checkpoint(lambda folder: self.agent.save(folder / AGENT), self.stopwatch.seconds())
         self.save_model()
         self._last_checkpoint = self.stopwatch.seconds()
 
     def save_model(self) -> None:
         """Writes the current policy."""
-        self._run.save_model(lambda path: self._agent.save(path, training=False))
+        self.run.save_model(lambda path: self.agent.save(path, training=False))
 
     def sample(self) -> None:
         """Exports a few works."""
-        works = generate_episodes(self._agent, SAMPLES)
+        works = generate_episodes(self.agent, SAMPLES)
         stem = f"{self.stopwatch.seconds():06.0f}s"
-        contents = self._agent.task.decoded(works.contents, np.random.default_rng(0))
-        export_all(self._agent.task, contents, self._run.samples, stem, works.conditions, works.decisions())
+        contents = self.agent.task.decoded(works.contents, np.random.default_rng(0))
+        export_all(self.agent.task, contents, self.run.samples, stem, works.conditions, works.decisions())
 
     def budget_spent(self) -> float:
         """Returns the share of the budget that is spent, 0 to 1."""
-        if self._settings.seconds is not None:
-            return min(1.0, self.stopwatch.seconds() / self._settings.seconds)
-        assert self._settings.steps is not None
-        return min(1.0, self._agent.num_timesteps / self._settings.steps)
+        if self.settings.seconds is not None:
+            return min(1.0, self.stopwatch.seconds() / self.settings.seconds)
+        assert self.settings.steps is not None
+        return min(1.0, self.agent.num_timesteps / self.settings.steps)
 
     def _show(self) -> None:
         latest = self.metrics.latest
         figures = [f"{label} {latest[key]:.4g}" for key, label in LABELS.items() if key in latest]
-        text = "  ".join([f"{self._agent.num_timesteps:,} steps", *figures])
+        text = "  ".join([f"{self.agent.num_timesteps:,} steps", *figures])
         self.progress.update(self._bar, completed=self.budget_spent(), text=text)
         seconds = self.stopwatch.seconds()
         if not self.progress.console.is_terminal and seconds - self._last_line >= PLAIN_SECONDS:
@@ -199,13 +199,13 @@ def train(
         else:  # only now: invalid hyperparameters leave no folder behind
             lock.enter_context(run.locked())
             run.create(settings)
-        keeper = RunCallback(model, run, settings, spent, interrupts, console, checkpoint_every, report_every)
+        run_callback = RunCallback(model, run, settings, spent, interrupts, console, checkpoint_every, report_every)
         try:
-            if keeper.budget_spent() < 1.0:
-                _learn(model, discriminator, keeper, run, settings.steps, interrupts)
+            if run_callback.budget_spent() < 1.0:
+                _learn(discriminator, run_callback)
             else:
                 model.keep_best()  # an interruption in the last round prevented it
-                keeper.save_model()
+                run_callback.save_model()
         except FloatingPointError as error:
             raise RunError(f"training failed: {error}; see --param, and start again with another --out") from None
         except OSError as error:
@@ -216,36 +216,30 @@ def train(
     return interrupts.received
 
 
-def _learn(
-    model: AdversarialDQN,
-    discriminator: DiscriminatorCallback,
-    keeper: RunCallback,
-    run: Run,
-    steps: int | None,
-    interrupts: Interrupts,
-) -> None:
+def _learn(discriminator: DiscriminatorCallback, run_callback: RunCallback) -> None:
     """Trains an agent from its current state until the budget is spent or a signal arrives."""
-    console = keeper.progress.console
+    model, run, steps = run_callback.agent, run_callback.run, run_callback.settings.steps
+    console = run_callback.progress.console
     console.print(model.task.corpus_report().summary(), highlight=False, soft_wrap=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_writer_thread())
-        logger = Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), keeper.metrics])
+        logger = Logger(str(run.folder), [TensorBoardOutputFormat(str(run.tensorboard)), run_callback.metrics])
         model.set_logger(stack.enter_context(contextlib.closing(logger)))
-        stack.enter_context(keeper.progress)
-        stack.enter_context(ConsoleLog("musegym.controller", console, keeper.stopwatch))
-        model.budget = keeper.budget_spent if steps is None else None
+        stack.enter_context(run_callback.progress)
+        stack.enter_context(ConsoleLog("musegym.controller", console, run_callback.stopwatch))
+        model.set_budget(run_callback.budget_spent if steps is None else None)
         with contextlib.suppress(Stop):
             model.learn(
                 (sys.maxsize if steps is None else steps) - model.num_timesteps,
-                callback=[discriminator, keeper],
+                callback=[discriminator, run_callback],
                 log_interval=sys.maxsize,  # the callback reports, by the clock
                 reset_num_timesteps=False,
             )
-        if interrupts.received is None:
+        if run_callback.interrupts.received is None:
             model.keep_best()
-        keeper.report()
-        keeper.save()
-        keeper.sample()
+        run_callback.report()
+        run_callback.save()
+        run_callback.sample()
 
 
 @contextlib.contextmanager

@@ -39,12 +39,12 @@ def export_all(
 
     folder.mkdir(parents=True, exist_ok=True)
     N, paths = len(contents), list[Path]()
-    given: Sequence[Ints | None] = [None] * N if conditions is None else list(conditions)
-    taken: Sequence[Ints | None] = [None] * N if actions is None else actions
+    conditions_of: Sequence[Ints | None] = [None] * N if conditions is None else list(conditions)
+    actions_of: Sequence[Ints | None] = [None] * N if actions is None else actions
     for i in range(N):
-        paths += task.export(contents[i], folder / f"{stem}-{i:03d}", given[i], taken[i])
+        paths += task.export(contents[i], folder / f"{stem}-{i:03d}", conditions_of[i], actions_of[i])
     text, picture = folder / f"{stem}.txt", folder / f"{stem}.png"
-    works = list(zip(contents, given, strict=True))
+    works = list(zip(contents, conditions_of, strict=True))
     texts = (f"{stem}-{i:03d}\n{task.medium.describe(*work)}\n" for i, work in enumerate(works))
     text.write_text("\n".join(texts), encoding="utf-8")
     overview = task.medium.population(contents)

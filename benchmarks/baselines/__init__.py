@@ -1,1 +1,1 @@
-"""Baselines: chance, and the algorithms of Stable-Baselines3 with the same discriminator."""
+"""Baselines: a random policy, and algorithms of Stable-Baselines3 with the same discriminator."""

@@ -1,4 +1,4 @@
-"""The baseline of chance."""
+"""The random policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...envs.task import Array, Floats, Ints, Task
 
 
 class RandomPolicy:
-    """Chooses evenly among the legal decisions."""
+    """Chooses uniformly among the legal actions."""
 
     def __init__(self, task: Task[Any]) -> None:
         self.task = task
@@ -26,7 +26,7 @@ class RandomPolicy:
         return task.decoded(task.content(state), rng)
 
     def log_prob(self, contents: Array, conditions: Ints | None = None, actions: Ints | None = None) -> Floats:
-        """Returns log-probabilities given the condition, nats, float64 [N]: -sum of log(legal decisions)."""
+        """Returns log-probabilities given the condition, nats, float64 [N]: -sum of log(number of legal actions)."""
         episodes = trace(self.task, contents, conditions, actions)
         decided = np.arange(self.task.horizon) < episodes.lengths[:, None]  # [N, T]
         legal = np.bitwise_count(episodes.masks).sum(2)

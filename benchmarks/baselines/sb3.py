@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from ...agents import DiscriminatorCallback, make_sb3_env
 from ..samplers import AgentSampler
+from ..tables.rows import Row
 
 REPORT_EVERY = 10.0
 """Seconds between lines of ``metrics.jsonl``."""
@@ -45,34 +44,20 @@ class _Clock(BaseCallback):
         return not self.over
 
 
-def train_sb3(
-    algorithm: Literal["DQN", "PPO"],
-    env_id: str,
-    seconds: float,
-    seed: int,
-    out: Path,
-    *,
-    num_envs: int = 64,
-    params: Mapping[str, Any] | None = None,
-    env: Mapping[str, Any] | None = None,
-) -> AgentSampler:
+def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
     """Trains an algorithm of SB3 against a discriminator for a wall-clock time, or loads what an earlier call trained.
 
     Args:
-        algorithm: with SB3's defaults, but for ``params``.
-        env_id: a registered id.
+        row: its ``method`` is the algorithm, with SB3's defaults but for ``params``.
         seconds: of training; making the environment is included.
         seed: of environment, algorithm and discriminator.
         out: folder for ``metrics.jsonl`` and ``policy.pt`` (weights only). A run without the latter starts anew.
-        num_envs: rows of the environment.
-        params: keyword arguments of the algorithm.
-        env: keyword arguments of the environment.
     """
     begun = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    venv = make_sb3_env(env_id, num_envs=num_envs, seed=seed, **(env or {}))
-    made = {"DQN": DQN, "PPO": PPO}[algorithm]
-    model: BaseAlgorithm = made("MlpPolicy", venv, seed=seed, device="cpu", **(params or {}))
+    venv = make_sb3_env(row.env_id, num_envs=row.num_envs, seed=seed, **row.env)
+    algorithm = {"DQN": DQN, "PPO": PPO}[row.method]
+    model: BaseAlgorithm = algorithm("MlpPolicy", venv, seed=seed, device="cpu", **row.params)
     weights = out / "policy.pt"
     if weights.exists():
         saved = torch.load(weights, weights_only=True)
@@ -85,7 +70,9 @@ def train_sb3(
         clock = _Clock(begun, seconds, lines)
         model.learn(SB3_STEPS, callback=[DiscriminatorCallback(), clock])
         if not clock.over:
-            raise RuntimeError(f"{algorithm} took {SB3_STEPS:,} steps before its time was up: SB3_STEPS must be larger")
+            raise RuntimeError(
+                f"{row.method} took {SB3_STEPS:,} steps before its time was up: SB3_STEPS must be larger"
+            )
         rate = model.exploration_rate if isinstance(model, DQN) else 0.0
         torch.save({"policy": model.policy.state_dict(), "exploration_rate": rate}, out / "policy.pt.partial")
         (out / "policy.pt.partial").replace(weights)

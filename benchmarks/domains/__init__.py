@@ -1,1 +1,1 @@
-"""One module per domain: its own measures, their columns and its tables, found through ``Task.benchmark``."""
+"""One module per domain: its measures, their columns and its tables, found through ``Task.benchmark``."""

@@ -1,30 +1,25 @@
 """Measures and tables of ``musegym/Density-v0``: how a model compares with EB-GFN.
 
-``python -m musegym.benchmarks.domains.density [RUN ...] --json FILE``. Without runs it prints what a perfect model
-scores on each density. The measures are those of Zhang et al. 2022, "Generative Flow Networks for Discrete
-Probabilistic Modeling", as in their code:
+The measures are those of Zhang et al. 2022, "Generative Flow Networks for Discrete Probabilistic Modeling", as in their
+code:
 
 * ``nll``: mean negative log-likelihood, nats, of 10 x 1,000 fresh points. A uniform model has 32 ln 2 = 22.18.
 * ``mmd``: squared maximum mean discrepancy to fresh points, 4,000 on either side, mean of 10 draws. The estimator is
-  theirs; their code does not state the numbers of points and draws, so these are those of later work with it.
+  theirs; the numbers of points and draws, which their code does not state, are those of later work with it.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import numpy as np
-import typer
 
 from ...envs.corpora.densities import DENSITIES, Density
 from ...envs.registry import make_task
 from ...envs.task import Array, Split, Task, Works
 from ..measures import Column, Domain
 from ..metrics.stats import Interval
-from ..recorded import JsonFile, Runs, Seed, load_models, print_row, run, write_result
-from ..samplers import AgentSampler
 from ..tables.ablations import OF_GRIDS, ablation_table, collapse_table, controller_table
 from ..tables.rows import MLE, Plain, Table
 
@@ -150,8 +145,14 @@ def reference(name: str, seed: int = 0) -> dict[str, Any]:
     }
 
 
+def references(task: Task[Any], split: Split, seed: int) -> dict[str, Any]:
+    """Returns ``reference`` of every density; the density of the task and the split do not matter."""
+    del task, split
+    return {name: reference(name, seed) for name in DENSITIES}
+
+
 def measure(sampler: Any, split: Split = "test", seed: int = 0) -> dict[str, Any]:
-    """Returns the scores of a sampler; ``real`` has those of a perfect model, ``perfect`` all of its figures.
+    """Returns the scores of a sampler; ``real`` has those of a perfect model, ``perfect`` all its figures.
 
     Args:
         sampler: a ``Sampler``; without ``log_prob`` its ``nll`` is None.
@@ -176,10 +177,10 @@ def measure(sampler: Any, split: Split = "test", seed: int = 0) -> dict[str, Any
 
 
 OURS = {"schedule": [0.0, 0.02], "cross_entropy": 0.0, "alpha": 0.98, "temperature": 3.0}
-"""Neither warm start nor cross-entropy: D alone is to lead to the density. A high temperature takes D's noise down, and
-a little entropy in the objective takes back what noise does to bits that D cannot see: ``docs/algorithm.md``."""
+"""No warm start and no cross-entropy: D is the only reward. A high temperature lowers the noise of D, and a little
+entropy in the objective keeps bits random that D cannot judge: ``docs/algorithm.md``."""
 ABLATED = {**OURS, "alpha": 0.95, "temperature": 1.0}
-"""Settings that the table ``density-ablations`` departs from; it led to temperature and alpha of ``OURS``."""
+"""Settings that the table ``density-ablations`` varies; it led to temperature and alpha of ``OURS``."""
 
 # No judges here: the truth is known.
 DENSITY = Table(
@@ -217,18 +218,7 @@ TABLES = (
 )
 DOMAIN = Domain(
     measure,
+    references,
     (Column("nll", lower_is_better=True), Column("mmd", digits=5, lower_is_better=True)),
     TABLES,
 )
-
-
-def main(context: typer.Context, runs: Runs = None, seed: Seed = 0, json_file: JsonFile = None) -> None:
-    """Prints the scores of each run, or those of a perfect model on each density where no run is named."""
-    models = load_models(runs, ID)
-    rows = [print_row({"run": name, **measure(AgentSampler(model), seed=seed)}) for name, model in models]
-    rows = rows or [print_row(reference(name, seed)) for name in DENSITIES]
-    write_result(context, json_file, {"seed": seed, "rows": rows})
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

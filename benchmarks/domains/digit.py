@@ -1,12 +1,11 @@
-"""Measures and tables of ``musegym/Digit-v0``: whether drawings are digits.
+"""Measures and tables of ``musegym/Digit-v0``: the share of drawings that are digits, by a classifier.
 
-``python -m musegym.benchmarks.domains.digit [RUN ...] --json FILE``. A small classifier, trained once on the train
-split by a fixed recipe, names the digit of a drawing with a probability. It never trained an agent. Real test digits
-and random drawings are measured too, as references.
+A small classifier, trained once on the train split by a fixed recipe, names the digit of a drawing with a probability.
+It never trained an agent. Real test digits and random drawings are measured too, as references.
 
 * ``sure``: share of drawings to which the classifier gives one class a probability of at least 90%.
 * ``classes``: share of drawings of each class; ``rarest_class``: the smallest of them, 0.1 where all are equal.
-* ``as_asked``: share of drawings of the class that was asked for, where classes are conditions.
+* ``as_asked``: share of drawings of the requested class, where classes are conditions.
 * ``frechet``: Frechet distance (Heusel et al. 2017) to as many real held-out pictures in the classifier's last hidden
   layer; ``floor``: of as many training pictures, ``random``: of random drawings.
 * ``frechet_dense``: likewise in a dense classifier, which weighs where ink is more than how lines run. For random
@@ -16,21 +15,17 @@ and random drawings are measured too, as references.
 from __future__ import annotations
 
 import functools
-import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import typer
 
 from ...envs.corpora.cache import cache_folder
 from ...envs.digit import CLASSES, DigitTask
 from ...envs.registry import make_task
 from ...envs.task import Array, Ints, Split, Works
-from ...training.loading import read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
-from ..recorded import HeldOutSplit, JsonFile, Runs, Samples, Seed, load_models, print_row, run, write_result
-from ..samplers import AgentSampler, Sampler
+from ..samplers import Sampler
 from ..tables.ablations import OF_IMAGES, ablation_table, collapse_table, controller_table
 from ..tables.rows import DQN, PPO, RANDOM, Plain, Table, unjudged
 
@@ -45,7 +40,7 @@ DISTANCES = ("frechet", "frechet_dense")
 
 @functools.cache
 def classifier(task_kwargs: tuple[tuple[str, Any], ...], dense: bool = False) -> Classifier:
-    """Returns a classifier of a task's pictures; trained when first asked for, in about a minute, and then kept."""
+    """Returns a classifier of a task's pictures; it is trained on first use, in about a minute, and then kept."""
     from ..judges.classifier import Classifier
 
     train = labelled(dict(task_kwargs), "train")
@@ -58,14 +53,14 @@ def labelled(kwargs: dict[str, Any], split: Split) -> Works:
 
 
 def measure_drawings(
-    task: DigitTask, contents: Array, asked: Ints | None = None, split: Split = "test"
+    task: DigitTask, contents: Array, requested: Ints | None = None, split: Split = "test"
 ) -> dict[str, Any]:
     """Measures drawings against as many held-out pictures, or all there are.
 
     Args:
         task: their task.
         contents: the drawings uint8 [N, H, W].
-        asked: int [N], the digits that were asked for.
+        requested: int [N], the requested digits.
         split: of the held-out pictures.
     """
     from ..metrics.features import frechet
@@ -86,41 +81,39 @@ def measure_drawings(
     }
     for name, judge in zip(DISTANCES, (classifier(key), classifier(key, dense=True)), strict=True):
         found[name] = frechet(judge(contents[:n])[0], judge(real)[0])
-    if asked is not None:
-        found["as_asked"] = float((named == asked).mean())
+    if requested is not None:
+        found["as_asked"] = float((named == requested).mean())
     return found
 
 
-def references(task: DigitTask, split: Split = "test", num: int = NUM) -> dict[str, Any]:
-    """Returns the figures of held-out pictures, training pictures and random drawings."""
+def references(task: Any, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns the figures of held-out pictures, training pictures (``floor``) and ``NUM`` random drawings."""
     held_out, train = labelled(dict(task.kwargs()), split), task.corpus("train")
     rows = np.random.default_rng(0).permutation(len(train))[: len(held_out)]
     floor = measure_drawings(task, train[rows], split=split)
-    chance = measure_drawings(task, RandomPolicy(task).sample(None, num, 0), split=split)
+    chance = measure_drawings(task, RandomPolicy(task).sample(None, NUM, seed), split=split)
     real = measure_drawings(task, held_out.contents, held_out.conditions[:, 0], split)
     return {"real": real, "floor": floor, "random": chance}
 
 
-def judge(sampler: Sampler, split: Split = "test", num: int = NUM, seed: int = 0) -> dict[str, Any]:
-    """Measures ``num`` drawings of a sampler, none picked, with equally many of each class where classes are asked."""
-    task = cast("DigitTask", sampler.task)
-    asked = np.arange(num) % CLASSES if task.conditions else None
-    contents = sampler.sample(None if asked is None else asked[:, None], num, seed)
-    return measure_drawings(task, contents, asked, split)
-
-
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
-    """Returns ``judge`` and ``references``; the Frechet distances of ``real`` are those of training pictures."""
-    beside = references(cast("DigitTask", sampler.task), split)
-    real = {**beside["real"], **{name: beside["floor"][name] for name in DISTANCES}}
-    chance = {f"{name}_random": beside["random"][name] for name in (*DISTANCES, "sure")}
-    return {**judge(sampler, split, seed=seed), **chance, "references": beside, "real": real}
+    """Measures ``NUM`` unselected drawings of a sampler, equally many of each class where classes are conditions.
+
+    ``references`` are in the result; the Frechet distances of ``real`` are those of training pictures.
+    """
+    task = cast("DigitTask", sampler.task)
+    requested = np.arange(NUM) % CLASSES if task.conditions else None
+    contents = sampler.sample(None if requested is None else requested[:, None], NUM, seed)
+    compared = references(task, split)
+    real = {**compared["real"], **{name: compared["floor"][name] for name in DISTANCES}}
+    chance = {f"{name}_random": compared["random"][name] for name in (*DISTANCES, "sure")}
+    return {**measure_drawings(task, contents, requested, split), **chance, "references": compared, "real": real}
 
 
 ABLATED = {"reward_form": "log_ratio"}
-"""Settings that the table ``digit-ablations`` departs from; it led to the reward form that pictures have now."""
+"""Settings that the table ``digit-ablations`` varies; it led to the present reward form of pictures."""
 
-# No judges here: they would tell the pen from the scanner and not the digit.
+# No judges here: they would recognise the pen, not the digit.
 DIGIT = Table(
     name="digit",
     env_id=ID,
@@ -160,6 +153,7 @@ TABLES = (
 )
 DOMAIN = Domain(
     measure,
+    references,
     (
         Column("sure", lower_is_better=False),
         Column("as_asked", lower_is_better=False),
@@ -167,24 +161,3 @@ DOMAIN = Domain(
     ),
     TABLES,
 )
-
-
-def main(
-    context: typer.Context,
-    runs: Runs = None,
-    split: HeldOutSplit = "validation",
-    num: Samples = NUM,
-    seed: Seed = 0,
-    json_file: JsonFile = None,
-) -> None:
-    """Prints the references and a line for each run."""
-    models = load_models(runs, ID, split)
-    task = cast("DigitTask", models[0][1].task if models else make_task(ID))
-    read_corpus(task)
-    found = print_row({"task": dict(task.kwargs()), "split": split, "references": references(task, split, num)})
-    found["runs"] = [print_row({"run": name, **judge(AgentSampler(model), split, num, seed)}) for name, model in models]
-    write_result(context, json_file, found)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -1,4 +1,4 @@
-"""Tables of ``musegym/Melody-v0``, all that it adds to the benchmark."""
+"""Tables of ``musegym/Melody-v0``, which has no measure besides the general suite."""
 
 from __future__ import annotations
 

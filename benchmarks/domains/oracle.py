@@ -1,34 +1,27 @@
 """Measures and tables of ``musegym/Oracle-v0``: quality and diversity where the true likelihood is known.
 
-``python -m musegym.benchmarks.domains.oracle [RUN ...] --json FILE``. A model is measured two ways, both in nats per
-token, lower is better, as published:
+A model is measured two ways, both in nats per token, lower is better, as published:
 
-* *NLL_oracle* (Yu et al. 2017, SeqGAN): NLL of the model's samples under the oracle. Quality alone: taking the most
-  probable token every time scores far better than real works do.
-* *NLL_test*: NLL of real held-out works under the model. A model that leaves out what is real pays for it here.
+* *NLL_oracle* (Yu et al. 2017, SeqGAN): NLL of the model's samples under the oracle. Quality alone: always taking the
+  most probable token scores far better than real works do.
+* *NLL_test*: NLL of real held-out works under the model. A model that misses real works scores badly here.
 
 A lower sampling temperature of a maximum-likelihood model buys the one with the other. Caccia et al. (2018), "Language
-GANs Falling Short", therefore compare with its whole curve: a method has gained something where its point (NLL_test,
-NLL_oracle) lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
+GANs Falling Short", therefore compare with its whole curve: a method is better where its point (NLL_test, NLL_oracle)
+lies *below* that curve (``curves.verdict``), not where one of its numbers is lower.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import typer
 
 from ...envs.oracle import OracleTask
 from ...envs.task import Array, Floats, Split
-from ...errors import UsageError
 from ..measures import Column, Domain
 from ..metrics.bleu import self_bleu
-from ..metrics.curves import verdict
-from ..recorded import HeldOutSplit, JsonFile, Runs, Samples, Seed, load_models, print_row, run, write_result
 from ..samplers import AgentSampler, Sampler
 from ..tables.rows import DECAYS, DROPOUTS, FIVE, MLE, RANDOM, Plain, Table, unjudged
 
@@ -37,16 +30,16 @@ if TYPE_CHECKING:
 
 ID = "musegym/Oracle-v0"
 SAMPLES = 10_000
-"""Sequences of which NLL_oracle is the mean, as published: its standard error is then about 0.005 nats."""
+"""Sequences over which NLL_oracle is averaged, as published; its standard error is then about 0.005 nats."""
 SWEPT = 2000
-"""Sequences at each temperature of ``measure``, as in ``oracle-truth.json``: their NLL is right to 0.012."""
+"""Sequences at each temperature of ``measure``; the standard error of their NLL is about 0.012 nats."""
 TEMPERATURES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25)
 CHUNK = 64
-"""Works whose whole distributions are held at a time: 64 x 20 x 5,000 numbers."""
+"""Works whose distributions are in memory at a time: 64 x 20 x 5,000 numbers."""
 
 
 class Agent:
-    """An ``AdversarialDQN`` as a model to be swept."""
+    """An ``AdversarialDQN`` as a model for ``sweep``."""
 
     def __init__(self, model: AdversarialDQN) -> None:
         self.model = model
@@ -69,7 +62,7 @@ class Agent:
 
 
 class Truth:
-    """The oracle as a model of itself: at temperature 1 no model can expect a lower NLL_test."""
+    """The oracle itself as a model: at temperature 1 no model can expect a lower NLL_test."""
 
     def __init__(self, task: OracleTask) -> None:
         self.task = task
@@ -85,22 +78,7 @@ class Truth:
 
 
 Swept = Agent | Truth
-"""A model that can be swept over temperatures."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """A model at one temperature; ``self_bleu`` has ``self_bleu_2`` to ``self_bleu_5``."""
-
-    temperature: float
-    nll_oracle: float
-    nll_test: float
-    self_bleu: dict[str, float]
-
-    @property
-    def axes(self) -> tuple[float, float]:
-        """Returns the point of a curve, (NLL_test, NLL_oracle); lower is better in both."""
-        return self.nll_test, self.nll_oracle
+"""A model for ``sweep``."""
 
 
 def nll_oracle(task: OracleTask, contents: Array) -> float:
@@ -138,7 +116,7 @@ def sweep(
     num: int = SAMPLES,
     seed: int = 0,
     split: Split = "test",
-) -> list[Point]:
+) -> list[dict[str, Any]]:
     """Measures a model at every temperature (above 0, where NLL_test is infinite), in their order.
 
     Args:
@@ -149,6 +127,9 @@ def sweep(
         seed: of the samples, the same at each.
         split: of the held-out works; "validation" while choosing anything.
 
+    Returns:
+        For each its ``temperature``, ``nll_oracle``, ``nll_test`` and ``self_bleu`` (``self_bleu_2`` to ``_5``).
+
     Raises:
         ValueError: a temperature is not above 0.
     """
@@ -158,7 +139,8 @@ def sweep(
     points = []
     for temperature, nll in zip(temperatures, held_out, strict=True):
         contents = model.sample(num, seed, temperature)
-        points.append(Point(temperature, nll_oracle(task, contents), nll, self_bleu(task.tokens(contents))))
+        quality = {"temperature": temperature, "nll_oracle": nll_oracle(task, contents), "nll_test": nll}
+        points.append({**quality, "self_bleu": self_bleu(task.tokens(contents))})
     return points
 
 
@@ -181,6 +163,12 @@ def references(task: OracleTask, *, num: int = SAMPLES, seed: int = 0, split: Sp
     return found
 
 
+def truth(task: Any, split: Split = "test", seed: int = 0) -> dict[str, Any]:
+    """Returns ``references``, and as ``sweep`` the figures of the oracle itself over temperatures."""
+    points = sweep(Truth(task), task, TEMPERATURES, num=SAMPLES, seed=seed, split=split)
+    return {**references(task, num=SAMPLES, seed=seed, split=split), "sweep": points}
+
+
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns NLL both ways, self-BLEU and, of an agent, its ``sweep`` over temperatures; nats per token."""
     task = cast("OracleTask", sampler.task)
@@ -191,8 +179,7 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     real = references(task, num=SWEPT, seed=seed, split=split)["real"]
     found["real"] = {**{name: real[name] for name in ("nll_oracle", "nll_test")}, **real["self_bleu"]}
     if isinstance(sampler, AgentSampler) and hasattr(sampler, "log_prob"):
-        points = sweep(Agent(sampler.model), task, num=SWEPT, seed=seed, split=split)
-        found["sweep"] = [dataclasses.asdict(point) for point in points]
+        found["sweep"] = sweep(Agent(sampler.model), task, num=SWEPT, seed=seed, split=split)
     return found
 
 
@@ -226,49 +213,7 @@ def table_of(name: str, env: dict[str, Any]) -> Table:
 TABLES = (table_of("oracle-small", {"vocabulary": 50}), table_of("oracle", {}))
 DOMAIN = Domain(
     measure,
+    truth,
     (Column("nll_oracle", lower_is_better=True), Column("self_bleu_4"), Column("nll_test", lower_is_better=True)),
     TABLES,
 )
-
-
-def main(
-    context: typer.Context,
-    runs: Runs = None,
-    vocabulary: Annotated[int | None, typer.Option(help="Of the oracle, where there are no runs.")] = None,
-    oracle_seed: Annotated[int | None, typer.Option(help="Likewise.")] = None,
-    split: HeldOutSplit = "validation",
-    temperature: Annotated[list[float] | None, typer.Option(min=1e-3, help="Sampling temperatures.")] = None,
-    num: Samples = SAMPLES,
-    seed: Seed = 0,
-    json_file: JsonFile = None,
-) -> None:
-    """Prints references and a temperature curve of each run, compared with the first: maximum likelihood.
-
-    Without runs the oracle itself is measured.
-    """
-    models: list[tuple[str, Swept]]
-    if runs:
-        loaded = load_models(runs, ID, split)
-        task, models = cast("OracleTask", loaded[0][1].task), [(name, Agent(model)) for name, model in loaded]
-    else:
-        given = {"vocabulary": vocabulary, "oracle_seed": oracle_seed}
-        try:
-            task = OracleTask(**{name: value for name, value in given.items() if value is not None})
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        models = [("the oracle itself", Truth(task))]
-    found = {**task.kwargs(), "split": split, "references": references(task, split=split, num=num, seed=seed)}
-    print_row(found)
-    rows: list[dict[str, Any]] = []
-    curve: list[tuple[float, float]] = []
-    for name, model in models:
-        points = sweep(model, task, temperature or TEMPERATURES, split=split, num=num, seed=seed)
-        against = [verdict(point.axes, curve) for point in points] if curve else None
-        curve = curve or [point.axes for point in points]
-        row = {"run": name, "curve": [dataclasses.asdict(point) for point in points], "against_first": against}
-        rows.append(print_row(row))
-    write_result(context, json_file, {**found, "rows": rows})
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

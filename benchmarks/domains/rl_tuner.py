@@ -1,62 +1,35 @@
-"""Measures and tables of ``musegym/RLTuner-v0``: table 1 of RL Tuner for real works, a random policy and our agents.
+"""Measures and tables of ``musegym/RLTuner-v0``: table 1 of RL Tuner (arXiv 1611.02796) for real works and agents.
 
-``python -m musegym.benchmarks.domains.rl_tuner [RUN ...] --json FILE`` prints the table. The published numbers are in
-`PUBLISHED`; their models, data and number of melodies (100,000) are others, so they show the effect of the method
-there, and do not compare agents. ``docs/studies/rl_tuner.md`` relates the published methods to our agent.
+``docs/studies/rl_tuner.md`` has the published table, and relates the published methods to our agent.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Any
 
 import numpy as np
-import typer
 
 from ...envs.corpora.tunes import load_strains
 from ...envs.media import rules
 from ...envs.media.steps import TICKS
-from ...envs.registry import make_task
 from ...envs.rltuner import METRES, MODE, RLTunerTask, cut, in_c
 from ...envs.task import SPLITS, Array, Split
-from ...training.loading import read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..metrics.population import unique
-from ..recorded import JsonFile, Runs, Samples, Seed, load_models, run, write_result
-from ..report.layout import markdown
-from ..samplers import AgentSampler, Sampler
+from ..samplers import Sampler
 from ..tables.rows import MLE, RANDOM, Short, Table, unjudged
 
 ID = "musegym/RLTuner-v0"
 NUM = 10_000
 
-_COLUMNS = ("note_rnn", "q", "psi", "g")
-_PUBLISHED = {
-    "notes_excessively_repeated": (0.633, 0.0, 0.0002, 0.0003),
-    "autocorrelation_1": (-0.16, -0.11, -0.10, 0.55),
-    "autocorrelation_2": (0.14, 0.03, -0.01, 0.31),
-    "autocorrelation_3": (-0.13, 0.03, 0.01, 0.17),
-    "notes_not_in_key": (0.001, 0.01, 0.006, 0.287),
-    "starts_with_tonic": (0.009, 0.288, 0.287, 0.0),
-    "leaps_resolved": (0.772, 0.911, 0.900, 0.522),
-    "unique_max_note": (0.647, 0.564, 0.594, 0.371),
-    "unique_min_note": (0.494, 0.519, 0.583, 0.565),
-    "notes_in_motif": (0.059, 0.757, 0.738, 0.693),
-    "notes_in_repeated_motif": (0.00007, 0.0011, 0.0009, 0.0001),
-}
-PUBLISHED: Mapping[str, Mapping[str, float]] = {
-    column: {name: values[i] for name, values in _PUBLISHED.items()} for i, column in enumerate(_COLUMNS)
-}
-"""Table 1 of arXiv 1611.02796, as shares of 1, by model; its "17" for G's third lag is read as .17."""
-
 
 def table_one(contents: Array) -> dict[str, float]:
     """Returns the rows of table 1 for finished melodies int [N, 32, 2] (``rules.rule_table``), and further figures.
 
-    ``rules_kept``: see there; ``rule_reward``: mean sum of rule rewards, ``rule_reward_...``: of each rule;
-    ``unique``: distinct melodies over N; ``diversity``: see there.
+    ``rules_kept`` and ``diversity``: see the functions; ``rule_reward``: mean sum of rule rewards, ``rule_reward_...``:
+    of each rule; ``unique``: distinct melodies over N.
     """
     reading = rules.read(np.asarray(contents)[:, :, 0] - 1)
     rewards = {name: float(steps.sum(1).mean()) for name, steps in rules.rewards_by_rule(reading).items()}
@@ -71,13 +44,13 @@ def table_one(contents: Array) -> dict[str, float]:
 
 
 def rules_kept(reading: rules.Reading) -> float:
-    """Returns the mean over melodies of the share that is kept of the 13 rules (``rules.kept``) that apply to them."""
+    """Returns the mean over melodies of the share of applicable rules, of 13 (``rules.kept``), that they keep."""
     applies, holds = (np.stack(flags) for flags in zip(*rules.kept(reading).values(), strict=True))  # [R, N]
     return float(((applies & holds).sum(0) / applies.sum(0)).mean())
 
 
 def diversity(events: Array) -> float:
-    """Returns the mean share of steps in which two of the melodies int [N, T] differ, 0 for one melody.
+    """Returns the mean share of steps at which two melodies of int [N, T] differ; 0 for one melody.
 
     Over all pairs, from counts: for each step 1 - sum_e n_e (n_e - 1) / (N (N - 1)), Simpson's index (Simpson 1949,
     "Measurement of diversity").
@@ -90,7 +63,7 @@ def diversity(events: Array) -> float:
 
 
 def census(task: RLTunerTask) -> dict[str, int]:
-    """Counts the strains in metres of two or four quarters, and the works that were made of them.
+    """Counts the strains in metres of two or four quarters, and the works cut from them.
 
     Returns:
         ``strains``; ``in_other_modes`` and ``out_of_range`` of them, which are left out; ``windows`` of 32 steps in
@@ -110,16 +83,15 @@ def census(task: RLTunerTask) -> dict[str, int]:
     }
 
 
-def table(columns: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
-    """Returns columns of figures as cells, with a head; a figure that a column lacks is a dash."""
-    names = dict.fromkeys(name for column in columns.values() for name in column)
-    cells = ([f"{column[name]:.4g}" if name in column else "-" for column in columns.values()] for name in names)
-    return [["", *columns], *([name, *line] for name, line in zip(names, cells, strict=True))]
-
-
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns ``table_one`` of a sampler, and of real works."""
     return {**table_one(sampler.sample(None, NUM, seed)), "real": table_one(sampler.task.corpus(split))}
+
+
+def references(task: Any, split: Split, seed: int) -> dict[str, Any]:
+    """Returns ``table_one`` of real works and of a random policy, and the ``census`` of the corpus."""
+    chance = RandomPolicy(task).sample(None, NUM, seed)
+    return {"real": table_one(task.corpus(split)), "random": table_one(chance), "corpus": census(task)}
 
 
 PSI: Mapping[str, Any] = {
@@ -179,31 +151,7 @@ RL_TUNER = Table(
 TABLES = (RL_TUNER,)
 DOMAIN = Domain(
     measure,
+    references,
     (Column("rules_kept", lower_is_better=False), Column("rule_reward", lower_is_better=False)),
     TABLES,
 )
-
-
-def main(
-    context: typer.Context,
-    runs: Runs = None,
-    num: Samples = NUM,
-    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the real works.")] = "validation",
-    seed: Seed = 0,
-    json_file: JsonFile = None,
-) -> None:
-    """Prints table 1 as published beside real works, a random policy and runs."""
-    task = cast("RLTunerTask", make_task(ID))
-    models = load_models(runs, ID)
-    read_corpus(task)
-    samplers: dict[str, Sampler] = {"random": RandomPolicy(task)}
-    samplers |= {name: AgentSampler(model) for name, model in models}
-    measured = {"real": table_one(task.corpus(split))}
-    measured |= {name: table_one(sampler.sample(None, num, seed)) for name, sampler in samplers.items()}
-    print(markdown(table({**{f"{name} (paper)": column for name, column in PUBLISHED.items()}, **measured})), end="")
-    found = {"num": num, "split": split, "seed": seed, "corpus": census(task), "columns": measured}
-    write_result(context, json_file, found)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

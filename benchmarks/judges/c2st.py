@@ -9,7 +9,7 @@ works from generated ones; its accuracy on held-out works is 0.5 where it cannot
   (recurrent or convolutional; lowest loss). The worse judge for the agent therefore counts, but it is chosen on works
   that do not enter the accuracy: a maximum of two noisy test accuracies would stand above 0.5 with nothing to see.
 * Generated work i belongs with real work i (it was made under its condition): both fall in the same fold, so that no
-  fold has more of a condition on one side, which would push the accuracy *below* 0.5.
+  fold has more works of a condition on one side, which would push the accuracy *below* 0.5.
 * Judges see the conditions of works as constant columns or channels (``networks.prepare``).
 """
 
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...envs.task import Bools, Ints, Layout, Works
+from ..metrics.stats import mean_by_group
 from .networks import ARCHITECTURES, is_sequence, lengths, prepare
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,12 @@ FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
-"""Of judges that learn from the train split: ten times as many works an epoch."""
+"""Epochs of judges that learn from the train split, which has ten times as many works."""
 
 
 @dataclasses.dataclass(frozen=True)
 class C2ST:
-    """What the judges found. ``correct_*`` are bool [n], per work, for paired bootstraps over groups."""
+    """Results of the judges. ``correct_*`` are bool [n], per work, for paired bootstraps over groups."""
 
     accuracy: float
     """Mean over seeds of the chosen architecture's accuracy on its held-out fold; 0.5 is indistinguishable."""
@@ -49,7 +50,13 @@ class C2ST:
     correct_real: Bools
     correct_fake: Bools
     judged: Bools
-    """Which pairs were judged, bool [n]: all of them where five seeds were asked for."""
+    """Mask of the pairs that were judged, bool [n]: all of them with five seeds."""
+
+    def interval(self, groups: Ints, seed: int) -> list[float]:
+        """Returns the 95% interval of the accuracy by a bootstrap over groups int [n]."""
+        right = (self.correct_real.astype(float) + self.correct_fake) / 2
+        found = mean_by_group(right[self.judged], groups[self.judged], np.random.default_rng(seed))
+        return [found.low, found.high]
 
     def summary(self) -> dict[str, Any]:
         """Returns the numbers and names for a result file."""
@@ -114,10 +121,10 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
 
 
 def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: Layout, *, seed: int = 0) -> C2ST:
-    """The same judges with ten times as much to learn from: taught by the train split, asked about held-out works.
+    """Judges held-out works with the same judges, trained on the train split, which has ten times as many works.
 
-    They see far more than judges which learn from held-out works alone, but not copying: to a judge that learned that
-    training works are real, copies of them are real. Read the result beside ``longest_copy``.
+    They detect far more than judges that learn from held-out works alone, but no copying: to a judge that learned that
+    training works are real, copies of them are real. Read the result together with ``longest_copy``.
 
     Args:
         train: training works and as many generated under the same conditions, pair by pair; an eighth of the former's
@@ -143,7 +150,7 @@ def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: L
 
 
 def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[Tensor, Tensor]:
-    """Returns works as judges read them, in order, and the labels of the first two parts: 1 for real."""
+    """Returns works in the form that judges read, in order, and the labels of the first two parts: 1 for real."""
     parts = (real, fake, *more)
     contents = np.concatenate([works.contents for works in parts])
     conditions = np.concatenate([works.conditions for works in parts])
@@ -154,7 +161,12 @@ def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[T
 def _judged(
     x: Tensor, y: Tensor, train: Ints, valid: Ints, test: Ints, is_real: Bools, *, seed: int, epochs: int, patience: int
 ) -> tuple[str, Bools, dict[str, float]]:
-    """Trains a judge of each architecture: the one chosen, which works it judged rightly, and everybody's accuracy."""
+    """Trains a judge of each architecture.
+
+    Returns:
+        The name of the chosen architecture; whether its judge is right about each work, bool [n]; the accuracy of each
+        architecture by name.
+    """
     found = {}
     for name in ARCHITECTURES:
         net, loss = fit(name, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
@@ -182,7 +194,7 @@ def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
 
 
 def balanced_accuracy(right: Bools, is_real: Bools) -> float:
-    """Mean of the accuracies on real and on generated works: 0.5 for any constant judge, whatever the fold's sizes."""
+    """Mean of the accuracies on real and on generated works: 0.5 for any constant judge, for all sizes of folds."""
     return float((right[is_real].mean() + right[~is_real].mean()) / 2)
 
 

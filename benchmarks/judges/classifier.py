@@ -1,4 +1,4 @@
-"""A classifier of pictures, trained on real ones by a fixed recipe: the yardstick of tasks whose works have labels."""
+"""A classifier of pictures, trained on real ones by a fixed recipe, which measures tasks whose works have labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPDATES, BATCH, LEARNING_RATE, WIDTH = 1500, 128, 1e-3, 64
 VERSION = 1
 """Version of the recipe; another one trains all classifiers anew."""
 SHIFT = 1
-"""Pixels by which training pictures are moved at random: pens do not centre drawings as scanners do."""
+"""Largest random shift of training pictures, pixels: pens do not centre drawings as scanners do."""
 
 
 class Classifier:

@@ -1,4 +1,4 @@
-"""Small networks that judges and measuring features are made of, chosen by the layout of contents.
+"""Small networks of judges and measuring features, chosen by the layout of contents.
 
 They read contents as arrays alone and share nothing with the networks of agents and discriminators, so that tuning
 those never changes the measures.
@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from ...envs.task import Array, Ints, Layout
 
 AXES = {"sequence": 1, "grid": 2, "image": 2, "volume": 3, "frames": 3}
-"""Number of axes of each kind of layout; what a shape has beyond them are columns or channels.
+"""Number of axes of each kind of layout; further axes of a shape are columns or channels.
 
-Contents of one axis are read as sequences, others as planes. A line here makes a new kind of layout measurable.
+Contents of one axis are read as sequences, others as planes. A new kind of layout needs a line here to be measured.
 """
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 """By number of axes."""
@@ -28,12 +28,12 @@ WIDTH = 64
 
 
 def prepare(contents: Array, layout: Layout, conditions: Ints | None = None) -> Tensor:
-    """Brings contents into the form that the networks read; conditions become constant columns or channels.
+    """Converts contents for the networks; conditions become constant columns or channels.
 
     Args:
         contents: [N, ...].
         layout: of the contents.
-        conditions: int [N, K] that the contents were built under; None where they are not to be seen.
+        conditions: int [N, K] of the contents; None hides them from the networks.
 
     Returns:
         Sequences: int64 [N, L, C + K], where padding stays zeros; other cells: int64 [N, *axes, C + K], C being 1 but
@@ -75,8 +75,8 @@ def sizes(x: Tensor) -> tuple[int, ...]:
 class RowEmbedding(nn.Module):
     """Sequences int64 [B, L, C] -> float32 [B, L, D]; padding becomes zeros.
 
-    Places from the start and (``ends``) from the end are embedded too: a pooled network would not see otherwise how a
-    work begins and closes.
+    Positions from the start and (``ends``) from the end are embedded too: a pooled network would otherwise not see how
+    a work begins and ends.
     """
 
     def __init__(self, columns: tuple[int, ...], rows: int, width: int = WIDTH, ends: bool = True) -> None:
@@ -88,7 +88,7 @@ class RowEmbedding(nn.Module):
         self.mix = nn.Linear(each * len(columns) + (16 if ends else 8), width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the embedded rows and which of them are no padding, bool [B, L]."""
+        """Returns the embedded rows and the mask of those that are no padding, bool [B, L]."""
         length = lengths(x)
         steps = torch.arange(x.shape[1])
         valid = steps < length[:, None]
@@ -101,7 +101,7 @@ class RowEmbedding(nn.Module):
 
 
 def looked_up(x: Tensor, tables: nn.ModuleList) -> list[Tensor]:
-    """Returns the entries float32 [B, ..., D] of each column of int64 [B, ..., C]; too large a value has the last."""
+    """Returns the embeddings float32 [B, ..., D] of each column of int64 [B, ..., C]; larger values get the last."""
     columns: list[Any] = list(zip(x.unbind(-1), tables, strict=True))
     return [table(column.clamp(max=table.num_embeddings - 1)) for column, table in columns]
 
@@ -231,7 +231,7 @@ class ConvolutionalPlane(nn.Module):
 
 
 def is_sequence(x: Tensor) -> bool:
-    """Whether contents, as ``prepare`` returns them, are sequences."""
+    """Returns whether contents, as ``prepare`` returns them, are sequences."""
     return x.ndim == 3
 
 
@@ -239,4 +239,4 @@ ARCHITECTURES: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "recurrent": (RecurrentPlane, RecurrentSequence),
     "convolutional": (ConvolutionalPlane, ConvolutionalSequence),
 }
-"""Of judges: networks of planes and of sequences."""
+"""Architectures of judges: networks of planes and of sequences."""

@@ -1,4 +1,4 @@
-"""Measuring features: a small network trained once on the train split by a fixed recipe, and distances in its space.
+"""Measuring features: a small network trained once on the train split by a fixed recipe, and the Frechet distance.
 
 The recipe (``VERSION``) is part of the measure: 2,000 updates of AdamW with a falling rate on batches of 64, seed 0.
 Sequences: a GRU of 64 units predicts the columns of the next row from the rows so far; the features of a work are its
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
 from ...envs.task import Array, Floats, Layout
 from ..judges.c2st import batches, trimmed
-from ..judges.networks import CONVOLUTIONS, WIDTH, Cells, RowEmbedding, is_sequence, prepare, sizes
+from ..judges.networks import CONVOLUTIONS, WIDTH, Cells, RowEmbedding, is_sequence, pool, prepare, sizes
 
 VERSION = 2
 UPDATES, RATE = 2000, 2e-3
@@ -35,7 +35,7 @@ class NextRow(nn.Module):
     def __init__(self, x: Tensor) -> None:
         super().__init__()
         self.sizes = sizes(x)
-        self.embed = RowEmbedding(self.sizes, x.shape[1], ends=False)  # the end must not tell how much is to come
+        self.embed = RowEmbedding(self.sizes, x.shape[1], ends=False)  # positions from the end would reveal the rest
         self.rnn = nn.GRU(WIDTH, WIDTH, batch_first=True)
         self.head = nn.Linear(WIDTH, sum(self.sizes))
 
@@ -43,9 +43,7 @@ class NextRow(nn.Module):
         """Returns float32 [B, 64]."""
         rows, valid = self.embed(x)
         h, _ = self.rnn(rows)
-        weight = valid[..., None].float()
-        mean: Tensor = (h * weight).sum(1) / weight.sum(1)
-        return mean
+        return pool(h, valid)[:, :WIDTH]  # the mean
 
     def loss(self, x: Tensor) -> Tensor:
         """Returns the cross-entropy of the next row, summed over columns, nats per row."""
@@ -60,7 +58,7 @@ class NextRow(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Cells int64 [B, *axes, C] or pixels float32 [B, C, *axes] -> features [B, 64]; trained to give its input back."""
+    """Cells int64 [B, *axes, C] or pixels float32 [B, C, *axes] -> features [B, 64]; learns to rebuild its input."""
 
     def __init__(self, x: Tensor) -> None:
         super().__init__()
@@ -95,7 +93,7 @@ class Bottleneck(nn.Module):
 
 
 class FeatureNet:
-    """The features of one data set: trained on first use, then read from the cache folder.
+    """Features for one data set; the network is trained on first use, then read from the cache folder.
 
     Args:
         train: the train split [N, ...].
@@ -143,7 +141,7 @@ class FeatureNet:
 
 
 def fingerprint(recipe: str, *arrays: Array) -> str:
-    """Returns 16 hexadecimal digits that tell a network's recipe and training data from others."""
+    """Returns 16 hexadecimal digits that identify a network's recipe and training data."""
     digest = hashlib.sha256(recipe.encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -151,7 +149,7 @@ def fingerprint(recipe: str, *arrays: Array) -> str:
 
 
 def train_once(net: nn.Module, path: Path | None, train: Callable[[], None]) -> None:
-    """Gives a network the weights that a file keeps; where there is none, or it is damaged, trains it and keeps them.
+    """Loads the weights of a network from a file; where that is missing or damaged, trains the network and writes it.
 
     Args:
         net: a network of float32 as its training begins.
@@ -181,7 +179,7 @@ def feature_net(train: Array, layout: Layout) -> FeatureNet:
 
 
 def frechet(x: Floats, y: Floats) -> float:
-    """Frechet distance of two point clouds taken as Gaussians: x [N, D], y [M, D].
+    """Frechet distance of Gaussians fitted to two sets of points: x [N, D], y [M, D].
 
     ``|mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))`` (Heusel et al. 2017, "GANs Trained by a Two Time-Scale
     Update Rule"), with covariances over N - 1. Biased upward by about D^2 / N: compare at equal N, and with a floor.

@@ -54,7 +54,7 @@ def density_coverage(real: Floats, fake: Floats, k: int = 5) -> dict[str, float]
 
 
 def keys(contents: Array) -> list[bytes]:
-    """One hashable key per content [N, ...], equal for equal contents."""
+    """Returns one hashable key per content [N, ...], equal for equal contents."""
     flat = np.ascontiguousarray(contents).reshape(len(contents), -1)
     return [row.tobytes() for row in flat]
 
@@ -65,7 +65,7 @@ def unique(contents: Array) -> float:
 
 
 def novel(contents: Array, train: Array) -> float:
-    """Share of contents that are not, exactly, works of the train split."""
+    """Share of contents that equal no work of the train split."""
     known = set(keys(train.astype(contents.dtype, copy=False)))
     return float(np.mean([key not in known for key in keys(contents)]))
 
@@ -82,7 +82,7 @@ def longest_runs(tokens: Ints, train: Ints) -> Ints:
     """Longest run of consecutive tokens shared with any training work: int64 [N].
 
     Args:
-        tokens: int [N, L] of the works in question, 0 = padding, which belongs to no run.
+        tokens: int [N, L] of the works, 0 = padding, which belongs to no run.
         train: int [M, K] of the training works, likewise.
 
     Runs of length n + 1 can only begin where runs of length n begin, so both sides shrink as n grows. Runs are compared
@@ -125,12 +125,12 @@ def _grow(
 
 
 def validity(task: Task[Any], works: Works) -> float:
-    """Share of works that building from their own demonstrations gives back exactly."""
+    """Share of works that are exactly rebuilt from their demonstrations."""
     return float(valid(task, works).mean())
 
 
 def valid(task: Task[Any], works: Works) -> Bools:
-    """Whether each work can be built and comes out equal, bool [N]; halves the batch where one of them raises."""
+    """Returns whether each work is exactly rebuilt, bool [N]; halves the batch where a demonstration raises."""
     contents, N = works.contents, len(works)
     if not N:
         return np.zeros(0, bool)

@@ -38,7 +38,7 @@ def paired_difference(a: Floats, b: Floats, groups: Ints, rng: np.random.Generat
     An interval below 0 throughout: a is smaller than b beyond the choice of works.
 
     Args:
-        a: float or bool [n], what one method got on each work (for C2ST: whether its judges were right).
+        a: float or bool [n], the figure of one method on each work (for C2ST: whether its judges were right).
         b: the same for another method, on the same works in the same order.
         groups: int [n]; whole groups are drawn with replacement, the same ones for both methods.
         rng: draws the resamples.
@@ -49,10 +49,10 @@ def paired_difference(a: Floats, b: Floats, groups: Ints, rng: np.random.Generat
 
 
 def packed(right: Bools) -> str:
-    """Writes bool [n] as hexadecimal, first work in the highest bit: which works judges were right about."""
+    """Returns bool [n] as hexadecimal, the first work in the highest bit: whether judges were right about each work."""
     return bytes(np.packbits(right)).hex()
 
 
 def unpacked(text: str, n: int) -> Bools:
-    """Reads what ``packed`` wrote of n works, bool [n]."""
+    """Returns bool [n] from the text of ``packed``."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8))[:n].astype(bool)

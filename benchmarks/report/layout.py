@@ -43,13 +43,13 @@ def cells(
 ) -> Cells:
     """Returns a head, a line per row (means over seeds, the range in brackets) and one of real works, the floor.
 
-    Where rows were measured against different works there is a line of real works for each of them.
+    Rows that were measured against different works have a line of real works each.
 
     Args:
         results: as ``load`` reads them.
         order: names of rows; rows that it lacks come last.
         against: a row; last columns then hold the differences of both C2STs from it with 95% intervals.
-        names: of the figures to show; the columns of the domains and of the general suite where empty.
+        names: of the figures to show; where empty, the columns of the domains and of the general suite.
 
     Raises:
         ValueError: there is no such row, or no such figure.

@@ -32,9 +32,9 @@ GENERAL = (
 )
 """Columns of the general suite, in the order of reports."""
 OTHERS = (Column("cpu_seconds", digits=0, lower_is_better=True),)
-"""Columns that are shown on demand alone."""
+"""Columns that are shown on request only."""
 JUDGES: dict[Literal["judged", "taught"], str] = {"judged": "c2st", "taught": "c2st_taught"}
-"""Keys of results that hold judgements, and the columns that they decide."""
+"""Keys of results that hold judgements of single works, and their columns."""
 Result = dict[str, Any]
 NEEDED = {"evaluation": dict, "row": str, "table": str, "env_id": str, "seconds": (int, float)}
 """Keys of a result file that a report needs, and their types."""
@@ -89,8 +89,8 @@ def columns_of(results: Sequence[Result]) -> dict[str, Column]:
 def figures_of(found: Result) -> Mapping[str, Any]:
     """Returns the numbers of a result by name: the general suite's, the domain's own, and the medium's metrics.
 
-    Where the domain's own measure and the general suite have a name in common, the figure is the former's; the latter's
-    is then called ``evaluation.NAME``.
+    Where the domain's measure and the general suite share a name, the figure is the domain's, and that of the suite is
+    called ``evaluation.NAME``.
     """
     own, taught = found.get("own", {}), found.get("taught", {})
     metrics = {**found["evaluation"].get("metrics", {}), **own.get("metrics", {})}
@@ -109,17 +109,17 @@ def figures_of_real(found: Result) -> Mapping[str, Any]:
 
 
 def _apart(general: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Renames figures of the general suite whose names the domain's own measure has too."""
+    """Renames figures of the general suite whose names the domain's measure has too."""
     return {f"evaluation.{name}" if name in own else name: value for name, value in general.items()}
 
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float | None]:
-    """Keeps numbers, and None in the place of numbers that could not be had."""
+    """Keeps numbers, and None in the place of numbers that could not be measured."""
     return {name: value for name, value in figures.items() if value is None or isinstance(value, int | float)}
 
 
 def place(found: Result) -> tuple[str, ...]:
-    """Returns the place of a measurement: environment, its arguments, split of the held-out works."""
+    """Returns the works that a result was measured against: environment, its arguments, split."""
     env = (f"{name}={value}" for name, value in found.get("env", {}).items())
     return (str(found.get("env_id")), *env, str(found["evaluation"].get("split")))
 
@@ -129,12 +129,12 @@ def difference(
 ) -> Interval:
     """C2ST of one row minus another's on the same works, with a paired bootstrap over groups (tunes).
 
-    How often judges are right about real work i and its generated partner is averaged over the seeds of each row first.
+    The share of right judgements about real work i and its generated partner is first averaged over seeds of each row.
 
     Args:
         ours: the results of one row, a seed each.
         theirs: those of the other.
-        judges: whose judgements: those that learned from held-out works, or those that the train split taught.
+        judges: "judged" for judges that learned from held-out works, "taught" for those of the train split.
 
     Raises:
         ValueError: a row was not judged, or on different works.

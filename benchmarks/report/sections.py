@@ -15,8 +15,8 @@ def sections(name: str, folder: Path, against: str | None = None, names: Sequenc
     """Returns a title and the ``cells`` for each table of a suite, a table, an id, or a folder of result files.
 
     Args:
-        name: of any of them; tables of a suite without results are left out. An id that nobody registered here will
-            do, where it has results.
+        name: of any of them; tables of a suite without results are left out. An id need not be registered where it has
+            results.
         folder: of the tables' folders.
         against: as in ``cells``.
         names: as in ``cells``.

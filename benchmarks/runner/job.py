@@ -22,7 +22,7 @@ class Job:
     row: Row
     seed: int
     seconds: float
-    """Wall clock of training asked for."""
+    """Requested training time by the clock."""
     results: Path
     """Folder of result files."""
     runs: Path
@@ -45,12 +45,12 @@ class Job:
 
     @property
     def log(self) -> Path:
-        """The file of whatever the process prints."""
+        """The file with the output of the process."""
         return beside(self.run, ".log")
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether its result is complete."""
         return finished(self.result, self.seconds, self.row.taught, domain_of(self.row.env_id).measure is not None)
 
     def to_json(self) -> str:

@@ -2,7 +2,7 @@
 
 Every row and seed of a table becomes one JSON file, ``<table>/<row>-s<seed>.json``. Finished runs are skipped;
 interrupted ones, by Ctrl-C or ``kill -9`` alike, go on from their last checkpoint. Each run is a process of its own
-with one thread, and holds a lock on its folder, so that a second queue takes other runs.
+with one thread, and holds a lock on its folder, so that a second queue does other runs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Entry:
 
 
 class Queue:
-    """Works through jobs, a few processes at a time.
+    """A queue of jobs, a few processes at a time.
 
     Args:
         jobs: finished ones are skipped.
@@ -61,7 +61,7 @@ class Queue:
         self.stopped = 0
 
     def work(self, processes: int) -> int:
-        """Runs until nothing waits; returns how many jobs failed or, negative, the signal that stopped it."""
+        """Runs all waiting jobs; returns the number that failed or, negative, the signal that stopped the queue."""
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         live = Live(console=self.console, refresh_per_second=1) if self.console.is_terminal else None
         try:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from ...training import files
 
 ELSEWHERE = 75  # EX_TEMPFAIL: another process holds the run
 POINTS = 200
 """Lines of metrics.jsonl that a result keeps, evenly spread."""
-ENOUGH, OWN = 0.97, 0.85
-"""Shares of the training time asked for, by the clock and of a core, below which a result is called partial."""
+LEAST_TIME, LEAST_CPU = 0.97, 0.85
+"""Shares of the requested training time, by the clock and by CPU time, below which a result is called partial."""
 
 
 def finished(path: Path, seconds: float | None = None, taught: bool = False, own: bool = False) -> bool:
-    """Returns whether a result file is there and whole; files are replaced atomically.
+    """Returns whether a result file exists and is complete; files are replaced atomically.
 
     Args:
         path: the file.
-        seconds: of training asked for; a partial result of less is not finished.
+        seconds: requested training time; a partial result of less is not finished.
         taught: whether a result without taught judges is unfinished.
         own: whether a result without the domain's own measure is unfinished.
 
@@ -42,8 +42,8 @@ def finished(path: Path, seconds: float | None = None, taught: bool = False, own
 
 
 def short(found: dict[str, Any], seconds: float) -> bool:
-    """Returns whether a result had less training than so many seconds, or shared its core with something else."""
-    return bool(found["seconds"] < ENOUGH * seconds or found["cpu_seconds"] < OWN * seconds)
+    """Returns whether a result had less training than so many seconds, or shared its core with other processes."""
+    return bool(found["seconds"] < LEAST_TIME * seconds or found["cpu_seconds"] < LEAST_CPU * seconds)
 
 
 def beside(run: Path, suffix: str) -> Path:
@@ -51,20 +51,10 @@ def beside(run: Path, suffix: str) -> Path:
     return run.with_name(run.name + suffix)
 
 
-@contextlib.contextmanager
-def locked(run: Path) -> Iterator[IO[str] | None]:
-    """Yields the locked file of a run that is now this process's own, None where another process has it.
-
-    The lock goes with the process, however it ends, and with the children that were handed the file.
-    """
+def locked(run: Path) -> contextlib.AbstractContextManager[IO[str] | None]:
+    """Returns a context with the locked file of a run (``files.locked``), None where another process has it."""
     run.parent.mkdir(parents=True, exist_ok=True)
-    with beside(run, ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        yield file
+    return files.locked(beside(run, ".lock"))
 
 
 def spent(run: Path) -> dict[str, float]:
@@ -77,7 +67,7 @@ def spent(run: Path) -> dict[str, float]:
 
 
 def history(run: Path) -> list[dict[str, Any]]:
-    """Reads ``metrics.jsonl``; a last line that was cut off by a kill is left out."""
+    """Reads ``metrics.jsonl``; a last line that a kill cut off is left out."""
     path = run / "metrics.jsonl"
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -95,7 +85,7 @@ def seconds_trained(run: Path, lines: list[dict[str, Any]]) -> float:
 
 
 def thinned(lines: list[dict[str, Any]], points: int = POINTS) -> list[dict[str, Any]]:
-    """Keeps so many lines, evenly spread, the last among them."""
+    """Returns at most so many of the lines, evenly spread, the last among them."""
     if len(lines) <= points:
         return lines
     step = (len(lines) - 1) / (points - 1)

@@ -1,4 +1,4 @@
-"""One benchmark run in a process of its own: train or go on training, evaluate, write one JSON file.
+"""One benchmark run in a separate process: train or resume training, evaluate, write one JSON file.
 
 ``runner.queue`` starts it with a job as JSON, the one argument.
 """
@@ -42,11 +42,11 @@ def train_command(job: Job) -> list[str]:
 
 
 def train(job: Job, lock: IO[str] | None = None) -> None:
-    """Trains, or goes on with, a run of ``musegym train``; SIGTERM is handed on to it, so that it saves its state.
+    """Starts or resumes a run of ``musegym train``; SIGTERM is passed on to it, so that it saves its state.
 
     Args:
-        job: its ``seconds`` are those of all attempts together.
-        lock: the run's locked file; training shares it, since it goes on alone where this process is killed.
+        job: its ``seconds`` are the sum over all attempts.
+        lock: the run's locked file; training shares it, since it continues alone where this process is killed.
 
     Raises:
         RuntimeError: training failed, or was stopped.
@@ -70,15 +70,17 @@ def train(job: Job, lock: IO[str] | None = None) -> None:
 
 
 def work(job: Job, lock: IO[str] | None = None) -> None:
-    """Does one job from wherever it stands, and writes its result.
+    """Does the parts of a job that are missing, and writes its result.
 
-    The general suite comes first, then the domain's own measure, then the taught judges; each is kept once it is there.
+    The general suite comes first, then the domain's measure, then the taught judges; each is saved once it is measured.
 
     Raises:
         RuntimeError: training failed, or was stopped.
     """
     row, result = job.row, job.result
-    kept = finished(result, job.seconds) and (row.method == "random" or job.run.exists())  # else its model is gone
+    kept = finished(result, job.seconds) and (
+        row.method == "random" or job.run.exists()
+    )  # otherwise its model is missing
     sampler, command = trained(job, lock)
     if kept:
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
@@ -89,7 +91,7 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
             "says": row.meaning,
             "env_id": row.env_id,
             "env": dict(row.env),
-            "method": row.algorithm or row.method,
+            "method": row.method,
             "command": [part.replace(str(job.run), f"runs/{job.table}/{job.name}") for part in command],
             "seed": job.seed,
             "seconds_asked": row.seconds,
@@ -126,13 +128,13 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
 
 
 def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
-    """Trains a job from wherever it stands; returns the sampler, and the command that makes it from the start.
+    """Starts or resumes the training of a job; returns the sampler, and the command that trains it from the start.
 
     Raises:
         RuntimeError: training failed, or was stopped.
     """
     row, before = job.row, spent(job.run)
-    before["cpu_seconds"] -= _cpu_seconds()  # earlier CPU time of this process was for something else
+    before["cpu_seconds"] -= _cpu_seconds()  # earlier CPU time of this process is not training
     if row.method == "train":
         try:
             train(job, lock)
@@ -142,10 +144,7 @@ def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
     command = ["musegym", "bench", job.table, "--only", row.name]
     if row.method == "random":
         return RandomPolicy(make_task(row.env_id, **row.env)), command
-    assert row.algorithm
-    learned = train_sb3(
-        row.algorithm, row.env_id, job.seconds, job.seed, job.run, num_envs=row.num_envs, params=row.params, env=row.env
-    )
+    learned = train_sb3(row, job.seconds, job.seed, job.run)
     _note(job.run, before)
     return learned, command
 
@@ -168,7 +167,7 @@ def _cpu_seconds() -> float:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Does the job; returns 0 where its result is there, 1 after a failure, 75 where another process is at it."""
+    """Does the job; returns 0 where its result exists, 1 after a failure, 75 where another process does it."""
     job = Job.from_json(arguments[0])
     with locked(job.run) as lock:
         if lock is None:

@@ -1,1 +1,1 @@
-"""One-off questions, a command each; README.md lists them. Nothing imports a study."""
+"""One-off questions, a command each; README.md lists them. No other package imports a study."""

@@ -1,6 +1,6 @@
-"""Do the judges give the right answer where it is known?
+"""Do the judges give the right accuracy where it is known?
 
-* ``one source``: training works against other training works, tunes dealt at random. 0.5, or the judge is biased.
+* ``one source``: training works against other training works, tunes drawn at random. 0.5, or the judge is biased.
 * ``floor``: training works against test works. An excess over 0.5 is a difference between the splits.
 * ``random``: a random policy. 1, or the judge is weak.
 """
@@ -32,7 +32,7 @@ def floor(task: Task[Any], seed: int) -> tuple[Works, Works]:
 
 
 def one_source(task: Task[Any], seed: int) -> tuple[Works, Works]:
-    """Returns training works and others: as many tunes as the test split has, drawn at random, play the test."""
+    """Returns two sets of training works; the first has as many tunes, drawn at random, as the test split."""
     train, tunes = task.works("train"), len(np.unique(task.works("test").groups))
     drawn = np.random.default_rng([seed, 11]).permutation(np.unique(train.groups))[:tunes]
     held_out = np.isin(train.groups, drawn)
@@ -55,7 +55,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Draws of training works.")] = 4,
     json_file: JsonFile = None,
 ) -> None:
-    """Judges three cases whose answer is known."""
+    """Judges three cases whose accuracy is known."""
     task = env_task(env_id, {})
     net = feature_net(read_corpus(task), task.layout)
     runs: list[dict[str, Any]] = []

@@ -3,9 +3,9 @@
 Reads the table's results and prints a line for each point of a method: the share of rules kept and the diversity
 (higher is better), the held-out NLL in nats (lower is better), and the other methods whose curves are at least as good
 in all three somewhere (``curves.dominated``). Points are means over seeds, joined by straight lines in the order of
-their weights. A sampler that draws each melody with one weight or, with some probability, with the next has rules on
-the line, NLL on it or below and diversity on it or above (the one is convex, the other concave in the distribution), so
-a sampler dominates wherever a line does.
+their weights. A mixture of the models of two neighbouring weights has rules on the line, NLL on it or below and
+diversity on it or above (the one is convex, the other concave in the distribution), so a mixture dominates wherever a
+line does.
 
 ``coverage`` is the share of a method's points that another's curve dominates (Zitzler & Thiele 1998, "Multiobjective
 optimization using evolutionary algorithms", measure C, with lines for the points of the covering front).
@@ -62,7 +62,7 @@ def curves(results: Sequence[Result]) -> dict[str, list[Point]]:
 def compare(found: Mapping[str, Sequence[Point]]) -> tuple[dict[str, list[list[str]]], dict[str, dict[str, float]]]:
     """Returns the methods that dominate each point of each, and ``coverage[a][b]``: the share of b's points under a.
 
-    A row in which two curves begin does not count for either; points without rules are left out of shares.
+    A row that two curves begin with counts against neither; points without rules are left out of shares.
     """
     lower = {method: [_lower(point) for point in points] for method, points in found.items()}
 

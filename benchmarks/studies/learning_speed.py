@@ -1,11 +1,11 @@
-"""How many environment steps does the agent learn from in a second, beside a reference?
+"""How many environment steps does the agent learn from in a second, compared with a reference?
 
 ``AdversarialDQN`` with ``DiscriminatorCallback``, both at their defaults and with one torch thread, takes turns with
 
 * SB3's DQN at its defaults with the same callback (its replay cut from a million to 100,000 steps, for memory, which
   does not slow it), in the same process;
-* with ``--wrapped``: the agent under a wrapper, which makes it step its environment, against itself without, in the
-  same process;
+* with ``--wrapped``: another such agent, in the same process; the first is then under a wrapper, so that it has to step
+  its environment, the other is not;
 * with ``--against FOLDER``: another version of musegym, each in a process of its own.
 
 The training of the discriminator is included, warm start and the phase in which it leads are not.
@@ -41,7 +41,7 @@ CHILD = "import runpy, sys; runpy.run_path(sys.argv[1], run_name=sys.argv[2])['s
 
 
 class StepsEnvironment(VecEnvWrapper):
-    """A wrapper that changes nothing: it only makes an agent step its environment."""
+    """A wrapper that changes nothing but makes an agent step its environment."""
 
     def reset(self) -> VecEnvObs:
         """Starts all rows."""
@@ -60,7 +60,7 @@ def sb3_dqn(env_id: str, rows: int) -> Contestant:
 
 @contextlib.contextmanager
 def other_version(folder: Path, env_id: str, rows: int) -> Iterator[Contestant]:
-    """Yields an agent in a process of its own whose ``import musegym`` takes a folder.
+    """Yields an agent in a separate process whose ``import musegym`` reads a folder.
 
     Raises:
         UsageError: the folder is no checkout, or learning fails there.
@@ -109,13 +109,13 @@ def main(
     against: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A checkout of another version.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="Contents that ours builds in a round.")] = ROWS,
     reference_rows: Annotated[
-        int | None, typer.Option(min=1, help="Those of the reference; SB3's DQN has one environment where not given.")
+        int | None, typer.Option(min=1, help="Those of the reference; by default one for SB3's DQN.")
     ] = None,
     repeats: Repeats = 5,
     seconds: Seconds = 6.0,
     json_file: JsonFile = None,
 ) -> None:
-    """Measures how fast the agent learns, beside SB3's DQN or another reference."""
+    """Measures how fast the agent learns, compared with SB3's DQN or another reference."""
     read_corpus(env_task(env_id, {}))
     found: dict[str, Any] = {"id": env_id, "rows": rows}
     with contextlib.ExitStack() as stack:

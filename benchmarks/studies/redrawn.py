@@ -1,8 +1,8 @@
 """How much of a drawing's distance to real digits is due to the pen of ``musegym/Digit-v0``?
 
-Real pictures are drawn again by search, with as many decisions as an agent has and with the pictures in sight, which no
-agent has. The quality of such drawings, measured like an agent's, is the share of an agent's distance to real pictures
-that is due to the pen. It is no bound: the search minimises the error over pixels, not the measure.
+Real pictures are drawn again by a search that has as many decisions as an agent and, unlike an agent, sees the
+pictures. The distance of these drawings to real pictures, measured like an agent's, is due to the pen. It is no bound:
+the search minimises the error over pixels, not the measure.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ...envs.digit import DigitTask
 from ...envs.task import Array
 from ...training.loading import env_task, read_corpus
 from ..domains.digit import ID, measure_drawings
-from ..recorded import HeldOutSplit, JsonFile, Samples, run, write_result
+from ..recorded import HeldOutSplit, JsonFile, run, write_result
 
 BEAM = 8
-"""Drawings in the making that are kept for each number of decisions."""
+"""Partial drawings that are kept for each number of decisions."""
 
 
 class Partial(NamedTuple):
-    """A drawing in the making."""
+    """A partial drawing."""
 
     error: float
     """Sum of squared differences to the picture, of ink from 0 to 1."""
@@ -67,7 +67,7 @@ def _redraw(lines: NDArray[np.float32], strokes: int, target: NDArray[np.float32
 def _lines_from(
     lines: NDArray[np.float32], ink: NDArray[np.float32], target: NDArray[np.float32], num: int
 ) -> Iterator[Partial]:
-    """The ``num`` best lines of ``lines`` [P, pixels], which begin at one point, on a drawing's ink."""
+    """Yields a drawing with each of the ``num`` best of ``lines`` [P, pixels], which begin at one point."""
     inked = np.maximum(ink, lines)
     errors = ((inked - target) ** 2).sum(1)
     for end in np.argsort(errors)[:num].tolist():
@@ -75,7 +75,7 @@ def _lines_from(
 
 
 def _different(drawings: list[Partial]) -> list[Partial]:
-    """Best first; of those that err alike and end at one point, one."""
+    """Returns drawings, best first; of those with equal error and pen position one."""
     return sorted(
         {(round(partial.error, 4), partial.pen): partial for partial in drawings}.values(), key=lambda b: b[:2]
     )
@@ -86,7 +86,7 @@ def main(
     side: Annotated[int, typer.Option(help="Pixels of the canvas.")] = 14,
     strokes: Annotated[int, typer.Option(help="Decisions of a drawing.")] = 12,
     split: HeldOutSplit = "test",
-    num: Samples = 500,
+    num: Annotated[int, typer.Option(min=2, help="Works that are drawn again.")] = 500,
     json_file: JsonFile = None,
 ) -> None:
     """Draws training pictures again, and measures the drawings and the pictures."""

@@ -1,15 +1,15 @@
-"""How much can a discriminator see of a run, by the number of real sequences that it learns from?
+"""How well can a discriminator tell a run from real works, by the number of real sequences that it learns from?
 
-Takes a run of ``musegym/Oracle-v0``, whose policy is fixed, and trains judges to tell its sequences, as many as they
-want, from the first 10,000 real ones (the train split) or from 200,000. Each then scores held-out sequences:
+Judges learn to tell sequences of a fixed policy, a run of ``musegym/Oracle-v0``, from the first 10,000 real ones (the
+train split) or from 200,000. Each then scores held-out sequences:
 
 * ``held_out_loss``: logistic loss of a * logit + b in nats, a (``calibration.calibrate``) and b fitted to the same
   sequences. A judge that knows nothing has 2 log 2 = 1.386; half of the difference to that estimates a lower bound of
-  the Jensen-Shannon divergence of the two (Goodfellow et al. 2014, theorem 1), the most that the judge could teach.
+  the Jensen-Shannon divergence of the two (Goodfellow et al. 2014, theorem 1), the most that a policy could learn.
 * ``auc``: how often a real sequence has the higher logit of a pair; 0.5 is chance.
 
-``recurrent`` is our discriminator as it ships for tokens: a sum over steps of the worth of each token after those
-before, the form of a log-likelihood ratio of two language models. ``convolutions`` is the one of other sequences.
+``recurrent`` is our discriminator as it ships for tokens: a sum over steps of a score of each token given those before,
+the form of a log-likelihood ratio of two language models. ``convolutions`` is the one of other sequences.
 """
 
 from __future__ import annotations

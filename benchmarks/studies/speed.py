@@ -1,7 +1,7 @@
-"""How fast do environments step, beside Gymnasium's CartPole-v1?
+"""How fast do environments step, compared with Gymnasium's CartPole-v1?
 
 Both run in the same process and take turns. Actions are drawn beforehand and uniformly, legal or not. Environments have
-``discriminator="none"``; the rate at which an untrained discriminator scores works is measured apart, with one thread.
+``discriminator="none"``; the scoring rate of an untrained discriminator is measured separately, with one thread.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def main(
     seconds: Seconds = 0.3,
     json_file: JsonFile = None,
 ) -> None:
-    """Measures how fast an environment steps beside CartPole-v1."""
+    """Measures how fast an environment steps, compared with CartPole-v1."""
     read_corpus(env_task(env_id, {}))
     found: dict[str, Any] = {"id": env_id, "reference": REFERENCE}
     found["scalar"] = contest(scalar(env_id, discriminator="none"), scalar(REFERENCE), repeats, seconds)

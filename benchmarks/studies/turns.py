@@ -1,12 +1,13 @@
-"""Contests of speed, which the studies of speed share: contestants take turns, so that other load slows both alike.
+"""Comparisons of speed: two contestants take turns, so that other load slows both alike.
 
-A process of another version of musegym runs this file too (``learning_speed.other_version``), with its own agents: only
-names that every version has can stand here.
+A process of another version of musegym runs this file too (``learning_speed.other_version``), with its agents: the file
+may use only names that every version has.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import statistics
@@ -57,13 +58,13 @@ def contest(ours: Contestant, reference: Contestant, repeats: int, seconds: floa
     for contestant in (ours, reference):
         contestant(seconds / 2)
     pairs = [(ours(seconds), reference(seconds)) for _ in range(repeats)]
-    ratios = [own.per_second / other.per_second for own, other in pairs]
+    ratios = [rate.per_second / other.per_second for rate, other in pairs]
     return {
-        "steps_per_second": statistics.median(own.per_second for own, _ in pairs),
+        "steps_per_second": statistics.median(rate.per_second for rate, _ in pairs),
         "reference_steps_per_second": statistics.median(other.per_second for _, other in pairs),
         "ratio": statistics.median(ratios),
         "ratios": ratios,
-        "cpu_ratio": statistics.median(own.per_cpu_second / other.per_cpu_second for own, other in pairs),
+        "cpu_ratio": statistics.median(rate.per_cpu_second / other.per_cpu_second for rate, other in pairs),
         "repeats": repeats,
     }
 
@@ -84,7 +85,7 @@ def one_thread() -> Iterator[None]:
 
 
 def learner(
-    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None, **kwargs: Any
+    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None
 ) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     """Makes an agent and the callback that trains its discriminator, both at their defaults, without warm start.
 
@@ -92,13 +93,12 @@ def learner(
         env_id: a registered id.
         rows: contents built in a round.
         wrapper: goes around the environment.
-        **kwargs: arguments of the environment.
     """
-    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none", **kwargs)
-    env = env if wrapper is None else wrapper(env)
-    model = AdversarialDQN("auto", env, seed=0, schedule=(0.0, 0.0))
+    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none")
+    model = AdversarialDQN("auto", wrapper(env) if wrapper else env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
-    model.budget = lambda: 0.0
+    set_budget = getattr(model, "set_budget", functools.partial(setattr, model, "budget"))  # of an earlier version
+    set_budget(lambda: 0.0)
     return model, DiscriminatorCallback()
 
 
@@ -122,7 +122,7 @@ def serve(env_id: str, rows: str) -> None:
 
     The first answer is the path of the agents.
     """
-    answers, sys.stdout = sys.stdout, sys.stderr  # so that nothing else can be taken for an answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # other output must not be read as an answer
     with one_thread():
         contestant = learning(*learner(env_id, int(rows)))
         print(json.dumps(agents.__file__), file=answers, flush=True)

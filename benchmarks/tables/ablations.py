@@ -21,10 +21,10 @@ DEFAULTS: Mapping[str, Any] = {
     "discriminator.augmentation": 0.0,
     "discriminator.learning_rate": 1e-3,
 }
-"""Defaults of ``musegym train`` that ablations depart from; a test compares."""
+"""Defaults of ``musegym train`` that ablations change; a test compares them."""
 OF_GRIDS: Mapping[str, Any] = {"discriminator.dropout": 0.0}
 OF_IMAGES: Mapping[str, Any] = {"discriminator.r1": 0.05, "discriminator.augmentation": 1.0}
-"""Other defaults of the discriminators of small grids and of images; a test compares."""
+"""Other defaults of the discriminators of small grids and of images; a test compares them."""
 RATE: float = DEFAULTS["discriminator.learning_rate"]
 REPLAYED = 256
 """Past episodes in a batch, in rows that have some."""

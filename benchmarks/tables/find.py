@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import gymnasium as gym
 
 from ...envs.registry import ids, make_task
 from ...errors import UsageError
-from ..measures import Domain, domain_of
+from ..measures import domain_of
 from .rows import MLE, PPO, RANDOM, Row, Table
 
+T = TypeVar("T")
 SUITE = "standard"
 """Name of the suite: the standard tables of all registered ids."""
 
 
+def _all(of: Callable[[str], T]) -> list[T]:
+    """Returns what a function has of each registered id, those aside that cannot be imported."""
+    found = []
+    for env_id in ids():
+        with contextlib.suppress(ImportError):  # `musegym list` names the package that is missing
+            found.append(of(env_id))
+    return found
+
+
 def tables() -> dict[str, Table]:
     """Returns the tables of all registered domains by name; domains that cannot be imported have none."""
-    domains: dict[int, Domain] = {}
-    for env_id in ids():
-        try:
-            domain = domain_of(env_id)
-        except ImportError:  # `musegym list` names the package that is missing
-            continue
-        domains[id(domain)] = domain  # several ids may share one
+    domains = {id(domain): domain for domain in _all(domain_of)}  # several ids may share one
     rows: dict[str, tuple[Row, ...]] = {}
-    for domain in domains.values():
-        for table in domain.tables:
-            rows[table.name] = rows.get(table.name, ()) + table.rows
+    for table in (table for domain in domains.values() for table in domain.tables):
+        rows[table.name] = rows.get(table.name, ()) + table.rows
     return {name: Table(name=name, rows=of_name) for name, of_name in rows.items()}
 
 
@@ -58,7 +63,7 @@ def find(name: str) -> tuple[Table, ...]:
         UsageError: the name is none of them, or its task cannot be imported.
     """
     if name == SUITE:
-        return tuple(_standard_tables())
+        return tuple(_all(standard_table))
     known = tables()
     if name in known:
         return (known[name],)
@@ -70,11 +75,3 @@ def find(name: str) -> tuple[Table, ...]:
         ) from None
     except ImportError as error:
         raise UsageError(f"{name} needs the package {error.name or error}; install it") from None
-
-
-def _standard_tables() -> Iterator[Table]:
-    for env_id in ids():
-        try:
-            yield standard_table(env_id)
-        except ImportError:
-            continue

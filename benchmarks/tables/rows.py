@@ -13,7 +13,7 @@ TEN = tuple(range(10))
 TEMPERATURES = (0.8, 0.9, 1.0)
 
 MLE: Mapping[str, Any] = {"schedule": [0.99, 0.01]}
-"""The warm start for the whole time: maximum likelihood with the same network; D is trained at the end."""
+"""Maximum likelihood with the same network: the warm start takes the whole time; D learns at the end."""
 DROPOUTS, DECAYS = (0.2, 0.3), (0.01, 0.1, 0.3)
 """Choices for maximum likelihood."""
 
@@ -25,10 +25,8 @@ class Row:
     name: str
     meaning: str
     """Shown to the table's reader."""
-    method: Literal["train", "random", "sb3"] = "train"
+    method: Literal["train", "random", "DQN", "PPO"] = "train"
     """``musegym train``; a random policy; an algorithm of Stable-Baselines3 with ``DiscriminatorCallback``."""
-    algorithm: Literal["", "DQN", "PPO"] = ""
-    """Algorithm of Stable-Baselines3."""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
     env_id: str = ""
@@ -47,7 +45,7 @@ class Row:
     judge_seeds: int = 5
     """Seeds of the classifier two-sample test; 0 leaves it out."""
     taught: bool = True
-    """Whether judges taught by the train split are asked too, for a minute or two: ``judges.taught``."""
+    """Whether judges that learned from the train split judge too, for a minute or two: ``judges.taught``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,24 +66,17 @@ class Table:
 
 
 Plain = functools.partial(Row, judge_seeds=0, taught=False)
-"""A row without judges: where the truth is known, or a judge would see the pen and not the digit."""
+"""A row without judges: the truth is known, or judges would recognise the pen and not the digit."""
 Short = functools.partial(Plain, seconds=180.0)
 """A row of a table of many: three minutes."""
 
 RANDOM = Row(name="random", meaning="uniform among the legal decisions", method="random", seconds=0.0)
-PPO = Row(
-    name="ppo",
-    meaning="SB3's PPO with DiscriminatorCallback",
-    method="sb3",
-    algorithm="PPO",
-    num_envs=128,
-    taught=False,
-)
+PPO = Row(name="ppo", meaning="SB3's PPO with DiscriminatorCallback", method="PPO", num_envs=128, taught=False)
 DQN = dataclasses.replace(
     PPO,
     name="sb3-dqn",
     meaning="SB3's DQN with DiscriminatorCallback",
-    algorithm="DQN",
+    method="DQN",
     params={"exploration_fraction": 1e-4},  # of a billion steps: a hundred thousand
 )
 
