@@ -140,11 +140,11 @@ def _root(
 @app.command("list")
 def list_(
     id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Lists what --set takes for this id.")] = None,
-    params: Annotated[bool, typer.Option("--params", help="Lists what --param takes.")] = False,
+    params: Annotated[bool, typer.Option("--params", help="Lists what --param takes, the same for every id.")] = False,
 ) -> None:
     """Lists the environment ids, and what is missing to use them; or the arguments of one."""
-    if id is not None and params:
-        raise UsageError("list takes an ID or --params; the hyperparameters are those of every id")
+    if id is not None:
+        loading.known_id(id)
     if params:
         from ..training.parameters import hyperparameters
 

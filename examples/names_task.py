@@ -10,7 +10,7 @@ import numpy as np
 
 import musegym
 from musegym.envs import Condition, Sequence, State, Task, Works
-from musegym.envs.media.plain import Plain
+from musegym.envs.media.tokens import Tokens
 
 LETTERS, END, LONGEST = "abcdefghijklmnopqrstuvwxyz", 26, 11
 
@@ -29,7 +29,7 @@ class NameTask(Task[Draft]):
     layout = Sequence((LONGEST,), (END + 1,), "int8")  # a content: 11 numbers below 27, of which 0 is padding
     conditions = (Condition("kind", ("female", "male")),)  # given at the start, seen by policy and discriminator
     observation_space = gym.spaces.MultiDiscrete([END + 1] * LONGEST + [LONGEST + 1, 2])
-    medium = Plain(layout, symbols=["", *LETTERS])  # how works are shown and written to files
+    medium = Tokens(END, symbols=LETTERS)  # how works are shown and written to files
 
     def initial(self, draws, condition=None):
         kind = self.draw_conditions(draws) if condition is None else condition

@@ -152,6 +152,7 @@ def test_lists_of_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         (["list", "musegym/Digit-v0"], ["strokes", "a whole number", "12", "the number of decisions"]),
         (["list", "toy_ids:toy/Word-v0"], ["double", "true or false", "false", ""]),
         (["list", "--params"], ["relabel", "true or false", "true", "True scores"]),
+        (["list", "musegym/Melody-v0", "--params"], ["relabel", "true or false", "true", "True scores"]),
     ):
         with pytest.raises(SystemExit) as exit_:
             cli.main(command)

@@ -60,7 +60,7 @@ COMMANDS = [
     ("list ID", "nearly right", ("list", "musegym/Melodi-v0"), ("did you mean musegym/Melody-v0",)),
     ("list ID", "somebody else's", ("list", "CartPole-v1"), ("CartPole-v1", MELODY)),
     ("list ID", "module that is not there", ("list", "no.such.module:x/Y-v0"), ("no.such.module", "mend it")),
-    ("list ID", "with --params", ("list", MELODY, "--params"), ("--params",)),
+    ("list ID", "unknown, with --params", ("list", "musegym/Melodie-v0", "--params"), ("musegym/Melodie-v0",)),
     ("list ID", "two of them", ("list", MELODY, DIGIT), ("unexpected",)),
     ("train ID", "missing", ("train",), ("ID",)),
     ("train ID", "unknown", train(id="CartPole-v1"), ("CartPole-v1", MELODY)),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Layout, Medium
-from .pictures import BACKGROUND, colour, save_gif, save_png
+from .pictures import BACKGROUND, FAINT, colour, save_gif, save_png
 
 SIDE = 320
 """Pixels of the longer side of a picture, about."""
@@ -22,11 +22,11 @@ PAIRS = 1000
 class Plain(Medium):
     """Contents of a layout, drawn as they are: cells by the colour of their value, pixels by their shade.
 
-    Sequences are a row of cells (a row for each column), volumes and frames lie side by side.
+    Sequences are a row of cells (a row for each column); the planes of volumes and frames lie side by side.
 
     Args:
         layout: of the contents.
-        symbols: text of each value from 0, for terminals; numbers where None. Of a sequence 0 is padding.
+        symbols: text of each value from 0, for terminals; numbers where None.
         palette: red, green and blue of each value from 0, uint8 [V, 3]; well told apart colours where None.
     """
 
@@ -62,24 +62,25 @@ class Plain(Medium):
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a content, uint8 [H, W, 3]; ``upto`` 0 is an empty one, any other number all of it."""
         planes = self._large(np.zeros_like(content) if upto == 0 else content)
-        gap = np.full((len(planes[0]), 4, 3), BACKGROUND, np.uint8)
+        gap = np.full((len(planes[0]), 6, 3), FAINT, np.uint8)
         return np.hstack([part for plane in planes for part in (gap, plane)][1:])
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
-        """Writes a content in symbols, planes below one another."""
+        """Writes a content in symbols, planes below one another with an empty line between."""
         content, layout = np.asarray(content), self._layout
-        if not layout.categorical:
-            shades = content.reshape(*layout.sides, -1).max(-1).astype(np.int64) * len(RAMP) // layout.sizes[0]
-            return "\n".join("".join(RAMP[shade] for shade in row) for row in shades.reshape(-1, shades.shape[-1]))
         if len(layout.sides) == 1:
             rows = content.reshape(len(content), -1)
             rows = rows[: int(np.flatnonzero(rows.any(1)).max(initial=-1)) + 1]
-            if self._symbols is not None and rows.shape[1] == 1:
-                return "".join(self._symbols[value] for value in rows[:, 0])
             return " ".join(",".join(map(str, row)) for row in rows.tolist())
-        symbols = self._symbols or [f"{value:>{len(str(layout.sizes[0] - 1))}}" for value in range(layout.sizes[0])]
+        symbols: Sequence[str] = RAMP
+        if layout.categorical:
+            numbers = [f"{value:>{len(str(layout.sizes[0] - 1))}}" for value in range(layout.sizes[0])]
+            symbols = self._symbols or numbers
+        else:
+            content = content.reshape(*layout.sides, -1).max(-1).astype(np.int64) * len(RAMP) // layout.sizes[0]
         gap = "" if max(map(len, symbols)) == 1 else " "
-        return "\n".join(gap.join(symbols[value] for value in row) for row in content.reshape(-1, content.shape[-1]))
+        planes = content if len(layout.sides) == 3 else content[None]
+        return "\n\n".join("\n".join(gap.join(symbols[cell] for cell in row) for row in plane) for plane in planes)
 
     def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
         """Writes .txt, .png and, of frames, .gif."""

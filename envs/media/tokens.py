@@ -1,8 +1,9 @@
-"""Sequences of numbered tokens without a meaning: coloured cells, a line of numbers, how often they repeat."""
+"""Sequences of tokens, such as letters or numbers: coloured cells, a line of text, how often they repeat."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,13 @@ class Tokens(Medium):
     """Sequences as arrays int [L]: 1 + the number of each token, 0 where there is none yet.
 
     Args:
-        vocabulary: number of tokens, which are numbered from 0.
+        vocabulary: number of tokens.
+        symbols: text of each token; their numbers from 0, with spaces between, where None.
     """
 
-    def __init__(self, vocabulary: int) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, vocabulary: int, symbols: Sequence[str] | None = None) -> None:
+        self._vocabulary, self._gap = vocabulary, " " if symbols is None else ""
+        self._symbols = tuple(map(str, range(vocabulary)) if symbols is None else symbols)
 
     def read(self, contents: Array, ndim: int = 2) -> Ints:
         """Returns 1 + the token numbers int [..., L], 0 for none.
@@ -46,12 +49,12 @@ class Tokens(Medium):
         return tokens
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
-        """Returns the token numbers that are written, with spaces between."""
+        """Returns the symbols of the tokens that are written."""
         tokens = self.read(content, 1)
-        return " ".join(str(token - 1) for token in tokens[tokens > 0])
+        return self._gap.join(self._symbols[token - 1] for token in tokens[tokens > 0])
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
-        """Draws a cell per token, row by row, coloured by ``colour`` and numbered where there is room.
+        """Draws a cell per token, row by row, coloured by ``colour``, with its symbol where there is room.
 
         The last token of a sequence that is not finished has a white frame.
         """
@@ -66,7 +69,7 @@ class Tokens(Medium):
         whole = (WIDTH, round(2 * MARGIN + rows * (height + GAP) - GAP))
         picture = Image.new("RGB", (SMOOTH * whole[0], SMOOTH * whole[1]), BACKGROUND)
         canvas = ImageDraw.Draw(picture)
-        size = min(0.42 * height, 0.9 * width / (0.6 * len(str(self._vocabulary - 1))))
+        size = min(0.42 * height, 0.9 * width / (0.6 * max(map(len, self._symbols))))
         font = ImageFont.load_default(SMOOTH * size)
         for place, token in enumerate(tokens.tolist()):
             left = SMOOTH * (MARGIN + (place % columns) * (width + GAP))
@@ -82,7 +85,7 @@ class Tokens(Medium):
             if width >= LEGIBLE:
                 bright = 0.299 * fill[0] + 0.587 * fill[1] + 0.114 * fill[2] > 140  # luma, ITU-R BT.601
                 centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-                canvas.text(centre, str(token - 1), DARK if bright else LIGHT, font, anchor="mm")
+                canvas.text(centre, self._symbols[token - 1], DARK if bright else LIGHT, font, anchor="mm")
         return np.array(picture.resize(whole, Image.Resampling.LANCZOS))
 
     def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
