@@ -13,7 +13,7 @@ from ..task import Array, Ints, Medium
 from .pictures import BACKGROUND, Colour, colour, save_png
 
 WIDTH, MARGIN, GAP = 960, 24, 8  # pixels of the finished picture
-LEAST_COLUMNS = 10
+LEAST_COLUMNS, ONE_ROW = 10, 12
 LEGIBLE = 30  # pixels; narrower cells have no number
 SMOOTH = 2
 EMPTY: Colour = (30, 33, 46)
@@ -62,7 +62,7 @@ class Tokens(Medium):
 
         tokens = self.read(content, 1)
         written = int((tokens > 0).sum()) if upto is None else min(upto, int((tokens > 0).sum()))
-        columns = min(len(tokens), max(LEAST_COLUMNS, math.isqrt(2 * len(tokens))))
+        columns = len(tokens) if len(tokens) <= ONE_ROW else max(LEAST_COLUMNS, math.isqrt(2 * len(tokens)))
         rows = -(-len(tokens) // columns)
         width = (WIDTH - 2 * MARGIN + GAP) / columns - GAP
         height = 0.75 * min(width, 96)
