@@ -217,8 +217,5 @@ TABLES = (
     *(collapse_table(f"density-{density}", ID, {"density": density}) for density in DENSITIES),
 )
 DOMAIN = Domain(
-    measure,
-    references,
-    (Column("nll", lower_is_better=True), Column("mmd", digits=5, lower_is_better=True)),
-    TABLES,
+    measure, references, (Column("nll", lower_is_better=True), Column("mmd", digits=5, lower_is_better=True)), TABLES
 )

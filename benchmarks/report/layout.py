@@ -8,16 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..measures import Column
-from .results import (
-    JUDGES,
-    OTHERS,
-    Result,
-    columns_of,
-    difference,
-    figures_of,
-    figures_of_real,
-    place,
-)
+from .results import JUDGES, OTHERS, Result, columns_of, difference, figures_of, figures_of_real, place
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">

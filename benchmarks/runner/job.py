@@ -68,12 +68,7 @@ class Job:
 
 
 def jobs_of(
-    table: Table,
-    only: Sequence[str],
-    results: Path,
-    runs: Path,
-    seconds: float | None = None,
-    seeds: int | None = None,
+    table: Table, only: Sequence[str], results: Path, runs: Path, seconds: float | None = None, seeds: int | None = None
 ) -> list[Job]:
     """Lists the jobs of a table, first seeds of all rows first: a table that is cut short has all its rows.
 
