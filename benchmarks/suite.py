@@ -138,14 +138,7 @@ def check_works(task: Task[Any], contents: Array, conditions: Ints | None = None
 
 
 def _compared(
-    task: Task[Any],
-    chosen: Works,
-    rows: Ints,
-    population: Works,
-    split: Split,
-    seeds: int,
-    seed: int,
-    notes: list[str],
+    task: Task[Any], chosen: Works, rows: Ints, population: Works, split: Split, seeds: int, seed: int, notes: list[str]
 ) -> tuple[dict[str, Any], C2ST | None]:
     """Measures works by everything but likelihoods.
 

@@ -267,8 +267,7 @@ def generate(
     ] = 1.0,
     set_: Set = None,
     prefix: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`."),
+        Path | None, typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`.")
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Number of actions of --prefix to keep.")] = None,
 ) -> None:

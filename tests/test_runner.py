@@ -139,7 +139,7 @@ def test_runs_whose_names_differ_after_a_dot_have_files_of_their_own(tmp_path: P
     with state.locked(tmp_path / "decay0.01-s0") as one, state.locked(tmp_path / "decay0.1-s0") as other:
         assert one
         assert other
-    assert state.beside(tmp_path / "decay0.1-s0", ".log") == tmp_path / "decay0.1-s0.log"
+    assert state.sibling(tmp_path / "decay0.1-s0", ".log") == tmp_path / "decay0.1-s0.log"
 
 
 def test_queue_that_is_stopped_stops_its_workers_and_goes_on_later(tmp_path: Path) -> None:
@@ -309,11 +309,11 @@ def test_own_measures_stand_beside_the_evaluation(tmp_path: Path, monkeypatch: p
     assert figures["evaluation.frechet"] == found["evaluation"]["frechet"]
     assert "classes" not in figures
     # A result without them is kept, and they are added.
-    assert state.finished(result, own=True)
+    assert state.finished(result, measured=True)
     first = found.pop("own")
     result.write_text(json.dumps(found))
     assert state.finished(result)
-    assert not state.finished(result, own=True)
+    assert not state.finished(result, measured=True)
     assert not job.finished
     worker.work(job)
     assert job.finished

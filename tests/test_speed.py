@@ -76,16 +76,14 @@ def test_speed_of_environments(tmp_path, monkeypatch, capsys):
     assert (result["threads"], result["cores"] >= 1) == (1, True)
 
 
-@pytest.mark.parametrize("wrapped", [[], ["--wrapped"]])
-def test_learning_beside_a_reference(wrapped, tmp_path, monkeypatch):
+def test_learning_beside_a_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(turns, "STEPS", 1)
     file = tmp_path / "speed.json"
     how = ["--rows", "4", "--repeats", "3", "--seconds", "0.05", "--json", str(file)]
-    assert run(learning_speed.main, ["toy/Bits-v0", *wrapped, *how]) == 0
+    assert run(learning_speed.main, ["toy/Bits-v0", *how]) == 0
     found = json.loads(file.read_text())
-    assert (found["rows"], found["reference_rows"]) == (4, 4 if wrapped else 1)
-    assert "wrapper" in found["reference"] if wrapped else "DQN" in found["reference"]
-    assert ("--wrapped" in found["command"]) == bool(wrapped)
+    assert (found["rows"], found["reference_rows"]) == (4, 1)
+    assert "DQN" in found["reference"]
     assert found["ratio"] == sorted(found["ratios"])[1] > 0
     assert min(found["steps_per_second"], found["reference_steps_per_second"], found["cpu_ratio"]) > 0
 

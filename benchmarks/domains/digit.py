@@ -122,7 +122,7 @@ DIGIT = Table(
         Plain(name="ours-30", meaning="ours, for half an hour", seconds=1800.0),
         Plain(
             name="classes",
-            meaning="ours for half an hour, with the digit to draw as a condition",
+            meaning="ours for half an hour, with digits as conditions",
             env={"classes": True},
             seconds=1800.0,
         ),
@@ -135,13 +135,7 @@ FULL_SIZE = Table(
     name="digit-28",
     env_id=ID,
     rows=(
-        Plain(
-            name="ours",
-            meaning="ours for an hour, at the full size of MNIST",
-            env={"side": 28},
-            seconds=3600.0,
-            seeds=(0,),
-        ),
+        Plain(name="ours", meaning="ours for an hour, at the full size", env={"side": 28}, seconds=3600.0, seeds=(0,)),
     ),
 )
 TABLES = (

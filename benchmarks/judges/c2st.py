@@ -141,12 +141,13 @@ def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: L
         raise ValueError(f"as many generated as real works are judged, not {given} with {n}, {asked} with {m}")
     x, y = _together(layout, *train, *test)
     part = np.tile(folds(train[0].groups, INNER, np.random.default_rng([seed, 2017])), 2)
-    chosen, right, alone = _judged(
+    chosen, right, by_name = _judged(
         *(x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
         *(2 * n + np.arange(2 * m), np.arange(2 * m) < m),
         seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
     )  # fmt: skip
-    return C2ST(alone[chosen], (alone[chosen],), (chosen,), alone, right[:m], right[m:], np.ones(m, bool))
+    best = by_name[chosen]
+    return C2ST(best, (best,), (chosen,), by_name, right[:m], right[m:], np.ones(m, bool))
 
 
 def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[Tensor, Tensor]:

@@ -8,16 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..measures import Column
-from .results import (
-    JUDGES,
-    OTHERS,
-    Result,
-    columns_of,
-    difference,
-    figures_of,
-    figures_of_real,
-    place,
-)
+from .results import JUDGES, OTHERS, Result, columns_of, difference, figures_of, figures_of_real, place
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -55,40 +46,41 @@ def cells(
         ValueError: there is no such row, or no such figure.
     """
     rows: dict[str, list[Result]] = {}
-    for found in sorted(results, key=lambda found: order.index(found["row"]) if found["row"] in order else len(order)):
-        rows.setdefault(found["row"], []).append(found)
+    rank = {name: i for i, name in enumerate(order)}
+    for result in sorted(results, key=lambda result: rank.get(result["row"], len(rank))):
+        rows.setdefault(result["row"], []).append(result)
     if against is not None and against not in rows:
         raise ValueError(f"there is no row {against!r}; there are: {', '.join(rows)}")
     known = columns_of(results)
-    measured = sorted({name for found in results for name, value in figures_of(found).items() if value is not None})
+    measured = sorted({name for result in results for name, value in figures_of(result).items() if value is not None})
     unknown = [name for name in names if name not in measured and name not in known]
     if unknown:
         raise ValueError(f"no result has {unknown[0]!r}; there are: {', '.join(measured)}")
     others = {column.key: column for column in OTHERS}
-    asked = [known.get(name) or others.get(name) or Column(name) for name in names] or list(known.values())
-    columns = [column for column in asked if column.key in measured]
-    compared = [key for key in JUDGES if against and all(found.get(key) for found in rows[against])]
+    wanted = [known.get(name) or others.get(name) or Column(name) for name in names] or list(known.values())
+    columns = [column for column in wanted if column.key in measured]
+    compared = [key for key in JUDGES if against and all(result.get(key) for result in rows[against])]
     heads = (f"{column.header or column.key}{ARROWS[column.lower_is_better]}" for column in columns)
     lines = [["method", "seeds", "seconds", *heads, *(f"{JUDGES[key]} minus {against}" for key in compared)]]
     for name, group in rows.items():
-        line = [name, str(len(group)), f"{np.mean([found['seconds'] for found in group]):.0f}"]
-        line[0] += " (partial)" if any(found["partial"] for found in group) else ""
-        line += [_cell([figures_of(found).get(column.key) for found in group], column) for column in columns]
+        line = [name, str(len(group)), f"{np.mean([result['seconds'] for result in group]):.0f}"]
+        line[0] += " (partial)" if any(result["partial"] for result in group) else ""
+        line += [_cell([figures_of(result).get(column.key) for result in group], column) for column in columns]
         if against is not None:
             same = name != against and place(group[0]) == place(rows[against][0])
-            judged = [key for key in compared if same and all(found.get(key) for found in group)]
+            judged = [key for key in compared if same and all(result.get(key) for result in group)]
             line += [str(difference(group, rows[against], key)) if key in judged else "" for key in compared]
         lines.append(line)
-    real = _real_lines([found for group in rows.values() for found in group], columns)
+    real = _real_lines([result for group in rows.values() for result in group], columns)
     return lines + [[*line, *[""] * len(compared)] for line in real]
 
 
 def _real_lines(results: Sequence[Result], columns: Sequence[Column]) -> Cells:
     """Returns a line of real works for each place whose works differ in the figures shown."""
-    places = {place(found): found for found in reversed(results)}
+    places = {place(result): result for result in reversed(results)}
     lines: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for at, found in reversed(places.items()):
-        real = figures_of_real(found)
+    for at, result in reversed(places.items()):
+        real = figures_of_real(result)
         lines.setdefault(tuple(_cell([real.get(column.key)], column) for column in columns), at)
     plain = len(lines) == 1
     return [["real works" if plain else f"real works: {' '.join(at)}", "", "", *line] for line, at in lines.items()]

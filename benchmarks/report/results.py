@@ -53,16 +53,16 @@ def load(folder: Path, needed: Mapping[str, Any] = MappingProxyType({"evaluation
     results = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(found, dict):
-                raise ValueError(f"it holds no object but {type(found).__name__}")
-            wrong = [key for key, kind in needed.items() if not isinstance(found.get(key), kind)]
-            if "evaluation" in found and wrong:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(result, dict):
+                raise ValueError(f"it holds no object but {type(result).__name__}")
+            wrong = [key for key, kind in needed.items() if not isinstance(result.get(key), kind)]
+            if "evaluation" in result and wrong:
                 raise ValueError(f"it has no {' or '.join(wrong)} of the right type")
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
-        if "evaluation" in found:
-            results.append(found)
+        if "evaluation" in result:
+            results.append(result)
     if not results:
         raise ValueError(f"{folder} holds no results; `musegym bench` writes them")
     return results
@@ -81,36 +81,36 @@ def columns_of(results: Sequence[Result]) -> dict[str, Column]:
             continue
         found |= {column.key: column for column in columns if column.key not in found}
     names = {name for result in results for name in result.get("evaluation", {})}
-    asked = (name for name in sorted(names) if name.startswith("control_") and not name.endswith("_real"))
-    general = (*GENERAL, *(Column(name, lower_is_better=False) for name in asked))
+    control = (name for name in sorted(names) if name.startswith("control_") and not name.endswith("_real"))
+    general = (*GENERAL, *(Column(name, lower_is_better=False) for name in control))
     return found | {column.key: column for column in general if column.key not in found}
 
 
-def figures_of(found: Result) -> Mapping[str, Any]:
-    """Returns the numbers of a result by name: the general suite's, the domain's own, and the medium's metrics.
+def figures_of(result: Result) -> Mapping[str, Any]:
+    """Returns the numbers of a result by name: the general suite's, the domain's, and the medium's metrics.
 
     Where the domain's measure and the general suite share a name, the figure is the domain's, and that of the suite is
     called ``evaluation.NAME``.
     """
-    own, taught = found.get("own", {}), found.get("taught", {})
-    metrics = {**found["evaluation"].get("metrics", {}), **own.get("metrics", {})}
-    other = {"c2st_taught": taught.get("accuracy"), "cpu_seconds": found.get("cpu_seconds")}
-    return _numbers({**metrics, **_apart(found["evaluation"], own), **own, **other})
+    measured, taught = result.get("own", {}), result.get("taught", {})
+    metrics = {**result["evaluation"].get("metrics", {}), **measured.get("metrics", {})}
+    other = {"c2st_taught": taught.get("accuracy"), "cpu_seconds": result.get("cpu_seconds")}
+    return _numbers({**metrics, **_apart(result["evaluation"], measured), **measured, **other})
 
 
-def figures_of_real(found: Result) -> Mapping[str, Any]:
+def figures_of_real(result: Result) -> Mapping[str, Any]:
     """Returns the figures of real held-out works by the same names; those of a perfect model where works have none."""
-    figures: dict[str, Any] = found["evaluation"]
+    figures: dict[str, Any] = result["evaluation"]
     known = {name.removesuffix("_real"): value for name, value in figures.items() if name.endswith("_real")}
     known |= known.pop("metrics", {})
     known |= {"c2st": 0.5, "c2st_taught": 0.5, "frechet": figures.get("frechet_floor")}
-    own = found.get("own", {})
-    return _numbers({**_apart(known, own), **own.get("real", {})})
+    measured = result.get("own", {})
+    return _numbers({**_apart(known, measured), **measured.get("real", {})})
 
 
-def _apart(general: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _apart(general: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, Any]:
     """Renames figures of the general suite whose names the domain's measure has too."""
-    return {f"evaluation.{name}" if name in own else name: value for name, value in general.items()}
+    return {f"evaluation.{name}" if name in measured else name: value for name, value in general.items()}
 
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float | None]:
@@ -118,10 +118,10 @@ def _numbers(figures: Mapping[str, Any]) -> dict[str, float | None]:
     return {name: value for name, value in figures.items() if value is None or isinstance(value, int | float)}
 
 
-def place(found: Result) -> tuple[str, ...]:
+def place(result: Result) -> tuple[str, ...]:
     """Returns the works that a result was measured against: environment, its arguments, split."""
-    env = (f"{name}={value}" for name, value in found.get("env", {}).items())
-    return (str(found.get("env_id")), *env, str(found["evaluation"].get("split")))
+    env = (f"{name}={value}" for name, value in result.get("env", {}).items())
+    return (str(result.get("env_id")), *env, str(result["evaluation"].get("split")))
 
 
 def difference(
@@ -142,11 +142,11 @@ def difference(
 
     def right(results: Sequence[Result]) -> NDArray[np.float64]:
         rows = []
-        for found in results:
-            judgements = found.get(judges)
+        for result in results:
+            judgements = result.get(judges)
             if not judgements:
-                raise ValueError(f"{found['row']} has no judgements to compare")
-            n = int(found["evaluation"]["judged"])
+                raise ValueError(f"{result['row']} has no judgements to compare")
+            n = int(result["evaluation"]["judged"])
             rows.append((unpacked(judgements["real"], n) * 1.0 + unpacked(judgements["fake"], n)) / 2)
         mean: NDArray[np.float64] = np.mean(rows, 0)
         return mean

@@ -37,7 +37,7 @@ def sections(name: str, folder: Path, against: str | None = None, names: Sequenc
     shown = []
     for path, rows in folders.items():
         results = load(path, NEEDED)
-        table, places = results[0]["table"], dict.fromkeys(found["env_id"] for found in results)
+        table, places = results[0]["table"], dict.fromkeys(result["env_id"] for result in results)
         if not rows and table in (known := tables()):
             rows = known[table].rows
         title = f"{table}: {', '.join(places)}"

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ..measures import domain_of
 from ..tables.rows import Row, Table
-from .state import beside, finished
+from .state import finished, sibling
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,11 @@ class Job:
     @property
     def log(self) -> Path:
         """The file with the output of the process."""
-        return beside(self.run, ".log")
+        return sibling(self.run, ".log")
 
     @property
     def finished(self) -> bool:
-        """Whether its result is complete."""
+        """True once its result is complete."""
         return finished(self.result, self.seconds, self.row.taught, domain_of(self.row.env_id).measure is not None)
 
     def to_json(self) -> str:
@@ -68,12 +68,7 @@ class Job:
 
 
 def jobs_of(
-    table: Table,
-    only: Sequence[str],
-    results: Path,
-    runs: Path,
-    seconds: float | None = None,
-    seeds: int | None = None,
+    table: Table, only: Sequence[str], results: Path, runs: Path, seconds: float | None = None, seeds: int | None = None
 ) -> list[Job]:
     """Lists the jobs of a table, first seeds of all rows first: a table that is cut short has all its rows.
 

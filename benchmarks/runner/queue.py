@@ -137,10 +137,10 @@ class Queue:
         table = RichTable("run", "state", "seconds", "C2ST", "Frechet", "NLL", "", title=", ".join(self.tables))
         for entry in self.entries:
             job = entry.job
-            found = json.loads(job.result.read_text(encoding="utf-8")) if entry.state in {"done", "partial"} else {}
-            figures = found.get("evaluation", {}) | found.get("own", {})
+            result = json.loads(job.result.read_text(encoding="utf-8")) if entry.state in {"done", "partial"} else {}
+            figures = result.get("evaluation", {}) | result.get("own", {})
             nll = next((figures[key] for key in ("nll", "nll_test", "nll_test_bound") if key in figures), None)
-            seconds = found.get("seconds", time.monotonic() - entry.begun if entry.state == "running" else None)
+            seconds = result.get("seconds", time.monotonic() - entry.begun if entry.state == "running" else None)
             shown = ((seconds, 0), (figures.get("c2st"), 3), (figures.get("frechet"), 2), (nll, 2))
             numbers = ("" if value is None else f"{value:.{digits}f}" for value, digits in shown)
             table.add_row(self._name(job), entry.state, *numbers, entry.note)

@@ -16,51 +16,51 @@ LEAST_TIME, LEAST_CPU = 0.97, 0.85
 """Shares of the requested training time, by the clock and by CPU time, below which a result is called partial."""
 
 
-def finished(path: Path, seconds: float | None = None, taught: bool = False, own: bool = False) -> bool:
+def finished(path: Path, seconds: float | None = None, taught: bool = False, measured: bool = False) -> bool:
     """Returns whether a result file exists and is complete; files are replaced atomically.
 
     Args:
         path: the file.
         seconds: requested training time; a partial result of less is not finished.
         taught: whether a result without taught judges is unfinished.
-        own: whether a result without the domain's own measure is unfinished.
+        measured: whether a result without the domain's measure is unfinished.
 
     Raises:
         ValueError: the file is damaged.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError(f"it holds no object but {type(found).__name__}")
-        enough = seconds is None or not found.get("partial") or not short(found, seconds)
-        needed = ["evaluation", *(["taught"] if taught else []), *(["own"] if own else [])]
-        return enough and all(key in found for key in needed)
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(result, dict):
+            raise ValueError(f"it holds no object but {type(result).__name__}")
+        enough = seconds is None or not result.get("partial") or not short(result, seconds)
+        needed = ["evaluation", *(["taught"] if taught else []), *(["own"] if measured else [])]
+        return enough and all(key in result for key in needed)
     except FileNotFoundError:
         return False
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"{path} is no result file ({error}): delete it and run again") from None
 
 
-def short(found: dict[str, Any], seconds: float) -> bool:
+def short(result: dict[str, Any], seconds: float) -> bool:
     """Returns whether a result had less training than so many seconds, or shared its core with other processes."""
-    return bool(found["seconds"] < LEAST_TIME * seconds or found["cpu_seconds"] < LEAST_CPU * seconds)
+    return bool(result["seconds"] < LEAST_TIME * seconds or result["cpu_seconds"] < LEAST_CPU * seconds)
 
 
-def beside(run: Path, suffix: str) -> Path:
-    """Returns the path of a file beside a run's folder; names of runs may hold dots."""
+def sibling(run: Path, suffix: str) -> Path:
+    """Returns the path of a file next to a run's folder; names of runs may hold dots."""
     return run.with_name(run.name + suffix)
 
 
 def locked(run: Path) -> contextlib.AbstractContextManager[IO[str] | None]:
     """Returns a context with the locked file of a run (``files.locked``), None where another process has it."""
     run.parent.mkdir(parents=True, exist_ok=True)
-    return files.locked(beside(run, ".lock"))
+    return files.locked(sibling(run, ".lock"))
 
 
 def spent(run: Path) -> dict[str, float]:
     """Reads the cost of earlier attempts at a run: attempts, CPU seconds; a killed attempt left no CPU time."""
     try:
-        record: dict[str, float] = json.loads(beside(run, ".json").read_text(encoding="utf-8"))
+        record: dict[str, float] = json.loads(sibling(run, ".json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         record = {"attempts": 0, "cpu_seconds": 0.0}
     return record

@@ -27,7 +27,7 @@ from ..provenance import provenance
 from ..samplers import AgentSampler, Sampler
 from ..suite import clean, measure, sweep_temperature
 from .job import Job
-from .state import ELSEWHERE, beside, finished, history, locked, seconds_trained, short, spent, thinned
+from .state import ELSEWHERE, finished, history, locked, seconds_trained, short, sibling, spent, thinned
 
 
 def train_command(job: Job) -> list[str]:
@@ -77,15 +77,15 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
     Raises:
         RuntimeError: training failed, or was stopped.
     """
-    row, result = job.row, job.result
-    kept = finished(result, job.seconds) and (
+    row, path = job.row, job.result
+    kept = finished(path, job.seconds) and (
         row.method == "random" or job.run.exists()
     )  # otherwise its model is missing
     sampler, command = trained(job, lock)
     if kept:
-        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     else:
-        found = {
+        result = {
             "table": job.table,
             "row": row.name,
             "says": row.meaning,
@@ -98,14 +98,14 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
         }
     if row.sweep:
         assert isinstance(sampler, AgentSampler)
-        if "temperature" not in found:
+        if "temperature" not in result:
             chosen = sweep_temperature(sampler.model, row.sweep, seed=job.seed)
-            found["temperature"], found["sweep_on_validation"] = chosen
-        sampler.temperature = found["temperature"]
-    if "evaluation" not in found:
+            result["temperature"], result["sweep_on_validation"] = chosen
+        sampler.temperature = result["temperature"]
+    if "evaluation" not in result:
         evaluation, judged = measure(sampler, split=row.split, seeds=row.judge_seeds, seed=job.seed)
         lines = history(job.run)
-        found |= {
+        result |= {
             "seconds": seconds_trained(job.run, lines),
             "steps": lines[-1].get("steps") if lines else 0,
             **spent(job.run),
@@ -114,17 +114,17 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
             "judged": judged and {"real": packed(judged.correct_real), "fake": packed(judged.correct_fake)},
             "history": thinned(lines),
         }
-        found["partial"] = row.method != "random" and short(found, row.seconds)
-        _write(result, found)
-    own = domain_of(row.env_id).measure
-    if own is not None and "own" not in found:
+        result["partial"] = row.method != "random" and short(result, row.seconds)
+        _write(path, result)
+    domain_measure = domain_of(row.env_id).measure
+    if domain_measure is not None and "own" not in result:
         notes: list[str] = []
-        figures = clean(own(sampler, row.split, job.seed), notes)
-        found["own"] = figures | {"notes": notes, "commit": provenance()["commit"]}
-        _write(result, found)
-    if row.taught and "taught" not in found:
-        found["taught"] = judge(sampler, row.split, job.seed) | {"commit": provenance()["commit"]}
-        _write(result, found)
+        figures = clean(domain_measure(sampler, row.split, job.seed), notes)
+        result["own"] = figures | {"notes": notes, "commit": provenance()["commit"]}
+        _write(path, result)
+    if row.taught and "taught" not in result:
+        result["taught"] = judge(sampler, row.split, job.seed) | {"commit": provenance()["commit"]}
+        _write(path, result)
 
 
 def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
@@ -149,15 +149,15 @@ def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
     return learned, command
 
 
-def _write(result: Path, found: dict[str, Any]) -> None:
-    result.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(result, json.dumps(found, indent=1, allow_nan=False) + "\n")
+def _write(path: Path, result: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 
 def _note(run: Path, before: dict[str, float]) -> None:
     """Adds this attempt's CPU time so far, children included, to the run's record."""
     record = {"attempts": before["attempts"] + 1, "cpu_seconds": round(before["cpu_seconds"] + _cpu_seconds(), 1)}
-    write_atomically(beside(run, ".json"), json.dumps(record) + "\n")
+    write_atomically(sibling(run, ".json"), json.dumps(record) + "\n")
 
 
 def _cpu_seconds() -> float:

@@ -4,8 +4,6 @@
 
 * SB3's DQN at its defaults with the same callback (its replay cut from a million to 100,000 steps, for memory, which
   does not slow it), in the same process;
-* with ``--wrapped``: another such agent, in the same process; the first is then under a wrapper, so that it has to step
-  its environment, the other is not;
 * with ``--against FOLDER``: another version of musegym, each in a process of its own.
 
 The training of the discriminator is included, warm start and the phase in which it leads are not.
@@ -25,8 +23,6 @@ from typing import Annotated, Any
 
 import typer
 from stable_baselines3 import DQN
-from stable_baselines3.common.vec_env import VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from ...agents import DiscriminatorCallback, make_sb3_env
 from ...errors import UsageError
@@ -38,18 +34,6 @@ from .turns import ROWS, Contestant, Rate, contest, learner, learning, one_threa
 
 CHILD = "import runpy, sys; runpy.run_path(sys.argv[1], run_name=sys.argv[2])['serve'](*sys.argv[3:])"
 """Runs this version's ``turns.py`` as if it were part of the musegym that the process imports."""
-
-
-class StepsEnvironment(VecEnvWrapper):
-    """A wrapper that changes nothing but makes an agent step its environment."""
-
-    def reset(self) -> VecEnvObs:
-        """Starts all rows."""
-        return self.venv.reset()
-
-    def step_wait(self) -> VecEnvStepReturn:
-        """Returns the result of the environment."""
-        return self.venv.step_wait()
 
 
 def sb3_dqn(env_id: str, rows: int) -> Contestant:
@@ -105,7 +89,6 @@ def other_version(folder: Path, env_id: str, rows: int) -> Iterator[Contestant]:
 def main(
     context: typer.Context,
     env_id: Id = "musegym/Melody-v0",
-    wrapped: Annotated[bool, typer.Option("--wrapped", help="Compares ours under a wrapper with ours.")] = False,
     against: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A checkout of another version.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="Contents that ours builds in a round.")] = ROWS,
     reference_rows: Annotated[
@@ -125,10 +108,6 @@ def main(
             found["reference_commit"] = revision(against)["commit"] if (against / ".git").exists() else None
             reference = stack.enter_context(other_version(against, env_id, reference_rows or rows))
             ours = stack.enter_context(other_version(ROOT, env_id, rows))
-        elif wrapped:
-            found |= {"reference": "without the wrapper", "reference_rows": reference_rows or rows}
-            reference = learning(*learner(env_id, reference_rows or rows))
-            ours = learning(*learner(env_id, rows, StepsEnvironment))
         else:
             found |= {"reference": "DQN of Stable-Baselines3", "reference_rows": reference_rows or 1}
             reference = sb3_dqn(env_id, reference_rows or 1)

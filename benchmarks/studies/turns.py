@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
 
 from ... import agents
 from ...agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
@@ -84,18 +83,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def learner(
-    env_id: str, rows: int, wrapper: Callable[[VecEnv], VecEnv] | None = None
-) -> tuple[AdversarialDQN, DiscriminatorCallback]:
+def learner(env_id: str, rows: int) -> tuple[AdversarialDQN, DiscriminatorCallback]:
     """Makes an agent and the callback that trains its discriminator, both at their defaults, without warm start.
 
     Args:
         env_id: a registered id.
         rows: contents built in a round.
-        wrapper: goes around the environment.
     """
-    env: VecEnv = make_sb3_env(env_id, rows, 0, discriminator="none")
-    model = AdversarialDQN("auto", wrapper(env) if wrapper else env, seed=0, schedule=(0.0, 0.0))
+    env = make_sb3_env(env_id, rows, 0, discriminator="none")
+    model = AdversarialDQN("auto", env, seed=0, schedule=(0.0, 0.0))
     # The learning rate falls to zero over a call of learn(): in one as short as a turn's, nothing would be learned.
     set_budget = getattr(model, "set_budget", functools.partial(setattr, model, "budget"))  # of an earlier version
     set_budget(lambda: 0.0)

@@ -45,7 +45,7 @@ class Row:
     judge_seeds: int = 5
     """Seeds of the classifier two-sample test; 0 leaves it out."""
     taught: bool = True
-    """Whether judges that learned from the train split judge too, for a minute or two: ``judges.taught``."""
+    """True adds judges that learned from the train split, for a minute or two: ``judges.taught``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
