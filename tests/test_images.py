@@ -125,7 +125,7 @@ class TestConditions:
         d, contents = make(name, condition_sizes=(3, 4)), draw(name, 6)
         some, others = np.zeros((6, 2), int), np.tile([2, 3], (6, 1))
         assert (d.logits(contents, some) != d.logits(contents, others)).all()
-        with pytest.raises(ValueError, match=r"pass conditions=int \[N, K\] beside the contents"):
+        with pytest.raises(ValueError, match=r"pass conditions=int \[N, K\] with the contents"):
             d.logits(contents)
 
     @every_kind
