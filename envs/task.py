@@ -583,7 +583,7 @@ class Task(abc.ABC, Generic[S]):
         """
         known = self._training_conditions
         drawn = known.take((draws % np.uint64(len(known))).astype(np.intp), axis=0)
-        return drawn if fixed is None or fixed.max() < 0 else np.where(fixed >= 0, fixed, drawn)
+        return drawn if fixed is None or (fixed < 0).all() else np.where(fixed >= 0, fixed, drawn)
 
     @functools.cached_property
     def _training_conditions(self) -> Ints:
