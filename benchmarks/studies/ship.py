@@ -2,7 +2,7 @@
 
 The run behind ``pretrained/Melody.zip`` and ``pretrained/Melody-D.zip``::
 
-    musegym train musegym/Melody-v0 --seconds 600 --seed 0 --out RUN
+    musegym train musegym/Melody-v0 --seconds 600 --seed 2 --out RUN
     python -m musegym.benchmarks.studies.ship RUN
 """
 
