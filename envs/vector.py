@@ -127,7 +127,7 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         if len(rows) == n:
             _add(info, "action_mask", self._legal.astype(np.int8))
         else:
-            _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, n)
+            _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, _present(rows, n))
         self._add_conditions(info, fresh, rows)
         if self.render_mode == "human":
             self.render()
@@ -217,14 +217,13 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         for row, observation in zip(rows, self.task.observe(final), strict=True):
             observations[row] = observation
         last: dict[str, Any] = {}
-        _add_rows(last, "action_mask", self.task.action_mask(final).view(np.int8), rows, n)
+        ended = _present(rows, n)
+        _add_rows(last, "action_mask", self.task.action_mask(final).view(np.int8), rows, ended)
         illegal = rows[~legal[rows]]
         if len(illegal):
-            _add_rows(last, "illegal_action", np.ones(len(illegal), np.bool_), illegal, n)
+            _add_rows(last, "illegal_action", np.ones(len(illegal), np.bool_), illegal, _present(illegal, n))
             legal[rows] = True
         last |= work
-        ended = np.zeros(n, np.bool_)
-        ended[rows] = True
         _add(info, "final_obs", observations, ended)
         _add(info, "final_info", last, ended.copy())
 
@@ -238,7 +237,7 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
     def _add_conditions(self, info: dict[str, Any], fresh: State, rows: Ints) -> None:
         """Adds the conditions that ``rows`` [k] have begun under."""
         if self.task.conditions:
-            _add_rows(info, "condition", self.task.condition(fresh), rows, self.num_envs)
+            _add_rows(info, "condition", self.task.condition(fresh), rows, _present(rows, self.num_envs))
 
     def render(self) -> tuple[Any, ...] | None:
         """Shows the works so far, each by itself, as Gymnasium's vector wrappers want them.
@@ -294,29 +293,33 @@ def _add(info: dict[str, Any], key: str, value: Any, present: Bools | None = Non
     info[f"_{key}"] = np.ones(len(value), np.bool_) if present is None else present
 
 
-def _add_works(info: dict[str, Any], works: Finished, rows: Ints, n: int) -> None:
-    """Adds the finished works of ``rows`` [k] of n, and their rewards."""
+def _present(rows: Ints, n: int) -> Bools:
+    """Returns bool [n], True for ``rows`` [k]."""
     present = np.zeros(n, np.bool_)
     present[rows] = True
+    return present
+
+
+def _add_works(info: dict[str, Any], works: Finished, rows: Ints, n: int) -> None:
+    """Adds the finished works of ``rows`` [k] of n, and their rewards."""
+    present = _present(rows, n)
     for name, values in works.arrays.items():
-        _add_rows(info, name, values, rows, n, present)
+        _add_rows(info, name, values, rows, present)
     for name, parts in (("reward_terms", works.terms), ("rules", works.rules)):
-        apart: dict[str, Any] = {}
-        for part, values in parts.items():
-            _add_rows(apart, part, values, rows, n, present)
-        if apart:
+        if parts:
+            apart: dict[str, Any] = {}
+            for part, values in parts.items():
+                _add_rows(apart, part, values, rows, present)
             _add(info, name, apart, present.copy())
 
 
-def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, n: int, present: Bools | None = None) -> None:
-    """Adds ``values`` [k, ...] of some ``rows`` [k] of n; rows added earlier keep theirs, all others hold 0.
+def _add_rows(info: dict[str, Any], key: str, values: Array, rows: Ints, present: Bools) -> None:
+    """Adds the ``values`` [k, ...] of ``rows`` [k], where ``present`` [n] is True, to those of rows added before.
 
-    ``present`` [n] is True for the rows, where the caller has it.
+    The other rows hold zeros.
     """
-    if key not in info:
-        _add(info, key, np.zeros((n, *values.shape[1:]), values.dtype), np.zeros(n, np.bool_))
-    info[key][rows] = values
-    if present is None:
-        info[f"_{key}"][rows] = True
-    else:
+    if key in info:
         info[f"_{key}"] |= present
+    else:
+        _add(info, key, np.zeros((len(present), *values.shape[1:]), values.dtype), present.copy())
+    info[key][rows] = values
