@@ -1,22 +1,47 @@
-"""The encoder of views, such as a canvas or picture, by convolutions."""
+"""Encoder of a policy's view: a canvas or picture in bytes to a vector, by a convolution."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-COARSE, FINE = 8, 4
-"""Longest side after the first convolution, and after the second."""
-CHANNELS = (16, 32)
-CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
-"""Convolutions by number of sides."""
+PATCHES, CHANNELS = 4, 32
+"""Patches along the longest side, and channels of each."""
+
+
+class Patches(nn.Module):
+    """A convolution whose stride is its kernel, and a rectifier, as one matrix product.
+
+    Args:
+        sides: of the input.
+        channels: of the input.
+        wider: channels of the output.
+        limit: longest side of the output.
+    """
+
+    def __init__(self, sides: tuple[int, ...], channels: int, wider: int, limit: int) -> None:
+        super().__init__()
+        self.kernel = tuple(math.ceil(side / limit) for side in sides)
+        self.sides = tuple(math.ceil(side / edge) for side, edge in zip(sides, self.kernel, strict=True))
+        missing = [out * edge - side for out, edge, side in zip(self.sides, self.kernel, sides, strict=True)]
+        self.padding = [0, 0, *(size for short in reversed(missing) for size in (short // 2, short - short // 2))]
+        self.linear = nn.Linear(math.prod(self.kernel) * channels, wider)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns float [N, *smaller sides, wider channels] of float [N, *sides, channels]."""
+        axes = len(self.sides)
+        split = [size for pair in zip(self.sides, self.kernel, strict=True) for size in pair]
+        padded = F.pad(x, self.padding) if any(self.padding) else x
+        patches = padded.view(len(x), *split, x.shape[-1])
+        order = (0, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2), 2 * axes + 1)
+        return F.relu(self.linear(patches.permute(order).reshape(len(x), *self.sides, -1)))
 
 
 class ViewEncoder(nn.Module):
-    """Maps views uint8 [N, *sides, channels] to vectors float [N, width]; views with one side by dense layers alone.
+    """Maps views uint8 [N, *sides, channels] to vectors float [N, width]; those of one side by a dense layer.
 
     Args:
         shape: of one view, channels last.
@@ -29,27 +54,18 @@ class ViewEncoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], width: int, hidden: int = 128) -> None:
         super().__init__()
-        *sides, channels = shape
+        sides, channels = tuple(shape[:-1]), shape[-1] if shape else 0
         if not 1 <= len(sides) <= 3:
             raise ValueError(f"a view has one to three sides, and channels last, not shape {shape}")
         layers: list[nn.Module] = []
         if len(sides) > 1:
-            convolution = CONVOLUTIONS[len(sides)]
-            for limit, wider in zip((COARSE, FINE), CHANNELS, strict=True):
-                # Patches that do not overlap: the cheapest choice, fine enough for a policy that moves a brush.
-                strides = tuple(math.ceil(side / limit) for side in sides)
-                padding = tuple((-side % stride + 1) // 2 for side, stride in zip(sides, strides, strict=True))
-                layers += [convolution(channels, wider, strides, strides, padding), nn.ReLU()]
-                sides = [
-                    (side + 2 * pad - stride) // stride + 1
-                    for side, pad, stride in zip(sides, padding, strides, strict=True)
-                ]
-                channels = wider
+            layers.append(patches := Patches(sides, channels, CHANNELS, PATCHES))
+            sides, channels = patches.sides, CHANNELS
         self.layers = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(channels * math.prod(sides), hidden), nn.ReLU(), nn.Linear(hidden, width)
         )
 
     def forward(self, views: Tensor) -> Tensor:
         """Returns vectors float [N, width] of views uint8 [N, *sides, channels]."""
-        pixels: Tensor = self.layers(views.movedim(-1, 1).to(torch.float32) / 255)
+        pixels: Tensor = self.layers(views.to(torch.float32) / 255)
         return pixels

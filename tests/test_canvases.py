@@ -16,6 +16,7 @@ from musegym.agents.demonstrations import Demonstrations
 from musegym.agents.episodes import Episodes, play, trace
 from musegym.agents.generation import generate_episodes
 from musegym.agents.networks import RecurrentQ
+from musegym.agents.views import Patches
 from musegym.envs.rewards import Rewards
 
 torch.set_num_threads(1)  # a second thread is slower for networks this small
@@ -66,7 +67,7 @@ class TestViews:
         model.learn(64, callback=DiscriminatorCallback(**D))
         assert model._n_updates == 2
         assert not torch.equal(model.q_net.sight.layers[-1].weight, before)
-        convolves = any(isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d) for m in model.q_net.sight.modules())
+        convolves = any(isinstance(module, Patches) for module in model.q_net.sight.modules())
         assert convolves == (len(shape) > 2)
 
     def test_are_kept_as_bytes(self):
@@ -299,3 +300,15 @@ class TestDecoded:
         finished = rewards.finish(state, lambda: np.arange(3, dtype=np.uint64)).arrays
         assert (finished["plan"] == [1, 0, 0, 1]).all()
         assert finished["content"].shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("sides", [(5, 7), (8, 8), (3, 9, 2)], ids=str)
+def test_patches_are_a_convolution_whose_stride_is_its_kernel(sides):
+    patches = Patches(sides, 2, 3, limit=4)
+    x = torch.randn(6, *sides, 2)
+    convolve = {2: torch.nn.functional.conv2d, 3: torch.nn.functional.conv3d}[len(sides)]
+    kernel = patches.linear.weight.view(3, *patches.kernel, 2).movedim(-1, 1)
+    padded = torch.nn.functional.pad(x, patches.padding).movedim(-1, 1)
+    expected = convolve(padded, kernel, patches.linear.bias, patches.kernel).relu().movedim(1, -1)
+    torch.testing.assert_close(patches(x), expected, rtol=1e-4, atol=1e-5)
+    assert max(patches.sides) <= 4
