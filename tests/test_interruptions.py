@@ -281,6 +281,7 @@ def test_a_full_disk_under_stdout(monkeypatch: Any, capsys: Any) -> None:
         assert "No space left on device" in said(capsys.readouterr().err)
 
 
+@pytest.mark.usefixtures("results_of_this_tree")
 def test_a_reader_that_is_gone(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(commands.out, "quiet", False)  # Rich makes a console quiet whose reader is gone
     for command in (["list", "musegym/Density-v0"], ["--version"], ["report", "melody"]):

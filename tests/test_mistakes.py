@@ -640,6 +640,7 @@ def test_the_table_has_four_hundred_mistakes_of_which_no_two_are_alike() -> None
     assert [key for key, count in given.items() if count > 1] == []
 
 
+@pytest.mark.usefixtures("results_of_this_tree")
 @pytest.mark.parametrize("mistake", TABLE, ids=lambda mistake: re.sub(r"[^\w.,:|-]+", "_", str(mistake))[:80])
 def test_mistakes_are_one_line(
     mistake: Mistake,
