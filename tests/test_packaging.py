@@ -77,3 +77,9 @@ def test_wheel(tmp_path: Path) -> None:
     assert "musegym/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "test" in name.split("/")[1]]
+
+
+def test_the_numerical_tests_of_the_makefile_are_there() -> None:
+    found = re.search(r"^NUMERICAL = (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None
+    assert [name for name in found[1].split() if not (ROOT / "tests" / f"test_{name}.py").is_file()] == []
