@@ -180,7 +180,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     @property
     def progress(self) -> Progress:
-        """How far the run has come."""
+        """Progress of the run."""
         spent = None if self._spent is None else self._spent()
         counts = self.warm_updates, self.lead_rounds, self._n_updates
         return Progress(spent, self.num_timesteps, self._total_timesteps, *counts)

@@ -26,7 +26,7 @@ class Phase(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
+    """Progress of a run.
 
     Attributes:
         spent: spent share of a time budget, 0..1; None where the budget is in steps.

@@ -25,7 +25,7 @@ def drawn(data, num, strokes=6, seed=0):
 
 
 def table(data, seed=0):
-    """What the file of a package holds: pixels, then the class."""
+    """Returns the file of a package: pixels, then the class."""
     pictures = drawn(data, 10 * EACH, seed=seed)
     if data == "sklearn":
         pictures = np.rint(pictures / 255 * 16).astype(np.uint8)

@@ -20,7 +20,7 @@ DOMAINS = tuple(env_id.partition("/")[2].rpartition("-v")[0].lower() for env_id,
 OWN_WORDS = {(f"benchmarks.{module}", "density") for module in ("metrics.population", "report.results", "suite")}
 """Modules that use a domain's name for something else: "density and coverage" are measures of Naeem et al. 2020."""
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
-"""What the command line loads at once."""
+"""Modules that the command line loads at once."""
 
 ON_FIRST_NEED = ("envs.media.pianoroll", "envs.media.planeplot")
 """Modules that draw with other packages, loaded at their top: no other module imports them outside of a function."""
@@ -45,7 +45,7 @@ def name_of(path: Path) -> str:
 
 
 def is_domain(path: Path) -> bool:
-    """Whether a file defines a task: a class whose base is called Task, or Task[...]."""
+    """Returns whether a file defines a task: a class whose base is called Task, or Task[...]."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bases = [base for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases]
     return path.name != "task.py" and any(ast.unparse(base).partition("[")[0] == "Task" for base in bases)
@@ -164,7 +164,7 @@ def test_no_circles() -> None:
 
 
 def knows_domains(path: Path) -> bool:
-    """Whether a file may name a domain."""
+    """Returns whether a file may name a domain."""
     return not under(name_of(path), ("agents", "benchmarks", "discriminators")) or under(
         name_of(path), ("benchmarks.domains", "benchmarks.studies")
     )

@@ -655,7 +655,7 @@ def ours(text):
 
 
 def theirs(text):
-    """What music21 reads: highest notes of the first voice, ties merged, grace notes dropped."""
+    """Returns the notes that music21 reads: highest notes of the first voice, ties merged, grace notes dropped."""
     import music21
 
     # Without a version music21 lets an accidental hold for one note only.
@@ -675,7 +675,7 @@ def theirs(text):
 
 
 def explanation(source, number, text):
-    """What music21 does wrong, "" if nothing, None if unknown."""
+    """Returns the error of music21, "" for none, None where it is unknown."""
     expected = ours(text)
     if theirs(text) == expected:
         return ""

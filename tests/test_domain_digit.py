@@ -1,4 +1,4 @@
-"""Whether drawings are digits: a classifier, what it is asked, and the command; with a stand-in for the data."""
+"""The measure of drawings: a classifier of digits, its questions, and the command; with a stand-in for the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What environments measure beside the general suite, from their samplers to figures and those of real works."""
+"""Measures of domains in addition to the general suite, of samplers and of real works."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def is_picture(name):
 
 
 def same(a, b):
-    """Whether nested states are equal, bit for bit."""
+    """Returns whether nested states are equal, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b

@@ -1,4 +1,4 @@
-"""What happens to the program from outside: signals, full disks, missing homes, closed pipes, folders of runs."""
+"""Interruptions of the program from outside: signals, full disks, missing homes, closed pipes, folders of runs."""
 
 from __future__ import annotations
 

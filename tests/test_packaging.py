@@ -1,4 +1,4 @@
-"""What is installed, and what `import musegym` costs."""
+"""Files of an installation, and the cost of `import musegym`."""
 
 import configparser
 import importlib.metadata

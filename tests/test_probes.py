@@ -1,4 +1,4 @@
-"""Where the agent comes to rest on toys small enough to compute it: distributions, values, and a reward that moves.
+"""The agent's fixed points on toys small enough to compute them: distributions, values, and a reward that moves.
 
 Nothing but rewards teaches it here: no warm start, no cross-entropy, and no demonstrations unless a test says so.
 """

@@ -1,4 +1,4 @@
-"""What commands choose for a processor."""
+"""Choices of the commands for a processor."""
 
 import json
 import platform

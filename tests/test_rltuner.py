@@ -44,7 +44,7 @@ def due(reading):
 
 
 def given(rule, text, fill="-"):
-    """What a rule gives, by step, where it gives something."""
+    """Returns the rewards of a rule by step, where they are not 0."""
     steps = rules.rewards_by_rule(rules.read(melody(text, fill)))[rule][0]
     return {step: pytest.approx(value) for step, value in enumerate(steps.tolist()) if value}
 

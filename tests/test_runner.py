@@ -269,7 +269,7 @@ def test_random_row_ends_in_a_result_file(tmp_path: Path) -> None:
     assert figures["validity"] == figures["validity_real"] == 1.0
     assert figures["judged"] == len(task.corpus("test")) == len(unpacked(found["judged"]["real"], figures["judged"]))
     assert "random" in markdown(cells([found]))
-    # What was measured stays, and what is missing is added.
+    # Measured numbers stay, and missing ones are added.
     del found["taught"]
     result.write_text(json.dumps(found))
     assert state.finished(result)

@@ -1,4 +1,4 @@
-"""What judges see of sequences: known answers, and judges that learn what is plain to see."""
+"""Separation of sequences by judges: known answers, and judges that learn plain differences."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What every task gets for nothing: steps, legal actions, styles, layouts, works, exports, rewards of rules by name."""
+"""Behaviour that every task inherits: steps, legal actions, styles, layouts, works, exports, rules by name."""
 
 import dataclasses
 

@@ -17,7 +17,7 @@ RULED = "probe/Ruled-v0"
 PSI = {"alpha": 0.0, "n_steps": 1, "prior_weight": 1.0}
 VARIANTS = {"psi": PSI, "g": {**PSI, "relative_to_prior": True}}
 DUE = np.random.default_rng(3).uniform(-1, 1, (4, 2, 2))
-"""What the rules give for a bit, by its place, the bit before and itself."""
+"""Rewards of the rules for a bit, by its place, the bit before and itself."""
 
 
 class RuledBitsTask(EveryBitsTask):
