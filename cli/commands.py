@@ -18,7 +18,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -29,7 +29,6 @@ from rich.text import Text
 from .. import __version__
 from ..benchmarks.commands import bench, report
 from ..envs.registry import ids, make_task
-from ..envs.task import Task
 from ..errors import RunError, UsageError, message_and_code, reason
 from ..training import loading
 from ..training.files import check_writable
@@ -37,6 +36,7 @@ from ..training.folder import MOST_ENVS, Run, Settings
 from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
 from . import signals
+from .data import where
 from .options import first_conditions, free_folder, read_prefix, read_works, resumed
 from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
@@ -157,24 +157,15 @@ def list_(
 
 
 def _ids_table() -> Table:
-    table = Table("id", "horizon", "actions", "works", "missing")
+    table = Table("id", "horizon", "actions", "real works")
     for id in ids():
         try:
             task = make_task(id)
         except ImportError as error:
-            table.add_row(id, "", "", "", Text(f"package {error.name or error}"))
+            table.add_row(id, "", "", Text(f"missing: package {error.name or error}"))
             continue
-        works, missing = _works(task)
-        table.add_row(id, str(task.horizon), str(task.num_actions), works, Text(missing))
+        table.add_row(id, str(task.horizon), str(task.num_actions), Text(where(task)))
     return table
-
-
-def _works(task: Task[Any]) -> tuple[str, str]:
-    """Returns the number of training works, and a hint where they cannot be read."""
-    try:
-        return f"{len(task.corpus('train')):,}", ""
-    except (ImportError, OSError, ValueError) as error:
-        return "", task.data_hint or str(error)
 
 
 @app.command()

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.pictures import SOURCES, Pictures, load_digits
+from .corpora.pictures import TABLES, Pictures, load_digits
 from .media.drawing import Drawing, Pen
 from .media.strokes import Polyline, to_svg
 from .task import Array, Bools, Condition, CorpusReport, Feature, Image, Ints, Split, State, Task, Works, parse_style
@@ -126,6 +126,7 @@ class DigitTask(Task[Sheet]):
     v0: initial version.
     """
 
+    data_names = tuple(TABLES)
     benchmark = "musegym.benchmarks.domains.digit"
     one_to_one = False
 
@@ -148,7 +149,7 @@ class DigitTask(Task[Sheet]):
         self.conditions = (Condition("digit", tuple(map(str, range(CLASSES)))),) if classes else ()
         self._fixed = parse_style(style, self.conditions)
         self.paper = PAPERS[side]
-        self.data_hint = SOURCES[data].install
+        self.data_name = data
         self.horizon, self._points = strokes, self.paper.points**2
         self.num_actions = 2 * self._points
         self.layout = Image((side, side))
@@ -284,7 +285,7 @@ class DigitTask(Task[Sheet]):
 
     @functools.cached_property
     def _pictures(self) -> dict[Split, Pictures]:
-        halve = self.paper.side < SOURCES[self._data].side
+        halve = self.paper.side < TABLES[self._data].side
         return {
             split: Pictures(halved(images) if halve else images, labels)
             for split, (images, labels) in load_digits(self._data).items()

@@ -154,10 +154,11 @@ class MelodyTask(Task[Draft]):
         ),
     )
     skips_finished = True
-    data_hint = 'pip install "music21==10.5.1"'
+    data_names = ("tunes",)
 
     def __init__(self, corpus: str | None = None, style: str | None = None, essen: bool = False) -> None:
         self._corpus, self._style, self._essen = absolute(corpus), style, essen
+        self.data_name = "" if corpus else "tunes"
         self._fixed = parse_style(style, CONDITIONS)
         self.observation_space = gym.spaces.MultiDiscrete(
             np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *self.condition_sizes])

@@ -99,12 +99,13 @@ class RLTunerTask(Task[Draft]):
         Feature("sounding", NUM_EVENTS),
         *(Feature(f"event_{back}_ago", 1 + NUM_EVENTS) for back in ECHOES),
     )
-    data_hint = 'pip install "music21==10.5.1"'
+    data_names = ("tunes",)
 
     def __init__(self, corpus: str | None = None, counting: Counting = "sum") -> None:
         if counting not in get_args(Counting):
             raise ValueError(f"counting must be one of {', '.join(get_args(Counting))}, not {counting!r}")
         self._corpus, self._counting = absolute(corpus), counting
+        self.data_name = "" if corpus else "tunes"
         self.rule_names = RULES if counting == "sum" else KEPT
         self.observation_space = gym.spaces.MultiDiscrete(np.array(STEPS * [1 + NUM_EVENTS] + [1 + STEPS]))
         self.medium = StepScore(LOWEST, HIGHEST, reference=lambda: self.works("train"))

@@ -332,8 +332,10 @@ class Task(abc.ABC, Generic[S]):
     """True where each content has exactly one building sequence, so that log-probabilities are exact."""
     noise_size: int = 0
     """Numbers of Gaussian noise that ``decode`` takes for each content."""
-    data_hint: str = ""
-    """Command that installs the data of ``works``, for ``musegym list``."""
+    data_name: str = ""
+    """Source of ``works``, a name of ``envs.corpora.sources``; "" where they are from elsewhere: files, a formula."""
+    data_names: ClassVar[tuple[str, ...]] = ()
+    """Every source that the class can read, the default first."""
     benchmark: ClassVar[str] = ""
     """Module of the domain's own measures and tables, such as ``"mypackage.benchmark"``: ``benchmarks.measures``."""
     skips_finished: ClassVar[bool] = False

@@ -67,17 +67,16 @@ def test_list(call):
     assert str(MelodyTask.num_actions) in row
 
 
-@pytest.mark.parametrize(
-    "error", [ImportError("no music21", name="music21"), FileNotFoundError("gone"), ValueError("odd")]
-)
-def test_list_says_what_is_missing(call, monkeypatch, error):
-    def works(self, split):
-        raise error
-
-    monkeypatch.setattr(MelodyTask, "works", works)
+def test_list_reads_nothing_and_says_what_is_missing(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(MelodyTask, "works", lambda self, split: pytest.fail("works were read"))
+    found = call("list")
+    assert found[0] == 0
+    assert "missing" not in next(line for line in found[1].splitlines() if "musegym/Melody-v0" in line)
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path))
+    monkeypatch.setattr("musegym.envs.corpora.sources.site_folder", lambda _: None)
     code, out, err = call("list")
     assert (code, err) == (0, "")
-    assert "pip install" in out
+    assert "missing: musegym data get tunes" in out
 
 
 def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):

