@@ -1,4 +1,4 @@
-"""The command line: ``musegym list | corpus | train | generate | evaluate | play | bench | report``.
+"""The command line: ``musegym list | data | corpus | train | generate | evaluate | play | bench | report``.
 
 Heavy packages (torch, Stable-Baselines3, pygame) are imported inside the commands that need them, so that help and
 error messages appear at once. A user's mistake is one line on stderr and exit code 2, a failed run one line and exit
@@ -35,8 +35,7 @@ from ..training.files import check_writable
 from ..training.folder import MOST_ENVS, Run, Settings
 from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
-from . import signals
-from .data import where
+from . import data, signals
 from .options import first_conditions, free_folder, read_prefix, read_works, resumed
 from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
@@ -164,7 +163,7 @@ def _ids_table() -> Table:
         except ImportError as error:
             table.add_row(id, "", "", Text(f"missing: package {error.name or error}"))
             continue
-        table.add_row(id, str(task.horizon), str(task.num_actions), Text(where(task)))
+        table.add_row(id, str(task.horizon), str(task.num_actions), Text(data.where(task)))
     return table
 
 
@@ -362,3 +361,4 @@ def play(
 
 app.command()(bench)
 app.command()(report)
+app.add_typer(data.app, name="data")

@@ -448,7 +448,7 @@ def test_a_missing_package_is_told_with_its_command(spec, monkeypatch, tmp_path)
         monkeypatch.setattr("musegym.envs.corpora.sources.site_folder", lambda _: tmp_path)
     else:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(tunes.CorpusMissingError, match="musegym data get tunes$"):
+    with pytest.raises(tunes.CorpusMissingError, match=r"musegym data get tunes$"):
         load_strains()
 
 

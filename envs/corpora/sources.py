@@ -75,7 +75,7 @@ _ALL = (
             for collection in ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk", "essenFolksong")
         ),
         also=("music21/corpus/license.txt", "music21/corpus/*/license.txt", *_METADATA),
-        licence="of each tune (corpus/license.txt); Essen: no commercial use",
+        licence="each tune's own; Essen: no commercial use",
         url="https://pypi.org/project/music21/",
         megabytes=20,
         sha256="dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
