@@ -8,7 +8,10 @@ EDITABLE ?= -e
 BIN = $(VENV)/bin
 NUMERICAL = precision networks objective learner discriminators layouts canvases images probes variants dqn
 
-.PHONY: melodies test check install format lint types tests tests-numerical tests-slow reformat clean
+# Their tests are skipped where they are missing.
+WORKS = mario openmoji lode-runner wesnoth-units
+
+.PHONY: melodies test check install data format lint types tests tests-numerical tests-slow reformat clean
 
 # Run again after an interruption, it goes on where it was.
 melodies: install  ## set up, train on real melodies for a minute, write 16 new ones to runs/melody/new
@@ -28,6 +31,9 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet $(EDITABLE) ".[dev]"
 	rm -rf build
 	touch $@
+
+data: install  ## bring the real works that no Python package of ours installs
+	$(BIN)/musegym data get $(WORKS)
 
 format:
 	$(BIN)/ruff format --check .

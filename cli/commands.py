@@ -28,6 +28,7 @@ from rich.text import Text
 
 from .. import __version__
 from ..benchmarks.commands import bench, report
+from ..envs.corpora.packages import CorpusMissingError
 from ..envs.registry import ids, make_task
 from ..errors import RunError, UsageError, message_and_code, reason
 from ..training import loading
@@ -160,6 +161,9 @@ def _ids_table() -> Table:
     for id in ids():
         try:
             task = make_task(id)
+        except CorpusMissingError as error:
+            table.add_row(id, "", "", Text(f"sizes follow from the data: {error.command}"))
+            continue
         except ImportError as error:
             table.add_row(id, "", "", Text(f"missing: package {error.name or error}"))
             continue

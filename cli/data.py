@@ -33,12 +33,13 @@ def where(task: Task[Any]) -> str:
 
     Works that are from elsewhere, such as a formula or a user's files, give "".
     """
-    if not task.data_name:
+    source = SOURCES.get(task.data_name)
+    if source is None:
         return ""
-    if _path(source := SOURCES[task.data_name]) is None:
+    if _path(source) is None:
         return f"missing: {source.command}"
-    packages = sources.missing_packages(task.data_name)
-    return f"missing: pip install {' '.join(packages)}" if packages else task.data_name
+    packages = sources.missing_packages(source.name)
+    return f"missing: pip install {' '.join(packages)}" if packages else source.name
 
 
 @app.callback(invoke_without_command=True)

@@ -93,7 +93,7 @@ def test_commands_of_the_table_exist():
 
     documented = set(re.findall(r"^\| `musegym (\w+)", README, re.MULTILINE))
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert documented == commands
+    assert documented == commands | {group.name for group in app.registered_groups}
 
 
 def code_of(page):
@@ -116,6 +116,9 @@ def test_commands_of_every_page_exist(name):
         if len(words) > 1 and words[0] == "musegym" and not words[1].isupper():
             assert words[1] in {*commands, "--help", "--version"}, words
             known = commands.get(words[1])
+            if hasattr(known, "commands") and len(words) > 2:
+                assert words[2] in known.commands, words
+                known = known.commands[words[2]]
             options = {option for parameter in known.params for option in parameter.opts} if known else {"--version"}
             given = {word.strip("[]") for word in words if word.strip("[").startswith("--")}
             assert given <= options | {"--help"}, words

@@ -73,7 +73,7 @@ def unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> int:
             number += 1
             if number > MOST_FILES:
                 raise ArchiveError(f"it holds more than {MOST_FILES:,} files")
-            written += _write(member, folder / path, MOST_BYTES - written)
+            written += _write(member._replace(path=path), folder / path, MOST_BYTES - written)
     except DAMAGES as error:
         raise ArchiveError(f"{shown} cannot be unpacked: {printable(str(error))}") from None
     except OSError as error:

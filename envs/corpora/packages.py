@@ -7,7 +7,16 @@ from pathlib import Path
 
 
 class CorpusMissingError(ModuleNotFoundError):
-    """A corpus is not on this machine; the message gives the command that brings it."""
+    """A corpus is not on this machine; the message gives the command that brings it.
+
+    Args:
+        what: The works.
+        command: Brings them.
+    """
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(f"the {what} are not on this machine; get them with: {command}")
+        self.command = command
 
 
 def site_folder(package: str) -> Path | None:

@@ -17,6 +17,8 @@ from .folders import user_folder
 from .packages import CorpusMissingError, site_folder
 
 Client = Literal["pip", "apt", "npm"]
+DEBIAN_ROOT = Path("/")
+"""Where Debian's packages are installed."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def find(name: str) -> Path:
     for root in _places(source):
         if all(_files(root, pattern, first=True) for pattern in source.files):
             return root
-    raise CorpusMissingError(f"the {source.what} are not on this machine; get them with: {source.command}")
+    raise CorpusMissingError(source.what, source.command)
 
 
 def files(name: str, root: Path | None = None) -> list[Path]:
@@ -231,7 +233,7 @@ def _places(source: Source) -> list[Path]:
     """Returns the folders that may hold a source, the preferred one first."""
     places = [data_folder() / source.name]
     if source.client == "apt":
-        places.append(Path("/"))
+        places.append(DEBIAN_ROOT)
     elif source.client == "pip" and (installed := site_folder(source.files[0].partition("/")[0])):
         places.append(installed)
     return places
