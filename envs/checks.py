@@ -117,6 +117,7 @@ def _check_declarations(task: Task[Any], _rng: np.random.Generator) -> None:
             _require(value and not value.split()[1:], f"values of conditions have no spaces, not {value!r}")
             fixed = parse_style(f"{condition.name}={value}", task.conditions)
             _require(fixed[column] == index, f"parse_style reads {condition.name}={value}")
+    _require(task.data_name in ("", *task.data_names), f"data_names has data_name, {task.data_name!r}")
     _require(all(feature.size >= 1 for feature in task.features), "sizes of features are positive")
     _require(isinstance(task.action_name(0), str), "action_name gives text")
 

@@ -99,6 +99,10 @@ class FloatConditions(toys.WordTask):
         return super().condition(state).astype(float)
 
 
+class OtherData(toys.WordTask):
+    data_names, data_name = ("tunes",), "mario"
+
+
 class FlatConditions(toys.WordTask):
     def condition(self, state):
         return state.kind.copy()
@@ -493,6 +497,7 @@ def with_medium(medium):
         (FloatView(), "view is uint8"),
         (FlatView(), r"view has shape \[B, \*\(2, 2, 1\)\]"),
         (HandsOutItsView(), "view returns arrays that later steps leave alone"),
+        (OtherData(), "data_names has data_name, 'mario'"),
         (UndeclaredView(), r"view is None where view_shape is \(\)"),
         (OneRule(), r"rules are finite, float \[B, len\(rule_names\)\]"),
         (SummedRules(), r"rules are finite, float \[B, len\(rule_names\)\]"),
