@@ -149,7 +149,7 @@ _ALL = (
         files=("usr/share/games/wesnoth/*/data/core/images/units/**/*.png",),
         also=("usr/share/doc/wesnoth-*-data/copyright",),
         licence="GPL-2+",
-        url="https://packages.debian.org/stable/wesnoth-data",
+        url="https://packages.debian.org/search?keywords=wesnoth",
         megabytes=146,
     ),
 )
