@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
-from .corpora.works import Cut, CutWorks, cut_works
+from .corpora.usable import UsableWorks
+from .corpora.works import Cut, cut_works
 from .media.score import Score
 from .task import Array, Bools, Condition, CorpusReport, Feature, Ints, Sequence, Split, State, Task, Works, parse_style
 
@@ -388,6 +389,6 @@ def _reason(notes: NDArray[np.int32], midi: NDArray[np.int32], length: int) -> s
 
 
 @functools.cache
-def _phrases(corpus: str | None, essen: bool) -> CutWorks:
+def _phrases(corpus: str | None, essen: bool) -> UsableWorks:
     """Returns the phrases of a corpus."""
     return cut_works(load_strains(corpus, essen=essen), _cut, f"phrases of {BARS} bars", corpus or "the corpus")

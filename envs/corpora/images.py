@@ -1,0 +1,93 @@
+"""Pictures of your own: PNG files in a folder, of any size."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import Condition
+from .figures import SIZE, Figure, Figures, box_of, fitted, stem
+from .files import Found, printable, read_files
+from .palettes import OPAQUE
+
+LARGEST_SIDE = 4096  # pixels
+FEW_KINS = 10  # where names of files tell fewer figures apart, each file is its own
+MOST_FOLDERS = 64
+
+
+def conditions_of(found: Found) -> tuple[Condition, ...]:
+    """Returns the condition "folder" where all files are in subfolders, of which there are several; else none."""
+    names = tuple(sorted({_folder(name) for name in _names(found)}))
+    return (Condition("folder", names),) if 1 < len(names) <= MOST_FOLDERS and "" not in names else ()
+
+
+def read_images(found: Found) -> Figures:
+    """Returns the figures of PNG files.
+
+    A picture of 16 x 16 pixels is taken as it is, a larger one is cut out and reduced; it needs transparency around its
+    figure. Where all files are indexed with one palette whose first entry is transparent, as ``Sprite.export`` writes
+    them, that is the palette.
+    """
+    palettes = set[bytes | None]()
+    left_out = Counter[str]()
+
+    def read(data: bytes, name: str) -> list[tuple[str, NDArray[np.uint8]]]:
+        pixels, palette = _read(data)
+        palettes.add(palette)
+        return [(name, pixels)]
+
+    items, skipped = read_files(found, read)
+    styled = bool(conditions_of(found))
+    kins = [f"{name.rpartition('/')[0]}/{stem(name.rpartition('/')[2])}" for name, _ in items]
+    if len(set(kins)) < FEW_KINS:
+        kins = [name for name, _ in items]
+    figures = list[Figure]()
+    for (name, pixels), kin in zip(items, kins, strict=True):
+        box = box_of(pixels)
+        if box is None:
+            left_out["empty"] += 1
+            continue
+        if pixels.shape[:2] == (SIZE, SIZE):
+            square = pixels
+        elif (pixels[..., 3] >= OPAQUE).all():
+            left_out["without transparency: no figure can be cut out"] += 1
+            continue
+        else:
+            square = fitted(pixels, box)
+        figures.append(Figure(name, kin, (_folder(name),) if styled else (), square))
+    shared = palettes.pop() if len(palettes) == 1 else None
+    palette = None if shared is None else np.frombuffer(shared, np.uint8).reshape(-1, 3)
+    return Figures(figures, len(found.files) + len(found.skipped), dict(left_out), skipped, palette)
+
+
+def _names(found: Found) -> list[str]:
+    return [printable(file.relative_to(found.root).as_posix()) for file in found.files]
+
+
+def _folder(name: str) -> str:
+    """Returns the first folder of a file's name, without spaces; "" where it is in none."""
+    first, slash, _ = name.partition("/")
+    return "-".join(first.split()) if slash else ""
+
+
+def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
+    """Returns a picture uint8 [H, W, 4], and its palette without the transparent first entry; None where it has none.
+
+    Raises:
+        ValueError: It is no PNG, or too large.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if max(image.size) > LARGEST_SIDE:
+                raise ValueError(f"more than {LARGEST_SIDE} pixels wide or high")
+            palette = None
+            if image.mode == "P" and image.info.get("transparency") in (0, b"\0"):
+                palette = bytes(image.palette.getdata()[1])[3:] if image.palette else None
+            return np.array(image.convert("RGBA")), palette
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"no PNG that can be read ({error})") from error
