@@ -72,7 +72,8 @@ def _opponent(colours: Array) -> Ints:
 
 def _weights(counts: Ints) -> Ints:
     roots = np.sqrt(counts)  # correctly rounded on every processor, as no other power is
-    return np.floor(4 * roots * np.sqrt(roots)).astype(np.int64)
+    powers: Ints = np.floor(4 * roots * np.sqrt(roots)).astype(np.int64)
+    return powers
 
 
 def _mixed(colours: Ints, counts: Ints, size: int) -> Ints:

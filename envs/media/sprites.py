@@ -58,11 +58,11 @@ class Sprite(Medium):
         content = _read(content, 2, len(self.palette))
         rows, columns = np.indices(content.shape)
         odd = (rows + columns) % 2
-        shown = np.where((content > 0)[..., None], self.palette[np.maximum(content, 1) - 1], ground[odd])
+        shown: Picture = np.where((content > 0)[..., None], self.palette[np.maximum(content, 1) - 1], ground[odd])
         if upto is not None:
             painted = np.arange(content.size).reshape(content.shape) < upto
             shown = np.where(painted[..., None], shown, AHEAD[odd])
-        return shown.astype(np.uint8)
+        return shown
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Picture:
         """Draws a content large, beside itself at four times, twice and once its real size, above the palette.
@@ -152,16 +152,17 @@ class Sprite(Medium):
         content = _read(content, 2, len(self.palette))
         places = np.linspace(0, len(SYMBOLS) - 1, len(self.palette)).round().astype(np.int64)
         symbols = [" ", *(SYMBOLS[place] for place in places)]
-        return "\n".join("".join(2 * symbols[pixel] for pixel in row).rstrip() for row in content.tolist())
+        lines = ("".join(2 * symbols[pixel] for pixel in row).rstrip() for row in content.tolist())
+        return "\n".join(lines) if content.any() else "(transparent)"
 
     def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
-        """Writes .png, of the real size, with the palette and transparency, and -large.png, as rendered.
+        """Writes .png, of the real size, with palette and transparency; in a folder ``large`` beside it, as rendered.
 
-        A folder of the former is a corpus: ``corpus=PATH`` reads the same contents.
+        ``corpus=PATH`` reads the same contents from such files.
         """
         png = Path(path).with_suffix(".png")
-        large = png.with_name(f"{png.stem}-large.png")
-        png.parent.mkdir(parents=True, exist_ok=True)
+        large = png.parent / "large" / png.name
+        large.parent.mkdir(parents=True, exist_ok=True)
         self._save(_read(content, 2, len(self.palette)), png)
         save_png(self.render(content, condition), large)
         return [png, large]
