@@ -22,10 +22,10 @@ from .task import Task
 BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Melody-v0", "musegym.envs.melody:MelodyTask"),
     ("musegym/Digit-v0", "musegym.envs.digit:DigitTask"),
-    ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
     ("musegym/Density-v0", "musegym.envs.density:DensityTask"),
     ("musegym/Oracle-v0", "musegym.envs.oracle:OracleTask"),
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
+    ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
 )
 """Rows (id, entry point of the task)."""
 

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..task import SPLITS, Condition, CorpusReport, Split, Works
 from . import files, sources
@@ -247,6 +246,8 @@ def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[
 def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -> list[str]:
     """Returns why sprites [N, H, W] are left out, "" for those that are not; a user's ``own`` may have any form."""
     fewest, whole = (1, 0.0) if own else (FEWEST, WHOLE)
+    from scipy import ndimage
+
     reasons, seen = list[str](), set[bytes]()
     for pixels in contents:
         covered = np.count_nonzero(pixels)
