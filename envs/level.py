@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from .corpora.files import absolute
 from .corpora.levels import ALPHABETS, COLUMNS, ROWS, Levels, load, load_files
-from .media.plain import Plain
-from .task import Array, Bools, CorpusReport, Feature, Grid, Ints, Split, State, Task, Works
+from .media.platformer import playable
+from .media.platforms import platform_measures
+from .media.tiles import Tiles
+from .task import SPLITS, Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works
 
 HORIZON = ROWS * COLUMNS
 NEIGHBOURS = {
@@ -29,8 +31,7 @@ NEIGHBOURS = {
     "three_left": (0, -3),
 }
 """Rows and columns to cells that the policy sees; all of them are built before."""
-RIGHT_OF = {"[": "]"}  # a symbol on the left, and the only one on its right
-ONLY_RIGHT_OF = {">": "<"}  # a symbol, and the only one on its left
+PIPE = "<>[]"  # the halves of its rim and of its body
 
 
 @dataclasses.dataclass
@@ -56,14 +57,17 @@ class LevelTask(Task[Draft]):
     ``Discrete(13)``: a tile, ``-XS?QE<>[]oBb`` (air, ground, brick, two question blocks, enemy, four parts of pipes,
     coin, two of cannons). The right half of a pipe's top stands right of its left half only, and the left half of its
     body has its right half beside it: real levels have no exception. All else is legal. An illegal action ``a`` counts
-    as the ``a mod k``-th of the ``k`` legal ones. Other data have symbols of their own, all of them legal.
+    as the ``a mod k``-th of the ``k`` legal ones. Other data have symbols of their own, all of them legal; so are
+    Mario's where a user's levels have pipes of another form.
 
     ### Observation Space
     ``Box``, uint8, 225 numbers: 1 + tile of each cell in the order of building (0 for those to come), and the number
     of cells built.
 
     ### Rewards
-    0 until the screen is full, then the discriminator's score of it.
+    0 until the screen is full, then the discriminator's score of it plus ``rule_weight`` times the rule ``playable``: 1
+    where a runner can cross the screen (``media.platformer``), else 0. Levels with other symbols than Mario's have no
+    rule.
 
     ### Starting State
     An empty screen.
@@ -72,20 +76,22 @@ class LevelTask(Task[Draft]):
     After 224 tiles.
 
     ### Arguments
-    ``data``: "mario" (the default) or "lode-runner" (parts of Lode Runner's levels). ``corpus``: a folder of your own
-    level text files, or one such file, in place of ``data``.
+    ``data``: "mario" (the default) or "lode-runner" (parts of levels in the manner of Lode Runner).
+    ``corpus``: a folder of your own level text files, or one such file, in place of ``data``.
 
     ### Version History
     v0: initial version.
     """
 
+    benchmark = "musegym.benchmarks.domains.level"
     horizon = HORIZON
+    data_names = tuple(ALPHABETS)
 
     def __init__(self, data: str = "mario", corpus: str | None = None) -> None:
         if data not in ALPHABETS:
             raise ValueError(f"no levels are called {data!r}; choose one of {', '.join(ALPHABETS)}")
         self._data, self._corpus = data, absolute(corpus)
-        self.data_hint = f"musegym data get {data}"
+        self.data_name = "" if corpus else data
         self.alphabet = _levels(data, self._corpus).alphabet if self._corpus else ALPHABETS[data]
         size = self.num_actions = len(self.alphabet)
         self.layout = Grid((ROWS, COLUMNS), (size,), "uint8")
@@ -98,8 +104,17 @@ class LevelTask(Task[Draft]):
             Feature("column", COLUMNS + 1),
             *(Feature(name, 2 + size) for name in NEIGHBOURS),
         )
-        self.medium = Plain(self.layout, symbols=self.alphabet)
+        platforms = set(self.alphabet) <= set(ALPHABETS["mario"])
+        self.rule_names = ("playable",) * platforms
+        self.medium: Tiles = Tiles(
+            self.alphabet,
+            theme="platform" if platforms else "digging",
+            reference=lambda: self.corpus("train"),
+            measures=functools.partial(platform_measures, alphabet=self.alphabet) if platforms else None,
+        )
         self._legal, self._effective = _tables(self.alphabet)
+        if self._corpus and not all(self._buildable(self.corpus(split)).all() for split in SPLITS):
+            self._legal, self._effective = _tables(self.alphabet, all_legal=True)
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
@@ -170,10 +185,21 @@ class LevelTask(Task[Draft]):
         contents = np.asarray(contents)
         if contents.shape[1:] != (ROWS, COLUMNS) or (contents.size and not 0 <= contents.max() < self.num_actions):
             raise ValueError(f"levels are arrays [N, {ROWS}, {COLUMNS}] of tiles below {self.num_actions}")
-        wrong = ~self._legal[contents[:, :, :-1] + 1, contents[:, :, 1:]].all((1, 2))
+        wrong = ~self._buildable(contents)
         if wrong.any():
             raise ValueError(f"{wrong.sum()} of {len(contents)} levels cannot be built (first: row {wrong.argmax()})")
         return contents.transpose(0, 2, 1).reshape(-1, HORIZON).astype(np.uint8)
+
+    def _buildable(self, contents: Array) -> Bools:
+        """Returns which levels legal actions build, bool [N]."""
+        buildable: Bools = self._legal[contents[:, :, :-1].astype(np.intp) + 1, contents[:, :, 1:]].all((1, 2))
+        return buildable
+
+    def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
+        """Returns 1 for levels that can be crossed, else 0, float32 [N, 1]; [N, 0] where no runner fits the tiles."""
+        if not self.rule_names:
+            return super().rules(contents)
+        return playable(np.asarray(contents), self.alphabet)[:, None].astype(np.float32)
 
     def works(self, split: Split) -> Works:
         """Returns the screens of a split, uint8 [N, 14, 16], related by the stretch or level that they come from."""
@@ -183,21 +209,24 @@ class LevelTask(Task[Draft]):
         """Returns counts of the files and screens, and the reasons for leaving parts out."""
         return _levels(self._data, self._corpus).report
 
+    def render(self, state: Draft) -> list[NDArray[np.uint8]]:
+        """Draws the screens; cells that are not built yet are an empty grid."""
+        steps = state.sheet[:, HORIZON].tolist()
+        return [self.medium.render(work, upto=step) for work, step in zip(self.content(state), steps, strict=True)]
+
     def action_name(self, action: int) -> str:
         """Returns the symbol of a tile."""
         return self.alphabet[action]
 
 
-def _tables(alphabet: str) -> tuple[Bools, NDArray[np.int16]]:
+def _tables(alphabet: str, all_legal: bool = False) -> tuple[Bools, NDArray[np.int16]]:
     """Returns tables by 1 + the tile on the left, 0 for none: legal tiles, bool [1 + A, A], and what actions do."""
     size = len(alphabet)
     legal = np.ones((1 + size, size), np.bool_)
-    for left, right in RIGHT_OF.items():
-        if left in alphabet and right in alphabet:
-            legal[1 + alphabet.index(left)] = np.arange(size) == alphabet.index(right)
-    for right, left in ONLY_RIGHT_OF.items():
-        if left in alphabet and right in alphabet:
-            legal[1:, alphabet.index(right)] = np.arange(size) == alphabet.index(left)
+    if not all_legal and set(PIPE) <= set(alphabet):
+        rim_left, rim_right, body_left, body_right = (alphabet.index(part) for part in PIPE)
+        legal[1:, rim_right] = np.arange(size) == rim_left
+        legal[1 + body_left] = np.arange(size) == body_right
     order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
     wrapped = np.take_along_axis(order, np.arange(size) % legal.sum(1, keepdims=True), 1)
     return legal, np.where(legal, np.arange(size), wrapped).astype(np.int16)

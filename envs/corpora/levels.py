@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.util
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from ..task import SPLITS, CorpusReport, Split, Works
 from .files import decode as decode_text
 from .files import find as find_files
 from .files import printable, read_files
-from .packages import CorpusMissingError
+from .sources import find
 
 ROWS, COLUMNS = 14, 16  # of a screen
 HELD_OUT = 0.1  # share of validation, and of test
@@ -58,19 +56,6 @@ class Levels:
     works: Mapping[Split, Works]
     report: CorpusReport
     places: Mapping[Split, NDArray[np.int64]]
-
-
-def find(name: str) -> Path:
-    """Returns the folder of a data set."""
-    where = Path(os.environ.get("MUSEGYM_DATA", "/nonexistent")) / name
-    if where.is_dir():
-        return where
-    spec = importlib.util.find_spec("mario_gpt") if name == "mario" else None
-    if spec and spec.submodule_search_locations:
-        return Path(spec.submodule_search_locations[0]).parent
-    if name == "lode-runner" and Path("/usr/share/kgoldrunner/system").is_dir():
-        return Path("/")
-    raise CorpusMissingError(f"the levels of {name} are missing; get them with: musegym data get {name}")
 
 
 def read_mario(folder: Path) -> list[list[str]]:
