@@ -1,6 +1,6 @@
 """Tasks, in which works are built one decision at a time, and their environments."""
 
-from .checks import check_task
+from .checks import check_splits, check_task
 from .registry import ids, make_task, register, register_built_in
 from .task import (
     SPLITS,
@@ -35,6 +35,7 @@ __all__ = [
     "Task",
     "Volume",
     "Works",
+    "check_splits",
     "check_task",
     "ids",
     "make_task",

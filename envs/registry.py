@@ -25,6 +25,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Density-v0", "musegym.envs.density:DensityTask"),
     ("musegym/Oracle-v0", "musegym.envs.oracle:OracleTask"),
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
+    ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
 )
 """Rows (id, entry point of the task)."""

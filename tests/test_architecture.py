@@ -17,7 +17,13 @@ FILES = sorted([*ROOT.glob("*.py"), *(path for package in PACKAGES for path in (
 EVERYTHING = ("",)
 DOMAINS = tuple(env_id.partition("/")[2].rpartition("-v")[0].lower() for env_id, _ in BUILT_IN)
 """Names of the domains that are built in, in lower case and without marks between words."""
-OWN_WORDS = {(f"benchmarks.{module}", "density") for module in ("metrics.population", "report.results", "suite")}
+OWN_WORDS = {
+    *((f"benchmarks.{module}", "density") for module in ("metrics.population", "report.results", "suite")),
+    *((module, "level") for module in ("agents.checkpoint", "discriminators.files")),  # of compression
+    *(
+        (module, "level") for module in ("discriminators.trainer", "training.reporting")
+    ),  # of real works' logits, of logs
+}
 """Modules that use a domain's name for something else: "density and coverage" are measures of Naeem et al. 2020."""
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
 """Modules that the command line loads at once."""

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import toys
 
-from musegym.envs import Condition, Feature, Grid, Sequence, Works, ids, make_task
-from musegym.envs.checks import check_task
+from musegym.envs import SPLITS, Condition, Feature, Grid, Sequence, Works, ids, make_task
+from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora.packages import CorpusMissingError
+from musegym.envs.registry import BUILT_IN
 
 toys.register()
 
@@ -22,6 +23,50 @@ def test_registered_tasks_keep_the_contract(env_id):
         pytest.skip(str(error))  # says what to install
     check_task(env_id)
     check_task(env_id, seed=1)
+
+
+@pytest.mark.parametrize("env_id", [env_id for env_id, _ in BUILT_IN])
+def test_held_out_works_are_no_near_copies(env_id):
+    try:
+        check_splits(env_id)
+    except CorpusMissingError as error:
+        pytest.skip(str(error))
+
+
+class Mixed(toys.WordTask):
+    """Forty words of twelve letters, a dozen variants of each: their splits go by the word, or by chance."""
+
+    split_by_word = True
+
+    def __init__(self):
+        super().__init__()
+        self.layout = Sequence((12,), (27,), "int8")
+
+    def works(self, split):
+        rng = np.random.default_rng(0)
+        words = rng.integers(1, 27, (40, 1, 12)).repeat(12, 1)
+        words[np.arange(40)[:, None], np.arange(12), np.arange(12)] = 1 + words[:, :, 0] % 26
+        groups = np.arange(40).repeat(12)
+        part = groups % 10 if self.split_by_word else rng.integers(10, size=480)
+        rows = np.flatnonzero({"train": part < 8, "validation": part == 8, "test": part == 9}[split])
+        return Works(words.reshape(-1, 12).astype(np.int8)[rows], groups=groups[rows])
+
+
+def test_a_split_of_related_works_is_noticed():
+    task = Mixed()
+    check_splits(task)
+    task.split_by_word = False
+    with pytest.raises(AssertionError, match=r"works\('validation'\) are no nearer to training works than unrelated"):
+        check_splits(task)
+
+
+def test_copies_in_a_held_out_split_are_noticed():
+    task = Mixed()
+    works = {split: task.works(split) for split in SPLITS}
+    works["test"] = Works(np.concatenate([works["test"].contents, works["train"].contents[:5]]))
+    task.works = works.get
+    with pytest.raises(AssertionError, match=r"works\('test'\) are no copies of training works"):
+        check_splits(task)
 
 
 class NoRestore(toys.WordTask):
