@@ -350,6 +350,7 @@ def play(
         float, typer.Option(min=0.01, help="Speed of watching; 1 is the music's own tempo.", callback=_finite)
     ] = 1.0,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of saved works.")] = Path(),
+    build: Annotated[bool, typer.Option("--build", help="Build by hand; the agent of RUN completes works.")] = False,
 ) -> None:
     """Opens a window to watch an agent build, or to build by hand."""
     if Path(name).exists():
@@ -360,7 +361,7 @@ def play(
     loading.read_corpus(task)
     from ..play.session import play as play_
 
-    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
+    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator, build=build)
 
 
 app.command()(bench)
