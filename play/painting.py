@@ -59,7 +59,9 @@ class Painting:
         self._message = self._opinion = self._hovered = ""
         self._judging = self._help = self._complete = False
         self._under: int | None = None
-        self._pen: tuple[int, int] | None = None
+        self._down = False
+        self._last: tuple[int, int] | None = None
+        """Where the pointer was, the button down; None before and beside the picture."""
 
     def open(self, work: Work) -> None:
         """Starts from a work of the agent."""
@@ -126,20 +128,27 @@ class Painting:
             canvas.pick(cell)
         elif event.name == "press" and event.choice is not None:
             canvas.brush = event.choice
-        elif event.name == "press" or (event.name == "drag" and self._pen is not None):
-            if event.name == "press":
-                canvas.begin()
-            start, self._pen = self._pen if event.name == "drag" else event.spot, event.spot
-            if start is not None and event.spot is not None:
-                self._hover(event)
-                columns, rows = line(start, event.spot)
-                on = np.unique(self._cells[rows, columns])
-                return canvas.paint(on[on >= 0]) if (on >= 0).any() else False
+        elif event.name == "press":
+            canvas.begin()
+            self._down = True
+            return self._stroke(event)
+        elif event.name == "drag" and self._down:
+            return self._stroke(event)
         elif event.name == "lift":
-            self._pen = None
+            self._down, self._last = False, None
             canvas.begin()
             self._judge()
         return False
+
+    def _stroke(self, event: Event) -> bool:
+        """Paints from where the pointer was last to where it is; returns whether the content changed."""
+        start, self._last = self._last or event.spot, event.spot
+        if start is None or event.spot is None:  # beside the picture
+            return False
+        self._hover(event)
+        columns, rows = line(start, event.spot)
+        cells = np.unique(self._cells[rows, columns])
+        return self.canvas.paint(cells[cells >= 0])
 
     def _command(self, key: str) -> bool:
         """Applies a key; returns whether the content or its condition changed."""
@@ -190,7 +199,7 @@ class Painting:
             self.canvas.work()
         except ValueError as error:
             self._message = f"cannot be built: {error}"
-        if self._pen is None:
+        if not self._down:
             self._judge()
 
     def _judge(self) -> None:
@@ -210,7 +219,7 @@ class Painting:
 
 
 def paint(stage: Stage, painting: Painting) -> list[Array]:
-    """Lets a person paint until the window closes or they go back to the agent; returns the works finished meanwhile."""
+    """Lets a person paint until the window closes or "w" leads back to the agent; returns the works finished here."""
     before = len(painting.finished)
     painting.show(stage)
     while stage.open:

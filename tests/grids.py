@@ -5,7 +5,6 @@ import dataclasses
 import gymnasium as gym
 import numpy as np
 
-import musegym
 from musegym.envs import Condition, Grid, State, Task, Works
 from musegym.envs.media.plain import Plain
 
@@ -73,8 +72,3 @@ class TowerTask(Task[TowerState]):
         up = np.arange(ROWS - 1, -1, -1)[:, None]  # [rows, 1], from the top row down
         contents = np.where(up < heights[:, None], STONE, np.where((up == heights[:, None]) & (up > 0), ROOF, SKY))
         return Works(contents.astype(np.int8), np.arange(40)[:, None] % 2)
-
-
-def register():
-    """Registers the toy; again and again does no harm."""
-    musegym.register("toy/Tower-v0", "grids:TowerTask")
