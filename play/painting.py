@@ -31,6 +31,7 @@ HELP = (
     ("q", "quit"),
     ("h", "close this help"),
 )
+SLOW = {"g", "d"}  # keys that load a network at first
 WATCH = ("w", "watch the agent again")
 
 
@@ -80,6 +81,10 @@ class Painting:
         line0 = joined(self._hovered or f"paints {self._name(self.canvas.brush)}", style, self._opinion, self._message)
         panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
         stage.show(self.canvas.picture, panel, boxes, self._help_rows if self._help else ())
+
+    def ask_patience(self) -> None:
+        """Announces that the next event takes a while."""
+        self._message = "one moment ..."
 
     def handle(self, event: Event) -> bool:
         """Applies an event; returns whether the window is to be shown anew."""
@@ -145,10 +150,11 @@ class Painting:
         start, self._last = self._last or event.spot, event.spot
         if start is None or event.spot is None:  # beside the picture
             return False
-        self._hover(event)
         columns, rows = line(start, event.spot)
         cells = np.unique(self._cells[rows, columns])
-        return self.canvas.paint(cells[cells >= 0])
+        changed = self.canvas.paint(cells[cells >= 0])
+        self._hover(event)
+        return changed
 
     def _command(self, key: str) -> bool:
         """Applies a key; returns whether the content or its condition changed."""
@@ -226,7 +232,12 @@ def paint(stage: Stage, painting: Painting) -> list[Array]:
         events = stage.events()
         if painting.of_agent and any(event.name == "w" for event in events):
             break
-        changes = [painting.handle(event) for event in events]
+        changes = list[bool]()
+        for event in events:
+            if event.name in SLOW:
+                painting.ask_patience()
+                painting.show(stage)
+            changes.append(painting.handle(event))
         if any(changes):
             painting.show(stage)
     painting.leave()

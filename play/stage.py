@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SIDE = 640  # pixels that small pictures are enlarged to
+SIDE = 640  # pixels that small pictures are enlarged to, about
 FRAME_SECONDS = 1 / 30
 REPEATING = {"up", "down", "left", "right", "page up", "page down", "return", "space", "backspace", "u"}
 """Keys that repeat while they are held; the others save, start or end something."""
@@ -143,7 +143,7 @@ class Stage:
         import pygame
 
         height, width, _ = picture.shape
-        self._factor, self._picture_size = max(1, min(SIDE // width, SIDE // height)), (width, height)
+        self._factor, self._picture_size = max(1, round(SIDE / max(width, height))), (width, height)
         width, height = self._factor * width, self._factor * height
         whole = (max(width, SIDE) if panel.swatches else width), height
         tall = panel.height(whole[0])

@@ -45,7 +45,7 @@ class Scorer:
 
     Args:
         task: the task of the works.
-        discriminator: by default the one that ships for the task; without one there are no scores.
+        discriminator: by default the one that ships for the task and reads its works; without one there are no scores.
     """
 
     def __init__(self, task: Task[Any], discriminator: Any = None) -> None:
@@ -65,9 +65,12 @@ class Scorer:
         from ..discriminators import pretrained
 
         try:
-            return pretrained(self._task)
+            ships = pretrained(self._task)
         except ValueError:  # no discriminator ships for the task
             return None
+        read = ships.architecture
+        ours = self._task.layout.shape, self._task.layout.sizes, self._task.condition_sizes
+        return ships if (read.shape, read.sizes, read.condition_sizes) == ours else None
 
 
 class Agent:
@@ -107,6 +110,7 @@ class Agent:
         from ..training.loading import load_model
 
         model = load_model(None, self._id)
-        if model.task.layout != self._task.layout:
+        ships, ours = model.task, self._task
+        if (ships.layout, ships.conditions, ships.data_name) != (ours.layout, ours.conditions, ours.data_name):
             raise UsageError(f"the agent that ships for {self._id} builds other works: play a RUN with --build")
         return model

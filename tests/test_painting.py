@@ -257,6 +257,9 @@ def test_the_window_names_what_is_under_the_pointer_and_frames_it(easel):
     assert easel.handle(Event("hover", at(1, 2)))
     assert not easel.handle(Event("hover", at(1, 2)))
     assert news(easel).startswith("row 2, column 3: sky")
+    easel.handle(Event("press", at(1, 2)))
+    assert news(easel).startswith("row 2, column 3: stone")
+    easel.handle(Event("lift", at(1, 2)))
     stage = Watched()
     easel.show(stage)
     boxes = [box for box, _ in stage.shown[0][2]]
@@ -436,6 +439,18 @@ def test_a_model_builds_only_where_it_is_asked_to(dummy, script, monkeypatch):
     assert [prefix.tolist() for prefix in given] == [[1]]
 
 
+def test_the_command_line_hands_over_the_environment(call, monkeypatch):
+    given = []
+    monkeypatch.setattr("musegym.play.session.play", lambda *_, **arguments: given.append(arguments))
+    code, _, err = call("play", "musegym/Density-v0", "--set", "density=moons", "--build")
+    assert (code, err) == (0, "")
+    assert given[0]["task"].kwargs() == {"density": "moons"}
+    assert given[0]["build"]
+    call("play", "musegym/Density-v0")
+    assert given[1]["task"].kwargs() == {"density": "2spirals"}
+    assert not given[1]["build"]
+
+
 def test_a_pen_goes_where_the_pointer_is(dummy, script):
     task = DigitTask(strokes=2)
     frame = task.render(task.initial(np.zeros(1, np.uint64)))[0]
@@ -491,6 +506,8 @@ def test_palettes_wrap(count, width, rows):
 def test_an_agent_of_other_works_is_refused(monkeypatch):
     class Model:
         task = BitsTask()
+
+    assert Model.task.layout != TowerTask.layout
 
     monkeypatch.setattr("musegym.training.loading.load_model", lambda run, pretrained: Model())
     agent = Agent(TowerTask(), "toy/Tower-v0", None, np.random.default_rng(0))
