@@ -307,7 +307,8 @@ def play(
         state: the starts of N episodes.
         generator: source of all randomness, on the network's device.
         temperature: factor of the policy's temperature; 0 takes the most probable action.
-        prefix: int [P], the first decisions of every episode; illegal ones are replaced as by the task.
+        prefix: int [P], the first decisions of every episode; illegal ones are replaced as by the task, -1 leaves a
+            decision to the policy.
         on_step: called after each step with the recorder and the decisions, int64 [n], of its ``rows``.
 
     Returns:
@@ -321,7 +322,7 @@ def play(
     last, step = torch.full((len(state),), network.num_actions, device=device), 0
     while not recorder.done.all():
         log_policy = policy(last, *recorder.look().tensors(device))
-        if prefix is not None and step < len(prefix):
+        if prefix is not None and step < len(prefix) and prefix[step] >= 0:
             chosen = task.legalise(recorder.state, np.full(len(recorder.rows), prefix[step]))
             last = torch.from_numpy(chosen.astype(np.int64)).to(device)
         else:

@@ -57,7 +57,7 @@ def generate_episodes(
         temperature: 1 samples the learned distribution, 0 takes the most probable decisions; other values are for
             ``AdversarialDQN`` only.
         prefix: int [P], the first decisions of every content (``task.demonstrations(content)[:P]`` continues
-            a given one; pass its condition too).
+            a given one; pass its condition too). -1 leaves a decision to the policy.
         condition: int [C] or [num, C]; None draws from the distribution of the training works.
 
     Returns:
@@ -89,9 +89,11 @@ def generate_episodes(
         condition = np.broadcast_to(given, (num, width))
     if prefix is not None:
         prefix = np.asarray(prefix)
-        legal = prefix.ndim == 1 and prefix.dtype.kind in "iu" and ((prefix >= 0) & (prefix < task.num_actions)).all()
+        legal = prefix.ndim == 1 and prefix.dtype.kind in "iu" and ((prefix >= -1) & (prefix < task.num_actions)).all()
         if not legal:
-            raise ValueError(f"prefix must be int [P] of actions 0..{task.num_actions - 1}, not {prefix.tolist()}")
+            raise ValueError(
+                f"prefix must be int [P] of actions 0..{task.num_actions - 1}, or -1, not {prefix.tolist()}"
+            )
     parts = []
     with contextlib.nullcontext() if ours else _seeded(model, seed):
         generator = torch.Generator(model.device).manual_seed(seed)
@@ -135,7 +137,7 @@ def _play_with(model: BaseAlgorithm, task: Task[Any], state: Any, greedy: bool, 
         actions, memory = model.predict(
             normalise(task.observe(recorder.state)), state=memory, episode_start=begins, deterministic=greedy, **given
         )
-        if prefix is not None and step < len(prefix):
+        if prefix is not None and step < len(prefix) and prefix[step] >= 0:
             actions = np.full(len(begins), prefix[step])
         recorder.act(task.legalise(recorder.state, np.asarray(actions, np.int64)))
         begins, step = np.zeros_like(begins), step + 1

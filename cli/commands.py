@@ -350,17 +350,22 @@ def play(
         float, typer.Option(min=0.01, help="Speed of watching; 1 is the music's own tempo.", callback=_finite)
     ] = 1.0,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of saved works.")] = Path(),
+    build: Annotated[bool, typer.Option("--build", help="Build by hand; the agent of RUN completes works.")] = False,
+    set_: Set = None,
 ) -> None:
     """Opens a window to watch an agent build, or to build by hand."""
     if Path(name).exists():
+        if set_:
+            raise UsageError("--set goes with an ID; a RUN brings the arguments of its own environment")
         model = loading.load_model(Path(name), None)
         id, task, discriminator = loading.id_of(model), model.task, loading.discriminator_of(Path(name))
     else:
-        id, model, task, discriminator = loading.known_id(name), None, loading.env_task(name, {}), None
+        id, model, discriminator = loading.known_id(name), None, None
+        task = loading.env_task(name, env_kwargs(name, set_))
     loading.read_corpus(task)
     from ..play.session import play as play_
 
-    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator)
+    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator, build=build)
 
 
 app.command()(bench)

@@ -364,6 +364,7 @@ def _check_medium(task: Task[Any], rng: np.random.Generator) -> None:
         sizes.add(picture.shape)
     _require(len(sizes) == 1, f"pictures of one work have one size, not {sizes}")
     _require(task.medium.describe(works[0], condition).strip(), "describe says something of a finished work")
+    _check_cells(task, works[0], condition)
     with tempfile.TemporaryDirectory() as folder:
         written = task.export(works[0], Path(folder) / "work", condition, episode.actions[:, 0])
         for path in written:
@@ -374,6 +375,20 @@ def _check_medium(task: Task[Any], rng: np.random.Generator) -> None:
             _require(np.array_equal(saved["condition"], condition), "export writes the condition to .npz")
     metrics = task.medium.metrics(works, conditions)
     _require(all(np.isfinite(value) for value in metrics.values()), f"metrics are finite: {metrics}")
+
+
+def _check_cells(task: Task[Any], content: Array, condition: Ints) -> None:
+    cells = task.medium.cells(content)
+    if cells is None:
+        return
+    picture = task.medium.render(content, condition)
+    _require(cells.shape == picture.shape[:2], "cells has a number for each pixel of a picture")
+    _require(set(np.unique(cells)) - {-1} == set(range(content.size)), "cells shows every cell of a content")
+    last, other = content.size - 1, content.copy()
+    other.flat[last] = (int(other.flat[last]) + 1) % task.layout.sizes[0]
+    changed = (task.medium.render(other, condition) != picture).any(-1)
+    _require(changed[cells == last].any(), "another value of a cell changes its pixels")
+    _require(isinstance(task.medium.value_name(0), str), "value_name gives text")
 
 
 CHECKS: tuple[Callable[[Task[Any], np.random.Generator], None], ...] = (

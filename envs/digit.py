@@ -249,6 +249,11 @@ class DigitTask(Task[Sheet]):
             for content, pen, done in zip(self.content(state), pens, state.done, strict=True)
         ]
 
+    def action_at(self, state: Sheet, x: int, y: int, shift: bool = False) -> int | None:
+        """Returns the line to the point nearest to a pixel, or with shift the move there; None on the margin."""
+        point = self.medium.nearest(self.paper.side, x, y)
+        return None if point is None else point + self._points * shift
+
     def action_name(self, action: int) -> str:
         """Returns "draw 2,5" or "move 2,5": to row and column of the grid, counted from 0."""
         row, column = divmod(action % self._points, self.paper.points)

@@ -296,6 +296,17 @@ class Medium(abc.ABC):
         """Draws contents [N, ...] in one picture uint8 [H, W, 3]; None, the default, where each needs its own."""
         return None
 
+    def cells(self, content: Array) -> Ints | None:
+        """Maps the pixels of ``render``'s picture to the cells of a grid, int [H, W]: row-major index, -1 for none.
+
+        None, the default, where contents are not shown cell by cell. The play window lets a person paint cells.
+        """
+        return None
+
+    def value_name(self, value: int) -> str:
+        """Names the value of a cell, such as a tile or a colour; its number by default."""
+        return str(value)
+
     def caption(self, content: Array, condition: Ints | None = None) -> str:
         """Names the part that the last decision wrote; "" by default."""
         return ""
@@ -485,6 +496,19 @@ class Task(abc.ABC, Generic[S]):
     def action_name(self, action: int) -> str:
         """Names an action for display; its number by default."""
         return str(action)
+
+    def action_at(self, state: S, x: int, y: int, shift: bool = False) -> int | None:
+        """Returns the action of row 0 that a click at pixel (x, y) of ``render``'s picture stands for.
+
+        None, the default, where a click stands for no action.
+
+        Args:
+            state: the works; the first one is shown.
+            x: column of the pixel.
+            y: row of the pixel.
+            shift: True while a shift key is held, for a second action at the same place.
+        """
+        return None
 
     def render(self, state: S) -> list[NDArray[np.uint8]]:
         """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.

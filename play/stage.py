@@ -1,4 +1,4 @@
-"""Window, loudspeaker and keyboard of ``musegym play``."""
+"""Window, loudspeaker, keyboard and mouse of ``musegym play``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +16,49 @@ from numpy.typing import NDArray
 from ..envs.media.audio import RATE, Sound
 from ..envs.window import open_display
 from ..errors import RunError
+from .panel import GROUND, INK, MARKED, TEXT, Box, Colour, Panel
 
 if TYPE_CHECKING:
     import pygame
 
 logger = logging.getLogger(__name__)
 
-Colour = tuple[int, int, int]
-
-PANEL = 92  # pixels below the picture
-CHIPS = 9  # choices shown at once, one for each number key
+SIDE = 640  # pixels that small pictures are enlarged to, about
 FRAME_SECONDS = 1 / 30
-GROUND: Colour = (24, 27, 38)
-CHIP: Colour = (44, 48, 66)
-MARKED: Colour = (255, 209, 92)
-INK: Colour = (18, 20, 30)
-TEXT: Colour = (232, 234, 243)
-FAINT: Colour = (128, 135, 162)
-REPEATING = {"up", "down", "left", "right", "page up", "page down", "backspace", "return", "space"}
+REPEATING = {"up", "down", "left", "right", "page up", "page down", "return", "space", "backspace", "u"}
 """Keys that repeat while they are held; the others save, start or end something."""
-SIGNS = str.maketrans({"♯": "#", "♭": "b", "♮": ""})
-"""Replacements for signs that the font of pygame lacks."""
+COMBINED = {"z", "y"}
+"""Keys that Ctrl gives another meaning: "ctrl z"."""
+HOVER: Colour = (255, 255, 255)
+
+
+class Event(NamedTuple):
+    """An action of a person.
+
+    Attributes:
+        name: the name of a key, such as "s", "return" or "ctrl z"; or of the mouse: "press", "drag" and "lift" of its
+            left button, "pick" of its right one, "hover", "wheel up", "wheel down".
+        spot: pixel (x, y) of the picture under the pointer, as it was before it was enlarged; None beside it.
+        choice: index of the chip or swatch under the pointer; None beside them.
+        shift: True while a shift key is held.
+    """
+
+    name: str
+    spot: tuple[int, int] | None = None
+    choice: int | None = None
+    shift: bool = False
+
+    @property
+    def is_key(self) -> bool:
+        """True for keys."""
+        return self.name not in MOUSE
+
+
+MOUSE = {"press", "drag", "lift", "pick", "hover", "wheel up", "wheel down"}
 
 
 class Stage:
-    """Window, loudspeaker and keyboard.
+    """Window, loudspeaker, keyboard and mouse.
 
     Args:
         title: title of the window.
@@ -56,7 +74,7 @@ class Stage:
 
         try:
             open_display()
-            self._screen = pygame.display.set_mode((960, 480 + PANEL))
+            self._screen = pygame.display.set_mode((960, 572))
         except pygame.error as error:
             pygame.display.quit()
             raise RunError(
@@ -69,6 +87,8 @@ class Stage:
         self._closed = False
         self._mute = False
         self._held = set[str]()
+        self._factor, self._left, self._picture_size = 1, 0, (0, 0)
+        self._boxes = list[Box]()
         try:
             with _silent_stderr():
                 pygame.mixer.init(RATE, -16, 1, allowedchanges=0)
@@ -81,37 +101,66 @@ class Stage:
         """False once the window was closed or its time is over."""
         return not self._closed and time.monotonic() < self._end
 
-    def keys(self) -> list[str]:
-        """Returns the names of the keys pressed since the last call; closing the window counts as "q"."""
+    def poll(self) -> list[Event]:
+        """Returns the events since the last call; closing the window counts as the key "q"."""
         import pygame
 
-        names = list[str]()
+        events = list[Event]()
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
-                names.append("q")
-            elif event.type in (pygame.KEYDOWN, pygame.KEYUP):
-                name = {"escape": "q", "enter": "return"}.get(name := _key_name(event.key), name)
-                if event.type == pygame.KEYUP:
-                    self._held.discard(name)
-                elif name in REPEATING or name not in self._held:
-                    self._held.add(name)
-                    names.append(name)
-        self._closed |= "q" in names
-        return names
+                events.append(Event("q"))
+            elif event.type == pygame.KEYDOWN:
+                key = _key_name(event)
+                if key in REPEATING or key.startswith("ctrl") or key not in self._held:
+                    self._held.add(key)
+                    events.append(Event(key))
+            elif event.type == pygame.KEYUP:
+                self._held.discard(_key_name(event))
+            elif (name := _mouse_name(event)) is not None:
+                events.append(self._at_pointer(name, getattr(event, "pos", None)))
+        self._closed |= any(event.name == "q" for event in events)
+        return events
 
-    def show(self, picture: NDArray[np.uint8], lines: tuple[str, str], chips: list[str], chosen: int = 0) -> None:
-        """Shows a picture uint8 [H, W, 3] above a panel with two lines and a row of chips, one of them marked."""
+    def keys(self) -> list[str]:
+        """Returns the names of the keys pressed since the last call."""
+        return [event.name for event in self.poll() if event.is_key]
+
+    def show(
+        self,
+        picture: NDArray[np.uint8],
+        panel: Panel,
+        marks: Sequence[tuple[Box, Colour]] = (),
+        help_: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Shows a picture above a panel.
+
+        Args:
+            picture: uint8 [H, W, 3], enlarged by a whole number where it is small.
+            panel: choices and text.
+            marks: boxes in pixels of the picture, and the colour of their outlines.
+            help_: pairs of a key and its meaning, laid over the picture.
+        """
         import pygame
 
-        factor = max(1, 640 // picture.shape[1])
-        picture = picture.repeat(factor, 0).repeat(factor, 1)
         height, width, _ = picture.shape
-        if self._screen.get_size() != (width, height + PANEL):
-            self._screen = pygame.display.set_mode((width, height + PANEL))
+        self._factor, self._picture_size = max(1, round(SIDE / max(width, height))), (width, height)
+        width, height = self._factor * width, self._factor * height
+        whole = (max(width, SIDE) if panel.swatches else width), height
+        tall = panel.height(whole[0])
+        if self._screen.get_size() != (whole[0], height + tall):
+            self._screen = pygame.display.set_mode((whole[0], height + tall))
+        self._screen.fill(GROUND)
+        picture = picture.repeat(self._factor, 0).repeat(self._factor, 1)
         image = pygame.image.frombuffer(np.ascontiguousarray(picture).tobytes(), (width, height), "RGB")
-        self._screen.blit(image, (0, 0))
-        panel = _panel(width, lines, chips, chosen)
-        self._screen.blit(pygame.transform.smoothscale(panel, (width, PANEL)), (0, height))
+        self._left = (whole[0] - width) // 2
+        self._screen.blit(image, (self._left, 0))
+        for box, colour in marks:
+            self._outline(box, colour)
+        if help_:
+            self._lay_over(help_, whole)
+        surface, boxes = panel.draw(whole[0])
+        self._boxes = [(left, top + height, wide, high) for left, top, wide, high in boxes]
+        self._screen.blit(pygame.transform.smoothscale(surface, (whole[0], tall)), (0, height))
         pygame.display.flip()
 
     def sound(self, sound: Sound, fresh: bool = False) -> None:
@@ -134,6 +183,14 @@ class Stage:
             keys = self.keys()
         return keys
 
+    def events(self) -> list[Event]:
+        """Waits for a frame at most; returns the events."""
+        events = self.poll()
+        if not events and self.open:
+            time.sleep(FRAME_SECONDS)
+            events = self.poll()
+        return events
+
     def close(self) -> None:
         """Closes the window."""
         import pygame
@@ -141,6 +198,47 @@ class Stage:
         if not self._mute:
             pygame.mixer.quit()
         pygame.display.quit()
+
+    def _at_pointer(self, name: str, position: tuple[int, int] | None) -> Event:
+        """Returns an event of the mouse at a position of the window; by default at that of the pointer."""
+        import pygame
+
+        x, y = pygame.mouse.get_pos() if position is None else position
+        column, row = (x - self._left) // self._factor, y // self._factor
+        inside = 0 <= column < self._picture_size[0] and 0 <= row < self._picture_size[1]
+        choices = (
+            i for i, (left, top, wide, high) in enumerate(self._boxes) if 0 <= x - left < wide and 0 <= y - top < high
+        )
+        shift = bool(pygame.key.get_mods() & pygame.KMOD_SHIFT)
+        return Event(name, (column, row) if inside else None, next(choices, None), shift)
+
+    def _outline(self, box: Box, colour: Colour) -> None:
+        """Draws a frame of two pixels between dark ones, to be seen on any ground."""
+        import pygame
+
+        left, top, width, height = (self._factor * side for side in box)
+        frame = pygame.Rect(self._left + left, top, width, height)
+        pygame.draw.rect(self._screen, INK, frame, 4)
+        pygame.draw.rect(self._screen, colour, frame.inflate(-2, -2), 2)
+
+    def _lay_over(self, rows: Sequence[tuple[str, str]], size: tuple[int, int]) -> None:
+        """Lays pairs of a key and its meaning over the picture, as large as they fit."""
+        import pygame
+
+        largest = 26
+        font = pygame.font.Font(None, largest)
+        widths = [max(font.size(row[column])[0] for row in rows) for column in (0, 1)]
+        share = min(1.0, (size[0] - 40) / (sum(widths) + 24), (size[1] - 24) / (1.2 * largest * len(rows)))
+        font, step, gap = pygame.font.Font(None, int(share * largest)), int(1.2 * share * largest), int(24 * share)
+        shade = pygame.Surface(size, pygame.SRCALPHA)
+        shade.fill((*GROUND, 240))
+        top = (size[1] - step * len(rows)) // 2
+        middle = int((size[0] - share * (sum(widths) + 24)) / 2 + share * widths[0])
+        for number, (key, meaning) in enumerate(rows):
+            name = font.render(key, True, MARKED)
+            shade.blit(name, (middle - name.get_width(), top + number * step))
+            shade.blit(font.render(meaning, True, TEXT), (middle + gap, top + number * step))
+        self._screen.blit(shade, (0, 0))
 
 
 @contextlib.contextmanager
@@ -157,40 +255,26 @@ def _silent_stderr() -> Iterator[None]:
         os.close(null)
 
 
-def _key_name(key: int) -> str:
+def _key_name(event: pygame.event.Event) -> str:
     """Returns the name of a key; those of the number block have the names of the main block."""
     import pygame
 
-    return pygame.key.name(key).strip("[]")
+    name = pygame.key.name(event.key).strip("[]")
+    if name in COMBINED and getattr(event, "mod", 0) & (pygame.KMOD_CTRL | pygame.KMOD_META):
+        return f"ctrl {name}"
+    return {"escape": "q", "enter": "return"}.get(name, name)
 
 
-def _panel(width: int, lines: tuple[str, str], chips: list[str], chosen: int) -> pygame.Surface:
-    """Draws the panel at twice its size, for smooth scaling."""
+def _mouse_name(event: Any) -> str | None:
+    """Returns the name of an event of the mouse; None for others."""
     import pygame
 
-    panel = pygame.Surface((2 * width, 2 * PANEL), 0, 32)
-    panel.fill(GROUND)
-    bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
-    labels = [chip.translate(SIGNS) for chip in chips]
-    # Chips that do not fit are all drawn at the same smaller size.
-    wanted = sum(plain.size("1")[0] + bold.size(label)[0] + 58 for label in labels)
-    scale = min(1.0, (panel.get_width() - 48) / wanted) if labels else 1.0
-    large, small = (pygame.font.Font(None, int(size * scale)) for size in (40, 34))
-    left = 24.0
-    for index, label in enumerate(labels):
-        marked = index == chosen
-        text = large.render(label, True, INK if marked else TEXT)
-        number = small.render(str(index + 1), True, FAINT)
-        box = pygame.Rect(int(left), 14, int(number.get_width() + text.get_width() + 44 * scale), 56)
-        pygame.draw.rect(panel, MARKED if marked else CHIP, box, border_radius=int(28 * scale))
-        edge = int(16 * scale)
-        panel.blit(number, (box.left + edge, box.centery - number.get_height() // 2))
-        panel.blit(text, (box.right - edge - text.get_width(), box.centery - text.get_height() // 2))
-        left = box.right + 14 * scale
-    for line, font, colour, top in ((lines[0], bold, TEXT, 92), (lines[1], plain, FAINT, 138)):
-        image = font.render(line.translate(SIGNS), True, colour)
-        if image.get_width() > panel.get_width() - 48:
-            size = panel.get_width() - 48, image.get_height()
-            image = pygame.transform.smoothscale(image, size)
-        panel.blit(image, (24, top))
-    return panel
+    if event.type == pygame.MOUSEBUTTONDOWN:
+        return {1: "press", 3: "pick"}.get(event.button)
+    if event.type == pygame.MOUSEBUTTONUP:
+        return "lift" if event.button == 1 else None
+    if event.type == pygame.MOUSEMOTION:
+        return "drag" if event.buttons[0] else "hover"
+    if event.type == pygame.MOUSEWHEEL and event.y:
+        return "wheel up" if event.y > 0 else "wheel down"
+    return None

@@ -6,10 +6,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import toys
+from grids import TowerTask
 
 from musegym.envs import SPLITS, Condition, Feature, Grid, Sequence, Works, ids, make_task
 from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora.packages import CorpusMissingError
+from musegym.envs.media.plain import Plain
 from musegym.envs.registry import BUILT_IN
 
 toys.register()
@@ -473,6 +475,32 @@ class GreyPictures(toys.WordMedium):
         return super().render(content, condition, upto)[..., 0]
 
 
+class FewCells(Plain):
+    def cells(self, content):
+        return super().cells(content)[:-1]
+
+
+class OneCell(Plain):
+    def cells(self, content):
+        return 0 * super().cells(content)
+
+
+class TurnedCells(Plain):
+    def cells(self, content):
+        return super().cells(content)[::-1, ::-1]
+
+
+class NumbersValues(Plain):
+    def value_name(self, value):
+        return value
+
+
+def tower_with(medium):
+    task = TowerTask()
+    task.medium = medium(task.layout)
+    return task
+
+
 class WritesNothing(toys.WordMedium):
     def export(self, content, path, condition=None):
         return [path.with_suffix(".txt")]
@@ -581,6 +609,10 @@ def with_medium(medium):
         (NeedsNoCondition(), r"export writes the condition to \.npz"),
         (with_medium(OddPictures()), "pictures of one work have one size"),
         (with_medium(GreyPictures()), r"render gives uint8 \[H, W, 3\]"),
+        (tower_with(FewCells), "cells has a number for each pixel"),
+        (tower_with(OneCell), "cells shows every cell"),
+        (tower_with(TurnedCells), "another value of a cell changes its pixels"),
+        (tower_with(NumbersValues), "value_name gives text"),
         (with_medium(WritesNothing()), "export writes work.txt"),
         (with_medium(WritesElsewhere()), "export names its files after the path"),
         (with_medium(SaysNothing()), "describe says something"),

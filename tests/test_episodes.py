@@ -225,6 +225,12 @@ class TestPlay:
         episodes = play(network(task), task, starts(task, 16, condition=condition), generator(), prefix=prefix)
         assert (episodes.actions[:, :3] == prefix).all()
         assert len(np.unique(episodes.contents, axis=0)) > 1, "what follows is free"
+        gap = np.array([1, -1, 0])  # "b?a"
+        episodes = play(network(task), task, starts(task, 16, condition=condition), generator(), prefix=gap)
+        first, second, third = episodes.actions[:, :3].T
+        assert (first == 1).all()
+        assert ((third == 0) | (second == 0)).all(), "no letter twice"
+        assert len(np.unique(second)) > 1
 
     def test_what_is_played_on_without_the_finished_is_what_is_built(self):
         task = word()

@@ -231,6 +231,8 @@ COMMANDS = [
     ("play --speed", "0", ("play", WORD, "--speed", "0"), ("--speed",)),
     ("play --speed", "nan", ("play", WORD, "--speed", "nan"), ("--speed",)),
     ("play --speed", "infinite", ("play", WORD, "--speed", "inf"), ("--speed", "finite")),
+    ("play --set", "unknown", ("play", DENSITY, "--set", "corpus=x"), ("corpus", "density")),
+    ("play --set", "with a RUN", ("play", "{run}", "--set", "density=moons"), ("--set", "RUN")),
     ("play --speed", "a word", ("play", WORD, "--speed", "allegro"), ("--speed",)),
     ("bench NAME", "missing", ("bench",), ("NAME",)),
     ("bench NAME", "unknown", ("bench", "sonnets"), ("sonnets", "melody")),

@@ -85,6 +85,9 @@ def test_conditions_and_prefixes_and_the_most_probable_decisions():
     np.testing.assert_array_equal(works.conditions, conditions)
     assert ((works.contents > 0).sum(1) > 3).tolist() == 3 * [False, True]
     assert (generate(made, num=6, prefix=np.array([4]))[:, 0] == 5).all()
+    gap = generate(made, num=20, prefix=np.array([-1, 4]), condition=np.array([1]))
+    assert ((gap[:, 1] == 5) | (gap[:, 0] == 5)).all()
+    assert len(np.unique(gap[:, 0])) > 1
     greedy = generate(made, num=20, temperature=0, condition=np.array([1]))
     assert len(np.unique(greedy, axis=0)) == 1
     with pytest.raises(ValueError, match=r"1 or 0 for a PPO, .*not 0.7"):

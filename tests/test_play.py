@@ -18,8 +18,10 @@ from musegym.agents.episodes import Recorder, trace
 from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.errors import RunError
-from musegym.play.session import Builder, play
-from musegym.play.stage import CHIPS, GROUND, MARKED, Stage
+from musegym.play.builder import Builder
+from musegym.play.panel import CHIPS, GROUND, MARKED, Panel
+from musegym.play.session import play
+from musegym.play.stage import Stage
 
 
 class Songs(MelodyTask):
@@ -186,9 +188,9 @@ def script(monkeypatch):
 
         left, show, seen = list(keys), Stage.show, []
 
-        def show_and_press(stage, picture, lines, chips, chosen=0):
-            show(stage, picture, lines, chips, chosen)
-            seen.append((lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
+        def show_and_press(stage, picture, panel, *rest):
+            show(stage, picture, panel, *rest)
+            seen.append((panel.lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
             if left:
                 key = pygame.key.key_code(left.pop(0))
                 for kind in (pygame.KEYDOWN, pygame.KEYUP):
@@ -204,7 +206,7 @@ def agent(monkeypatch, episode):
     """Makes an episode what any agent does; returns the seeds that it was asked for."""
     seeds = []
 
-    def generate_episodes(model, num, seed):
+    def generate_episodes(model, num, seed, prefix=None, condition=None):
         seeds.append(seed)
         return episode
 
@@ -334,10 +336,8 @@ def test_a_key_that_is_held_saves_once_and_moves_on_and_on(dummy):
 def panel_of(chips, chosen=0, lines=("", "")):
     import pygame
 
-    from musegym.play.stage import _panel
-
     pygame.font.init()
-    return pygame.surfarray.array3d(_panel(640, lines, chips, chosen))  # [W, H, 3]
+    return pygame.surfarray.array3d(Panel(lines, chips, (), chosen).draw(640)[0])  # [W, H, 3]
 
 
 def test_sharps_and_flats_are_signs_that_the_font_has():
@@ -367,8 +367,11 @@ class Sure:
 
 def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkeypatch):
     import musegym.discriminators
+    from musegym.discriminators import make_discriminator
 
     class Half:
+        architecture = make_discriminator(BitsTask()).architecture
+
         def logits(self, contents, conditions):
             assert len(contents) == len(conditions) == 1
             return np.array([-1.25])
@@ -379,11 +382,15 @@ def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkey
     monkeypatch.setattr(musegym.discriminators, "pretrained", lambda task: Half())
     seen = script(*["space"] * 4, "q")
     play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
-    assert seen[-1][0] == "finished   ·   D takes it for made (-1.2)"
+    assert seen[-1][0] == "finished   ·   looks real: 22% (logit -1.2)"
+    seen = script(*["space"] * 4, "q")
+    monkeypatch.setattr(Half, "architecture", make_discriminator(WordTask()).architecture)
+    play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
+    assert seen[-1][0] == "finished", "what ships reads other works"
     seen = script(*["space"] * 4, "q")
     monkeypatch.setattr(Half, "logits", lambda *_: pytest.fail("another was handed over"))
     play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20, discriminator=Sure())
-    assert seen[-1][0] == "finished   ·   D takes it for real (+3.0)"
+    assert seen[-1][0] == "finished   ·   looks real: 95% (logit +3.0)"
 
 
 def test_watching_goes_on_by_itself_at_its_speed(dummy, script, monkeypatch, clock):

@@ -1,41 +1,120 @@
-"""Writes the pictures of the README: the environments in its table, 320 pixels wide, and the phrase that writes itself.
+"""Writes an animation of each environment, and its picture in the README's table: works of agents, never of others.
 
-The table shows real works of the validation split; of digits, whose pictures are not copied into this repository, six
-drawings of ``digits.png``, which an agent made. The phrase is by the agent in the package. From the root of the
-repository::
+From the root of the repository::
 
-    python docs/images/make.py
+    python docs/images/make.py [--only ID ...] [--run RUN ...]
+
+The agent is that of a RUN, or the one in the package. Without either the works are draws of a formula, where real works
+are such, or those of a random policy, which leaves a picture that is there as it is. ``docs/environments/make.py`` then
+brings the pages up to date.
 """
 
+import argparse
+import math
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from musegym.agents import AdversarialDQN, generate_episodes
-from musegym.discriminators.discriminator import PRETRAINED
-from musegym.envs import make_task
+from musegym.agents import generate_episodes
+from musegym.envs import Task, ids, make_task
 from musegym.envs.media.pictures import save_gif
-from musegym.envs.registry import BUILT_IN
+from musegym.envs.window import tile
+from musegym.errors import UsageError
+from musegym.training.loading import id_of, load_model
 
 FOLDER = Path(__file__).parent
+WIDTH, TILED_WIDTH, THUMBNAIL = 640, 480, 320  # pixels: of one work, of several, of the picture in the table
+MOST_BYTES = 300_000
+SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
+WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
+WIDE = 480  # pixels; wider works are shown alone
+FRAMES = (96, 64, 48, 32, 24, 16)  # the first that makes a small file
+COLOURS = 64
 
-for env_id, _ in BUILT_IN:
-    if env_id == "musegym/Digit-v0":
-        image = Image.open(FOLDER / "digits.png").convert("RGB").crop((0, 0, 432, 288))
-    else:
-        task = make_task(env_id)
-        works = task.works("validation")
-        together = task.medium.population(works.contents)
-        first = task.medium.render(works.contents[0], works.conditions[0]) if together is None else together
-        image = Image.fromarray(first)
-    small = image.resize((320, round(320 * image.height / image.width)), Image.Resampling.LANCZOS)
-    small.save(FOLDER / f"{env_id.rpartition('/')[2].lower()}.png", optimize=True)
 
-model = AdversarialDQN.load(PRETRAINED / "Melody.zip")
-written = generate_episodes(model, 1, seed=3)
-medium, work = model.task.medium, (written.contents[0], written.conditions[0])
-phrase = medium.phrase(*work)
-frames = [medium.render(*work, upto) for upto in range(1, 1 + 2 * len(phrase.notes))]  # pitch, then duration
-seconds = [each for note in phrase.notes for each in (0.08, phrase.seconds(note.ticks))]
-palette = Image.fromarray(frames[-1]).quantize(256).getpalette()
-save_gif([*frames, frames[-1]], [*seconds, 2.0], FOLDER / "melody.gif", 640, palette)
+def played(task: Task, model, seed: int):
+    """Yields the state of works before and after each decision: the agent's, real ones of a formula, or random ones."""
+    rng = np.random.default_rng(seed)
+    alone = task.render(task.initial(np.zeros(1, np.uint64)))[0].shape[1] > WIDE
+    num = POINTS if task.overview(task.initial(np.zeros(1, np.uint64))) is not None else 1 if alone else WORKS
+    conditions, actions = None, rng.integers(task.num_actions, size=(num, task.horizon))
+    if model is not None:
+        works = generate_episodes(model, num, seed=seed)
+        conditions = works.conditions if task.conditions else None
+        for row, decisions in zip(actions, works.decisions(), strict=True):
+            row[: len(decisions)] = decisions
+    elif (drawn := task.stream(num, rng)) is not None and task.has_demonstrations:
+        actions = task.demonstrations(drawn)
+    state = task.initial(rng.integers(2**63, size=num, dtype=np.uint64), conditions)
+    yield state.take(np.arange(num))
+    for step in actions.T:
+        state, done = task.step(state, step)
+        yield state.take(np.arange(num))
+        if done.all():
+            return
+
+
+def picture(task: Task, state) -> np.ndarray:
+    """Returns one picture of all works, uint8 [H, W, 3]."""
+    whole = task.overview(state)
+    if whole is not None:
+        return whole
+    frames = task.render(state)
+    return frames[0] if len(frames) == 1 else tile(frames)
+
+
+def pace(task: Task, state, steps: int) -> list[float]:
+    """Returns the seconds that each of the decisions is shown: the music's own, else equal ones."""
+    content, condition = task.content(state)[0], task.condition(state)[0]
+    if task.medium.sound(content, condition) is None:
+        return steps * [SECONDS / steps]
+    return [max(task.medium.sound(content, condition, step, step + 1).seconds, 0.08) for step in range(steps)]
+
+
+def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
+    """Writes an animation of at most ``MOST_BYTES`` if it can be; returns its last picture."""
+    steps = len(states) - 1
+    due = np.concatenate([[0.0], np.cumsum(pace(task, states[-1], steps))])
+    for most in FRAMES:
+        shown = np.unique(np.linspace(0, steps, min(most, steps + 1)).round().astype(int))
+        pictures = [picture(task, states[step]) for step in shown]
+        seconds = [*np.diff(due[shown]).tolist(), LAST_SECONDS]
+        palette = Image.fromarray(np.vstack([pictures[0], pictures[-1]])).quantize(COLOURS).getpalette()
+        width = WIDTH if len(states[0]) == 1 else TILED_WIDTH
+        save_gif(pictures, seconds, path, min(width, pictures[0].shape[1]), palette, comment)
+        if path.stat().st_size <= MOST_BYTES:
+            break
+    return pictures[-1]
+
+
+def main() -> None:
+    """Reads the command line; writes the files."""
+    parser = argparse.ArgumentParser(description="Writes an animation and a picture of each environment.")
+    parser.add_argument("--only", metavar="ID", action="append", help="Only this id; repeatable.")
+    parser.add_argument("--run", metavar="RUN", action="append", default=[], type=Path, help="A run; repeatable.")
+    parser.add_argument("--seed", type=int, default=3)
+    arguments = parser.parse_args()
+    models = {id_of(model): model for model in (load_model(run, None) for run in arguments.run)}
+    for env_id in arguments.only or ids():
+        model, author = models.get(env_id), "works of an agent that `musegym train` made"
+        if model is None:
+            try:
+                model, author = load_model(None, env_id), "works of the policy in the package"
+            except UsageError:
+                author = "works of a random policy"
+        task = make_task(env_id) if model is None else model.task
+        if model is None and task.stream(1, np.random.default_rng(0)) is not None:
+            author = "real works, drawn from their formula"
+        stem = env_id.rpartition("/")[2].lower()
+        states = list(played(task, model, arguments.seed))
+        last = animate(task, states, FOLDER / f"{stem}.gif", author)
+        thumbnail = FOLDER / f"{stem}.png"
+        if "random" not in author or not thumbnail.exists():
+            height = math.ceil(THUMBNAIL * last.shape[0] / last.shape[1])
+            Image.fromarray(last).resize((THUMBNAIL, height), Image.Resampling.LANCZOS).save(thumbnail, optimize=True)
+        print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
+
+
+if __name__ == "__main__":
+    main()

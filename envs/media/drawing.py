@@ -75,6 +75,17 @@ class Drawing(Medium):
         _blend(frame, row, column, inner, radius, PEN, 1.0)
         return frame.round().astype(np.uint8)
 
+    def nearest(self, side: int, x: int, y: int) -> int | None:
+        """Returns the point that the pen can go to nearest to pixel (x, y) of a rendered picture ``side`` pixels wide.
+
+        None on the margin.
+        """
+        factor = max(1, SIZE // side)
+        spot = (np.array([y, x]) + 0.5 - MARGIN) / factor  # row and column on the paper
+        if not ((spot >= 0) & (spot < side)).all():
+            return None
+        return int(np.square(self._points + 0.5 - spot).sum(1).argmin())
+
     def _enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         factor = max(1, SIZE // max(picture.shape))
         share = (picture / np.float32(255)).repeat(factor, 0).repeat(factor, 1)[..., None]

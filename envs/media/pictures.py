@@ -25,7 +25,12 @@ def save_png(picture: NDArray[np.uint8], path: Path) -> None:
 
 
 def save_gif(
-    pictures: list[NDArray[np.uint8]], seconds: list[float], path: Path, width: int, palette: list[int]
+    pictures: list[NDArray[np.uint8]],
+    seconds: list[float],
+    path: Path,
+    width: int,
+    palette: list[int],
+    comment: str = "",
 ) -> None:
     """Writes pictures as an endless GIF.
 
@@ -36,6 +41,7 @@ def save_gif(
         width: of the GIF, pixels.
         palette: red, green, blue, red, ... of at most 256 colours. One palette for all pictures keeps what
             does not change the same, which then takes no room in the file.
+        comment: kept in the file, unseen.
     """
     from PIL import Image
 
@@ -49,7 +55,10 @@ def save_gif(
         for picture in pictures
     ]
     milliseconds = [max(20, 10 * round(100 * each)) for each in seconds]  # a GIF counts hundredths of a second
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
+    known = {"comment": comment} if comment else {}
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False, **known
+    )
 
 
 def colour(token: int) -> Colour:

@@ -65,6 +65,18 @@ class Plain(Medium):
         gap = np.full((len(planes[0]), 6, 3), FAINT, np.uint8)
         return np.hstack([part for plane in planes for part in (gap, plane)][1:])
 
+    def cells(self, content: Array) -> Ints | None:
+        """Maps pixels to the cells of a grid, int [H, W]; None for other layouts."""
+        if self._layout.kind != "grid":
+            return None
+        rows, columns = self._layout.shape
+        factor = max(1, SIDE // max(rows, columns))
+        return np.arange(rows * columns).reshape(rows, columns).repeat(factor, 0).repeat(factor, 1)
+
+    def value_name(self, value: int) -> str:
+        """Returns the symbol of a value; its number where there are no symbols."""
+        return str(value) if self._symbols is None else self._symbols[value]
+
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes a content in symbols, planes below one another with an empty line between."""
         content, layout = np.asarray(content), self._layout

@@ -1,0 +1,244 @@
+"""Painting a grid in the play window: the mouse sets cells, the agent fills in the rest, the discriminator judges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..envs.task import Array, Ints, Task
+from ..errors import UsageError
+from .builder import REDO, UNDO
+from .canvas import Canvas, box_of, line, swatches
+from .panel import CHIPS, MARKED, Panel, joined
+from .stage import HOVER, Event, Stage
+from .works import Agent, Saver, Scorer, Work
+
+SHORT = "click  paint    right click  pick    wheel  choose    g  agent    d  D's opinion    s  save    h  help"
+HELP = (
+    ("click, drag", "paint"),
+    ("right click", "pick the value under the pointer"),
+    ("wheel, arrows, 1-9", "choose a value"),
+    ("enter", "set the framed cell, the next one in building order"),
+    ("space", "set it to any legal value"),
+    ("ctrl z, u, backspace", "undo"),
+    ("ctrl y", "redo"),
+    ("g", "the agent fills in all cells that you did not set"),
+    ("d", "the discriminator's opinion, after each change"),
+    ("c", "another style, where there are styles"),
+    ("s", "save: picture, text, arrays"),
+    ("n", "new"),
+    ("q", "quit"),
+    ("h", "close this help"),
+)
+SLOW = {"g", "d"}  # keys that load a network at first
+WATCH = ("w", "watch the agent again")
+
+
+class Painting:
+    """A canvas, and what the window says about it.
+
+    Args:
+        task: a task whose works are ``paintable``.
+        rng: draws conditions and random values.
+        saver: saves works.
+        scorer: scores works.
+        agent: fills works in.
+    """
+
+    def __init__(self, task: Task[Any], rng: np.random.Generator, saver: Saver, scorer: Scorer, agent: Agent) -> None:
+        self._task, self._saver, self._scorer, self._agent = task, saver, scorer, agent
+        self.canvas = Canvas(task, rng)
+        self.finished = list[Array]()
+        """The works that were saved, filled in by the agent or set in every cell."""
+        self.of_agent = False
+        """True where the work began as one of an agent that is being watched."""
+        cells = task.medium.cells(self.canvas.content)
+        assert cells is not None
+        self._cells: Ints = cells
+        self._swatches = swatches(task, self.canvas.condition)
+        self._message = self._opinion = self._hovered = ""
+        self._judging = self._help = self._complete = False
+        self._under: int | None = None
+        self._down = False
+        self._last: tuple[int, int] | None = None
+        """Where the pointer was, the button down; None before and beside the picture."""
+
+    def open(self, work: Work) -> None:
+        """Starts from a work of the agent."""
+        self.canvas.open(work)
+        self.of_agent = True
+        self._changed()
+
+    def show(self, stage: Stage) -> None:
+        """Shows the canvas, its palette and a line of news."""
+        marks = [(self.canvas.next_cell, MARKED), (self._under, HOVER)]
+        boxes = [(box_of(self._cells, cell), colour) for cell, colour in marks if cell is not None]
+        style = " ".join(
+            condition.values[value]
+            for condition, value in zip(self._task.conditions, self.canvas.condition, strict=True)
+        )
+        line0 = joined(self._hovered or f"paints {self._name(self.canvas.brush)}", style, self._opinion, self._message)
+        panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
+        stage.show(self.canvas.picture, panel, boxes, self._help_rows if self._help else ())
+
+    def ask_patience(self) -> None:
+        """Announces that the next event takes a while."""
+        self._message = "one moment ..."
+
+    def handle(self, event: Event) -> bool:
+        """Applies an event; returns whether the window is to be shown anew."""
+        if event.name == "hover":
+            return self._hover(event)
+        self._message = ""
+        if not event.is_key:
+            changed = self._point(event)
+        elif event.name in {"return", "space"}:
+            changed = self.canvas.place(anything=event.name == "space")
+        elif event.name in UNDO or event.name in REDO:
+            changed = self.canvas.undo() if event.name in UNDO else self.canvas.redo()
+        else:
+            changed = self._command(event.name)
+        if changed:
+            self._changed()
+        return True
+
+    @property
+    def _help_rows(self) -> tuple[tuple[str, str], ...]:
+        return (*HELP[:-2], WATCH, *HELP[-2:]) if self.of_agent else HELP
+
+    def leave(self) -> None:
+        """Notes a work that the agent completed, before another one takes its place."""
+        if self._complete or self.canvas.full:
+            self.finished.append(self.canvas.content)
+        self._complete = False
+
+    def _hover(self, event: Event) -> bool:
+        before = self._under, self._hovered
+        self._under = self._cell(event.spot)
+        self._hovered = ""
+        if event.choice is not None:
+            self._hovered = self._name(event.choice)
+        elif self._under is not None:
+            row, column = divmod(self._under, self._task.layout.shape[1])
+            self._hovered = f"row {row + 1}, column {column + 1}: {self._name(int(self.canvas.content[row, column]))}"
+        return before != (self._under, self._hovered)
+
+    def _point(self, event: Event) -> bool:
+        """Applies an event of the mouse; returns whether the content changed."""
+        canvas, cell = self.canvas, self._cell(event.spot)
+        if event.name in {"wheel up", "wheel down"}:
+            canvas.turn(-1 if event.name == "wheel up" else 1)
+        elif event.name == "pick" and cell is not None:
+            canvas.pick(cell)
+        elif event.name == "press" and event.choice is not None:
+            canvas.brush = event.choice
+        elif event.name == "press":
+            canvas.begin()
+            self._down = True
+            return self._stroke(event)
+        elif event.name == "drag" and self._down:
+            return self._stroke(event)
+        elif event.name == "lift":
+            self._down, self._last = False, None
+            canvas.begin()
+            self._judge()
+        return False
+
+    def _stroke(self, event: Event) -> bool:
+        """Paints from where the pointer was last to where it is; returns whether the content changed."""
+        start, self._last = self._last or event.spot, event.spot
+        if start is None or event.spot is None:  # beside the picture
+            return False
+        columns, rows = line(start, event.spot)
+        cells = np.unique(self._cells[rows, columns])
+        changed = self.canvas.paint(cells[cells >= 0])
+        self._hover(event)
+        return changed
+
+    def _command(self, key: str) -> bool:
+        """Applies a key; returns whether the content or its condition changed."""
+        canvas = self.canvas
+        if key in {"up", "right", "down", "left"}:
+            canvas.turn(1 if key in {"right", "down"} else -1)
+        elif key.isdigit() and 0 < int(key) <= min(CHIPS, len(self._swatches)):
+            canvas.brush = int(key) - 1
+        elif key == "h":
+            self._help = not self._help
+        elif key == "d":
+            self._judging = not self._judging
+            self._judge()
+        elif key == "s":
+            self._save()
+        elif key == "g":
+            return self._fill()
+        elif key == "c" and self._task.conditions:
+            canvas.restyle()
+            return True
+        elif key == "n":
+            self.leave()
+            canvas.new()
+            return True
+        return False
+
+    def _fill(self) -> bool:
+        try:
+            work = self._agent.work(self.canvas.prefix(), self.canvas.condition)
+        except (UsageError, ValueError) as error:
+            self._message = str(error)
+            return False
+        self.canvas.fill(work)
+        self._complete = True
+        return True
+
+    def _save(self) -> None:
+        try:
+            self._message = self._saver.save(self.canvas.work())
+        except ValueError as error:
+            saved = self._saver.save(Work(self.canvas.content, self.canvas.condition, None))
+            self._message = f"{saved}; it cannot be built: {error}"
+        self._complete = True
+
+    def _changed(self) -> None:
+        """Says whether the content can be built; asks the discriminator, but not in the middle of a stroke."""
+        try:
+            self.canvas.work()
+        except ValueError as error:
+            self._message = f"cannot be built: {error}"
+        if not self._down:
+            self._judge()
+
+    def _judge(self) -> None:
+        self._opinion = ""
+        if self._judging:
+            work = Work(self.canvas.content, self.canvas.condition, None)
+            self._opinion = self._scorer(work) or "no discriminator ships for this id: play a RUN with --build"
+
+    def _cell(self, spot: tuple[int, int] | None) -> int | None:
+        if spot is None or not (spot[1] < self._cells.shape[0] and spot[0] < self._cells.shape[1]):
+            return None
+        cell = int(self._cells[spot[1], spot[0]])
+        return None if cell < 0 else cell
+
+    def _name(self, value: int) -> str:
+        return self._task.medium.value_name(value)
+
+
+def paint(stage: Stage, painting: Painting) -> list[Array]:
+    """Lets a person paint until the window closes or "w" leads back to the agent; returns the works finished here."""
+    before = len(painting.finished)
+    painting.show(stage)
+    while stage.open:
+        events = stage.events()
+        if painting.of_agent and any(event.name == "w" for event in events):
+            break
+        changes = list[bool]()
+        for event in events:
+            if event.name in SLOW:
+                painting.ask_patience()
+                painting.show(stage)
+            changes.append(painting.handle(event))
+        if any(changes):
+            painting.show(stage)
+    painting.leave()
+    return painting.finished[before:]
