@@ -1,11 +1,12 @@
 """How often does the rule ``playable`` of ``musegym/Level-v0`` agree with the Mario AI Framework?
 
 Real held-out screens and corrupted ones are judged three ways: by ``envs.media.platformer``; by the framework's A*
-player (R. Baumgarten's, ``PlayAstar.jar`` of mario-gpt), who has 40 ms of real time a tick to plan, enemies included;
-and by a search of all states that the framework's own engine can reach, enemies included. The player is not complete:
-levels that it loses and the search crosses can be crossed.
+player (R. Baumgarten's, ``PlayAstar.jar`` of mario-gpt), who has 40 ms of real time a tick to plan; and by a search of
+all states that the framework's own engine can reach. Both of these meet enemies, cannons and their own mistakes. The
+player plans eleven tiles ahead, and falls where a level ends before: it sees screens with eight columns of ground behind
+them. It is not complete: levels that it loses and the search crosses can be crossed.
 
-Takes about ten minutes of one core, and Java 17 with its compiler.
+Takes about six minutes of one core, and Java 17 with its compiler.
 """
 
 from __future__ import annotations
@@ -38,11 +39,9 @@ public class Judge {
   static class Node {
     MarioWorld world; float cost; int ticks;
     Node(MarioWorld world, float cost, int ticks) { this.world = world; this.cost = cost; this.ticks = ticks; } }
-  static boolean player(String level, int tries) {
-    for (int i = 0; i < tries; i++) {  // ten seconds of the game each
-      MarioResult result = new MarioGame().playAstar(new agents.robinBaumgarten.Agent(), level, 10, false);
-      if (result.getGameStatus() == GameStatus.WIN) return true; }
-    return false; }
+  static boolean player(String level, int seconds) {
+    MarioResult result = new MarioGame().playAstar(new agents.robinBaumgarten.Agent(), level, seconds, false);
+    return result.getGameStatus() == GameStatus.WIN; }
   static boolean search(String level, int most) {
     MarioWorld start = new MarioWorld(null);
     start.initializeLevel(level, 200000); start.mario.isLarge = true; start.update(new boolean[5]);
@@ -68,7 +67,9 @@ public class Judge {
       out.println(names[0].equals("player") ? player(level, count) : search(level, count)); out.flush(); }
     System.exit(0); } }
 """
-MOST_STATES = 20_000
+LIMITS = {"player": 10, "search": 20_000}
+"""Seconds of the game, and states."""
+RUN_OUT = 8  # columns
 
 
 def corrupted(content: Array, others: Array, kind: str, rng: np.random.Generator) -> Array:
@@ -102,28 +103,30 @@ def sample(real: Array, others: Array, num: int, rng: np.random.Generator) -> Ar
     return np.stack([*chosen[: num // 2], *changed])
 
 
-def judged(task: LevelTask, contents: Array, judge: str, tries: int = 3) -> NDArray[np.bool_]:
+def judged(task: LevelTask, contents: Array, judge: str) -> NDArray[np.bool_]:
     """Returns whether the framework crosses levels, bool [N].
 
     Args:
         task: of the levels.
         contents: [N, 14, 16].
-        judge: "player", of whom one of ``tries`` must succeed, or "search".
-        tries: of the player.
+        judge: a key of ``LIMITS``.
 
     Raises:
         CorpusMissingError: mario-gpt is not there.
         RuntimeError: Java is missing, or fails.
     """
     jar = find("mario") / "mario_gpt" / "simulator" / "PlayAstar.jar"
+    if judge == "player":
+        contents = np.pad(contents, ((0, 0), (0, 0), (0, RUN_OUT)), constant_values=AIR)
+        contents[:, -1, -RUN_OUT:] = GROUND
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "Judge.java"
         program.write_text(JAVA, encoding="utf-8")
         files = [Path(folder) / f"{number:04d}.txt" for number in range(len(contents))]
         for file, content in zip(files, contents, strict=True):
             file.write_text(task.medium.describe(content) + "\n", encoding="utf-8")
-        count = tries if judge == "player" else MOST_STATES
-        command = ["java", "-Xmx1500m", "-cp", str(jar), str(program), judge, str(count), *map(str, files)]
+        limit = str(LIMITS[judge])
+        command = ["java", "-Xmx1500m", "-cp", str(jar), str(program), judge, limit, *map(str, files)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
@@ -142,7 +145,6 @@ def agreement(one: NDArray[np.bool_], other: NDArray[np.bool_], rows: slice) -> 
 def main(
     context: typer.Context,
     num: Annotated[int, typer.Option(min=8, help="Screens, half of them corrupted.")] = 200,
-    tries: Annotated[int, typer.Option(min=1, help="Tries of the A* player.")] = 3,
     split: HeldOutSplit = "test",
     seed: Seed = 0,
     json_file: JsonFile = None,
@@ -152,9 +154,9 @@ def main(
     real = task.corpus(split)
     contents = sample(real, real, num, np.random.default_rng(seed))
     judges = {"rule": task.rules(contents)[:, 0] > 0}
-    judges |= {name: judged(task, contents, name, tries) for name in ("player", "search")}
+    judges |= {name: judged(task, contents, name) for name in LIMITS}
     parts = {"all": slice(None), "real": slice(num // 2), "corrupted": slice(num // 2, None)}
-    found: dict[str, Any] = {"num": num, "tries": tries, "split": split, "seed": seed}
+    found: dict[str, Any] = {"num": num, "split": split, "seed": seed}
     for part, rows in parts.items():
         found[part] = {f"crossed_by_{name}": float(crossed[rows].mean()) for name, crossed in judges.items()}
         for one, other in (("rule", "player"), ("rule", "search"), ("player", "search")):
