@@ -74,12 +74,9 @@ def check_splits(task: Task[Any] | str, seed: int = 0) -> None:
 
 def _nearest(layout: Layout, works: Array, known: Array, own: Ints | None = None, groups: Ints | None = None) -> Array:
     """Returns the distance of each of works [N, D] to the nearest of [M, D], those of its own group left out."""
-    found = np.zeros(len(works))
+    found, shades = np.zeros(len(works)), None if layout.categorical else known.astype(np.float32)
     for row, work in enumerate(works):
-        if layout.categorical:
-            away = (known != work).mean(1)
-        else:
-            away = np.abs(known.astype(np.float32) - work).mean(1)
+        away = (known != work).mean(1) if shades is None else np.abs(shades - work).mean(1)
         found[row] = (away if own is None or groups is None else away[groups != own[row]]).min()
     return found
 

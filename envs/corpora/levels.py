@@ -219,7 +219,7 @@ def load(data: str) -> Levels:
 def load_files(corpus: Path) -> Levels:
     """Returns the screens of a user's level text files: every row and column offset.
 
-    A file is one level: a line a row, a symbol a tile. Short lines are filled up with spaces.
+    A file is one level: a line a row, a symbol a tile. Short lines are filled up with air.
 
     Raises:
         ValueError: there are no such files, or too few screens to be split.
@@ -253,8 +253,10 @@ def _ordered(symbols: set[str]) -> str:
 
 
 def _read_text(data: bytes, _name: str) -> list[list[str]]:
-    rows = decode_text(data).replace("\r", "").strip("\n").split("\n")
+    text = decode_text(data).replace("\r", "").rstrip("\n")
+    rows = text.split("\n")
     width = max(map(len, rows))
     if len(rows) < ROWS or width < COLUMNS:
         raise ValueError(f"{len(rows)} rows of {width} columns, smaller than a screen of {ROWS} x {COLUMNS}")
-    return [[row.ljust(width) for row in rows]]
+    air = next((symbol for symbol in AIR if symbol in text), " ")
+    return [[row.ljust(width, air) for row in rows]]
