@@ -70,8 +70,8 @@ class SpriteTask(Task[Canvas]):
     pixels; ``docs/environments/sprite.md`` shows them and names their licences.
 
     ### Action Space
-    ``Discrete(17)``: 0 leaves the pixel transparent, 1 .. 16 are the colours of the palette from dark to light. All are
-    always legal.
+    ``Discrete(17)``: 0 leaves the pixel transparent, 1 .. 16 are the colours of the palette from dark to light. All
+    are legal; of your own pictures, those colours that they have.
 
     ### Observation Space
     ``Box``, uint8: the pixels row by row, 0 .. 16, those to come being 0; row (16 at the end) and column of the next
@@ -147,6 +147,16 @@ class SpriteTask(Task[Canvas]):
         state.pixels[rows, state.step[rows]] = actions[rows]
         state.step[rows] += 1
         return state, state.step == PIXELS
+
+    def action_mask(self, state: Canvas) -> Bools:
+        """Returns bool [B, 17]: the colours that there are; pictures of your own may have fewer than 16."""
+        mask = np.ones((len(state), self.num_actions), np.bool_)
+        mask[:, 1 + len(self.medium.palette) :] = False
+        return mask
+
+    def legalise(self, state: Canvas, actions: Ints) -> Ints:
+        """Returns actions as ``Task.legalise`` does, at once where there are 16 colours."""
+        return actions if len(self.medium.palette) == COLOURS else super().legalise(state, actions)
 
     def observe(self, state: Canvas) -> NDArray[np.uint8]:
         """Returns uint8 [B, 258 + C]: the pixels, row and column of the next one, the conditions."""
