@@ -10,7 +10,7 @@ from ..envs.task import Array, Ints, Task
 from ..errors import UsageError
 from .builder import REDO, UNDO
 from .canvas import Canvas, box_of, line, swatches
-from .panel import CHIPS, MARKED, Panel, joined
+from .panel import CHIPS, MARKED, PATIENCE, Panel, joined
 from .stage import HOVER, Event, Stage
 from .works import Agent, Saver, Scorer, Work
 
@@ -84,7 +84,7 @@ class Painting:
 
     def ask_patience(self) -> None:
         """Announces that the next event takes a while."""
-        self._message = "one moment ..."
+        self._message = PATIENCE
 
     def handle(self, event: Event) -> bool:
         """Applies an event; returns whether the window is to be shown anew."""
