@@ -10,7 +10,7 @@ from ..envs.task import Array, Ints, Task
 from ..errors import UsageError
 from .builder import REDO, UNDO
 from .canvas import Canvas, box_of, line, swatches
-from .panel import CHIPS, MARKED, Panel, joined
+from .panel import CHIPS, MARKED, PATIENCE, Panel, joined
 from .stage import HOVER, Event, Stage
 from .works import Agent, Saver, Scorer, Work
 
@@ -31,6 +31,7 @@ HELP = (
     ("q", "quit"),
     ("h", "close this help"),
 )
+MOST_RULES = 3  # that the line of news has room for
 SLOW = {"g", "d"}  # keys that load a network at first
 WATCH = ("w", "watch the agent again")
 
@@ -57,7 +58,7 @@ class Painting:
         assert cells is not None
         self._cells: Ints = cells
         self._swatches = swatches(task, self.canvas.condition)
-        self._message = self._opinion = self._hovered = ""
+        self._message = self._opinion = self._rules = self._hovered = ""
         self._judging = self._help = self._complete = False
         self._under: int | None = None
         self._down = False
@@ -78,13 +79,15 @@ class Painting:
             condition.values[value]
             for condition, value in zip(self._task.conditions, self.canvas.condition, strict=True)
         )
-        line0 = joined(self._hovered or f"paints {self._name(self.canvas.brush)}", style, self._opinion, self._message)
+        line0 = joined(
+            self._hovered or f"paints {self._name(self.canvas.brush)}", style, self._rules, self._opinion, self._message
+        )
         panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
         stage.show(self.canvas.picture, panel, boxes, self._help_rows if self._help else ())
 
     def ask_patience(self) -> None:
         """Announces that the next event takes a while."""
-        self._message = "one moment ..."
+        self._message = PATIENCE
 
     def handle(self, event: Event) -> bool:
         """Applies an event; returns whether the window is to be shown anew."""
@@ -142,7 +145,7 @@ class Painting:
         elif event.name == "lift":
             self._down, self._last = False, None
             canvas.begin()
-            self._judge()
+            self._weigh()
         return False
 
     def _stroke(self, event: Event) -> bool:
@@ -200,13 +203,20 @@ class Painting:
         self._complete = True
 
     def _changed(self) -> None:
-        """Says whether the content can be built; asks the discriminator, but not in the middle of a stroke."""
+        """Says whether the content can be built, and judges it, but not in the middle of a stroke."""
         try:
             self.canvas.work()
         except ValueError as error:
             self._message = f"cannot be built: {error}"
         if not self._down:
-            self._judge()
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """Computes the rule rewards, and the discriminator's opinion where it is wanted."""
+        names = self._task.rule_names
+        kept = self._task.rules(self.canvas.content[None], self.canvas.condition[None])[0].tolist()
+        self._rules = ", ".join(f"{name} {value:.3g}" for name, value in zip(names[:MOST_RULES], kept, strict=False))
+        self._judge()
 
     def _judge(self) -> None:
         self._opinion = ""

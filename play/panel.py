@@ -26,6 +26,8 @@ MARKED: Colour = (255, 209, 92)
 INK: Colour = (18, 20, 30)
 TEXT: Colour = (232, 234, 243)
 FAINT: Colour = (128, 135, 162)
+PATIENCE = "one moment ..."
+"""News while a network is loaded or builds."""
 SIGNS = str.maketrans({"♯": "#", "♭": "b", "♮": ""})
 """Replacements for signs that the font of pygame lacks."""
 

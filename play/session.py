@@ -16,7 +16,7 @@ from ..errors import UsageError
 from .builder import Builder
 from .canvas import paintable
 from .painting import Painting, paint
-from .panel import Panel, joined
+from .panel import PATIENCE, Panel, joined
 from .stage import Event, Stage
 from .works import Agent, Saver, Scorer, Work
 
@@ -88,15 +88,17 @@ def _build(
 ) -> list[Array]:
     work, finished, message, changed = Builder(task, rng), list[Array](), "", True
     points = type(task).action_at is not Task.action_at
+
+    def show(news: str) -> None:
+        done, count = work.done, f"choice {work.count + 1} of at most {task.horizon}"
+        line = joined("finished", scorer(work.work)) if done else count
+        chips = [] if done else [work.caption(index) for index in work.shown]
+        help_ = HELP_DONE if done else HELP_POINT if points else HELP_BUILD
+        stage.show(work.picture, Panel((joined(line, news), help_), chips, (), work.chosen - work.shown.start))
+
     while stage.open:
         if changed:
-            done = work.done
-            line = (
-                joined("finished", scorer(work.work)) if done else f"choice {work.count + 1} of at most {task.horizon}"
-            )
-            chips = [] if done else [work.caption(index) for index in work.shown]
-            help_ = HELP_DONE if done else HELP_POINT if points else HELP_BUILD
-            stage.show(work.picture, Panel((joined(line, message), help_), chips, (), work.chosen - work.shown.start))
+            show(message)
         changed = False
         for event in stage.events():
             was_done, count, marked = work.done, work.count, work.chosen
@@ -106,6 +108,7 @@ def _build(
             if key == "s":
                 message, changed = saver.save(work.work), True
             elif key == "g" and not work.done:
+                show(PATIENCE)
                 message, changed = _complete(work, agent), True
             elif key == "r" and work.done:
                 _sound(stage, task, work.work)

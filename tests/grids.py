@@ -25,6 +25,7 @@ class TowerTask(Task[TowerState]):
 
     horizon, num_actions = ROWS * COLUMNS, len(NAMES)
     layout = Grid((ROWS, COLUMNS), (len(NAMES),), "int8")
+    rule_names = ("tall",)
     conditions = (Condition("place", ("town", "country")),)
     observation_space = gym.spaces.Box(0, ROWS * COLUMNS, (ROWS * COLUMNS + 2,), np.int8)
 
@@ -66,6 +67,9 @@ class TowerTask(Task[TowerState]):
                 raise ValueError("a roof needs stone below and sky above")
             state, _ = self.step(state, action)
         return actions
+
+    def rules(self, contents, conditions=None):
+        return (contents > SKY).any(2).sum(1)[:, None].astype(np.float32)
 
     def works(self, split):
         heights = np.random.default_rng(("train", "validation", "test").index(split)).integers(ROWS, size=(40, COLUMNS))

@@ -296,6 +296,15 @@ def test_the_opinion_stands_after_each_change_once_asked_for(easel):
     assert "looks real" not in news(easel)
 
 
+def test_rule_rewards_stand_after_each_change(easel):
+    easel.handle(Event("press", at(3, 0)))
+    easel.handle(Event("drag", at(1, 0)))
+    easel.handle(Event("lift"))
+    assert "tall 3" in news(easel)
+    easel.handle(Event("u"))
+    assert "tall 0" in news(easel)
+
+
 def test_without_a_discriminator_the_window_says_so(tmp_path):
     task, rng = TowerTask(), np.random.default_rng(0)
     agent = Agent(task, "toy/Unknown-v0", None, rng)

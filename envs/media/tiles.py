@@ -54,6 +54,15 @@ class Tiles(Medium):
             _cover(frame, to_come, divmod(built, height)[::-1])
         return np.ascontiguousarray(frame.repeat(SCALE, 0).repeat(SCALE, 1))
 
+    def cells(self, content: Array) -> Ints | None:
+        """Maps the pixels of ``render``'s picture to tiles, int [H, W]: row-major index."""
+        content = np.asarray(content)
+        return np.arange(content.size).reshape(content.shape).repeat(SIDE * SCALE, 0).repeat(SIDE * SCALE, 1)
+
+    def value_name(self, value: int) -> str:
+        """Returns the symbol of a tile."""
+        return self.alphabet[value]
+
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Returns a line of symbols for each row."""
         symbols = np.array(list(self.alphabet))
