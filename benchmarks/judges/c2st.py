@@ -39,8 +39,8 @@ TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
 """Epochs of judges of sequences that learn from the train split, which has ten times as many works."""
 TAUGHT_PLANE_EPOCHS, TAUGHT_PLANE_PATIENCE = 10, 4
 """The same of judges of planes, whose rate falls to 0 over their epochs."""
-PLANE_RATE, WARM_UP = 3e-3, 50
-"""Learning rate of judges of planes, and the number of updates over which it rises."""
+PLANE_RATE, WARM_UP = 3e-3, 0.05
+"""Learning rate of judges of planes, and the share of the updates over which it rises."""
 BOTH = "both"
 """Name of the mean of the logits of all architectures, as another judge of planes."""
 
@@ -184,15 +184,15 @@ def _judged(
         The name of the judge with the lowest validation loss; whether it is right about each work, bool [n]; the
         accuracy of each judge by name.
     """
-    logits = {}
+    nets, losses = {}, {}
     for name in ARCHITECTURES:
-        net = fit(name, x, y, train, valid, **recipe)[0]
-        logits[name] = predict(net, x[valid]), predict(net, x[test])
-    if len(logits) > 1 and not is_sequence(x):
-        on_valid, on_test = (torch.stack(part).mean(0) for part in zip(*logits.values(), strict=True))
-        logits[BOTH] = on_valid, on_test
-    losses = {name: float(F.binary_cross_entropy_with_logits(found, y[valid])) for name, (found, _) in logits.items()}
-    right = {name: (found > 0).numpy() == is_real for name, (_, found) in logits.items()}
+        nets[name], losses[name] = fit(name, x, y, train, valid, **recipe)
+    logits = {name: predict(net, x[test]) for name, net in nets.items()}
+    if len(nets) > 1 and not is_sequence(x):
+        on_valid = torch.stack([predict(net, x[valid]) for net in nets.values()]).mean(0)
+        losses[BOTH] = float(F.binary_cross_entropy_with_logits(on_valid, y[valid]))
+        logits[BOTH] = torch.stack(list(logits.values())).mean(0)
+    right = {name: (found > 0).numpy() == is_real for name, found in logits.items()}
     chosen = min(losses, key=lambda name: losses[name])
     return chosen, right[chosen], {name: balanced_accuracy(each, is_real) for name, each in right.items()}
 
@@ -234,8 +234,8 @@ def fit(
 ) -> tuple[nn.Module, float]:
     """Trains one judge (AdamW, early stopping); returns it with its lowest validation loss.
 
-    Judges of planes learn at a rate that falls with a cosine, from planes that are shifted by up to one cell along each
-    axis: they overfit otherwise. Torch's global generator is seeded for initialisation and dropout and put back.
+    Judges of planes learn at a rate that falls with a cosine. Torch's global generator is seeded for initialisation and
+    dropout and put back afterwards.
 
     Args:
         architecture: a name of ``ARCHITECTURES``.
@@ -261,8 +261,7 @@ def fit(
             for batch in cut:
                 if not sequence:
                     optimiser.param_groups[0]["lr"] = _plane_rate(updates, epochs * len(cut))
-                given = trimmed(x[batch]) if sequence else shifted(x[batch], rng)
-                loss = F.binary_cross_entropy_with_logits(net(given), y[batch])
+                loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch])), y[batch])
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -280,21 +279,7 @@ def fit(
 
 def _plane_rate(done: int, updates: int) -> float:
     """Returns the learning rate of an update: a short rise, then half a period of a cosine."""
-    return PLANE_RATE * min(1.0, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * done / updates)) / 2
-
-
-def shifted(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Moves planes by up to one cell along each axis, all by the same; edges are repeated.
-
-    Args:
-        x: as ``prepare`` returns planes.
-        rng: draws the shifts.
-    """
-    first = 2 if x.is_floating_point() else 1
-    for axis in range(first, first + x.ndim - 2):
-        n = x.shape[axis]
-        x = x.index_select(axis, (torch.arange(n) + int(rng.integers(-1, 2))).clamp(0, n - 1))
-    return x
+    return PLANE_RATE * min(1.0, (done + 1) / (WARM_UP * updates)) * (1 + math.cos(math.pi * done / updates)) / 2
 
 
 def batches(x: Tensor, rows: Ints, rng: np.random.Generator) -> list[Ints]:

@@ -22,6 +22,7 @@ AXES = {"sequence": 1, "grid": 2, "image": 2, "volume": 3, "frames": 3}
 Contents of one axis are read as sequences, others as planes. A new kind of layout needs a line here to be measured.
 """
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+NORMS: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 """By number of axes."""
 LAGS = 24
 WIDTH = 64
@@ -212,10 +213,9 @@ class Plane(nn.Module):
 
 
 def layer(dimensions: int, columns: int, width: int, stride: int = 1) -> nn.Sequential:
-    """Returns a convolution over 3 x 3 (x 3) cells, normalised; ``width`` is divisible by 8."""
-    return nn.Sequential(
-        CONVOLUTIONS[dimensions](columns, width, 3, stride=stride, padding=1), nn.GroupNorm(8, width), nn.ReLU()
-    )
+    """Returns a convolution over 3 x 3 (x 3) cells, normalised over the batch."""
+    convolution, norm = CONVOLUTIONS[dimensions], NORMS[dimensions]
+    return nn.Sequential(convolution(columns, width, 3, stride=stride, padding=1), norm(width), nn.ReLU())
 
 
 def summary(h: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ class ConvolutionalPlane(nn.Module):
     def __init__(self, x: Tensor, dropout: float = 0.2) -> None:
         super().__init__()
         self.plane, n = Plane(x), x.ndim - 2
-        widths, strides = (48, 64, 64, 64), (1, 1, 2, 2)
+        widths, strides = (32, 48, 64, 64), (1, 1, 2, 2)
         inputs = (self.plane.out, *widths)
         self.layers = nn.ModuleList(layer(n, inputs[i], widths[i], strides[i]) for i in range(len(widths)))
         self.drop = nn.Dropout(2 * dropout)

@@ -2,8 +2,8 @@
 
 Judges of held-out works alone learn from few works, and so miss rare or subtle differences. Here they learn from every
 training work and as many generated ones (``c2st.c2st_taught``), and judge the held-out works and as many generated
-ones. This takes one to three minutes of a core: ``musegym evaluate`` has it where there are few held-out works, or where
-the other judges fail their test, and the results of ``musegym bench`` have it always.
+ones. This takes one to three minutes of a core: ``musegym evaluate`` does it where there are few held-out works, or
+where the other judges fail their test, and ``musegym bench`` always.
 """
 
 from __future__ import annotations
