@@ -26,6 +26,7 @@ def main(run: Path, evaluation: Path) -> None:
     melodies = sorted((run / "new").glob("*.mid"))
     notes = [len(pretty_midi.PrettyMIDI(str(path)).instruments[0].notes) for path in melodies]
     nll, uniform = result["nll_test"], uniform_nll(json.loads((run / "config.json").read_text())["id"])
+    c2st = result[result["headline"]]
     checks = {
         "the run has a model, a checkpoint, samples and TensorBoard files": all(
             any(run.glob(pattern)) for pattern in ("model.zip", "checkpoint/*", "samples/*.png", "tensorboard/*")
@@ -34,7 +35,7 @@ def main(run: Path, evaluation: Path) -> None:
         f"16 melodies were written, of {min(notes, default=0)} notes or more": len(notes) == 16 and min(notes) > 1,
         "one picture shows all of them": any((run / "new").glob("*.png")),
         f"held-out NLL {nll:.1f} nats is well below the uniform policy's {uniform:.1f}": 0 < nll < 0.75 * uniform,
-        f"C2ST {result['c2st']:.3f} is below the uniform policy's {RANDOM_C2ST}": result["c2st"] < RANDOM_C2ST,
+        f"{result['headline']} {c2st} is below the uniform policy's {RANDOM_C2ST}": c2st < RANDOM_C2ST,
         f"validity {result['validity']:.3f} is 1": result["validity"] == 1.0,
     }
     for name, passed in checks.items():

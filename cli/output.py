@@ -66,8 +66,11 @@ def _evaluation_rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
         real = result.get(f"{name}_real", result.get("frechet_floor") if name == "frechet" else None)
         if isinstance(value, dict) and isinstance(real, dict):
             yield from ((key, value[key], real.get(key)) for key in value)
-        elif isinstance(value, int | float) and not name.endswith(("_real", "_floor")):
-            yield name, value, real
+        elif name.endswith("_real") and name.removesuffix("_real") in result:
+            continue
+        elif (isinstance(value, int | float) and not name.endswith("_floor")) or name.startswith("c2st"):
+            if isinstance(value, int | float | str):
+                yield name, value, real
 
 
 def _number(value: Any) -> str:

@@ -53,11 +53,14 @@ def quick(monkeypatch, tmp_path):
     """Judges and features in no time, and the toys."""
     import toys
 
-    from musegym.benchmarks.judges import c2st
+    from musegym.benchmarks.judges import c2st, self_test
     from musegym.benchmarks.metrics import features
 
     monkeypatch.setattr(c2st, "EPOCHS", 1)
     monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
+    monkeypatch.setattr(c2st, "TAUGHT_PLANE_EPOCHS", 1)
+    passed = self_test.SelfTest(catches=1.0, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=0.0)
+    monkeypatch.setattr(self_test, "_cached", lambda *_: passed)
     net = features.FeatureNet
     monkeypatch.setattr(
         features, "FeatureNet", lambda train, layout, folder: net(train, layout, folder=folder, updates=5)

@@ -12,8 +12,9 @@ import toys
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.judges.matching import matched_rows
 from musegym.benchmarks.samplers import AgentSampler
-from musegym.benchmarks.suite import check_works, evaluate, evaluate_works, matched_rows
+from musegym.benchmarks.suite import check_works, evaluate, evaluate_works
 from musegym.envs import Task, Works
 from musegym.envs.registry import make_task
 

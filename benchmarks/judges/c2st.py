@@ -5,9 +5,10 @@ works from generated ones; its accuracy on held-out works is 0.5 where it cannot
 
 * As many generated as real works, in five folds by *groups* (whole tunes). Seed k judges fold k with classifiers that
   saw the other four, so that every work is judged exactly once.
-* An eighth of the other four folds, again by groups, chooses the epoch (lowest loss) **and the architecture**
-  (recurrent or convolutional; lowest loss). The worse judge for the agent therefore counts, but it is chosen on works
-  that do not enter the accuracy: a maximum of two noisy test accuracies would stand above 0.5 with nothing to see.
+* An eighth of the other four folds, again by groups, chooses the epoch (lowest loss) **and the judge** (recurrent,
+  convolutional, or, of planes, the mean of the logits of both; lowest loss). The worse judge for the agent therefore
+  counts, but it is chosen on works that do not enter the accuracy: a maximum of noisy test accuracies would stand above
+  0.5 with nothing to see.
 * Generated work i belongs with real work i (it was made under its condition): both fall in the same fold, so that no
   fold has more works of a condition on one side, which would push the accuracy *below* 0.5.
 * Judges see the conditions of works as constant columns or channels (``networks.prepare``).
@@ -18,6 +19,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,13 @@ FOLDS = 5
 INNER = 8
 EPOCHS, PATIENCE, BATCH, RATE, DECAY = 20, 6, 64, 2e-3, 0.01
 TAUGHT_EPOCHS, TAUGHT_PATIENCE = 6, 2
-"""Epochs of judges that learn from the train split, which has ten times as many works."""
+"""Epochs of judges of sequences that learn from the train split, which has ten times as many works."""
+TAUGHT_PLANE_EPOCHS, TAUGHT_PLANE_PATIENCE = 10, 4
+"""The same of judges of planes, whose rate falls to 0 over their epochs."""
+PLANE_RATE, WARM_UP = 3e-3, 0.05
+"""Learning rate of judges of planes, and the share of the updates over which it rises."""
+BOTH = "both"
+"""Name of the mean of the logits of all architectures, as another judge of planes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +54,16 @@ class C2ST:
     per_seed: tuple[float, ...]
     chosen: tuple[str, ...]
     by_architecture: dict[str, float]
-    """Mean held-out accuracy of each architecture alone, chosen or not: for information."""
+    """Mean held-out accuracy of each judge, chosen or not: for information."""
     correct_real: Bools
     correct_fake: Bools
     judged: Bools
     """Mask of the pairs that were judged, bool [n]: all of them with five seeds."""
 
-    def interval(self, groups: Ints, seed: int) -> list[float]:
-        """Returns the 95% interval of the accuracy by a bootstrap over groups int [n]."""
+    def interval(self, groups: Ints, seed: int, level: float = 0.95) -> list[float]:
+        """Returns the interval of the accuracy, of 95% by default, by a bootstrap over groups int [n]."""
         right = (self.correct_real.astype(float) + self.correct_fake) / 2
-        found = mean_by_group(right[self.judged], groups[self.judged], np.random.default_rng(seed))
+        found = mean_by_group(right[self.judged], groups[self.judged], np.random.default_rng(seed), level)
         return [found.low, found.high]
 
     def summary(self) -> dict[str, Any]:
@@ -69,7 +77,7 @@ class C2ST:
         }
 
 
-def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: int = 0) -> C2ST:
+def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: int = 0, enough: float = 0.0) -> C2ST:
     """Judges generated against real works.
 
     Args:
@@ -78,6 +86,7 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
         layout: of the contents.
         seeds: judge seeds, at most five; fewer judge only as many fifths of the works.
         seed: draws folds and the judges' weights; a result is a function of the arguments.
+        enough: as in ``fit``.
 
     Raises:
         ValueError: too few works or groups to split, or contents of different shapes or numbers.
@@ -104,8 +113,9 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
         sides = rest[part != 0], rest[part == 0], held_out
         train, valid, test = (np.concatenate([side, n + side]) for side in sides)
         name, right[test], found = _judged(
-            x, y, train, valid, test, test < n, seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE
-        )
+            *(x, y, train, valid, test, test < n),
+            seed=1000 * seed + k, epochs=EPOCHS, patience=PATIENCE, enough=enough,
+        )  # fmt: skip
         accuracies.append(found)
         chosen.append(name)
     per_seed = tuple(found[name] for found, name in zip(accuracies, chosen, strict=True))
@@ -113,14 +123,16 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
         accuracy=float(np.mean(per_seed)),
         per_seed=per_seed,
         chosen=tuple(chosen),
-        by_architecture={name: float(np.mean([found[name] for found in accuracies])) for name in ARCHITECTURES},
+        by_architecture={name: float(np.mean([found[name] for found in accuracies])) for name in accuracies[0]},
         correct_real=right[:n],
         correct_fake=right[n:],
         judged=fold < seeds,
     )
 
 
-def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: Layout, *, seed: int = 0) -> C2ST:
+def c2st_taught(
+    train: tuple[Works, Works], test: tuple[Works, Works], layout: Layout, *, seed: int = 0, enough: float = 0.0
+) -> C2ST:
     """Judges held-out works with the same judges, trained on the train split, which has ten times as many works.
 
     They detect far more than judges that learn from held-out works alone, but no copying: to a judge that learned that
@@ -132,6 +144,7 @@ def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: L
         test: held-out works and as many generated.
         layout: of the contents.
         seed: draws the eighth and the judges' weights.
+        enough: as in ``fit``.
 
     Raises:
         ValueError: there are not as many generated as real works.
@@ -141,10 +154,13 @@ def c2st_taught(train: tuple[Works, Works], test: tuple[Works, Works], layout: L
         raise ValueError(f"as many generated as real works are judged, not {given} with {n}, {asked} with {m}")
     x, y = _together(layout, *train, *test)
     part = np.tile(folds(train[0].groups, INNER, np.random.default_rng([seed, 2017])), 2)
+    epochs, patience = TAUGHT_PLANE_EPOCHS, TAUGHT_PLANE_PATIENCE
+    if is_sequence(x):
+        epochs, patience = TAUGHT_EPOCHS, TAUGHT_PATIENCE
     chosen, right, by_name = _judged(
         *(x, y, np.flatnonzero(part != 0), np.flatnonzero(part == 0)),
         *(2 * n + np.arange(2 * m), np.arange(2 * m) < m),
-        seed=seed, epochs=TAUGHT_EPOCHS, patience=TAUGHT_PATIENCE,
+        seed=seed, epochs=epochs, patience=patience, enough=enough,
     )  # fmt: skip
     best = by_name[chosen]
     return C2ST(best, (best,), (chosen,), by_name, right[:m], right[m:], np.ones(m, bool))
@@ -160,20 +176,25 @@ def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[T
 
 
 def _judged(
-    x: Tensor, y: Tensor, train: Ints, valid: Ints, test: Ints, is_real: Bools, *, seed: int, epochs: int, patience: int
+    x: Tensor, y: Tensor, train: Ints, valid: Ints, test: Ints, is_real: Bools, **recipe: Any
 ) -> tuple[str, Bools, dict[str, float]]:
-    """Trains a judge of each architecture.
+    """Trains a judge of each architecture; the mean of their logits is one more judge of planes.
 
     Returns:
-        The name of the chosen architecture; whether its judge is right about each work, bool [n]; the accuracy of each
-        architecture by name.
+        The name of the judge with the lowest validation loss; whether it is right about each work, bool [n]; the
+        accuracy of each judge by name.
     """
-    found = {}
+    nets, losses = {}, {}
     for name in ARCHITECTURES:
-        net, loss = fit(name, x, y, train, valid, seed=seed, epochs=epochs, patience=patience)
-        found[name] = (loss, (predict(net, x[test]) > 0).numpy() == is_real)
-    chosen = min(found, key=lambda name: found[name][0])
-    return chosen, found[chosen][1], {name: balanced_accuracy(right, is_real) for name, (_, right) in found.items()}
+        nets[name], losses[name] = fit(name, x, y, train, valid, **recipe)
+    logits = {name: predict(net, x[test]) for name, net in nets.items()}
+    if len(nets) > 1 and not is_sequence(x):
+        on_valid = torch.stack([predict(net, x[valid]) for net in nets.values()]).mean(0)
+        losses[BOTH] = float(F.binary_cross_entropy_with_logits(on_valid, y[valid]))
+        logits[BOTH] = torch.stack(list(logits.values())).mean(0)
+    right = {name: (found > 0).numpy() == is_real for name, found in logits.items()}
+    chosen = min(losses, key=lambda name: losses[name])
+    return chosen, right[chosen], {name: balanced_accuracy(each, is_real) for name, each in right.items()}
 
 
 def folds(groups: Ints, parts: int, rng: np.random.Generator) -> Ints:
@@ -200,35 +221,65 @@ def balanced_accuracy(right: Bools, is_real: Bools) -> float:
 
 
 def fit(
-    architecture: str, x: Tensor, y: Tensor, train: Ints, valid: Ints, *, seed: int, epochs: int, patience: int
+    architecture: str,
+    x: Tensor,
+    y: Tensor,
+    train: Ints,
+    valid: Ints,
+    *,
+    seed: int,
+    epochs: int,
+    patience: int,
+    enough: float = 0.0,
 ) -> tuple[nn.Module, float]:
     """Trains one judge (AdamW, early stopping); returns it with its lowest validation loss.
 
-    Torch's global generator is seeded for initialisation and dropout and put back afterwards.
+    Judges of planes learn at a rate that falls with a cosine. Torch's global generator is seeded for initialisation and
+    dropout and put back afterwards.
+
+    Args:
+        architecture: a name of ``ARCHITECTURES``.
+        x: works, as ``prepare`` returns them.
+        y: labels float32, 1 for real.
+        train: rows to learn from, int [n].
+        valid: rows that choose the epoch, int [m].
+        seed: draws weights, dropout and the order of works.
+        epochs: at most.
+        patience: epochs without a lower validation loss after which training ends.
+        enough: validation loss, nats per work, at which training ends.
     """
-    rng = np.random.default_rng([seed, 7])
+    rng, sequence = np.random.default_rng([seed, 7]), is_sequence(x)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = ARCHITECTURES[architecture][is_sequence(x)](x)
+        net = ARCHITECTURES[architecture][sequence](x)
         optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
-        best, best_loss, since = copy.deepcopy(net.state_dict()), np.inf, 0
+        best, best_loss, since, updates = copy.deepcopy(net.state_dict()), np.inf, 0, 0
         for epoch in range(epochs):
             logger.info("%s judge, epoch %d of at most %d", architecture, epoch + 1, epochs)
             net.train()
-            for batch in batches(x, train, rng):
+            cut = batches(x, train, rng)
+            for batch in cut:
+                if not sequence:
+                    optimiser.param_groups[0]["lr"] = _plane_rate(updates, epochs * len(cut))
                 loss = F.binary_cross_entropy_with_logits(net(trimmed(x[batch])), y[batch])
                 optimiser.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(net.parameters(), 1.0)
                 optimiser.step()
+                updates += 1
             held_out = float(F.binary_cross_entropy_with_logits(predict(net, x[valid]), y[valid]))
             since += 1
             if held_out < best_loss:
                 best, best_loss, since = copy.deepcopy(net.state_dict()), held_out, 0
-            if since >= patience:
+            if since >= patience or best_loss < enough:
                 break
     net.load_state_dict(best)
     return net.eval(), best_loss
+
+
+def _plane_rate(done: int, updates: int) -> float:
+    """Returns the learning rate of an update: a short rise, then half a period of a cosine."""
+    return PLANE_RATE * min(1.0, (done + 1) / (WARM_UP * updates)) * (1 + math.cos(math.pi * done / updates)) / 2
 
 
 def batches(x: Tensor, rows: Ints, rng: np.random.Generator) -> list[Ints]:

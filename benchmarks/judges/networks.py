@@ -22,6 +22,7 @@ AXES = {"sequence": 1, "grid": 2, "image": 2, "volume": 3, "frames": 3}
 Contents of one axis are read as sequences, others as planes. A new kind of layout needs a line here to be measured.
 """
 CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+NORMS: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 """By number of axes."""
 LAGS = 24
 WIDTH = 64
@@ -190,43 +191,87 @@ class Cells(nn.Module):
         return torch.stack(looked_up(x, self.tables)).sum(0).movedim(-1, 1) if len(self.tables) else x
 
 
+class Plane(nn.Module):
+    """Cells or pixels with their place -> float32 [B, D, *axes]: a value may be right here and wrong there."""
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self.cells = Cells(x)
+        self.out = self.cells.out
+        shape = self.cells(x[:1]).shape[2:]
+        self.places = nn.ParameterList(
+            0.1 * torch.randn(self.out, *(n if i == axis else 1 for i in range(len(shape))))
+            for axis, n in enumerate(shape)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns float32 [B, D, *axes]."""
+        h: Tensor = self.cells(x)
+        for place in self.places:
+            h = h + place
+        return h
+
+
+def layer(dimensions: int, columns: int, width: int, stride: int = 1) -> nn.Sequential:
+    """Returns a convolution over 3 x 3 (x 3) cells, normalised over the batch."""
+    convolution, norm = CONVOLUTIONS[dimensions], NORMS[dimensions]
+    return nn.Sequential(convolution(columns, width, 3, stride=stride, padding=1), norm(width), nn.ReLU())
+
+
+def summary(h: Tensor) -> Tensor:
+    """Mean and maximum over places: [B, D, ...] -> [B, 2 D]. A rare flaw moves the maximum, a frequent one the mean."""
+    h = h.flatten(2)
+    return torch.cat([h.mean(2), h.amax(2)], 1)
+
+
 class RecurrentPlane(nn.Module):
-    """A bidirectional GRU along the first axis of cells or pixels, pooled -> logits [B]."""
+    """Bidirectional GRUs along each axis over local patterns, pooled: cells or pixels -> logits [B]."""
 
     def __init__(self, x: Tensor, dropout: float = 0.2) -> None:
         super().__init__()
-        self.cells = Cells(x)
-        self.mix = nn.Linear(self.cells(x[:1])[:, :, 0].numel(), WIDTH)
-        self.rnn = nn.GRU(WIDTH, WIDTH, batch_first=True, bidirectional=True)
+        self.plane, width = Plane(x), 24
+        self.near = layer(x.ndim - 2, self.plane.out, width)
+        shape = self.plane(x[:1]).shape[2:]
+        lines = [width * int(np.prod(shape)) // n for n in shape]
+        self.mix = nn.ModuleList(nn.Linear(line, WIDTH) for line in lines)
+        self.rnns = nn.ModuleList(nn.GRU(WIDTH, 48, batch_first=True, bidirectional=True) for _ in shape)
         self.drop = nn.Dropout(2 * dropout)
-        self.head = nn.Linear(4 * WIDTH, 1)
+        self.head = nn.Linear(2 * width + 192 * len(shape), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        lines = F.relu(self.mix(self.cells(x).transpose(1, 2).flatten(2)))
-        h, _ = self.rnn(lines)
-        logits: Tensor = self.head(self.drop(pool(h, torch.ones(h.shape[:2], dtype=torch.bool))))
+        h = self.near(self.plane(x))
+        found = [summary(h)]
+        for axis, (mix, rnn) in enumerate(zip(self.mix, self.rnns, strict=True)):
+            lines = h.movedim(2 + axis, 1).flatten(2)  # [B, n, D * other axes]
+            found.append(summary(rnn(F.relu(mix(lines)))[0].transpose(1, 2)))
+        logits: Tensor = self.head(self.drop(torch.cat(found, 1)))
         return logits[:, 0]
 
 
 class ConvolutionalPlane(nn.Module):
-    """Convolutions over the axes of cells or pixels, pooled -> logits [B]."""
+    """Convolutions over the axes of cells or pixels, each pooled -> logits [B].
+
+    The first two are at full resolution, so that local patterns of 3 and 5 cells count as they are: strides blur single
+    wrong cells.
+    """
 
     def __init__(self, x: Tensor, dropout: float = 0.2) -> None:
         super().__init__()
-        self.cells, convolution = Cells(x), CONVOLUTIONS[x.ndim - 2]
-        self.body = nn.Sequential(
-            convolution(self.cells.out, 32, 3, padding=1), nn.ReLU(),
-            convolution(32, 48, 3, stride=2, padding=1), nn.ReLU(),
-            convolution(48, WIDTH, 3, stride=2, padding=1), nn.ReLU(),
-        )  # fmt: skip
+        self.plane, n = Plane(x), x.ndim - 2
+        widths, strides = (32, 48, 64, 64), (1, 1, 2, 2)
+        inputs = (self.plane.out, *widths)
+        self.layers = nn.ModuleList(layer(n, inputs[i], widths[i], strides[i]) for i in range(len(widths)))
         self.drop = nn.Dropout(2 * dropout)
-        self.head = nn.Linear(2 * WIDTH, 1)
+        self.head = nn.Linear(2 * sum(widths), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        h = self.body(self.cells(x)).flatten(2)
-        logits: Tensor = self.head(self.drop(torch.cat([h.mean(2), h.amax(2)], -1)))
+        h, found = self.plane(x), []
+        for part in self.layers:
+            h = part(h)
+            found.append(summary(h))
+        logits: Tensor = self.head(self.drop(torch.cat(found, 1)))
         return logits[:, 0]
 
 

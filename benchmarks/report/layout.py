@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..measures import Column
-from .results import JUDGES, OTHERS, Result, columns_of, difference, figures_of, figures_of_real, place
+from .results import JUDGES, OTHERS, Result, columns_of, difference, figures_of, figures_of_real, place, remark
 
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -58,21 +58,29 @@ def cells(
         raise ValueError(f"no result has {unknown[0]!r}; there are: {', '.join(measured)}")
     others = {column.key: column for column in OTHERS}
     wanted = [known.get(name) or others.get(name) or Column(name) for name in names] or list(known.values())
-    columns = [column for column in wanted if column.key in measured]
-    compared = [key for key in JUDGES if against and all(result.get(key) for result in rows[against])]
+    columns = [column for column in wanted if column.key in measured or remark(results, column.key)]
+    compared = [key for key in JUDGES if against and all(_judged(result, key) for result in rows[against])]
     heads = (f"{column.header or column.key}{ARROWS[column.lower_is_better]}" for column in columns)
     lines = [["method", "seeds", "seconds", *heads, *(f"{JUDGES[key]} minus {against}" for key in compared)]]
     for name, group in rows.items():
         line = [name, str(len(group)), f"{np.mean([result['seconds'] for result in group]):.0f}"]
         line[0] += " (partial)" if any(result["partial"] for result in group) else ""
-        line += [_cell([figures_of(result).get(column.key) for result in group], column) for column in columns]
+        line += [
+            _cell([figures_of(result).get(column.key) for result in group], column) or remark(group, column.key)
+            for column in columns
+        ]
         if against is not None:
             same = name != against and place(group[0]) == place(rows[against][0])
-            judged = [key for key in compared if same and all(result.get(key) for result in group)]
+            judged = [key for key in compared if same and all(_judged(result, key) for result in group)]
             line += [str(difference(group, rows[against], key)) if key in judged else "" for key in compared]
         lines.append(line)
     real = _real_lines([result for group in rows.values() for result in group], columns)
     return lines + [[*line, *[""] * len(compared)] for line in real]
+
+
+def _judged(result: Result, key: str) -> bool:
+    """Returns whether a result holds judgements of single works."""
+    return "real" in (result.get(key) or {})
 
 
 def _real_lines(results: Sequence[Result], columns: Sequence[Column]) -> Cells:

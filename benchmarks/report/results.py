@@ -118,6 +118,15 @@ def _numbers(figures: Mapping[str, Any]) -> dict[str, float | None]:
     return {name: value for name, value in figures.items() if value is None or isinstance(value, int | float)}
 
 
+def remark(results: Sequence[Result], key: str) -> str:
+    """Returns the text that takes the place of a figure, such as the reason for which judges are not used; "" else."""
+    for result in results:
+        judged = {"c2st": result["evaluation"].get("c2st"), "c2st_taught": result.get("taught", {}).get("accuracy")}
+        if isinstance(text := judged.get(key), str):
+            return text
+    return ""
+
+
 def place(result: Result) -> tuple[str, ...]:
     """Returns the works that a result was measured against: environment, its arguments, split."""
     env = (f"{name}={value}" for name, value in result.get("env", {}).items())
@@ -144,7 +153,7 @@ def difference(
         rows = []
         for result in results:
             judgements = result.get(judges)
-            if not judgements:
+            if not judgements or "real" not in judgements:
                 raise ValueError(f"{result['row']} has no judgements to compare")
             n = int(result["evaluation"]["judged"])
             rows.append((unpacked(judgements["real"], n) * 1.0 + unpacked(judgements["fake"], n)) / 2)

@@ -142,6 +142,8 @@ class Queue:
             nll = next((figures[key] for key in ("nll", "nll_test", "nll_test_bound") if key in figures), None)
             seconds = result.get("seconds", time.monotonic() - entry.begun if entry.state == "running" else None)
             shown = ((seconds, 0), (figures.get("c2st"), 3), (figures.get("frechet"), 2), (nll, 2))
-            numbers = ("" if value is None else f"{value:.{digits}f}" for value, digits in shown)
+            numbers = (
+                f"{value:.{digits}f}" if isinstance(value, int | float) else str(value or "") for value, digits in shown
+            )
             table.add_row(self._name(job), entry.state, *numbers, entry.note)
         return table

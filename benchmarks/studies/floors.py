@@ -19,10 +19,10 @@ from ...errors import UsageError
 from ...training.loading import env_task, read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..judges.c2st import c2st
+from ..judges.matching import matched_rows
 from ..metrics.features import feature_net, frechet
 from ..recorded import Id, JsonFile, print_row, run, write_result
 from ..samplers import generated
-from ..suite import matched_rows
 
 
 def floor(task: Task[Any], seed: int) -> tuple[Works, Works]:
