@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -28,12 +30,13 @@ class Adversary:
         trainer: trains D; saved and loaded with the agent; None where D was never live.
         lead: factor of D's number of updates while it leads; 0 unless D is live.
         backup: the weights of D before the controller raised the rate of a D that had learned nothing.
+        seconds: spent on D's training and scores so far.
     """
 
     def __init__(self, discriminator: Discriminator | None = None) -> None:
         self.discriminator = discriminator
         self.trainer: DiscriminatorTrainer | None = None
-        self.lead = 0
+        self.lead, self.seconds = 0, 0.0
         self.backup = Backup("earlier weights of D", torch.nn.Identity())
 
     def attach(self, trainer: DiscriminatorTrainer, lead: int = 0) -> None:
@@ -59,7 +62,16 @@ class Adversary:
         """
         if self.discriminator is None:
             raise RuntimeError("there is no discriminator to score contents: hand one over first")
-        return self.discriminator.logits(contents, conditions)
+        with self._timed():
+            return self.discriminator.logits(contents, conditions)
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - begun
 
     # The following need a trainer.
 
@@ -73,7 +85,8 @@ class Adversary:
 
     def observe(self, contents: Array, conditions: Ints) -> dict[str, float]:
         """Trains D on contents [N, ...] of the present policy; returns the trainer's statistics."""
-        return self._trained.observe(contents, conditions)
+        with self._timed():
+            return self._trained.observe(contents, conditions)
 
     def set_rate(self, times: float) -> None:
         """Sets D's learning rate, as a multiple of that of its settings."""
@@ -99,4 +112,5 @@ class Adversary:
         self, contents: Array, conditions: Ints, times: Sequence[float], updates: int
     ) -> Sequence[tuple[Array, Array]]:
         """Tries D's training at several rates, and undoes it: see ``DiscriminatorTrainer.rehearse``."""
-        return self._trained.rehearse(contents[: 2 * READ], times, updates, conditions[: 2 * READ])
+        with self._timed():
+            return self._trained.rehearse(contents[: 2 * READ], times, updates, conditions[: 2 * READ])

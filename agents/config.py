@@ -10,8 +10,6 @@ from typing import Any
 
 from ..envs.rewards import REWARD_FORMS
 
-WARM_START = 500
-"""Updates of the warm start where none are given."""
 LARGEST = 1e30
 """Largest number: float32 holds it and its products with outputs of networks."""
 IN_MEMORY = 1_000_000
@@ -40,8 +38,8 @@ class DQNConfig:
     # Learning rates and sizes of an update
     learning_rate: float = 3e-3
     """Learning rate of the rounds; it ramps up at first and falls to zero at the end."""
-    minibatch: int = 256
-    """Fresh episodes in an update; a round of more rows has several updates."""
+    minibatch: int | None = None
+    """Fresh episodes in an update; a round of more rows has several updates. None: by the horizon (``rounds``)."""
     gradient_steps: int = 1
     """Passes through the fresh episodes of a round."""
     weight_decay: float = 0.1
@@ -83,8 +81,8 @@ class DQNConfig:
     """True: the policy is p times a learned factor, so that learning after the warm start adds to the log of p."""
 
     # The episodes of an update
-    demonstrations: int = 64
-    """Real episodes in an update; none where the task has no demonstrations."""
+    demonstrations: int | None = None
+    """Real episodes in an update, none where the task has no demonstrations; None: a quarter of ``minibatch``."""
     replayed: int = 0
     """Past episodes in an update."""
     relabel: bool = True
@@ -94,16 +92,18 @@ class DQNConfig:
 
     # The phases of training
     warm_start: int | None = None
-    """Updates by maximum likelihood before the first round; None: 500, or 0 where the task has no demonstrations."""
+    """Updates by maximum likelihood before the first round; None: until held-out works become no likelier, at most
+    1,500 (``schedule.Plateau``), or 0 where the task has no demonstrations."""
     warm_start_learning_rate: float = 5e-3
-    """First learning rate of the warm start; it falls to zero linearly."""
+    """First learning rate of the warm start; it falls to zero at the end."""
     batch_size: int = 128
     """Real episodes in an update of the warm start."""
     lead: int | None = None
     """Rounds in which only D learns, before joint training; None: ten, but no more than the share of the steps in
     ``schedule``, and at least one."""
-    schedule: tuple[float, float] = (0.4, 0.05)
-    """Shares of the budget for warm start and lead. Where time is the budget, they replace the counts."""
+    schedule: tuple[float | None, float] = (None, 0.05)
+    """Shares of the budget for warm start and lead. Where time is the budget, they replace the counts; None for the
+    warm start: until held-out works become no likelier, at most 0.7."""
     co_training: bool = True
     """True trains D in joint training too; False freezes it at the end of the lead."""
     controller: bool = True
@@ -130,7 +130,8 @@ class DQNConfig:
             raise ValueError(
                 f"hard targets need Q-learning: set n_steps=1 and alpha=0, not {self.n_steps} and {self.alpha}"
             )
-        if not 0 <= sum(self.schedule) <= 1 or min(self.schedule) < 0:
+        warm_start, lead = self.schedule
+        if lead is None or not 0 <= (warm_start or 0) + lead <= 1 or min(warm_start or 0, lead) < 0:
             raise ValueError(
                 f"schedule must be the shares of warm start and lead, together at most 1, not {self.schedule}"
             )

@@ -121,7 +121,8 @@ class Controller:
 
     * *Trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
       whatever the scale of the logits, which penalties change. Only where rewards are log ratios and alpha is 1.
-    * *D's rate rises* where the smoothed gap is significantly below 0: the policy went where D was wrong.
+    * *D's rate rises* where the smoothed gap is significantly below 0: the policy went where D was wrong. This rule and
+      the second next need a D that does not tell training works apart either: else it lacks works, not speed.
     * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (the logits
       are large and mostly noise, as held-out works show), or where the gap is above 4, above 1.5 times the smallest
       gap so far, and growing (D runs away from the policy).
@@ -191,13 +192,14 @@ class Controller:
         self.knows = self.knows or reading.gap > KNOWS * reading.gap_error
         if learning:
             # By the smoothed gap: one reading in forty is below this by chance, and no rule undoes this rise.
-            if self.gap < -SURE * reading.gap_error:
+            lost = reading.train_gap < SURE * reading.gap_error
+            if self.gap < -SURE * reading.gap_error and lost:
                 self._rate(FASTER, f"the policy has outrun it (gap {self.gap:.3f} +- {reading.gap_error:.3f})")
             elif reading.spread > LOUD and reading.slope + SURE * reading.slope_error < BELIEVED:
                 self._rate(SLOWER, f"its logits are too large on held-out works (slope {reading.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
                 self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
-            elif reading.gap < SURE * reading.gap_error and (self.behind or not self.knows):
+            elif reading.gap < SURE * reading.gap_error and lost and (self.behind or not self.knows):
                 order = self._hurry(f"it tells nothing apart (gap {reading.gap:.3f} +- {reading.gap_error:.3f})")
             elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
                 self._rate(FASTER, f"it does not notice how sharp the policy is (gap {reading.gap:.3f})")

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import math
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import generator_loss
+from ..envs.registry import make_task
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
 from . import checkpoint
@@ -39,15 +41,14 @@ from .precision import choose
 from .replay import EpisodeBuffer
 from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
+from .rounds import round_of
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
-from .schedule import Phase, Progress, Schedule
+from .schedule import Phase, Plateau, Progress, Schedule
 
 SHARED = ("buffer_size", "batch_size", "gamma", "gradient_steps", "stats_window_size", "seed")
 """Settings that are arguments of SB3's off-policy algorithms, too."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
 """Counts of a run that files keep."""
-ROWS = 1024
-"""Contents built in a round where the environment is given by its id."""
 WARM_UPDATES = 10
 """Updates of the warm start between two calls of callbacks."""
 
@@ -123,7 +124,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.config = config = changed(config or DQNConfig(), settings)
         super().__init__(
             policy,
-            make_sb3_env(env, ROWS, seed=config.seed, discriminator="none") if isinstance(env, str) else env,
+            _made(env, config) if isinstance(env, str) else env,
             learning_rate if callable(learning_rate) else config.learning_rate,
             **{name: getattr(config, name) for name in SHARED},
             learning_starts=0,
@@ -142,7 +143,11 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.real = Demonstrations(self.task)
         self.temperature = config.temperature
         """Temperature tau, as the controller last set it."""
-        self.demonstrations = config.demonstrations if self.real else 0
+        self.minibatch = round_of(self.task).minibatch if config.minibatch is None else config.minibatch
+        """Fresh episodes in an update, about."""
+        demonstrations = -(-self.minibatch // 4) if config.demonstrations is None else config.demonstrations
+        self.demonstrations = demonstrations if self.real else 0
+        """Real episodes in an update."""
         self.schedule = Schedule.of(config, demonstrated=bool(self.real))
         self.adversary = Adversary(discriminator)
         self._spent: Callable[[], float] | None = None
@@ -303,14 +308,27 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 batch = self.real.like_lengths(self.config.batch_size, self.rng)
                 self._record(self.learner.imitate(batch, self.schedule.imitation_rate(self.progress)))
                 self.warm_updates += 1
+        if self.schedule.measures(self.progress):
+            self._watch(self.schedule.plateau, self.schedule.position(self.progress))
         self.learner.sync_target()
         callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
         return callback.on_step()
+
+    def _watch(self, plateau: Plateau, position: float) -> None:
+        """Measures the warm start; restores its best weights before its learning rate falls, and at its end."""
+        best, rising = self.learner.best, plateau.turned is None
+        if plateau.measure(position, -float(self.learner.log_prob(self.real.held_out).mean())):
+            best.keep()
+        if plateau.over or rising != (plateau.turned is None):
+            best.restore()
+        if plateau.over:
+            best.clear()
 
     def _round(self, callback: BaseCallback) -> bool:
         """Builds fresh episodes and learns from them; returns False where a callback stops training."""
         if self.policy.prior is None and (self.config.prior_weight or self.config.relative_to_prior):
             self.policy.freeze_prior(self.config.relative_to_prior)
+        begun, before = time.perf_counter(), self.adversary.seconds
         going = self.collect_rollouts(self.env, callback).continue_training
         leads = self.phase is Phase.LEAD
         if going:
@@ -321,6 +339,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 self._lead()
             else:
                 self.train(self.gradient_steps)
+                seconds = time.perf_counter() - begun
+                self.logger.record_mean("time/round_seconds", seconds)
+                self.logger.record_mean("time/discriminator_share", (self.adversary.seconds - before) / seconds)
         self.lead_rounds += leads
         return going
 
@@ -453,7 +474,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
     @property
     def minibatches(self) -> int:
         """Number of batches that the fresh episodes of a round are split into."""
-        return max(1, round(self.env.num_envs / self.config.minibatch))
+        return max(1, round(self.env.num_envs / self.minibatch))
 
     def rewards(self, contents: Array, conditions: Ints) -> NDArray[np.float32]:
         """Returns the rewards of finished works at their end, float32 [N]: see ``Rewards.at_end``.
@@ -642,13 +663,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
             "rng": json.dumps(self.rng.bit_generator.state),
             "generator": self.generator.get_state(),
             "predictions": self.policy.generator.get_state(),
+            "plateau": self.schedule.plateau.state_dict(),
             "counts": {name: getattr(self, name) for name in COUNTS},
         }
         if self.trainer is not None:
             state["trainer"] = self.trainer.state_dict()
         if self.controller is not None:
-            weights = {"best_weights": self.learner.best.weights, "unhurried": self.adversary.backup.weights}
-            state["controller"] = self.controller.state_dict() | weights
+            state["controller"] = self.controller.state_dict() | {"unhurried": self.adversary.backup.weights}
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -674,6 +695,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             if training["generator"].shape == self.generator.get_state().shape:  # other devices have other generators
                 self.generator.set_state(training["generator"])
             self.policy.generator.set_state(training["predictions"])
+            self.schedule.plateau.load_state_dict(training["plateau"])
             for name in COUNTS:
                 setattr(self, name, type(getattr(self, name))(training["counts"][name]))
         if "controller" in state and self.controller is not None:
@@ -685,11 +707,15 @@ class AdversarialDQN(OffPolicyAlgorithm):
         Raises:
             ValueError: the weights are of another network, or the numbers out of range.
         """
-        self.learner.best.load(state["best_weights"])
         controller.load_state_dict(state)
         if self.trainer is not None:
             self.adversary.backup.load(state["unhurried"])
             self._apply(controller.adjustment())
+
+
+def _made(env_id: str, config: DQNConfig) -> VecEnv:
+    """Makes the environment of an id, without D, of as many rows as a round has by default."""
+    return make_sb3_env(env_id, round_of(make_task(env_id)).rows, seed=config.seed, discriminator="none")
 
 
 def _named(task: Task[Any]) -> str:

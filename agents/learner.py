@@ -86,7 +86,7 @@ class Learner:
         self.imitator = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=decay)
         """Optimiser of the warm start."""
         self.best = Backup("best weights", network, policy.q_net_target)
-        """Weights of the best policy so far, as the controller judges."""
+        """Weights of the best policy so far, as validation judges in the warm start, and the controller after it."""
 
     @property
     def _device(self) -> torch.device:
@@ -230,13 +230,14 @@ class Learner:
     # Files
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that later updates depend on, except the Q-network and its backup."""
+        """Returns everything that later updates depend on, except the Q-network."""
         prior = self.policy.prior
         separate = {} if prior is None or self.policy.q_net.prior is prior else {"prior": prior.state_dict()}
         return separate | {
             "target": self.policy.q_net_target.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "imitator": self.imitator.state_dict(),
+            "best": self.best.weights,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -248,3 +249,4 @@ class Learner:
         self.policy.q_net_target.load_state_dict(state["target"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.imitator.load_state_dict(state["imitator"])
+        self.best.load(state["best"])

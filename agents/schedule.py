@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Self
+from typing import Any, Self
 
-from .config import WARM_START, DQNConfig
+import numpy as np
 
+from .config import DQNConfig
+
+LONGEST, LONGEST_UPDATES = 0.7, 1500
+"""Longest warm start by default: share of a time budget, and number of updates where the budget is in steps."""
 LEAD = 10
 """Largest number of rounds of the lead by default."""
 RAMP = 50
 """Updates over which a learning rate rises."""
 COOLING = 0.3
 """Last share of the rounds, over which the learning rate falls to zero."""
+CHECKS = 30
+"""Measurements of the held-out likelihood in the longest warm start."""
+EARLIEST = 0.25
+"""Earliest turn of the warm start, as a share of the longest."""
+WINDOW = 4
+"""Measurements whose mean is compared with the mean of as many before."""
+GAIN = 0.005
+"""Relative fall of the mean under which the learning rate turns."""
+PATIENCE = 4
+"""Measurements without a new best after which the learning rate turns."""
+DECAY = 0.25
+"""Length of the last part of the warm start, in which its learning rate falls to zero, in units of the first part."""
 
 
 class Phase(enum.Enum):
@@ -22,6 +38,69 @@ class Phase(enum.Enum):
     WARM_START = "policy, by maximum likelihood"
     LEAD = "discriminator"
     JOINT = "policy and discriminator"
+
+
+class Plateau:
+    """Ends the warm start by validation: finds the point from which its learning rate falls to zero.
+
+    The learning rate is constant until the negative log-likelihood of held-out works stops falling, or until the rest
+    of the longest warm start is needed for the fall of the rate (a trapezoidal schedule: Zhai et al. 2022,
+    arXiv:2106.04560, section 3.5, whose point of turning is found by validation).
+
+    Attributes:
+        measured: negative log-likelihoods of held-out works, in nats.
+        turned: position, 0..1 of the longest warm start, from which the rate falls; None before.
+        over: True from the last measurement on, which is at the end.
+    """
+
+    def __init__(self) -> None:
+        self.measured: list[float] = []
+        self.turned: float | None = None
+        self.over = False
+
+    def due(self, position: float) -> bool:
+        """Returns True where a measurement is due at a position, 0..1 of the longest warm start, and at its end."""
+        return position * CHECKS >= len(self.measured) + 1 or position >= self.end
+
+    def measure(self, position: float, nll: float) -> bool:
+        """Adds a measurement, and turns where the likelihood no longer improves, or time runs out.
+
+        Returns:
+            True where the measurement is the best so far.
+        """
+        self.measured.append(nll)
+        best = min(self.measured)
+        if self.turned is None and self._turns(position, best):
+            self.turned = min(position, 1 / (1 + DECAY))
+        self.over = position >= self.end
+        return nll == best
+
+    def _turns(self, position: float, best: float) -> bool:
+        latest, before = self.measured[-WINDOW:], self.measured[-2 * WINDOW : -WINDOW]
+        flat = len(before) == WINDOW and np.mean(before) - np.mean(latest) < GAIN * abs(np.mean(latest))
+        flat = flat or min(self.measured[-PATIENCE:]) > best
+        return position >= 1 / (1 + DECAY) or (flat and position >= EARLIEST)
+
+    @property
+    def end(self) -> float:
+        """Position at which the warm start ends, as far as is known."""
+        return 1.0 if self.turned is None else (1 + DECAY) * self.turned
+
+    def factor(self, position: float) -> float:
+        """Returns the factor of the learning rate at a position: 1, then falling to zero."""
+        if self.turned is None or position < self.turned:
+            return 1.0
+        return max(0.0, self.end - position) / (self.end - self.turned)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns plain data."""
+        return {"measured": list(self.measured), "turned": self.turned, "over": self.over}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from a ``state_dict``."""
+        self.measured = [float(nll) for nll in state["measured"]]
+        self.turned = None if state["turned"] is None else float(state["turned"])
+        self.over = bool(state["over"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,21 +128,24 @@ class Progress:
 class Schedule:
     """Maps progress to a phase and to learning rates.
 
-    Phases have counts of updates and rounds where the budget is in steps, and shares of a time budget.
+    Phases have counts of updates and rounds where the budget is in steps, and shares of a time budget. Validation ends
+    a warm start of unknown length.
 
     Attributes:
-        warm_start: updates of the warm start.
+        warm_start: updates of the warm start; None: by validation.
         warm_start_rate: first learning rate of the warm start.
         lead: rounds of the lead; None: ``LEAD``, but no more than its share of the steps, and at least one.
-        shares: shares of the budget for warm start and lead.
+        shares: shares of the budget for warm start and lead; None for the warm start: by validation.
         rewards_by_discriminator: False where the reward has no term of a discriminator; then there is no lead.
+        plateau: ends the warm start by validation.
     """
 
-    warm_start: int
+    warm_start: int | None
     warm_start_rate: float
     lead: int | None
-    shares: tuple[float, float]
+    shares: tuple[float | None, float]
     rewards_by_discriminator: bool = True
+    plateau: Plateau = dataclasses.field(default_factory=Plateau)
 
     @classmethod
     def of(cls, config: DQNConfig, demonstrated: bool) -> Self:
@@ -78,40 +160,62 @@ class Schedule:
         """
         if config.warm_start and not demonstrated:
             raise ValueError("this task has no demonstrations to imitate: leave warm_start at 0")
-        default, shares = (WARM_START, config.schedule) if demonstrated else (0, (0.0, config.schedule[1]))
-        warm_start = default if config.warm_start is None else config.warm_start
+        warm_start, shares = (config.warm_start, config.schedule) if demonstrated else (0, (0.0, config.schedule[1]))
         rate, rewards = config.warm_start_learning_rate, config.discriminator_weight != 0
         return cls(warm_start, rate, config.lead, shares, rewards)
 
     def phase(self, progress: Progress) -> Phase:
         """Returns the phase of a run."""
-        if self._warms_up(progress):
+        if not self.plateau.over if self._by_validation(progress) else self._imitated(progress) < 1:
             return Phase.WARM_START
         return Phase.LEAD if self.rewards_by_discriminator and self._leads(progress) else Phase.JOINT
 
-    def _warms_up(self, progress: Progress) -> bool:
-        if progress.spent is not None:
-            return progress.spent < self.shares[0]
-        return progress.warm_updates < self.warm_start
+    def measures(self, progress: Progress) -> bool:
+        """Returns True where the warm start needs a measurement of the held-out likelihood."""
+        return self._by_validation(progress) and self.plateau.due(self.position(progress))
+
+    def position(self, progress: Progress) -> float:
+        """Returns the position in the longest warm start: 0 at its beginning, 1 at its end."""
+        return progress.warm_updates / LONGEST_UPDATES if progress.spent is None else progress.spent / LONGEST
+
+    def _by_validation(self, progress: Progress) -> bool:
+        return (self.warm_start if progress.spent is None else self.shares[0]) is None
+
+    def _imitated(self, progress: Progress) -> float:
+        """Returns the share of a warm start of known length that is done; 1 at the end."""
+        if progress.spent is None:
+            return progress.warm_updates / self.warm_start if self.warm_start else 1.0
+        return progress.spent / self.shares[0] if self.shares[0] else 1.0
+
+    @property
+    def _begin(self) -> float:
+        """Share of a time budget after which joint training begins."""
+        return (LONGEST * self.plateau.end if self.shares[0] is None else self.shares[0]) + self.shares[1]
 
     def _leads(self, progress: Progress) -> bool:
         if progress.spent is not None:
-            return progress.spent < sum(self.shares)
+            return progress.spent < self._begin
         if self.lead is not None:
             return progress.lead_rounds < self.lead
         over = progress.lead_rounds > 0 and progress.steps >= self.shares[1] * progress.total_steps
         return progress.updates == 0 and progress.lead_rounds < LEAD and not over
 
     def imitation_rate(self, progress: Progress) -> float:
-        """Returns the learning rate of the warm start: it ramps up at first, and falls to zero linearly."""
-        done = progress.warm_updates / self.warm_start if progress.spent is None else progress.spent / self.shares[0]
-        return self.warm_start_rate * max(0.0, 1 - done) * min(1.0, (progress.warm_updates + 1) / RAMP)
+        """Returns the learning rate of the warm start: it ramps up at first, and falls to zero linearly.
+
+        Where validation ends the warm start, the rate is constant in between.
+        """
+        if self._by_validation(progress):
+            left = self.plateau.factor(self.position(progress))
+        else:
+            left = max(0.0, 1 - self._imitated(progress))
+        return self.warm_start_rate * left * min(1.0, (progress.warm_updates + 1) / RAMP)
 
     def remaining(self, progress: Progress) -> float:
         """Returns the share of joint training that is left: 1 at first, 0 at the end, below 0 after it."""
         if progress.spent is None:
             return 1.0 - progress.steps / progress.total_steps
-        return (1 - progress.spent) / max(1e-9, 1 - sum(self.shares))
+        return (1 - progress.spent) / max(1e-9, 1 - self._begin)
 
     def factor(self, remaining: float, updates: int) -> float:
         """Returns the factor of the learning rate of joint training: it ramps up at first and cools at the end.

@@ -40,7 +40,7 @@ from . import data, signals
 from .options import first_conditions, free_folder, read_prefix, read_works, resumed
 from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
-DEFAULT_SECONDS, DEFAULT_ENVS, DEFAULT_WORKS = 600.0, 1024, 1000
+DEFAULT_SECONDS, DEFAULT_WORKS = 600.0, 1000
 MOST_WORKS = 1_000_000
 _BROKEN_PIPE = 128 + 13
 """Exit code of a program whose output pipe is closed, as in a shell."""
@@ -194,7 +194,8 @@ def train(
     ] = None,
     seed: OptionalSeed = None,
     num_envs: Annotated[
-        int | None, typer.Option(min=1, max=MOST_ENVS, help=f"Works built in parallel, by default {DEFAULT_ENVS}.")
+        int | None,
+        typer.Option(min=1, max=MOST_ENVS, help="Works built in parallel, by default 1,024, and fewer of long ones."),
     ] = None,
     set_: Set = None,
     param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hyperparameter of the agent.")] = None,
@@ -220,6 +221,7 @@ def train(
     kwargs, texts = env_kwargs(id, set_), pairs(param, "--param")
     if not resume:
         run.refuse_if_taken()
+    from ..agents.rounds import round_of
     from ..training.parameters import check, read
 
     params = read(texts)
@@ -233,7 +235,7 @@ def train(
             seconds=DEFAULT_SECONDS if seconds is None and steps is None else seconds,
             steps=steps,
             seed=seed or 0,
-            num_envs=num_envs or DEFAULT_ENVS,
+            num_envs=num_envs or round_of(loading.env_task(id, kwargs)).rows,
             env_kwargs=kwargs,
             params=params,
         )

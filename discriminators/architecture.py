@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import NamedTuple, Self
 
 MAX_WEIGHTS = 20_000_000
 PLANES = {"grid": (2,), "volume": (3,), "image": (2, 3), "frames": (3, 4)}
@@ -11,10 +12,50 @@ PLANES = {"grid": (2,), "volume": (3,), "image": (2, 3), "frames": (3, 4)}
 LONGEST_SIDE = 1024
 DENSE_CELLS = 64
 """A dense network reads contents of at most this number of cells; convolutions read larger ones."""
+SMALLEST = 4
+"""Convolutions halve sides that are longer."""
 _ONLY = {
     **dict.fromkeys(("lags", "recurrent"), ("sequence",)),
     **dict.fromkeys(("noise", "augmentation"), ("image", "frames")),
 }
+
+
+class Convolution(NamedTuple):
+    """A convolution of a network of planes.
+
+    Attributes:
+        channels: of its input.
+        wider: channels of its output.
+        kernels, strides, padding: along each side.
+        sides: of its output.
+    """
+
+    channels: int
+    wider: int
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[int, ...]
+    sides: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, channels: int, wider: int, sides: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
+    ) -> Self:
+        """Returns the convolution of an input with the given sides, padded so that the sides divide by the strides."""
+        padding = tuple(max(1, stride // 2) for stride in strides)
+        after = zip(sides, kernels, strides, padding, strict=True)
+        shorter = tuple((side + 2 * pad - kernel) // stride + 1 for side, kernel, stride, pad in after)
+        return cls(channels, wider, kernels, strides, padding, shorter)
+
+    @property
+    def products(self) -> int:
+        """Multiplications for one content."""
+        return math.prod(self.sides) * self.weights
+
+    @property
+    def weights(self) -> int:
+        """Number of weights, biases left out."""
+        return math.prod(self.kernels) * self.channels * self.wider
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +84,9 @@ class Architecture:
     convolutions: int = 3
     """Convolutions of a sequence network, of width 3 and dilation 1, 2, 4 ...; residual layers of a dense network.
     Other networks have as many as it takes to halve the sides down to 4."""
+    patch: int = 1
+    """Stride of the first convolution of planes along sides longer than 4: 1, 2 or 4; its kernel is twice as long, or
+    3 for a stride of 1."""
     lags: int = 24
     """Largest distance in rows at which repetition is looked for. Sequences only."""
     recurrent: int = 0
@@ -66,6 +110,8 @@ class Architecture:
             values = getattr(self, name)
             if not all(type(value) is int and 0 < value <= 1_000_000 for value in values):
                 raise ValueError(f"{name} must be positive integers up to 1,000,000, got {values}")
+        if self.patch not in (1, 2, 4) or (self.patch > 1 and (self.kind not in PLANES or self.dense)):
+            raise ValueError(f"patch must be 1, 2 or 4, and 1 but for convolutions over planes, got {self.patch!r}")
         limits = {"hidden": (1, 1024), "embedding": (1, 1024), "recurrent": (0, 1024)}
         for name, (low, high) in (limits | {"convolutions": (0, 8), "lags": (1, 256)}).items():
             value = getattr(self, name)
@@ -100,6 +146,23 @@ class Architecture:
         return math.prod(self.shape[len(self.plane) :])
 
     @property
+    def layers(self) -> list[Convolution]:
+        """Convolutions of a network of planes that is not dense: they halve sides until they are at most 4."""
+        strides = tuple(self.patch if side > SMALLEST else 1 for side in self.plane)
+        kernels = tuple(max(3, 2 * stride) for stride in strides)
+        channels = self.embedding if self.categorical else self.channels
+        layers = [Convolution.of(channels, max(1, self.hidden // 2), self.plane, kernels, strides)]
+        while max(layers[-1].sides) > SMALLEST:
+            sides = layers[-1].sides
+            strides = tuple(2 if side > SMALLEST else 1 for side in sides)
+            # An even kernel covers the pixels of an even side equally often.
+            kernels = tuple(
+                4 if stride == 2 and side % 2 == 0 else 3 for side, stride in zip(sides, strides, strict=True)
+            )
+            layers.append(Convolution.of(layers[-1].wider, self.hidden, sides, kernels, strides))
+        return layers
+
+    @property
     def dense(self) -> bool:
         """True where cells are few enough for a dense network."""
         return self.kind in PLANES and self.categorical and math.prod(self.plane) <= DENSE_CELLS
@@ -130,7 +193,6 @@ class Architecture:
         tables = self.embedding * (self.sizes[0] + cells) if self.categorical else 0
         if self.dense:
             return tables + hidden * (cells * self.embedding + self.convolutions * hidden + 1 + conditions)
-        channels, axes = self.embedding if self.categorical else self.channels, len(self.plane)
-        layers = max(1, math.ceil(math.log2(max(self.plane) / 4)))
-        weights: int = 3**axes * channels * hidden + 4**axes * hidden * (hidden * layers + 1 + conditions)
-        return tables + weights
+        layers = self.layers
+        features = layers[-1].wider * math.prod(layers[-1].sides)
+        return tables + sum(layer.weights for layer in layers) + features * (1 + conditions)

@@ -26,6 +26,7 @@ class Reading:
         held_out_loss: the logistic loss on both, in nats; 2 log 2 = 1.386 at chance.
         overfitting: r_v = (train - held-out) / (train - agent's), of mean logits (StyleGAN2-ADA, Karras et al. 2020,
             equation 1): 0 where D generalises, 1 where it only memorises.
+        train_gap: mean logit of training contents minus that of the agent's.
     """
 
     gap: float
@@ -35,6 +36,7 @@ class Reading:
     slope_error: float
     held_out_loss: float
     overfitting: float
+    train_gap: float
 
 
 def read(train: NDArray[np.floating], held_out: NDArray[np.floating], fresh: NDArray[np.floating]) -> Reading:
@@ -46,7 +48,7 @@ def read(train: NDArray[np.floating], held_out: NDArray[np.floating], fresh: NDA
     loss = sum(losses.mean() for losses in _losses(held_out, fresh))
     # Where D cannot tell agent and data apart, the share is undefined: 0, and elsewhere at most 1.
     overfitting = np.clip((known - gap) / max(known, 1e-9), -1, 1) if known > 2 * error else 0.0
-    return Reading(*map(float, (gap, error, fresh.std(), slope, slope_error, loss, overfitting)))
+    return Reading(*map(float, (gap, error, fresh.std(), slope, slope_error, loss, overfitting, known)))
 
 
 def more_loss(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import files
-from .architecture import Architecture
+from .architecture import PLANES, Architecture
 from .discriminator import Discriminator, TaskLike
 from .objectives import Settings
 from .trainer import DiscriminatorTrainer
@@ -17,9 +17,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     # An agent's pen cannot reproduce the edges of scanned drawings, by which D must not judge: else its reward is the
     # amount of ink. R1 at every update keeps D from overpowering an agent that learns from pictures alone.
     "image": _PICTURES,
-    "frames": {"hidden": 32, "embedding": 16},
-    "grid": {"hidden": 256, "embedding": 16},
-    "volume": {"hidden": 32, "embedding": 16},
+    "frames": {"embedding": 16},
+    "grid": {"embedding": 16},
+    "volume": {"embedding": 16},
 }
 """Defaults by kind of layout, over those of ``Architecture`` and ``Settings``."""
 OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0}
@@ -28,6 +28,12 @@ OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
 DENSE_TRAINING: dict[str, Any] = {"batch_size": 256, "updates_per_observe": 2.0}
 """Defaults of ``DiscriminatorTrainer`` with a dense network, whose updates cost a tenth of those of other networks."""
+
+
+PRODUCTS = 5_000_000
+"""Most multiplications for one content by default: an update of D is then cheap beside one of the policy."""
+PLANE_SIZES = ((64, 1), (64, 2), (48, 2), (32, 2), (24, 2), (16, 2), (16, 4))
+"""Default ``hidden`` and ``patch`` of convolutions over planes: the first pair within ``PRODUCTS``, or the last."""
 
 
 def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
@@ -56,6 +62,8 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
     made = _architecture(task)
     if made.dense:
         defaults |= OF_FEW_CELLS
+    elif made.kind in PLANES:
+        defaults |= _plane_sizes(dataclasses.replace(made, embedding=defaults.get("embedding", made.embedding)))
     options = defaults | options
     architecture = dataclasses.replace(made, **{name: options[name] for name in shaping & set(options)})
     settings = Settings(**{name: options[name] for name in learning & set(options)})
@@ -107,6 +115,15 @@ def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = 
         return DiscriminatorTrainer.from_state_dict(state, task, device)
     except files.UNREADABLE as error:
         raise files.unusable(path, error) from error
+
+
+def _plane_sizes(architecture: Architecture) -> dict[str, Any]:
+    """Returns the default ``hidden`` and ``patch`` of convolutions over a plane or volume."""
+    for hidden, patch in PLANE_SIZES:
+        sized = dataclasses.replace(architecture, hidden=hidden, patch=patch)
+        if sum(layer.products for layer in sized.layers) <= PRODUCTS:
+            break
+    return {"hidden": hidden, "patch": patch}
 
 
 def _training(discriminator: Discriminator) -> dict[str, Any]:

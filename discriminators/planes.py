@@ -14,7 +14,6 @@ from .architecture import Architecture
 from .layers import Augmentation, Dropout, Network, Noise, normalise
 
 SLOPE = 0.2  # of leaky rectifiers below 0, as in DCGAN (Radford et al. 2016)
-SMALLEST = 4  # convolutions halve sides that are longer
 
 
 class EmbeddedPlane(NamedTuple):
@@ -34,24 +33,19 @@ CONVOLUTIONS: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class Trunk(nn.Sequential):
-    """Convolutions that halve sides until they are at most 4; float [B, C, *sides] to features [B, F]."""
+    """Convolutions; float [B, C, *sides] to features [B, F]."""
 
-    def __init__(self, channels: int, sides: tuple[int, ...], hidden: int) -> None:
-        width, convolution = max(1, hidden // 2), CONVOLUTIONS[len(sides)]
-        layers: list[nn.Module] = [convolution(channels, width, 3, padding=1), nn.LeakyReLU(SLOPE)]
-        while max(sides) > SMALLEST:
-            strides = tuple(2 if side > SMALLEST else 1 for side in sides)
-            # An even kernel covers the pixels of an even side equally often.
-            kernels = tuple(
-                4 if stride == 2 and side % 2 == 0 else 3 for side, stride in zip(sides, strides, strict=True)
-            )
-            layers += [convolution(width, hidden, kernels, strides, padding=1), nn.LeakyReLU(SLOPE)]
-            width = hidden
-            sides = tuple(
-                (side + 2 - kernel) // stride + 1 for side, kernel, stride in zip(sides, kernels, strides, strict=True)
-            )
+    def __init__(self, architecture: Architecture) -> None:
+        a = architecture
+        convolution = CONVOLUTIONS[len(a.plane)]
+        layers: list[nn.Module] = []
+        for layer in a.layers:
+            layers += [
+                convolution(layer.channels, layer.wider, layer.kernels, layer.strides, layer.padding),
+                nn.LeakyReLU(SLOPE),
+            ]
         super().__init__(*layers, nn.Flatten())
-        self.features = width * math.prod(sides)
+        self.features = layer.wider * math.prod(layer.sides)
 
 
 class Projection(nn.Module):
@@ -101,7 +95,7 @@ class PixelNetwork(PlaneNetwork):
 
     def __init__(self, architecture: Architecture) -> None:
         a = architecture
-        super().__init__(a, Trunk(a.channels, a.plane, a.hidden))
+        super().__init__(a, Trunk(a))
         self.top, self.sides = a.sizes[0] - 1, len(a.plane)
         self.augmentation, self.noise = Augmentation(a.augmentation), Noise(a.noise)
 
@@ -124,7 +118,7 @@ class CellNetwork(PlaneNetwork):
         # Drawn in this order, by which a seed gives the same weights as before.
         table = torch.randn(a.sizes[0], a.embedding) / math.sqrt(2)
         places = torch.randn(*a.plane, a.embedding) / math.sqrt(2)
-        super().__init__(a, Dense(a) if a.dense else Trunk(a.embedding, a.plane, a.hidden))
+        super().__init__(a, Dense(a) if a.dense else Trunk(a))
         self.table, self.places = nn.Parameter(table), nn.Parameter(places)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:

@@ -35,10 +35,13 @@ toys.register()
 WORD, BITS = "toy/Word-v0", "toy/Bits-v0"
 NETWORK = {"hidden": 16, "embedding": 8, "dropout": 0.0}
 D = {"hidden": 8, "embedding": 4, "batch_size": 8, "past": 40}
-STEADY = Reading(gap=0.5, gap_error=0.1, spread=0.7, slope=1.0, slope_error=0.1, held_out_loss=1.2, overfitting=0.0)
+STEADY = Reading(
+    gap=0.5, gap_error=0.1, spread=0.7, slope=1.0, slope_error=0.1, held_out_loss=1.2, overfitting=0.0, train_gap=0.5
+)
 
 
 def change(**fields):
+    fields = {"train_gap": fields.get("gap", STEADY.gap)} | fields
     return Reading(**{**vars(STEADY), **fields})
 
 
@@ -173,6 +176,8 @@ class TestRules:
             (change(slope=0.1, slope_error=0.1, spread=0.3), 1.0),
             (change(gap=0.15), RATES[1]),
             (change(gap=-0.5, slope=-2.0), RATES[1]),
+            (change(gap=0.15, train_gap=0.5), 1.0),
+            (change(gap=-0.5, slope=-2.0, spread=0.3, train_gap=0.5), 1.0),
         ],
         ids=[
             "says too much",
@@ -181,6 +186,8 @@ class TestRules:
             "not loud",
             "sees nothing",
             "the wrong way round",
+            "sees nothing but training works",
+            "the wrong way round but for training works",
         ],
     )
     def test_rate_of_d(self, seen, limit):
@@ -580,11 +587,10 @@ class TestFiles:
             {"d_rate": math.nan},
             {"policy_rate": 0.0},
             {"slope": -1.0},
-            {"best_weights": {"x": torch.zeros(3)}},
             {"unhurried": {"x": torch.zeros(3)}},
         ],
     )
     def test_doctored_states_are_refused(self, bad):
-        model, weights = trained(), {"best_weights": {}, "unhurried": {}}
+        model, weights = trained(), {"unhurried": {}}
         with pytest.raises(ValueError, match="controller"):
             model._load_controller(model.controller, model.controller.state_dict() | weights | bad)

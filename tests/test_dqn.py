@@ -626,7 +626,7 @@ class TestGenerate:
         [
             {"num": 0}, {"temperature": -1.0}, {"condition": np.array([0, 0])}, {"condition": np.array([0.5])},
             {"condition": np.array([2])}, {"condition": np.array([-1])}, {"prefix": np.array([9])},
-            {"prefix": np.array([-1])}, {"prefix": np.array([[1]])},
+            {"prefix": np.array([-2])}, {"prefix": np.array([[1]])},
         ],
     )  # fmt: skip
     def test_impossible(self, options):

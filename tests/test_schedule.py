@@ -5,7 +5,21 @@ import dataclasses
 import pytest
 
 from musegym.agents.config import DQNConfig
-from musegym.agents.schedule import COOLING, LEAD, RAMP, Phase, Progress, Schedule
+from musegym.agents.schedule import (
+    CHECKS,
+    COOLING,
+    DECAY,
+    EARLIEST,
+    LEAD,
+    LONGEST,
+    LONGEST_UPDATES,
+    RAMP,
+    WINDOW,
+    Phase,
+    Plateau,
+    Progress,
+    Schedule,
+)
 
 START = Progress(spent=None, steps=0, total_steps=1000, warm_updates=0, lead_rounds=0, updates=0)
 
@@ -46,7 +60,8 @@ def test_phases(settings, progress, phase):
 def test_without_demonstrations_nothing_is_imitated():
     without = schedule(demonstrated=False)
     assert without.phase(START) is without.phase(at(spent=0.01)) is Phase.LEAD
-    assert without.warm_start == 0 < schedule().warm_start
+    assert without.warm_start == 0
+    assert schedule().phase(START) is Phase.WARM_START
     with pytest.raises(ValueError, match="leave warm_start at 0"):
         schedule(demonstrated=False, warm_start=1)
 
@@ -73,3 +88,65 @@ def test_what_remains():
     by_time = schedule(schedule=(0.25, 0.25))
     assert by_time.remaining(at(spent=0.5)) == 1
     assert by_time.remaining(at(spent=0.75)) == 0.5
+
+
+def measured(nll):
+    """Returns the plateau after measurements of ``nll(position)`` wherever one is due, and where they were."""
+    plateau, positions = Plateau(), []
+    for position in (k / (10 * CHECKS) for k in range(10 * CHECKS)):
+        if plateau.due(position) and not plateau.over:
+            plateau.measure(position, nll(position))
+            positions.append(position)
+    return plateau, positions
+
+
+def test_measurements_are_evenly_spaced():
+    plateau, positions = measured(lambda position: 100 - 50 * position)
+    assert positions == pytest.approx([k / CHECKS for k in range(1, CHECKS)])
+    assert not plateau.over
+    plateau.measure(1.0, 50.0)
+    assert plateau.over
+
+
+def test_a_likelihood_that_improves_keeps_the_warm_start_until_its_longest():
+    plateau, _ = measured(lambda position: 100 - 50 * position)
+    assert plateau.turned == pytest.approx(1 / (1 + DECAY))
+    assert plateau.end == pytest.approx(1)
+
+
+def test_a_likelihood_that_stays_turns_the_rate_at_the_earliest():
+    plateau, _ = measured(lambda position: 100.0)
+    assert plateau.turned == pytest.approx(max(EARLIEST, 2 * WINDOW / CHECKS), abs=1 / CHECKS)
+    assert plateau.end == pytest.approx((1 + DECAY) * plateau.turned)
+
+
+def test_the_rate_turns_soon_after_the_likelihood_stops_improving():
+    plateau, _ = measured(lambda position: 100 - 50 * min(position, 0.4))
+    assert 0.4 < plateau.turned <= 0.4 + (2 * WINDOW + 1) / CHECKS
+
+
+def test_validation_ends_the_warm_start():
+    by_time, by_steps = schedule(warm_start_learning_rate=0.1, schedule=(None, 0.1)), schedule()
+    assert by_time.measures(at(spent=LONGEST * 1.01 / CHECKS))
+    assert not by_time.measures(at(spent=LONGEST * 0.99 / CHECKS))
+    assert not schedule(warm_start=9).measures(at(warm_updates=9))
+    for made, unit in ((by_time, LONGEST), (by_steps, LONGEST_UPDATES)):
+        field = "spent" if made is by_time else "warm_updates"
+        made.plateau.turned = 0.4
+        end = (1 + DECAY) * 0.4
+        assert made.phase(at(**{field: 0.99 * end * unit})) is Phase.WARM_START
+        assert made.measures(at(**{field: 1.01 * end * unit}))
+        made.plateau.measure(1.01 * end, 1.0)
+        assert made.phase(at(**{field: 1.01 * end * unit})) is Phase.LEAD
+    end *= LONGEST
+    assert by_time.phase(at(spent=end + 0.11)) is Phase.JOINT
+    assert by_time.remaining(at(spent=end + 0.1)) == pytest.approx(1)
+    rates = [by_time.imitation_rate(at(spent=LONGEST * at_, warm_updates=RAMP)) for at_ in (0.1, 0.4, 0.45, 0.5, 0.51)]
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0, 0])
+
+
+def test_a_plateau_continues_as_saved():
+    plateau, other = measured(lambda position: 100 - 50 * min(position, 0.4))[0], Plateau()
+    other.load_state_dict(plateau.state_dict())
+    assert other.state_dict() == plateau.state_dict()
+    assert other.factor(0.5) == plateau.factor(0.5)

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 import toys
 
+from musegym.agents.rounds import round_of
 from musegym.benchmarks.recorded import run
 from musegym.benchmarks.studies import learning_speed, speed, turns
-from musegym.cli import commands
+from musegym.envs import make_task
 from musegym.errors import UsageError
 
 toys.register()
@@ -58,7 +59,7 @@ def test_turns_learn_at_full_rate():
 
 
 def test_rows_are_those_of_the_command_line():
-    assert commands.DEFAULT_ENVS == turns.ROWS
+    assert round_of(make_task("musegym/Melody-v0")).rows == turns.ROWS
 
 
 def test_speed_of_environments(tmp_path, monkeypatch, capsys):

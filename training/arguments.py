@@ -156,6 +156,8 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 
 def _fits(value: Any, kind: Any) -> bool:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in inner)
     if origin is Literal:
         return any(type(value) is type(word) and value == word for word in inner)
     if origin is tuple:
@@ -186,6 +188,8 @@ def _name(kind: Any) -> str:
         return "one of " + ", ".join(map(str, inner))
     if origin is tuple:
         return f"a list of {len(inner)}, each {' or '.join(dict.fromkeys(map(_name, inner)))}"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(map(_name, inner))
     if origin is list:
         return f"a list, each {_name(inner[0])}"
     return _KINDS.get(dict if origin is dict else kind, "JSON")

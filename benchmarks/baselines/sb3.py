@@ -44,6 +44,10 @@ class _Clock(BaseCallback):
         return not self.over
 
 
+ROWS = 128
+"""Works that algorithms of SB3 build side by side where a row says nothing else."""
+
+
 def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
     """Trains an algorithm of SB3 against a discriminator for a wall-clock time, or loads what an earlier call trained.
 
@@ -55,7 +59,7 @@ def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
     """
     begun = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    venv = make_sb3_env(row.env_id, num_envs=row.num_envs, seed=seed, **row.env)
+    venv = make_sb3_env(row.env_id, num_envs=row.num_envs or ROWS, seed=seed, **row.env)
     algorithm = {"DQN": DQN, "PPO": PPO}[row.method]
     model: BaseAlgorithm = algorithm("MlpPolicy", venv, seed=seed, device="cpu", **row.params)
     weights = out / "policy.pt"

@@ -16,7 +16,6 @@ from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.ablations import ablation_table, collapse_table, controller_table
 from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table
 
 ID = "musegym/Level-v0"
@@ -58,12 +57,6 @@ LEVEL = Table(
         RANDOM,
     ),
 )
-TABLES = (
-    LEVEL,
-    ablation_table("level", ID, judge_seeds=2),
-    controller_table("level", ID),
-    collapse_table("level", ID),
-)
 DOMAIN = Domain(
     measure,
     references,
@@ -71,5 +64,5 @@ DOMAIN = Domain(
         Column("playable", header="playability", lower_is_better=False),
         Column("tpkldiv", header="TPKLDiv", lower_is_better=True),
     ),
-    TABLES,
+    (LEVEL,),
 )

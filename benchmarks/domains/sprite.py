@@ -17,7 +17,6 @@ from ...envs.task import Array, Split
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.ablations import ablation_table
 from ..tables.rows import DQN, MLE, PPO, RANDOM, TEMPERATURES, Row, Table, unjudged
 
 ID = "musegym/Sprite-v0"
@@ -74,5 +73,5 @@ DOMAIN = Domain(
         Column("symmetry"),
         Column("nearest"),
     ),
-    (SPRITE, UNITS, ablation_table("sprite", ID)),
+    (SPRITE, UNITS),
 )

@@ -34,7 +34,9 @@ def train_command(job: Job) -> list[str]:
     """Returns the command line that trains a job from the start."""
     row = job.row
     command = ["musegym", "train", row.env_id, "--seconds", f"{job.seconds:g}", "--seed", str(job.seed)]
-    command += ["--out", str(job.run), "--num-envs", str(row.num_envs)]
+    command += ["--out", str(job.run)]
+    if row.num_envs is not None:
+        command += ["--num-envs", str(row.num_envs)]
     for flag, pairs in (("--param", row.params), ("--set", row.env)):
         for name, value in pairs.items():
             command += [flag, f"{name}={value if isinstance(value, str) else json.dumps(value)}"]

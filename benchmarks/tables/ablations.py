@@ -13,7 +13,7 @@ DEFAULTS: Mapping[str, Any] = {
     "alpha": 1.0,
     "cross_entropy": 1.0,
     "replayed": 0,
-    "schedule": [0.4, 0.05],
+    "schedule": [None, 0.05],
     "controller": True,
     "discriminator.r1": 0.0,
     "discriminator.dropout": 0.2,

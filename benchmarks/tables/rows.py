@@ -33,8 +33,8 @@ class Row:
     """Id of the environment; the table's where empty."""
     env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Arguments of the environment: ``--set``."""
-    num_envs: int = 1024
-    """Works built side by side."""
+    num_envs: int | None = None
+    """Works built side by side; None: by the task's horizon."""
     seconds: float = 600.0
     """Wall clock of training on one core, everything included."""
     seeds: tuple[int, ...] = SEEDS
@@ -71,7 +71,7 @@ Short = functools.partial(Plain, seconds=180.0)
 """A row of a table of many: three minutes."""
 
 RANDOM = Row(name="random", meaning="uniform among the legal decisions", method="random", seconds=0.0)
-PPO = Row(name="ppo", meaning="SB3's PPO with DiscriminatorCallback", method="PPO", num_envs=128, taught=False)
+PPO = Row(name="ppo", meaning="SB3's PPO with DiscriminatorCallback", method="PPO", taught=False)
 DQN = dataclasses.replace(
     PPO,
     name="sb3-dqn",
