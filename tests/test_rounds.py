@@ -1,5 +1,6 @@
 """Sizes of a round by the horizon, and that explicit ones win."""
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,7 @@ def test_rows_by_horizon(horizon, rows):
 
 
 def test_longer_works_never_make_larger_rounds():
-    for (shorter, large), (longer, small) in zip(BY_HORIZON, BY_HORIZON[1:], strict=False):
+    for (shorter, large), (longer, small) in itertools.pairwise(BY_HORIZON):
         assert shorter < longer
         assert large.rows > small.rows
         assert large.rows / large.minibatch == small.rows / small.minibatch, "as many updates in a round"
