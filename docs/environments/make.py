@@ -90,7 +90,7 @@ def space(observations: gym.Space) -> str:
 def documented(factory: type[Task]) -> list[str]:
     """Returns the sections of a task's docstring; its versions are in the changelog."""
     text = inspect.cleandoc(factory.__doc__ or "")
-    text = re.sub(r"[.:]\s+[Ss]ee\s+``docs/environments/\w+\.md``[^.]*\.", ".", text)  # this is that page
+    text = re.sub(r"[.:;]\s+(?:[Ss]ee\s+)?``docs/environments/\w+\.md``[^.]*\.", ".", text)  # this is that page
     text = text.replace("``", "`")
     sections = re.split(r"(?m)^### ", text)[1:]
     return [f"### {section.strip()}" for section in sections if not section.startswith("Version History")]
