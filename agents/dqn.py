@@ -43,7 +43,7 @@ from .rewards import Rewards
 from .rollout import EnvRollout, Locals, TaskRollout, is_bare, no_step
 from .rounds import round_of
 from .sb3 import DecisionBar, make_sb3_env, task_of, wrappers_of
-from .schedule import Phase, Plateau, Progress, Schedule
+from .schedule import Phase, Progress, Schedule
 
 SHARED = ("buffer_size", "batch_size", "gamma", "gradient_steps", "stats_window_size", "seed")
 """Settings that are arguments of SB3's off-policy algorithms, too."""
@@ -308,18 +308,21 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 batch = self.real.like_lengths(self.config.batch_size, self.rng)
                 self._record(self.learner.imitate(batch, self.schedule.imitation_rate(self.progress)))
                 self.warm_updates += 1
-        if self.schedule.measures(self.progress):
-            self._watch(self.schedule.plateau, self.schedule.position(self.progress))
+        self._watch(self.progress)
         self.learner.sync_target()
         callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
         return callback.on_step()
 
-    def _watch(self, plateau: Plateau, position: float) -> None:
+    def _watch(self, progress: Progress) -> None:
         """Measures the warm start; restores its best weights before its learning rate falls, and at its end."""
-        best, rising = self.learner.best, plateau.turned is None
-        if plateau.measure(position, -float(self.learner.log_prob(self.real.held_out).mean())):
+        schedule, best = self.schedule, self.learner.best
+        plateau, position = schedule.plateau, schedule.position(progress)
+        if len(self.real.held_out) < LEAST_HELD_OUT or not plateau.due(position):
+            return
+        nll, turned = -float(self.learner.log_prob(self.real.held_out).mean()), plateau.turned
+        if plateau.measure(position, nll, schedule.ends_by_validation(progress)):
             best.keep()
-        if plateau.over or rising != (plateau.turned is None):
+        if plateau.over or plateau.turned != turned:
             best.restore()
         if plateau.over:
             best.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -18,15 +19,15 @@ RAMP = 50
 """Updates over which a learning rate rises."""
 COOLING = 0.3
 """Last share of the rounds, over which the learning rate falls to zero."""
-CHECKS = 30
-"""Measurements of the held-out likelihood in the longest warm start."""
+CHECKS = 20
+"""Measurements of the held-out likelihood in the longest warm start, about."""
 EARLIEST = 0.25
 """Earliest turn of the warm start, as a share of the longest."""
-WINDOW = 4
+WINDOW = 3
 """Measurements whose mean is compared with the mean of as many before."""
 GAIN = 0.005
 """Relative fall of the mean under which the learning rate turns."""
-PATIENCE = 4
+PATIENCE = 3
 """Measurements without a new best after which the learning rate turns."""
 DECAY = 0.25
 """Length of the last part of the warm start, in which its learning rate falls to zero, in units of the first part."""
@@ -41,15 +42,16 @@ class Phase(enum.Enum):
 
 
 class Plateau:
-    """Ends the warm start by validation: finds the point from which its learning rate falls to zero.
+    """The likelihood of held-out works in the warm start, whose best weights are those that the rounds begin with.
 
-    The learning rate is constant until the negative log-likelihood of held-out works stops falling, or until the rest
-    of the longest warm start is needed for the fall of the rate (a trapezoidal schedule: Zhai et al. 2022,
-    arXiv:2106.04560, section 3.5, whose point of turning is found by validation).
+    Where the length of the warm start is not given, validation ends it: the learning rate is constant until the
+    likelihood stops improving, or until the rest of the longest warm start is needed for the fall of the rate to zero
+    (a trapezoidal schedule: Zhai et al. 2022, arXiv:2106.04560, section 3.5; here validation finds the point of
+    turning). Positions are shares of the longest warm start, from 0 to 1.
 
     Attributes:
         measured: negative log-likelihoods of held-out works, in nats.
-        turned: position, 0..1 of the longest warm start, from which the rate falls; None before.
+        turned: position from which the rate falls; None before.
         over: True from the last measurement on, which is at the end.
     """
 
@@ -59,23 +61,28 @@ class Plateau:
         self.over = False
 
     def due(self, position: float) -> bool:
-        """Returns True where a measurement is due at a position, 0..1 of the longest warm start, and at its end."""
+        """Returns True where a measurement is due: at even distances, and at the end."""
         return position * CHECKS >= len(self.measured) + 1 or position >= self.end
 
-    def measure(self, position: float, nll: float) -> bool:
-        """Adds a measurement, and turns where the likelihood no longer improves, or time runs out.
+    def measure(self, position: float, nll: float, turns: bool) -> bool:
+        """Adds a measurement.
+
+        Args:
+            position: of the measurement.
+            nll: negative log-likelihood of held-out works, in nats.
+            turns: True where the rate begins to fall as soon as the likelihood no longer improves.
 
         Returns:
             True where the measurement is the best so far.
         """
         self.measured.append(nll)
         best = min(self.measured)
-        if self.turned is None and self._turns(position, best):
+        if turns and self.turned is None and self._flat(position, best):
             self.turned = min(position, 1 / (1 + DECAY))
         self.over = position >= self.end
         return nll == best
 
-    def _turns(self, position: float, best: float) -> bool:
+    def _flat(self, position: float, best: float) -> bool:
         latest, before = self.measured[-WINDOW:], self.measured[-2 * WINDOW : -WINDOW]
         flat = len(before) == WINDOW and np.mean(before) - np.mean(latest) < GAIN * abs(np.mean(latest))
         flat = flat or min(self.measured[-PATIENCE:]) > best
@@ -87,7 +94,7 @@ class Plateau:
         return 1.0 if self.turned is None else (1 + DECAY) * self.turned
 
     def factor(self, position: float) -> float:
-        """Returns the factor of the learning rate at a position: 1, then falling to zero."""
+        """Returns the factor of the learning rate where validation ends the warm start: 1, then falling to zero."""
         if self.turned is None or position < self.turned:
             return 1.0
         return max(0.0, self.end - position) / (self.end - self.turned)
@@ -137,7 +144,7 @@ class Schedule:
         lead: rounds of the lead; None: ``LEAD``, but no more than its share of the steps, and at least one.
         shares: shares of the budget for warm start and lead; None for the warm start: by validation.
         rewards_by_discriminator: False where the reward has no term of a discriminator; then there is no lead.
-        plateau: ends the warm start by validation.
+        plateau: the likelihood of held-out works in the warm start.
     """
 
     warm_start: int | None
@@ -166,26 +173,22 @@ class Schedule:
 
     def phase(self, progress: Progress) -> Phase:
         """Returns the phase of a run."""
-        if not self.plateau.over if self._by_validation(progress) else self._imitated(progress) < 1:
+        plateau = self.plateau
+        if self.position(progress) < plateau.end or (plateau.measured and not plateau.over):
             return Phase.WARM_START
         return Phase.LEAD if self.rewards_by_discriminator and self._leads(progress) else Phase.JOINT
 
-    def measures(self, progress: Progress) -> bool:
-        """Returns True where the warm start needs a measurement of the held-out likelihood."""
-        return self._by_validation(progress) and self.plateau.due(self.position(progress))
-
     def position(self, progress: Progress) -> float:
-        """Returns the position in the longest warm start: 0 at its beginning, 1 at its end."""
-        return progress.warm_updates / LONGEST_UPDATES if progress.spent is None else progress.spent / LONGEST
-
-    def _by_validation(self, progress: Progress) -> bool:
-        return (self.warm_start if progress.spent is None else self.shares[0]) is None
-
-    def _imitated(self, progress: Progress) -> float:
-        """Returns the share of a warm start of known length that is done; 1 at the end."""
+        """Returns the position in the longest warm start: 0 at its beginning, 1 or more at its end."""
         if progress.spent is None:
-            return progress.warm_updates / self.warm_start if self.warm_start else 1.0
-        return progress.spent / self.shares[0] if self.shares[0] else 1.0
+            done, length = float(progress.warm_updates), LONGEST_UPDATES if self.warm_start is None else self.warm_start
+        else:
+            done, length = progress.spent, LONGEST if self.shares[0] is None else self.shares[0]
+        return done / length if length else math.inf
+
+    def ends_by_validation(self, progress: Progress) -> bool:
+        """Returns True where no length of the warm start is given."""
+        return (self.warm_start if progress.spent is None else self.shares[0]) is None
 
     @property
     def _begin(self) -> float:
@@ -205,10 +208,8 @@ class Schedule:
 
         Where validation ends the warm start, the rate is constant in between.
         """
-        if self._by_validation(progress):
-            left = self.plateau.factor(self.position(progress))
-        else:
-            left = max(0.0, 1 - self._imitated(progress))
+        position = self.position(progress)
+        left = self.plateau.factor(position) if self.ends_by_validation(progress) else max(0.0, 1 - position)
         return self.warm_start_rate * left * min(1.0, (progress.warm_updates + 1) / RAMP)
 
     def remaining(self, progress: Progress) -> float:

@@ -90,12 +90,12 @@ def test_what_remains():
     assert by_time.remaining(at(spent=0.75)) == 0.5
 
 
-def measured(nll):
+def measured(nll, turns=True):
     """Returns the plateau after measurements of ``nll(position)`` wherever one is due, and where they were."""
     plateau, positions = Plateau(), []
     for position in (k / (10 * CHECKS) for k in range(10 * CHECKS)):
         if plateau.due(position) and not plateau.over:
-            plateau.measure(position, nll(position))
+            plateau.measure(position, nll(position), turns)
             positions.append(position)
     return plateau, positions
 
@@ -104,8 +104,15 @@ def test_measurements_are_evenly_spaced():
     plateau, positions = measured(lambda position: 100 - 50 * position)
     assert positions == pytest.approx([k / CHECKS for k in range(1, CHECKS)])
     assert not plateau.over
-    plateau.measure(1.0, 50.0)
+    plateau.measure(1.0, 50.0, turns=True)
     assert plateau.over
+
+
+def test_a_warm_start_of_known_length_never_turns():
+    plateau, _ = measured(lambda position: 100.0, turns=False)
+    assert plateau.turned is None
+    assert plateau.end == 1
+    assert not plateau.over
 
 
 def test_a_likelihood_that_improves_keeps_the_warm_start_until_its_longest():
@@ -127,16 +134,18 @@ def test_the_rate_turns_soon_after_the_likelihood_stops_improving():
 
 def test_validation_ends_the_warm_start():
     by_time, by_steps = schedule(warm_start_learning_rate=0.1, schedule=(None, 0.1)), schedule()
-    assert by_time.measures(at(spent=LONGEST * 1.01 / CHECKS))
-    assert not by_time.measures(at(spent=LONGEST * 0.99 / CHECKS))
-    assert not schedule(warm_start=9).measures(at(warm_updates=9))
+    assert by_time.ends_by_validation(at(spent=0.1))
+    assert by_steps.ends_by_validation(START)
+    assert not schedule(warm_start=9).ends_by_validation(START)
+    assert not schedule(schedule=(0.5, 0.1)).ends_by_validation(at(spent=0.1))
     for made, unit in ((by_time, LONGEST), (by_steps, LONGEST_UPDATES)):
         field = "spent" if made is by_time else "warm_updates"
         made.plateau.turned = 0.4
         end = (1 + DECAY) * 0.4
         assert made.phase(at(**{field: 0.99 * end * unit})) is Phase.WARM_START
-        assert made.measures(at(**{field: 1.01 * end * unit}))
-        made.plateau.measure(1.01 * end, 1.0)
+        made.plateau.measured.append(1.0)
+        assert made.phase(at(**{field: 1.01 * end * unit})) is Phase.WARM_START, "until it is measured at its end"
+        made.plateau.measure(1.01 * end, 1.0, turns=True)
         assert made.phase(at(**{field: 1.01 * end * unit})) is Phase.LEAD
     end *= LONGEST
     assert by_time.phase(at(spent=end + 0.11)) is Phase.JOINT
