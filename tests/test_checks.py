@@ -47,7 +47,9 @@ class Mixed(toys.WordTask):
     def works(self, split):
         rng = np.random.default_rng(0)
         words = rng.integers(1, 27, (40, 1, 12)).repeat(12, 1)
-        words[np.arange(40)[:, None], np.arange(12), np.arange(12)] = 1 + words[:, :, 0] % 26
+        words[:, np.arange(12), np.arange(12)] = (
+            1 + words[:, np.arange(12), np.arange(12)] % 26
+        )  # each a letter of its own
         groups = np.arange(40).repeat(12)
         part = groups % 10 if self.split_by_word else rng.integers(10, size=480)
         rows = np.flatnonzero({"train": part < 8, "validation": part == 8, "test": part == 9}[split])
