@@ -47,9 +47,8 @@ class Mixed(toys.WordTask):
     def works(self, split):
         rng = np.random.default_rng(0)
         words = rng.integers(1, 27, (300, 1, 12)).repeat(4, 1)
-        words[:, np.arange(12), np.arange(12)] = (
-            1 + words[:, np.arange(12), np.arange(12)] % 26
-        )  # each a letter of its own
+        own = np.arange(4)  # each variant changes a letter of its own
+        words[:, own, own] = 1 + words[:, own, own] % 26
         groups = np.arange(300).repeat(4)
         part = groups % 10 if self.split_by_word else rng.integers(10, size=1200)
         rows = np.flatnonzero({"train": part < 8, "validation": part == 8, "test": part == 9}[split])
