@@ -405,7 +405,7 @@ class TestMedium:
     def test_text(self):
         sprite = np.zeros((16, 16), np.uint8)
         sprite[1, 2:5] = 1, 6, 3
-        assert self.medium.describe(sprite).split("\n")[:3] == ["", "    @@..XX", ""]
+        assert self.medium.describe(sprite).split("\n")[:3] == ["", "    @@..OO", ""]
         assert "\x1b" not in self.medium.describe(drawn(1)[0])
         assert self.medium.describe(np.zeros((16, 16), np.uint8)) == "(transparent)"
 
