@@ -192,7 +192,8 @@ class LevelTask(Task[Draft]):
 
     def _buildable(self, contents: Array) -> Bools:
         """Returns which levels legal actions build, bool [N]."""
-        buildable: Bools = self._legal[contents[:, :, :-1].astype(np.intp) + 1, contents[:, :, 1:]].all((1, 2))
+        beside = self._legal[contents[:, :, :-1].astype(np.intp) + 1, contents[:, :, 1:]]
+        buildable: Bools = np.all(beside.reshape(len(contents), -1), axis=1)
         return buildable
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:

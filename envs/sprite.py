@@ -67,7 +67,7 @@ class SpriteTask(Task[Canvas]):
     ### Description
     Each decision paints the next pixel, row by row from the top left: with a colour of the palette, or not at all. Real
     works are people and animals of OpenMoji, units of Battle for Wesnoth, or pictures of your own, reduced to 16 x 16
-    pixels; ``docs/environments/sprite.md`` shows them and names their licences.
+    pixels.
 
     ### Action Space
     ``Discrete(17)``: 0 leaves the pixel transparent, 1 .. 16 are the colours of the palette from dark to light. All

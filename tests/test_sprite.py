@@ -12,7 +12,7 @@ from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import sprite as domain
-from musegym.envs.checks import check_task
+from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.figures import box_of, fitted, stem
 from musegym.envs.corpora.openmoji import GROUPS, read_emoji
@@ -405,7 +405,7 @@ class TestMedium:
     def test_text(self):
         sprite = np.zeros((16, 16), np.uint8)
         sprite[1, 2:5] = 1, 6, 3
-        assert self.medium.describe(sprite).split("\n")[:3] == ["", "    @@..XX", ""]
+        assert self.medium.describe(sprite).split("\n")[:3] == ["", "    @@..OO", ""]
         assert "\x1b" not in self.medium.describe(drawn(1)[0])
         assert self.medium.describe(np.zeros((16, 16), np.uint8)) == "(transparent)"
 
@@ -483,6 +483,7 @@ class TestRealSprites:
         return task
 
     def test_no_held_out_sprite_is_a_copy(self, real):
+        check_splits(real)
         works = [real.works(name) for name in SPLITS]
         assert len(works[0]) > 900
         assert all(0.05 * len(every(real)) < len(own) for own in works)

@@ -3,8 +3,8 @@
 Real held-out screens and corrupted ones are judged three ways: by ``envs.media.platformer``; by the framework's A*
 player (R. Baumgarten's, ``PlayAstar.jar`` of mario-gpt), who has 40 ms of real time a tick to plan; and by a search of
 all states that the framework's own engine can reach. Both of these meet enemies, cannons and their own mistakes. The
-player plans eleven tiles ahead, and falls where a level ends before: it sees screens with eight columns of ground behind
-them. It is not complete: levels that it loses and the search crosses can be crossed.
+player plans eleven tiles ahead, and falls where a level ends before: it sees screens with eight columns of ground
+behind them. It is not complete: levels that it loses and the search crosses can be crossed.
 
 Takes about six minutes of one core, and Java 17 with its compiler.
 """

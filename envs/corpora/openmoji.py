@@ -60,9 +60,7 @@ def read_emoji(folder: Path) -> Figures:
         CorpusMissingError: The library that draws vector pictures is not installed.
     """
     if importlib.util.find_spec("resvg_py") is None:
-        raise CorpusMissingError(
-            "OpenMoji's vector pictures are drawn with resvg_py; get it with: pip install resvg_py"
-        )
+        raise CorpusMissingError("means to draw OpenMoji's vector pictures", "pip install resvg_py")
     left_out, figures = Counter[str](), list[Figure]()
     names = sorted(path.name for path in folder.glob("*.svg"))
     for name in names:

@@ -50,10 +50,12 @@ def palette_of(colours: Array, size: int) -> Pixels:
     which Lloyd's rounds improve (1982, "Least squares quantization in PCM").
 
     Args:
-        colours: uint8 [N, 3].
+        colours: uint8 [N, 3]; none give black.
         size: of the palette.
     """
     numbers, counts = np.unique(codes(colours), return_counts=True)
+    if not len(numbers):
+        return np.zeros((1, 3), np.uint8)
     if len(numbers) > size:
         common = counts * RARE >= counts.sum()
         if common.sum() <= FLAT and 10 * counts[common].sum() >= 9 * counts.sum():

@@ -181,7 +181,7 @@ def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[n
     if palette is None:
         palette = found.palette
     if palette is None or len(palette) > COLOURS:
-        palette = palette_of(colours_in(figures, parts == 0), COLOURS)
+        palette = palette_of(colours_in(figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
     contents = np.zeros((len(figures), SIZE, SIZE), np.uint8)
     fineness = np.array([len(figure.pixels) // SIZE for figure in figures], np.int64)
     for factor in np.unique(fineness):

@@ -215,7 +215,8 @@ def _standing(ground: Bools) -> NDArray[np.int64]:
     """Returns the row above the lowest ground of columns bool [N, H]; -1 for none."""
     rows = np.arange(ground.shape[1])
     lowest = np.where(ground, rows, -1).max(1)
-    return np.where(~ground & (rows < lowest[:, None]), rows, -1).max(1)
+    above: NDArray[np.int64] = np.where(~ground & (rows < lowest[:, None]), rows, -1).max(1)
+    return above
 
 
 def _runners(starts: Ints) -> Runners:
