@@ -181,10 +181,10 @@ class Schedule:
     def position(self, progress: Progress) -> float:
         """Returns the position in the longest warm start: 0 at its beginning, 1 or more at its end."""
         if progress.spent is None:
-            done, length = float(progress.warm_updates), LONGEST_UPDATES if self.warm_start is None else self.warm_start
-        else:
-            done, length = progress.spent, LONGEST if self.shares[0] is None else self.shares[0]
-        return done / length if length else math.inf
+            length = LONGEST_UPDATES if self.warm_start is None else self.warm_start
+            return progress.warm_updates / length if length else math.inf
+        share = LONGEST if self.shares[0] is None else self.shares[0]
+        return progress.spent / share if share else math.inf
 
     def ends_by_validation(self, progress: Progress) -> bool:
         """Returns True where no length of the warm start is given."""

@@ -68,9 +68,10 @@ def _evaluation_rows(result: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
             yield from ((key, value[key], real.get(key)) for key in value)
         elif name.endswith("_real") and name.removesuffix("_real") in result:
             continue
-        elif (isinstance(value, int | float) and not name.endswith("_floor")) or name.startswith("c2st"):
-            if isinstance(value, int | float | str):
-                yield name, value, real
+        elif (isinstance(value, int | float) and not name.endswith("_floor")) or (
+            name.startswith("c2st") and isinstance(value, str)
+        ):
+            yield name, value, real
 
 
 def _number(value: Any) -> str:
