@@ -16,7 +16,8 @@ SMALLEST = 4
 """Convolutions halve sides that are longer."""
 _ONLY = {
     **dict.fromkeys(("lags", "recurrent"), ("sequence",)),
-    **dict.fromkeys(("noise", "augmentation"), ("image", "frames")),
+    "noise": ("image", "frames"),
+    "augmentation": tuple(PLANES),
 }
 
 
@@ -102,8 +103,8 @@ class Architecture:
     """Standard deviation of the noise added to pixels (0 to 1) in training (Sonderby et al. 2017). Images and frames
     only."""
     augmentation: float = 0.0
-    """Strength, 0 to 1, of the random blur, shift and brightness of pictures in training: see ``Augmentation``. Images
-    and frames only."""
+    """Strength, 0 to 1, of the random blur, shift and brightness of pictures in training, or of the random shift and
+    the hidden box of cells: see ``Augmentation`` and ``CellAugmentation``."""
 
     def __post_init__(self) -> None:
         for name in ("shape", "sizes", "condition_sizes"):

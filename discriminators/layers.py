@@ -107,6 +107,43 @@ class Augmentation(Random):
         return (x * (1 + GAIN * moved[2])).clamp(0, 1)
 
 
+class CellAugmentation(Random):
+    """Shifts cells and hides a box of them, in training only: translation and cutout of Zhao et al. 2020, section 3.2.
+
+    Real contents and fakes are changed alike, each at random. D then cannot know the few real works by heart.
+
+    Args:
+        strength: 0 to 1; at 1 a content is shifted by up to an eighth of each side, and a box of half of each side,
+            anywhere, is hidden.
+    """
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, cells: Tensor, sides: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
+        """Returns shifted cells [B, *sides, ...], and which of them are shown, bool [B, *sides]; None for all.
+
+        Cells that a shift moves in from beyond the edge are hidden.
+        """
+        if not self.training or not self.strength:
+            return cells, None
+        B, axes = len(cells), len(sides)
+        drawn = torch.empty(2, axes, B, device=cells.device).uniform_(generator=self.generator)
+        shown, hidden = cells.new_ones((), dtype=torch.bool), cells.new_ones((), dtype=torch.bool)
+        rows = [torch.arange(B, device=cells.device).view(B, *axes * [1])]
+        for axis, side in enumerate(sides):
+            shape = B, *(side if axis == other else 1 for other in range(axes))
+            places = torch.arange(side, device=cells.device)
+            shift = torch.round((2 * drawn[0, axis] - 1) * self.strength * side / 8).long()[:, None]
+            source = places - shift  # [B, side]
+            shown = shown & ((source >= 0) & (source < side)).view(shape)
+            rows.append(source.clamp(0, side - 1).view(shape))
+            middle = drawn[1, axis][:, None] * side
+            hidden = hidden & ((places + 0.5 - middle).abs() < self.strength * side / 4).view(shape)
+        return cells[tuple(rows)], shown & ~hidden
+
+
 def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -> Tensor:
     """Mixes pixels with shares of their neighbours before and after along a dimension; the border is 0."""
     n = x.shape[dim]

@@ -13,16 +13,16 @@ from .objectives import Settings
 from .trainer import DiscriminatorTrainer
 
 _PICTURES: dict[str, Any] = {"augmentation": 1.0, "noise": 0.1, "r1": 0.05, "r1_every": 1}
+# Works of cells are few, too, and D soon knows them by heart: see ``docs/studies/cells.md``.
+_CELLS: dict[str, Any] = {"embedding": 16, "augmentation": 0.5, "input_dropout": 0.2, "r1": 0.1}
 DEFAULTS: dict[str, dict[str, Any]] = {
     # An agent's pen cannot reproduce the edges of scanned drawings, by which D must not judge: else its reward is the
     # amount of ink. R1 at every update keeps D from overpowering an agent that learns from pictures alone.
     "image": _PICTURES,
-    "frames": {"embedding": 16},
-    "grid": {"embedding": 16},
-    "volume": {"embedding": 16},
+    **dict.fromkeys(("frames", "grid", "volume"), _CELLS),
 }
 """Defaults by kind of layout, over those of ``Architecture`` and ``Settings``."""
-OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0}
+OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0.0, "input_dropout": 0.0, "r1": 0.0}
 """Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
@@ -32,8 +32,10 @@ DENSE_TRAINING: dict[str, Any] = {"batch_size": 256, "updates_per_observe": 2.0}
 
 PRODUCTS = 5_000_000
 """Most multiplications for one content by default: an update of D is then cheap beside one of the policy."""
-PLANE_SIZES = ((64, 1), (64, 2), (48, 2), (32, 2), (24, 2), (16, 2), (16, 4))
-"""Default ``hidden`` and ``patch`` of convolutions over planes: the first pair within ``PRODUCTS``, or the last."""
+SMALL_SIDE = 8
+"""Longest side of planes whose first convolution has no stride by default."""
+PLANE_SIZES = ((96, 2), (64, 2), (48, 2), (32, 2), (24, 2), (16, 2), (16, 4))
+"""Default ``hidden`` and ``patch`` of larger planes: the first pair within ``PRODUCTS``, or the last."""
 
 
 def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **options: Any) -> Discriminator:
@@ -119,6 +121,8 @@ def load_trainer(path: str | Path, task: TaskLike, seed: int = 0, device: str = 
 
 def _plane_sizes(architecture: Architecture) -> dict[str, Any]:
     """Returns the default ``hidden`` and ``patch`` of convolutions over a plane or volume."""
+    if max(architecture.plane) <= SMALL_SIDE:
+        return {}
     for hidden, patch in PLANE_SIZES:
         sized = dataclasses.replace(architecture, hidden=hidden, patch=patch)
         if sum(layer.products for layer in sized.layers) <= PRODUCTS:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .architecture import Architecture
-from .layers import Augmentation, Dropout, Network, Noise, normalise
+from .layers import Augmentation, CellAugmentation, Dropout, Network, Noise, normalise
 
 SLOPE = 0.2  # of leaky rectifiers below 0, as in DCGAN (Radford et al. 2016)
 
@@ -120,11 +120,15 @@ class CellNetwork(PlaneNetwork):
         places = torch.randn(*a.plane, a.embedding) / math.sqrt(2)
         super().__init__(a, Dense(a) if a.dense else Trunk(a))
         self.table, self.places = nn.Parameter(table), nn.Parameter(places)
+        self.sides, self.augmentation = a.plane, CellAugmentation(a.augmentation)
 
     def embed(self, contents: Tensor, conditions: Tensor) -> EmbeddedPlane:
-        """Sums a vector for a cell's value and one for its place; in training, hides the values of some cells."""
+        """Sums a vector for a cell's value and one for its place; in training, augments, and hides some values."""
+        contents, shown = self.augmentation(contents, self.sides)
         shares = contents.is_floating_point()
         cells = contents @ self.table if shares else F.embedding(contents.long(), self.table)  # [B, *sides, E]
+        if shown is not None:
+            cells = cells * shown[..., None]
         if self.training and self.input_dropout.keep < 1:
             cells = cells * self.input_dropout.mask((*cells.shape[:-1], 1), cells)
         values = F.layer_norm(cells + self.places, cells.shape[-1:])
