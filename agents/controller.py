@@ -79,6 +79,8 @@ class Snapshot:
         rehearse: tries D at several rates and undoes it; None where the round has too few contents.
         score: measures the policy, lower is better: held-out negative log-likelihood in nats, else a distance. None
             where the agent does not aim at the data.
+        known: negative log-likelihood of training works in nats; None where the score is a distance, or works are
+            streamed.
         log_probs: log pi of the round's decisions, float32 [N, T], 0 after the end; None where the score is a distance.
     """
 
@@ -87,6 +89,7 @@ class Snapshot:
     read: Callable[[], Reading]
     rehearse: Rehearsal | None
     score: Callable[[], float] | None
+    known: Callable[[], float] | None
     log_probs: NDArray[np.float32] | None
 
 
@@ -131,7 +134,8 @@ class Controller:
       memorises. D is restored where 400 updates at higher rates have not made it tell anything apart.
     * *D's rate trebles*, else, where two trials in a row of eight updates at three times the rate significantly lower
       the held-out loss. The pause between trials doubles with each trial that does not.
-    * *Sharpness*: the temperature rises where entropy is significantly 5% below held-out negative log-likelihood.
+    * *Sharpness*: the temperature rises where entropy is significantly 5% below the negative log-likelihood of works,
+      held-out or training ones, whichever is less.
     * *The best policy*: where the score (``Snapshot.score``) is clearly worse than the best twice in a row (a
       likelihood by 3%, a distance three times as large), the best weights are restored and the policy's rate is
       halved. The best weights are restored at the end of a run by the same criterion.
@@ -168,7 +172,8 @@ class Controller:
         if judged and snapshot.score is not None:
             score = snapshot.score()
             if snapshot.log_probs is not None:
-                self.soften(-snapshot.log_probs.sum(1, dtype=np.float64), score)
+                nll = score if snapshot.known is None else min(score, snapshot.known())
+                self.soften(-snapshot.log_probs.sum(1, dtype=np.float64), nll)
             policy_weights = self.judge(score)
         return self.adjustment(d_weights, policy_weights)
 
@@ -242,18 +247,21 @@ class Controller:
         self.d_rate = rate
 
     def soften(self, surprises: Array, nll: float) -> None:
-        """Decides whether the policy is too sharp for held-out works, and adapts the factor of its temperature.
+        """Decides whether the policy is too sharp, and adapts the factor of its temperature.
+
+        The entropy of a policy that knows training works by heart is below the negative log-likelihood of held-out
+        works, but not below that of training works: only a policy that has lost some of them is too sharp.
 
         Args:
             surprises: -log pi of the policy's episodes [N], whose mean is its entropy in nats.
-            nll: mean -log pi of held-out works, in nats.
+            nll: mean -log pi of held-out works, or of training works where it is less, in nats.
         """
         entropy, error = float(surprises.mean()), float(surprises.std()) / math.sqrt(len(surprises))
         self.sharp = entropy < (1 - SHARP) * nll
         surely = entropy + SURE * error < (1 - SHARP) * nll
         caution = min(max(self.caution * (FASTER if surely else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
         if surely and caution != self.caution:
-            LOG.info("temperature x%.2f: entropy %.2f is below held-out NLL %.2f", caution, entropy, nll)
+            LOG.info("temperature x%.2f: entropy %.2f is below the NLL of works, %.2f", caution, entropy, nll)
         self.caution = caution
 
     def _is_worse(self, score: float, by: float = WORSE) -> bool:

@@ -41,6 +41,13 @@ class Demonstrations:
         works = self.task.works("validation")
         return _traced(self.task, works.take(np.random.default_rng(0).permutation(len(works))[:HELD_OUT]))
 
+    @functools.cached_property
+    def known(self) -> Episodes | None:
+        """Episodes that build a fixed sample of the training works; None where the task streams works."""
+        if self.task.stream(1, np.random.default_rng(0)) is not None:
+            return None
+        return self._train.take(np.sort(np.random.default_rng(0).permutation(len(self._train))[:HELD_OUT]))
+
     def sample(self, num: int, rng: np.random.Generator) -> Episodes:
         """Returns random episodes: drawn with replacement or, where the task streams, new ones."""
         fresh: Array | None = self.task.stream(num, rng)

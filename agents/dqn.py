@@ -319,7 +319,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         plateau, position = schedule.plateau, schedule.position(progress)
         if len(self.real.held_out) < LEAST_HELD_OUT or not plateau.due(position):
             return
-        nll, turned = -float(self.learner.log_prob(self.real.held_out).mean()), plateau.turned
+        nll, turned = self._nll(self.real.held_out), plateau.turned
         if plateau.measure(position, nll, schedule.ends_by_validation(progress)):
             best.keep()
         if plateau.over or plateau.turned != turned:
@@ -491,7 +491,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def dump_logs(self) -> None:
         """Writes the recorded numbers, and the negative log-likelihood of held-out works in nats per content."""
         if self.real:
-            self.logger.record("validation/nll", -float(self.learner.log_prob(self.real.held_out).mean()))
+            self.logger.record("validation/nll", self._nll(self.real.held_out))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
@@ -532,8 +532,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
             read=functools.partial(self.adversary.reading, contents, conditions),
             rehearse=rehearse if len(contents) >= 2 * LEAST_HELD_OUT else None,
             score=functools.partial(self._score, contents) if self.aims_at_data else None,
+            known=functools.partial(self._nll, self.real.known) if self.real and self.real.known else None,
             log_probs=self.fresh.log_probs if self.real else None,
         )
+
+    def _nll(self, episodes: Episodes) -> float:
+        """Returns the mean negative log-likelihood of whole episodes, in nats."""
+        return -float(self.learner.log_prob(episodes).mean())
 
     def _score(self, contents: Array) -> float:
         """Returns a score of the policy, lower is better.
@@ -542,7 +547,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         energy distance (Szekely & Rizzo 2013) between them and contents of the policy [N, ...].
         """
         if self.real:
-            return -float(self.learner.log_prob(self.real.held_out).mean())
+            return self._nll(self.real.held_out)
         return energy_distance(self.adversary.held_out, contents[:READ])
 
     def _apply(self, adjustment: Adjustment) -> None:

@@ -66,7 +66,7 @@ def never(*args):
 
 def snapshot(**fields):
     """A round of ten updates, of which nothing but a steady reading can be had."""
-    nothing = {"rehearse": never, "score": None, "log_probs": None}
+    nothing = {"rehearse": never, "score": None, "known": None, "log_probs": None}
     return Snapshot(**{"updates": READ_EVERY, "learning": True, "read": lambda: STEADY, **nothing, **fields})
 
 
@@ -369,6 +369,17 @@ class TestRules:
         assert controller.caution == 1
         controller.soften(np.array([5.0, 13.0]), 10.0)
         assert controller.caution == 1, "not sure"
+
+    @pytest.mark.parametrize(("known", "softer"), [(None, True), (10.0, True), (9.0, False)])
+    def test_a_policy_that_knows_training_works_by_heart_is_not_sharp(self, known, softer):
+        controller = Controller()
+        seen = snapshot(
+            score=lambda: 10.0,
+            known=None if known is None else lambda: known,
+            log_probs=np.full((9, 2), -4.5, np.float32),
+        )
+        controller.step(seen)
+        assert (controller.caution > 1) == softer
 
     def test_goes_back_to_the_best_policy(self):
         model = trained()

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 import toys
 
-from musegym.agents.rounds import round_of
+from musegym.agents.rounds import Round, round_of
 from musegym.benchmarks.recorded import run
-from musegym.benchmarks.studies import learning_speed, speed, turns
+from musegym.benchmarks.studies import learning_speed, rounds, speed, turns
 from musegym.envs import make_task
 from musegym.errors import UsageError
 
@@ -87,6 +87,18 @@ def test_learning_beside_a_reference(tmp_path, monkeypatch):
     assert "DQN" in found["reference"]
     assert found["ratio"] == sorted(found["ratios"])[1] > 0
     assert min(found["steps_per_second"], found["reference_steps_per_second"], found["cpu_ratio"]) > 0
+
+
+def test_rounds(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rounds, "round_of", lambda task: Round(8, 4))
+    file = tmp_path / "rounds.json"
+    assert run(rounds.main, ["toy/Word-v0", "--seconds", "0.1", "--json", str(file)]) == 0
+    found = json.loads(file.read_text())["ids"]["toy/Word-v0"]
+    assert (found["rows"], found["minibatch"]) == (8, 4)
+    assert 0 < found["discriminator_share"] < 1
+    assert found["rounds"] >= 1
+    assert found["updates_in_ten_minutes"] > 0
+    assert "toy/Word-v0: 8 works a round" in capsys.readouterr().out
 
 
 @pytest.mark.slow
