@@ -24,6 +24,8 @@ SLOWER, FASTER = 0.7, 1.5
 """Factors of a rate: they correct a rate ten times too large in 7 readings, too small in 6."""
 RATES = (1 / 16, 16.0)
 """Bounds of D's rate, as multiples of the first one. The policy's rate only falls."""
+UNTRIED = 4.0
+"""Largest multiple to which D's rate rises without a trial: a D that is too fast learns nothing at all."""
 BELIEVED, LOUD = 0.5, 0.5
 """Slope below which D's logits are more than twice too large, and smallest deviation of the logits that matters."""
 SURE, KNOWS = 2.0, 4.0
@@ -132,6 +134,7 @@ class Controller:
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (near it, D has nothing to tell apart), or where the policy is too sharp and D neither notices nor
       memorises. D is restored where 400 updates at higher rates have not made it tell anything apart.
+    * No rule but the next raises D's rate to more than four times the first one.
     * *D's rate trebles*, else, where two trials in a row of eight updates at three times the rate significantly lower
       the held-out loss. The pause between trials doubles with each trial that does not.
     * *Sharpness*: the temperature rises where entropy is significantly 5% below the negative log-likelihood of works,
@@ -238,10 +241,11 @@ class Controller:
         self.tried_at = self.updates
         self.pause = TRIALS[0] if self.better else min(2 * self.pause, TRIALS[1])
         if before and self.better:
-            self._rate(TRIED, f"a faster one would know more (loss {loss:.3f} +- {error:.3f})")
+            self._rate(TRIED, f"a faster one would know more (loss {loss:.3f} +- {error:.3f})", tried=True)
 
-    def _rate(self, times: float, why: str) -> None:
-        rate = min(max(self.d_rate * times, RATES[0]), RATES[1])
+    def _rate(self, times: float, why: str, tried: bool = False) -> None:
+        most = RATES[1] if tried else max(UNTRIED, self.d_rate)
+        rate = min(max(self.d_rate * times, RATES[0]), most)
         if rate != self.d_rate:
             LOG.info("D's rate x%.2f -> x%.2f: %s", self.d_rate, rate, why)
         self.d_rate = rate

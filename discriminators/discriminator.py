@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import files, objectives
 from .architecture import Architecture
-from .layers import Random
+from .layers import CellAugmentation, Random
 from .networks import build_network
 from .objectives import Settings
 
@@ -134,6 +134,20 @@ class Discriminator:
             logits: Tensor = self.network(contents, conditions)
         return logits
 
+    @property
+    def augmentation(self) -> float | None:
+        """Share of the largest augmentation of cells, 0 to 1; None where the network does not augment cells."""
+        shares = [module.share for module in self._augmentations()]
+        return shares[0] if shares else None
+
+    def set_augmentation(self, share: float) -> None:
+        """Sets the share of the largest augmentation of cells, 0 to 1."""
+        for module in self._augmentations():
+            module.share = share
+
+    def _augmentations(self) -> list[CellAugmentation]:
+        return [module for module in self.network.modules() if isinstance(module, CellAugmentation) and module.largest]
+
     def set_rate(self, times: float) -> None:
         """Sets the learning rate to a multiple of that of ``settings``."""
         for group in self.optimizer.param_groups:
@@ -236,6 +250,7 @@ class Discriminator:
             "network": {name: value.detach().clone() for name, value in self.network.state_dict().items()},
             "moments": moments,
             "generator": self.generator.get_state(),
+            "augmentation": self.augmentation,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -262,6 +277,8 @@ class Discriminator:
         if state["generator"].shape == self.generator.get_state().shape:
             self.generator.set_state(state["generator"].cpu())
         self.updates = int(state["updates"])
+        if state["augmentation"] is not None:
+            self.set_augmentation(float(state["augmentation"]))
 
     def _load_weights(self, weights: dict[str, Tensor]) -> None:
         known = self.network.state_dict()

@@ -14,6 +14,10 @@ GAIN = 0.3
 """Share by which pixels are brighter or darker at full ``Augmentation``."""
 
 
+HIDDEN = 0.4
+"""Share of single cells that ``CellAugmentation`` hides at full strength."""
+
+
 class Embedded(Protocol):
     """Contents as vectors, between the halves of a network."""
 
@@ -113,13 +117,21 @@ class CellAugmentation(Random):
     Real contents and fakes are changed alike, each at random. D then cannot know the few real works by heart.
 
     Args:
-        strength: 0 to 1; at 1 a content is shifted by up to an eighth of each side, and a box of half of each side,
-            anywhere, is hidden.
+        largest: 0 to 1; at 1 a content is shifted by up to an eighth of each side, and a box of half of each side,
+            anywhere, is hidden, and ``HIDDEN`` of all cells, each by itself.
+
+    Attributes:
+        share: of the largest strength, 0 to 1.
     """
 
-    def __init__(self, strength: float) -> None:
+    def __init__(self, largest: float) -> None:
         super().__init__()
-        self.strength = strength
+        self.largest, self.share = largest, 1.0
+
+    @property
+    def strength(self) -> float:
+        """Strength, 0 to 1."""
+        return self.largest * self.share
 
     def forward(self, cells: Tensor, sides: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
         """Returns shifted cells [B, *sides, ...], and which of them are shown, bool [B, *sides]; None for all.
@@ -141,7 +153,8 @@ class CellAugmentation(Random):
             rows.append(source.clamp(0, side - 1).view(shape))
             middle = drawn[1, axis][:, None] * side
             hidden = hidden & ((places + 0.5 - middle).abs() < self.strength * side / 4).view(shape)
-        return cells[tuple(rows)], shown & ~hidden
+        kept = torch.empty(cells.shape[: 1 + axes], device=cells.device).uniform_(generator=self.generator)
+        return cells[tuple(rows)], shown & ~hidden & (kept >= HIDDEN * self.strength)
 
 
 def _along(x: Tensor, dim: int, before: Tensor | float, after: Tensor | float) -> Tensor:

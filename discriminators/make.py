@@ -14,7 +14,7 @@ from .trainer import DiscriminatorTrainer
 
 _PICTURES: dict[str, Any] = {"augmentation": 1.0, "noise": 0.1, "r1": 0.05, "r1_every": 1}
 # Works of cells are few, too, and D soon knows them by heart: see ``docs/studies/cells.md``.
-_CELLS: dict[str, Any] = {"embedding": 16, "augmentation": 0.5, "input_dropout": 0.2, "r1": 0.1}
+_CELLS: dict[str, Any] = {"embedding": 16, "augmentation": 1.0, "r1": 0.1}
 DEFAULTS: dict[str, dict[str, Any]] = {
     # An agent's pen cannot reproduce the edges of scanned drawings, by which D must not judge: else its reward is the
     # amount of ink. R1 at every update keeps D from overpowering an agent that learns from pictures alone.
@@ -22,7 +22,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("frames", "grid", "volume"), _CELLS),
 }
 """Defaults by kind of layout, over those of ``Architecture`` and ``Settings``."""
-OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0.0, "input_dropout": 0.0, "r1": 0.0}
+OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0.0, "r1": 0.0}
 """Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""

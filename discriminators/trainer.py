@@ -14,11 +14,16 @@ import torch
 
 from . import files
 from .architecture import Architecture
+from .calibration import read
 from .discriminator import Array, Discriminator, TaskLike, Works
 from .objectives import Settings
 
 Pair = tuple[Array, Array]
 """Contents [N, ...] and conditions int [N, K]."""
+ADAPT_EVERY, FIRST, STEP = 20, 1.0, 0.1
+"""Updates between two adaptations of the augmentation of cells, its first share of the largest, and its steps."""
+MEMORISED = 0.5
+"""Overfitting (``Reading.overfitting``) above which the augmentation rises, and below which it falls."""
 MOST_CONTENTS = 1_000_000
 """Largest number of contents in memory, and of updates in one call."""
 
@@ -31,6 +36,9 @@ class DiscriminatorTrainer:
     discriminator does not forget past weaknesses (a history of fakes: Shrivastava et al. 2017, section 2.3). Real
     contents are of the train split only, or new ones where the task streams them.
 
+    Where works are few, D soon knows them by heart. The augmentation of cells rises while D's overfitting on held-out
+    contents is above ``MEMORISED``, and falls while it is below (Karras et al. 2020, StyleGAN2-ADA, section 3).
+
     Args:
         discriminator: The discriminator.
         task: Source of real contents.
@@ -42,6 +50,7 @@ class DiscriminatorTrainer:
         frozen: True leaves the discriminator unchanged by ``observe``.
         validate_every: Updates between measurements of ``train_minus_validation``.
         validation_size: Number of contents of each split that are measured, always the same.
+        adaptive: True adapts the augmentation of cells, False leaves it at its largest.
 
     Raises:
         ValueError: a number is out of its range, or the task's train split is empty.
@@ -60,6 +69,7 @@ class DiscriminatorTrainer:
         frozen: bool = False,
         validate_every: int = 100,
         validation_size: int = 256,
+        adaptive: bool = True,
     ) -> None:
         given = locals()
         self._options = {name: given[name] for name in self.option_names()}
@@ -75,6 +85,7 @@ class DiscriminatorTrainer:
         self.task = task
         self.batch_size, self.updates_per_observe = batch_size, updates_per_observe
         self.past_share, self.frozen, self.validate_every = past_share, frozen, validate_every
+        self.validation_size = validation_size
         self.stats: dict[str, float] = {}
         """The latest of every number: those of ``Discriminator.update``, ``updates`` and ``train_minus_validation``."""
         self._rng = np.random.default_rng(seed)
@@ -94,6 +105,9 @@ class DiscriminatorTrainer:
         self._past_conditions = np.zeros((past, self._real_conditions.shape[1]), np.int64)
         self._past_seen = 0
         self._due = 0.0
+        self._adapts = adaptive and discriminator.augmentation is not None and len(validation.contents) > 1
+        if self._adapts and not discriminator.updates:
+            discriminator.set_augmentation(FIRST)
 
     def observe(self, contents: Array, conditions: Array | None = None) -> dict[str, float]:
         """Trains the discriminator on finished contents [N, ...] of the current policy, then keeps them as past ones.
@@ -189,8 +203,21 @@ class DiscriminatorTrainer:
         fake_conditions = np.concatenate((current[1][new], self._past_conditions[past]))
         self.stats |= d.update(real, fake, real_conditions, fake_conditions)
         self.stats["updates"] = d.updates
+        if self._adapts and d.updates % ADAPT_EVERY == 0:
+            self._adapt(current)
         if d.updates % self.validate_every == 0:
             self.stats["train_minus_validation"] = self.train_minus_validation()
+
+    def _adapt(self, current: Pair) -> None:
+        """Adapts the augmentation of cells to D's overfitting."""
+        d, sets = self.discriminator, (*self.measured, current)
+        overfitting = read(
+            *(d.logits(*(values[: self.validation_size] for values in pair)) for pair in sets)
+        ).overfitting
+        assert d.augmentation is not None
+        share = d.augmentation + (STEP if overfitting > MEMORISED else -STEP)
+        d.set_augmentation(min(max(share, 0.0), 1.0))
+        self.stats |= {"overfitting": overfitting, "augmentation": d.augmentation}
 
     def _pick(self, available: int, n: int) -> Array:
         """Draws n indices, without replacement where there are enough."""

@@ -17,7 +17,7 @@ from ...envs.task import Array, Split
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.rows import DQN, MLE, PPO, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
 
 ID = "musegym/Sprite-v0"
 NUM = 1000
@@ -60,7 +60,7 @@ def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
     )
 
 
-SPRITE = Table(name="sprite", env_id=ID, rows=(*_rows({}), unjudged(RANDOM), unjudged(PPO), unjudged(DQN)))
+SPRITE = Table(name="sprite", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
 UNITS = Table(name="sprite-units", env_id=ID, rows=_rows({"data": "wesnoth-units"}))
 DOMAIN = Domain(
     measure,
