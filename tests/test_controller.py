@@ -22,6 +22,7 @@ from musegym.agents.controller import (
     TRIAL,
     TRIALS,
     TRIED,
+    UNTRIED,
     Controller,
     Snapshot,
     energy_distance,
@@ -174,8 +175,8 @@ class TestRules:
             (change(slope=0.1, slope_error=0.1, gap=0.0), RATES[0]),
             (change(slope=0.1, slope_error=0.3), 1.0),
             (change(slope=0.1, slope_error=0.1, spread=0.3), 1.0),
-            (change(gap=0.15), RATES[1]),
-            (change(gap=-0.5, slope=-2.0), RATES[1]),
+            (change(gap=0.15), UNTRIED),
+            (change(gap=-0.5, slope=-2.0), UNTRIED),
             (change(gap=0.15, train_gap=0.5), 1.0),
             (change(gap=-0.5, slope=-2.0, spread=0.3, train_gap=0.5), 1.0),
         ],
@@ -357,7 +358,7 @@ class TestRules:
         controller.act(STEADY)
         for _ in range(2 * HURRIES):
             controller.act(change(gap=0.0))
-        assert controller.d_rate == RATES[1]
+        assert controller.d_rate == UNTRIED
 
     def test_sharp_policies_are_softened_and_let_go(self):
         controller = Controller()

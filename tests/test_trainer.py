@@ -36,6 +36,8 @@ def make(task=None, seed=0, discriminator=None, **options):
 class Recorder:
     """Stands for a discriminator and keeps what it is shown."""
 
+    augmentation = None
+
     def __init__(self):
         self.updates, self.shown, self.scored = 0, [], []
 
