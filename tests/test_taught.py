@@ -10,15 +10,15 @@ import pytest
 import toys
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
-from musegym.benchmarks.judges import c2st, taught
+from musegym.benchmarks.judges import taught
 from musegym.benchmarks.metrics.stats import unpacked
 from musegym.envs.registry import make_task
 
 toys.register()
 
 
-def test_judgement_is_plain_and_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
+@pytest.mark.usefixtures("quick")
+def test_judgement_is_plain_and_adds_up() -> None:
     policy, asked = RandomPolicy(make_task("toy/Word-v0")), []
 
     class Spy(RandomPolicy):

@@ -140,7 +140,8 @@ def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Cal
     )
     bias = _kept(real_path, 4, lambda: _real_vs_real(train, task))
     caught = _kept(catch_path, 2, lambda: _timed(lambda: [catches().accuracy]))
-    return SelfTest(caught[0], bias[0], bias[1], bias[2], bias[3] + caught[1])
+    accuracy, low, high, seconds = bias
+    return SelfTest(caught[0], accuracy, low, high, seconds + caught[1])
 
 
 def _real_vs_real(train: Works, task: Task[Any]) -> list[float]:
