@@ -93,7 +93,7 @@ class DQNConfig:
     # The phases of training
     warm_start: int | None = None
     """Updates by maximum likelihood before the first round; None: until held-out works become no likelier, at most
-    1,500 (``schedule.Plateau``), or 0 where the task has no demonstrations."""
+    1,000 (``schedule.Plateau``), or 0 where the task has no demonstrations."""
     warm_start_learning_rate: float = 5e-3
     """First learning rate of the warm start; it falls to zero at the end."""
     batch_size: int = 128

@@ -11,7 +11,7 @@ import numpy as np
 
 from .config import DQNConfig
 
-LONGEST, LONGEST_UPDATES = 0.7, 1500
+LONGEST, LONGEST_UPDATES = 0.7, 1000
 """Longest warm start by default: share of a time budget, and number of updates where the budget is in steps."""
 LEAD = 10
 """Largest number of rounds of the lead by default."""
