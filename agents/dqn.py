@@ -24,7 +24,6 @@ from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_normalize
 
 from ..discriminators import Discriminator, DiscriminatorTrainer
 from ..discriminators.objectives import generator_loss
-from ..envs.registry import make_task
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Ints, Task
 from . import checkpoint
@@ -304,7 +303,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _warm_up(self, callback: BaseCallback) -> bool:
         """Takes a few steps of maximum likelihood; returns False where a callback stops training."""
         for _ in range(WARM_UPDATES):
-            if self.phase is Phase.WARM_START:
+            if self.schedule.position(self.progress) < self.schedule.plateau.end:
                 batch = self.real.like_lengths(self.config.batch_size, self.rng)
                 self._record(self.learner.imitate(batch, self.schedule.imitation_rate(self.progress)))
                 self.warm_updates += 1
@@ -723,7 +722,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
 def _made(env_id: str, config: DQNConfig) -> VecEnv:
     """Makes the environment of an id, without D, of as many rows as a round has by default."""
-    return make_sb3_env(env_id, round_of(make_task(env_id)).rows, seed=config.seed, discriminator="none")
+    task = task_of(make_sb3_env(env_id, 1, discriminator="none"))
+    return make_sb3_env(env_id, round_of(task).rows, seed=config.seed, discriminator="none")
 
 
 def _named(task: Task[Any]) -> str:

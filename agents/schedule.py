@@ -41,6 +41,7 @@ class Phase(enum.Enum):
     JOINT = "policy and discriminator"
 
 
+@dataclasses.dataclass
 class Plateau:
     """The likelihood of held-out works in the warm start, whose best weights are those that the rounds begin with.
 
@@ -55,10 +56,9 @@ class Plateau:
         over: True from the last measurement on, which is at the end.
     """
 
-    def __init__(self) -> None:
-        self.measured: list[float] = []
-        self.turned: float | None = None
-        self.over = False
+    measured: list[float] = dataclasses.field(default_factory=list)
+    turned: float | None = None
+    over: bool = False
 
     def due(self, position: float) -> bool:
         """Returns True where a measurement is due: at even distances, and at the end."""

@@ -574,7 +574,8 @@ class TestLists:
         (row,) = (line for line in out.splitlines() if " songs " in line)
         assert "toy/Word-v0" in out
         assert "CC0" in row
-        assert "missing: musegym data get songs" in " ".join(out.replace("│", " ").split())
+        where = " ".join(line.split("│")[-2].strip() for line in out.splitlines() if "│" in line)
+        assert "missing: musegym data get songs" in where
 
     def test_json(self, call, folder, tmp_path, monkeypatch):
         monkeypatch.setattr(toys.WordTask, "data_names", ("units",))

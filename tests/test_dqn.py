@@ -183,7 +183,7 @@ class TestLearn:
         model.set_budget(lambda: spent / 10)
         model.learn(10**6, callback=[callback(), phases, Clock()])
         assert model.warm_updates == 20, "at 0.1 and 0.2 of the budget, ten each"
-        assert model.lead_rounds == 2, "at 0.3 and 0.4"
+        assert model.lead_rounds == 1, "at 0.4; at 0.3 the warm start is measured"
         assert model._n_updates == 5, "from 0.5 on, and not after a callback said stop"
 
     def test_warm_start_hands_over_the_target(self):

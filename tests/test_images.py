@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import musegym.discriminators.discriminator as module
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator
 from musegym.discriminators.architecture import MAX_WEIGHTS
 from musegym.discriminators.layers import GAIN, Augmentation, Noise
+from musegym.discriminators.make import PRODUCTS
 from musegym.discriminators.objectives import r1_penalty
 from musegym.discriminators.planes import Projection, Trunk
 from musegym.envs import Frames, Grid, Image, Volume, Works
@@ -32,6 +34,10 @@ every_kind = pytest.mark.parametrize("name", LAYOUTS)
 def architecture(name, **options):
     layout = LAYOUTS[name]
     return Architecture(layout.kind, layout.shape, layout.sizes, categorical=layout.categorical, **options)
+
+
+def picture(side, hidden, patch=1):
+    return Architecture("image", (side, side), (256,), categorical=False, hidden=hidden, patch=patch)
 
 
 def make(name, settings=None, seed=0, **options):
@@ -82,18 +88,44 @@ class TestLogits:
         np.testing.assert_allclose(d.logits(contents), whole, atol=1e-6)
         assert d.logits(contents[:0]).shape == (0,)
 
+    @pytest.mark.parametrize("patch", [1, 2, 4])
     @pytest.mark.parametrize("side", [1, 4, 5, 8, 14, 28, 31, 32])
-    def test_pictures_of_any_side(self, side):
-        trunk = Trunk(1, (side, side), 8)
+    def test_pictures_of_any_side(self, side, patch):
+        trunk = Trunk(picture(side, 8, patch))
         features = trunk(torch.rand(2, 1, side, side))
         assert features.shape == (2, trunk.features)
         assert trunk.features <= 8 * 16
 
     def test_the_trunk_of_14_pixels(self):
         """As in the trial that this network comes from: 32 channels, then 64 and 64, halving 14 to 7 to 4."""
-        shapes = [tuple(layer.weight.shape) for layer in Trunk(1, (14, 14), 64) if isinstance(layer, torch.nn.Conv2d)]
+        trunk = Trunk(picture(14, 64))
+        shapes = [tuple(layer.weight.shape) for layer in trunk if isinstance(layer, torch.nn.Conv2d)]
         assert shapes == [(32, 1, 3, 3), (64, 32, 4, 4), (64, 64, 3, 3)]
-        assert Trunk(1, (14, 14), 64).features == 64 * 16
+        assert trunk.features == 64 * 16
+
+    def test_a_first_stride_halves_the_picture(self):
+        trunk = Trunk(picture(14, 64, patch=2))
+        shapes = [tuple(layer.weight.shape) for layer in trunk if isinstance(layer, torch.nn.Conv2d)]
+        assert shapes == [(32, 1, 4, 4), (64, 32, 3, 3)]
+        assert trunk.features == 64 * 16
+
+    def test_products_are_those_of_the_convolutions(self):
+        layers = picture(14, 64).layers
+        assert [layer.products for layer in layers] == [9 * 32 * 14**2, 16 * 32 * 64 * 7**2, 9 * 64 * 64 * 4**2]
+
+    @pytest.mark.parametrize(
+        "layout",
+        [
+            Grid((14, 16), (13,)), Grid((32, 32), (40,)), Image((28, 28)), Image((64, 64, 3)),
+            Volume((16, 16, 8), (12,)),
+            Frames((8, 16, 16), (17,), cells=True),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_an_update_is_cheap_at_every_size(self, layout):
+        made = make_discriminator(SimpleNamespace(layout=layout, condition_sizes=())).architecture
+        assert not made.dense
+        assert sum(layer.products for layer in made.layers) <= PRODUCTS
 
     @pytest.mark.parametrize(
         ("name", "contents", "said"),
@@ -354,7 +386,9 @@ class TestStateAndFiles:
             ("grey", {"kind": "grid", "categorical": True}),
             ("grey", {"kind": "sequence"}),
             ("tiles", {"noise": 0.1}),
-            ("tiles", {"augmentation": 0.1}),
+            ("tiles", {"augmentation": 1.1}),
+            ("tiles", {"patch": 3}),
+            ("bits", {"patch": 2}),
             ("tiles", {"shape": [1024, 1024]}),
             ("tiles", {"shape": [7, 12, 3]}),
             ("tiles", {"sizes": [10**6], "embedding": 1024}),

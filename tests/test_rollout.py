@@ -326,7 +326,7 @@ class TestDefaults:
 
     def test_without_demonstrations_there_is_no_warm_start(self):
         assert AdversarialDQN("auto", native("musegym/Digit-v0", 2, data="sklearn")).schedule.warm_start == 0
-        assert AdversarialDQN("auto", native()).schedule.warm_start == 500
+        assert AdversarialDQN("auto", native()).schedule.warm_start is None
 
     @pytest.mark.parametrize(("steps", "rounds"), [(1, 1), (100_000, 10)])
     def test_the_lead_takes_its_share_of_the_steps_at_most(self, steps, rounds):

@@ -23,12 +23,12 @@ class Interval:
         return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def mean_by_group(values: Floats, groups: Ints, rng: np.random.Generator, level: float = 0.95) -> Interval:
+def mean_by_group(values: Floats, groups: Ints, rng: np.random.Generator, confidence: float = 0.95) -> Interval:
     """Mean over works with a bootstrap over groups (whole tunes are drawn, with all their works); 95% by default."""
     index = np.unique(groups, return_inverse=True)[1]
     sums, counts = np.bincount(index, np.asarray(values, np.float64)), np.bincount(index).astype(np.float64)
     draws = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), RESAMPLES).astype(np.float64)
-    low, high = np.quantile((draws @ sums) / (draws @ counts), [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile((draws @ sums) / (draws @ counts), [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
 
 
