@@ -48,6 +48,8 @@ SHARED = ("buffer_size", "batch_size", "gamma", "gradient_steps", "stats_window_
 """Settings that are arguments of SB3's off-policy algorithms, too."""
 COUNTS = ("num_timesteps", "_episode_num", "_n_updates", "_rounds", "warm_updates", "lead_rounds")
 """Counts of a run that files keep."""
+WATCHED = 128
+"""Held-out works, at most, whose likelihood is measured in the warm start: all would take a third of a short one."""
 WARM_UPDATES = 10
 """Updates of the warm start between two calls of callbacks."""
 
@@ -318,7 +320,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         plateau, position = schedule.plateau, schedule.position(progress)
         if len(self.real.held_out) < LEAST_HELD_OUT or not plateau.due(position):
             return
-        nll, turned = self._nll(self.real.held_out), plateau.turned
+        nll, turned = self._nll(self.real.held_out.take(slice(WATCHED))), plateau.turned
         if plateau.measure(position, nll, schedule.ends_by_validation(progress)):
             best.keep()
         if plateau.over or plateau.turned != turned:
