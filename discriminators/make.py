@@ -26,6 +26,8 @@ OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0
 """Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
+CELLS_TRAINING: dict[str, Any] = {"updates_per_observe": 3.0}
+"""Defaults of ``DiscriminatorTrainer`` with convolutions over cells: works differ in details that D learns slowly."""
 DENSE_TRAINING: dict[str, Any] = {"batch_size": 256, "updates_per_observe": 2.0}
 """Defaults of ``DiscriminatorTrainer`` with a dense network, whose updates cost a tenth of those of other networks."""
 
@@ -131,7 +133,10 @@ def _plane_sizes(architecture: Architecture) -> dict[str, Any]:
 
 
 def _training(discriminator: Discriminator) -> dict[str, Any]:
-    return DENSE_TRAINING if discriminator.architecture.dense else {}
+    a = discriminator.architecture
+    if a.dense:
+        return DENSE_TRAINING
+    return CELLS_TRAINING if a.kind in PLANES and a.categorical else {}
 
 
 def _architecture(task: TaskLike) -> Architecture:

@@ -28,6 +28,7 @@ WIDTH, TILED_WIDTH, THUMBNAIL = 640, 480, 320  # pixels: of one work, of several
 MOST_BYTES = 300_000
 SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
+SHEET = 16  # works in a sheet
 WIDE = 480  # pixels; wider works are shown alone
 FRAMES = (96, 64, 48, 32, 24, 16)  # the first that makes a small file
 COLOURS = 64
@@ -113,6 +114,9 @@ def main() -> None:
         if "random" not in author or not thumbnail.exists():
             height = math.ceil(THUMBNAIL * last.shape[0] / last.shape[1])
             Image.fromarray(last).resize((THUMBNAIL, height), Image.Resampling.LANCZOS).save(thumbnail, optimize=True)
+        if model is not None and hasattr(task.medium, "sheet"):  # small works, many in a picture
+            works = generate_episodes(model, SHEET, seed=arguments.seed).contents
+            Image.fromarray(task.medium.sheet(works, columns=8)).save(FOLDER / f"{stem}-sheet.png", optimize=True)
         print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
 
 
