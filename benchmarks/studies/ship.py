@@ -1,8 +1,8 @@
 """Makes the files that ship with the package from a finished run.
 
-The run behind ``pretrained/Melody.zip`` and ``pretrained/Melody-D.zip``::
+The runs behind ``pretrained/``, where seed is 2 for Melody, 0 for Level and Sprite::
 
-    musegym train musegym/Melody-v0 --seconds 600 --seed 2 --out RUN
+    musegym train musegym/NAME-v0 --seconds 600 --seed SEED --out RUN
     python -m musegym.benchmarks.studies.ship RUN
 """
 

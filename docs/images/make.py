@@ -29,7 +29,7 @@ MOST_BYTES = 300_000
 SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
 SHEET = 16  # works in a sheet
-WIDE = 480  # pixels; wider works are shown alone
+WIDE = 600  # pixels; wider works are shown alone
 FRAMES = (96, 64, 48, 32, 24, 16)  # the first that makes a small file
 COLOURS = 64
 
