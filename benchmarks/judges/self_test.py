@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -121,17 +120,19 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
 
     Args:
         train: the works.
-        share: of the groups that the first set has; the second has as many works, of the other groups.
+        share: of the works that the first set has at most, in whole groups; the second has as many, of other groups.
         seed: of the choice.
 
     Raises:
         ValueError: there are too few works or groups.
     """
-    rng, groups = np.random.default_rng([seed, 11]), np.unique(train.groups)
+    rng = np.random.default_rng([seed, 11])
+    groups, counts = np.unique(train.groups, return_counts=True)
     drawn: list[Ints] = []
     for half in (0, 1):
-        part = rng.permutation(groups[halves(groups) == half])
-        drawn.append(part[: math.ceil(share * len(part))])
+        part = rng.permutation(np.flatnonzero(halves(groups) == half))
+        works = counts[part].cumsum()
+        drawn.append(groups[part[works <= share * counts[part].sum()]])
     first = np.isin(train.groups, np.concatenate(drawn))
     real, rest = train.take(first), train.take(~first)
     return real, rest.take(matched_rows(real, rest, seed, halved=True))
