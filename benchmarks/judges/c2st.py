@@ -62,10 +62,10 @@ class C2ST:
     judged: Bools
     """Mask of the pairs that were judged, bool [n]: all of them with five seeds."""
 
-    def interval(self, groups: Ints, seed: int, level: float = 0.95) -> list[float]:
+    def interval(self, groups: Ints, seed: int, confidence: float = 0.95) -> list[float]:
         """Returns the interval of the accuracy, of 95% by default, by a bootstrap over groups int [n]."""
         right = (self.correct_real.astype(float) + self.correct_fake) / 2
-        found = mean_by_group(right[self.judged], groups[self.judged], np.random.default_rng(seed), level)
+        found = mean_by_group(right[self.judged], groups[self.judged], np.random.default_rng(seed), confidence)
         return [found.low, found.high]
 
     def summary(self) -> dict[str, Any]:
