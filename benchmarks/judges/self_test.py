@@ -28,7 +28,7 @@ from .redrawn import redrawn
 from .surprise import surprise
 
 logger = logging.getLogger(__name__)
-VERSION = 2
+VERSION = 3
 """Version of judges and of their test; another one tests them anew."""
 LEAST = 0.9
 """Lowest share of redrawn and real works that a judge in use is right about."""
@@ -116,7 +116,7 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
     """Returns two sets of training works of different groups, which are drawn at random.
 
     Works of a pair are of groups of the same half, so that no network rates a work that it learned from
-    (``surprise.halves``).
+    (``matching.halves``), and of the same condition, so that conditions do not tell the sets apart.
 
     Args:
         train: the works.
@@ -135,7 +135,9 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
         drawn.append(groups[part[works <= share * counts[part].sum()]])
     first = np.isin(train.groups, np.concatenate(drawn))
     real, rest = train.take(first), train.take(~first)
-    return real, rest.take(matched_rows(real, rest, seed, halved=True))
+    other = rest.take(matched_rows(real, rest, seed, halved=True))
+    alike = (real.conditions == other.conditions).all(1)
+    return real.take(alike), other.take(alike)
 
 
 def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Callable[[], C2ST]) -> SelfTest:
