@@ -75,7 +75,7 @@ def test_one_source_shares_no_group() -> None:
     with pytest.raises(ValueError, match="too few"):
         one_source(train, 1.0, 0)
     asked = Works(train.contents, (np.arange(400) % 7 // 6)[:, None], train.groups)
-    real, other = one_source(asked, 0.5, 0)
+    real, other = one_source(asked, 0.3, 0)
     assert np.array_equal(real.conditions, other.conditions)
 
 
