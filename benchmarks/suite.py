@@ -19,6 +19,7 @@ from .judges import taught
 from .judges.c2st import C2ST, FOLDS, c2st
 from .judges.matching import matched_rows
 from .judges.self_test import fresh_judges
+from .judges.surprise import surprise
 from .metrics import population as metrics
 from .metrics.control import control
 from .metrics.features import FeatureNet, feature_net, frechet
@@ -181,7 +182,7 @@ def _compared(
         tested = fresh_judges(task, every.take(np.arange(len(rows))))
         result |= tested.summary()
         if tested.passed:
-            found = c2st(real, chosen, task.layout, seeds=min(seeds, FOLDS), seed=seed)
+            found = c2st(real, chosen, task.layout, rater=surprise(task), seeds=min(seeds, FOLDS), seed=seed)
             result["c2st"] = found.accuracy
             result["c2st_interval"] = found.interval(real.groups, seed)
             result["c2st_detail"] = found.summary()
@@ -260,11 +261,11 @@ def sweep_temperature(
     """
     task: Task[Any] = model.task
     real, net = task.works("validation"), feature_net(task.corpus("train"), task.layout)
-    judges_count = fresh_judges(task, real).passed
+    judges_count, rater = fresh_judges(task, real).passed, surprise(task)
     tried = []
     for temperature in temperatures:
         fake = generated(AgentSampler(model, temperature), real, len(real), seed)
-        found = c2st(real, fake, task.layout, seeds=seeds, seed=seed)
+        found = c2st(real, fake, task.layout, rater=rater, seeds=seeds, seed=seed)
         distance = frechet(net(real.contents), net(fake.contents))
         tried.append({"temperature": temperature, "c2st": found.accuracy, "frechet": distance})
         logger.info("temperature %.2f: C2ST %.3f, Frechet %.2f on validation", temperature, found.accuracy, distance)

@@ -53,7 +53,7 @@ def quick(monkeypatch, tmp_path):
     """Judges and features in no time, and the toys."""
     import toys
 
-    from musegym.benchmarks.judges import c2st, self_test
+    from musegym.benchmarks.judges import c2st, self_test, surprise
     from musegym.benchmarks.metrics import features
 
     monkeypatch.setattr(c2st, "EPOCHS", 1)
@@ -64,6 +64,10 @@ def quick(monkeypatch, tmp_path):
     net = features.FeatureNet
     monkeypatch.setattr(
         features, "FeatureNet", lambda train, layout, folder: net(train, layout, folder=folder, updates=5)
+    )
+    rater = surprise.Surprise
+    monkeypatch.setattr(
+        surprise, "Surprise", lambda train, layout, folder: rater(train, layout, folder=folder, updates=5)
     )
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     toys.register()

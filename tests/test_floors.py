@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import toys
 
+from musegym.benchmarks.judges.self_test import SelfTest
 from musegym.benchmarks.recorded import run
 from musegym.benchmarks.studies import floors
 from musegym.envs import make_task
@@ -40,24 +41,33 @@ def test_each_case_has_its_works():
 def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def judge(real, fake, layout, seed):
+    def judge(real, fake, layout, rater, seed):
+        assert rater is task_rater
         asked.append((len(real) == len(fake), layout, seed))
         return SimpleNamespace(summary=lambda: {"accuracy": 0.625})
 
+    task_rater = object()
     monkeypatch.setattr(floors, "c2st", judge)
+    monkeypatch.setattr(floors, "surprise", lambda task: task_rater)
+    tested = SelfTest(catches=0.82, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=1.0)
+    monkeypatch.setattr(floors, "fresh_judges", lambda task, real: tested)
+    monkeypatch.setattr(floors, "taught_judges", lambda task, split: tested)
     monkeypatch.setattr(floors, "feature_net", lambda train, layout: lambda contents: contents)
     monkeypatch.setattr(floors, "frechet", lambda x, y: float(len(x) == len(y)))
     file = tmp_path / "judges.json"
     assert run(floors.main, ["musegym/Melody-v0", "--seeds", "2", "--json", str(file)]) == 0
     found = json.loads(file.read_text())
-    assert [(row["what"], row["seed"]) for row in found["runs"]] == [
+    assert [(row["what"], row["seed"]) for row in found["runs"][:5]] == [
         ("one source", 0), ("one source", 1), ("floor", 0), ("floor", 1), ("random", 0),
     ]  # fmt: skip
+    assert [row["what"] for row in found["runs"][5:]] == ["fresh judges", "taught judges"]
+    assert all((row["catches"], row["real_vs_real"]) == (0.82, 0.5) for row in found["runs"][5:])
+    assert found["runs"][-1]["verdict"] == "not used: caught only 0.82"
     assert [row["frechet"] for row in found["runs"] if row["what"] == "floor"] == [1, 1]
     assert found["means"] == {"one source": 0.625, "floor": 0.625, "random": 0.625}
     layout = make_task("musegym/Melody-v0").layout
     assert asked == [(True, layout, seed) for seed in (0, 1, 0, 1, 0)]
-    assert len(capsys.readouterr().out.splitlines()) == 6
+    assert len(capsys.readouterr().out.splitlines()) == 8
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,7 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
 )
 def test_mistakes_are_one_line(wrong, message, monkeypatch, capsys):
     monkeypatch.setattr(floors, "feature_net", lambda train, layout: None)
+    monkeypatch.setattr(floors, "surprise", lambda task: None)
     assert run(floors.main, wrong) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

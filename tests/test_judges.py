@@ -176,7 +176,7 @@ def test_every_layout_is_read(name: str, architecture: str) -> None:
 
 @pytest.mark.parametrize("name", ["volume", "grid", "colours", "frames", "palette"])
 def test_planes_are_judged_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges, "EPOCHS", 6)
+    monkeypatch.setattr(judges, "EPOCHS", 9)
     rng = np.random.default_rng(0)
     assert c2st(plane(name, 100, rng, floor=True), plane(name, 100, rng), LAYOUTS[name], seeds=1).accuracy > 0.8
 

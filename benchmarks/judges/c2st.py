@@ -11,7 +11,8 @@ works from generated ones; its accuracy on held-out works is 0.5 where it cannot
   0.5 with nothing to see.
 * Generated work i belongs with real work i (it was made under its condition): both fall in the same fold, so that no
   fold has more works of a condition on one side, which would push the accuracy *below* 0.5.
-* Judges see the conditions of works as constant columns or channels (``networks.prepare``).
+* Judges see the conditions of works as constant columns or channels (``networks.prepare``), and how surprising each
+  cell or row is beside its surroundings as further ones (``surprise``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import copy
 import dataclasses
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ from torch.nn import functional as F
 
 from ...envs.task import Bools, Ints, Layout, Works
 from ..metrics.stats import mean_by_group
-from .networks import ARCHITECTURES, is_sequence, lengths, prepare
+from .networks import ARCHITECTURES, is_sequence, lengths, prepare, with_surprise
 
 logger = logging.getLogger(__name__)
 FOLDS = 5
@@ -77,13 +79,27 @@ class C2ST:
         }
 
 
-def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: int = 0, enough: float = 0.0) -> C2ST:
+Rater = Callable[[Works, Ints], Tensor]
+"""From works and their groups int [N] to surprise (``surprise.Surprise``), nats float32 [N, *axes, C]."""
+
+
+def c2st(
+    real: Works,
+    fake: Works,
+    layout: Layout,
+    *,
+    rater: Rater | None = None,
+    seeds: int = FOLDS,
+    seed: int = 0,
+    enough: float = 0.0,
+) -> C2ST:
     """Judges generated against real works.
 
     Args:
         real: n real works that trained no agent.
         fake: n generated works, number i made under the condition of real work i; their groups do not count.
         layout: of the contents.
+        rater: rates what judges read beside the works; generated work i in the group of real work i.
         seeds: judge seeds, at most five; fewer judge only as many fifths of the works.
         seed: draws folds and the judges' weights; a result is a function of the arguments.
         enough: as in ``fit``.
@@ -103,7 +119,7 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
 
     rng = np.random.default_rng([seed, 2017])
     fold = folds(groups, FOLDS, rng)
-    x, y = _together(layout, real, fake)
+    x, y = _together(layout, rater, (real, fake))
     right = np.zeros(2 * n, bool)
     accuracies, chosen = [], []
     for k in range(seeds):
@@ -131,7 +147,13 @@ def c2st(real: Works, fake: Works, layout: Layout, *, seeds: int = FOLDS, seed: 
 
 
 def c2st_taught(
-    train: tuple[Works, Works], test: tuple[Works, Works], layout: Layout, *, seed: int = 0, enough: float = 0.0
+    train: tuple[Works, Works],
+    test: tuple[Works, Works],
+    layout: Layout,
+    *,
+    rater: Rater | None = None,
+    seed: int = 0,
+    enough: float = 0.0,
 ) -> C2ST:
     """Judges held-out works with the same judges, trained on the train split, which has ten times as many works.
 
@@ -143,6 +165,7 @@ def c2st_taught(
             groups chooses epoch and architecture.
         test: held-out works and as many generated.
         layout: of the contents.
+        rater: as in ``c2st``.
         seed: draws the eighth and the judges' weights.
         enough: as in ``fit``.
 
@@ -152,7 +175,7 @@ def c2st_taught(
     (n, given), (m, asked) = ([len(works) for works in pair] for pair in (train, test))
     if given != n or asked != m:
         raise ValueError(f"as many generated as real works are judged, not {given} with {n}, {asked} with {m}")
-    x, y = _together(layout, *train, *test)
+    x, y = _together(layout, rater, train, test)
     part = np.tile(folds(train[0].groups, INNER, np.random.default_rng([seed, 2017])), 2)
     epochs, patience = TAUGHT_PLANE_EPOCHS, TAUGHT_PLANE_PATIENCE
     if is_sequence(x):
@@ -166,13 +189,17 @@ def c2st_taught(
     return C2ST(best, (best,), (chosen,), by_name, right[:m], right[m:], np.ones(m, bool))
 
 
-def _together(layout: Layout, real: Works, fake: Works, *more: Works) -> tuple[Tensor, Tensor]:
-    """Returns works in the form that judges read, in order, and the labels of the first two parts: 1 for real."""
-    parts = (real, fake, *more)
+def _together(layout: Layout, rater: Rater | None, *pairs: tuple[Works, Works]) -> tuple[Tensor, Tensor]:
+    """Returns pairs of real and generated works in the form that judges read, and labels: 1 for real."""
+    parts = [works for pair in pairs for works in pair]
     contents = np.concatenate([works.contents for works in parts])
     conditions = np.concatenate([works.conditions for works in parts])
-    y = torch.cat([torch.ones(len(real)), torch.zeros(len(fake))])
-    return prepare(contents, layout, conditions), y
+    x = prepare(contents, layout, conditions)
+    if rater is not None:
+        groups = np.concatenate([real.groups for real, _ in pairs for _ in range(2)])
+        x = with_surprise(x, rater(Works(contents, conditions), groups))
+    y = torch.cat([torch.full((len(works),), 1.0 - i) for pair in pairs for i, works in enumerate(pair)])
+    return x, y
 
 
 def _judged(

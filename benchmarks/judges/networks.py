@@ -26,6 +26,10 @@ NORMS: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm
 """By number of axes."""
 LAGS = 24
 WIDTH = 64
+EDGES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
+"""Bounds of the classes of surprise that judges of cells read, nats."""
+SURPRISING = 4.0
+"""Nats that judges of pixels read as 1."""
 
 
 def prepare(contents: Array, layout: Layout, conditions: Ints | None = None) -> Tensor:
@@ -59,6 +63,21 @@ def prepare(contents: Array, layout: Layout, conditions: Ints | None = None) -> 
     if axes == 1:
         constant = constant * (torch.arange(cells.shape[1]) < lengths(cells)[:, None])[..., None]
     return torch.cat([cells, constant], -1)
+
+
+def with_surprise(x: Tensor, nats: Tensor) -> Tensor:
+    """Adds surprise to works, as ``prepare`` returns them: classes from 1 as columns of cells, channels of pixels.
+
+    Args:
+        x: works.
+        nats: float32 [N, *axes, C].
+    """
+    if x.is_floating_point():
+        return torch.cat([x, nats.movedim(-1, 1) / SURPRISING], 1)
+    classes = 1 + torch.bucketize(nats, torch.tensor(EDGES))
+    if is_sequence(x):
+        classes = classes * (torch.arange(x.shape[1]) < lengths(x)[:, None])[..., None]
+    return torch.cat([x, classes], -1)
 
 
 def lengths(x: Tensor) -> Tensor:
@@ -236,12 +255,14 @@ class RecurrentPlane(nn.Module):
         self.mix = nn.ModuleList(nn.Linear(line, WIDTH) for line in lines)
         self.rnns = nn.ModuleList(nn.GRU(WIDTH, 48, batch_first=True, bidirectional=True) for _ in shape)
         self.drop = nn.Dropout(2 * dropout)
-        self.head = nn.Linear(2 * width + 192 * len(shape), 1)
+        self.head = nn.Linear(2 * self.plane.out + 2 * width + 192 * len(shape), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        h = self.near(self.plane(x))
+        h = self.plane(x)
         found = [summary(h)]
+        h = self.near(h)
+        found.append(summary(h))
         for axis, (mix, rnn) in enumerate(zip(self.mix, self.rnns, strict=True)):
             lines = h.movedim(2 + axis, 1).flatten(2)  # [B, n, D * other axes]
             found.append(summary(rnn(F.relu(mix(lines)))[0].transpose(1, 2)))
@@ -263,11 +284,12 @@ class ConvolutionalPlane(nn.Module):
         inputs = (self.plane.out, *widths)
         self.layers = nn.ModuleList(layer(n, inputs[i], widths[i], strides[i]) for i in range(len(widths)))
         self.drop = nn.Dropout(2 * dropout)
-        self.head = nn.Linear(2 * sum(widths), 1)
+        self.head = nn.Linear(2 * sum(inputs), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits [B], high for real."""
-        h, found = self.plane(x), []
+        h = self.plane(x)
+        found = [summary(h)]
         for part in self.layers:
             h = part(h)
             found.append(summary(h))

@@ -9,6 +9,7 @@ import numpy as np
 from ...envs.task import Array, Ints, Task, Works
 
 SHARE = 0.1
+TRIES = 8
 
 
 def redrawn(task: Task[Any], works: Works, train: Works, seed: int = 0, share: float = SHARE) -> Works:
@@ -16,7 +17,7 @@ def redrawn(task: Task[Any], works: Works, train: Works, seed: int = 0, share: f
 
     Where the task has demonstrations, they are decisions (at least one of a work): number t becomes that of a random
     training work, and the works are built again by ``task.step``, hence legal. Otherwise they are places of the
-    content: cells, pixels or rows.
+    content: cells, pixels or rows. A work that comes out as it was is drawn again, a few times: it would be no fake.
 
     Args:
         task: whose works they are.
@@ -29,10 +30,16 @@ def redrawn(task: Task[Any], works: Works, train: Works, seed: int = 0, share: f
         N works of the same conditions and groups.
     """
     rng = np.random.default_rng([seed, 13])
-    if task.has_demonstrations:
-        contents = _rebuilt(task, works, train, rng, share)
-    else:
-        contents = _cells(task, works.contents, train.contents, rng, share)
+    contents, rows = works.contents.copy(), np.arange(len(works))
+    for _ in range(TRIES):
+        part = works.take(rows)
+        if task.has_demonstrations:
+            contents[rows] = _rebuilt(task, part, train, rng, share)
+        else:
+            contents[rows] = _cells(task, part.contents, train.contents, rng, share)
+        rows = rows[(contents[rows] == part.contents).reshape(len(rows), -1).all(1)]
+        if not len(rows):
+            break
     return Works(contents, works.conditions, works.groups)
 
 

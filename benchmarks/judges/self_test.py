@@ -20,14 +20,15 @@ from typing import Any
 import numpy as np
 
 from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
-from ...envs.task import Split, Task, Works
+from ...envs.task import Ints, Split, Task, Works
 from ..metrics.features import fingerprint
 from .c2st import C2ST, c2st, c2st_taught
-from .matching import matched_rows
+from .matching import halves, matched_rows
 from .redrawn import redrawn
+from .surprise import surprise
 
 logger = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 3
 """Version of judges and of their test; another one tests them anew."""
 LEAST = 0.9
 """Lowest share of redrawn and real works that a judge in use is right about."""
@@ -93,7 +94,9 @@ def fresh_judges(task: Task[Any], real: Works) -> SelfTest:
     train = task.works("train")
 
     def catches() -> C2ST:
-        return c2st(real, redrawn(task, real, train), task.layout, seeds=FOLDS_TESTED, enough=ENOUGH)
+        return c2st(
+            real, redrawn(task, real, train), task.layout, rater=surprise(task), seeds=FOLDS_TESTED, enough=ENOUGH
+        )
 
     return _cached("fresh", task, (train, real), catches)
 
@@ -104,7 +107,7 @@ def taught_judges(task: Task[Any], split: Split) -> SelfTest:
 
     def catches() -> C2ST:
         pairs = [(works, redrawn(task, works, train, seed)) for seed, works in enumerate((train, real))]
-        return c2st_taught(pairs[0], pairs[1], task.layout, enough=ENOUGH)
+        return c2st_taught(pairs[0], pairs[1], task.layout, rater=surprise(task), enough=ENOUGH)
 
     return _cached("taught", task, (train, real), catches)
 
@@ -112,21 +115,29 @@ def taught_judges(task: Task[Any], split: Split) -> SelfTest:
 def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
     """Returns two sets of training works of different groups, which are drawn at random.
 
+    Works of a pair are of groups of the same half, so that no network rates a work that it learned from
+    (``matching.halves``), and of the same condition, so that conditions do not tell the sets apart.
+
     Args:
         train: the works.
-        share: of the groups that the first set has; the second has as many works, of the other groups.
+        share: of the works that the first set has at most, in whole groups; the second has as many, of other groups.
         seed: of the choice.
 
     Raises:
         ValueError: there are too few works or groups.
     """
-    groups = np.unique(train.groups)
-    drawn = np.random.default_rng([seed, 11]).permutation(groups)[: max(round(share * len(groups)), 1)]
-    first = np.isin(train.groups, drawn)
+    rng = np.random.default_rng([seed, 11])
+    groups, counts = np.unique(train.groups, return_counts=True)
+    drawn: list[Ints] = []
+    for half in (0, 1):
+        part = rng.permutation(np.flatnonzero(halves(groups) == half))
+        works = counts[part].cumsum()
+        drawn.append(groups[part[works <= share * counts[part].sum()]])
+    first = np.isin(train.groups, np.concatenate(drawn))
     real, rest = train.take(first), train.take(~first)
-    if not len(rest):
-        raise ValueError("there are too few groups of works to compare some with others")
-    return real, rest.take(matched_rows(real, rest, seed))
+    other = rest.take(matched_rows(real, rest, seed, halved=True))
+    alike = (real.conditions == other.conditions).all(1)
+    return real.take(alike), other.take(alike)
 
 
 def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Callable[[], C2ST]) -> SelfTest:
@@ -150,7 +161,7 @@ def _real_vs_real(train: Works, task: Task[Any]) -> list[float]:
     def judge() -> list[float]:
         share = min(1 / 3, MOST_REAL / len(train))
         real, other = one_source(train, share, 0)
-        found = c2st(real, other, task.layout, seeds=FOLDS_TESTED, seed=1)
+        found = c2st(real, other, task.layout, rater=surprise(task), seeds=FOLDS_TESTED, seed=1)
         return [found.accuracy, *found.interval(real.groups, 0, 0.99)]
 
     return _timed(judge, 3)

@@ -16,6 +16,7 @@ from ..metrics.stats import packed
 from ..samplers import Sampler, generated
 from .c2st import c2st_taught
 from .self_test import taught_judges
+from .surprise import surprise
 
 
 def judge(sampler: Sampler, split: Split, seed: int = 0) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def judge(sampler: Sampler, split: Split, seed: int = 0) -> dict[str, Any]:
     train, real = task.works("train"), task.works(split)
     begun = time.process_time()
     fakes = generated(sampler, train, len(train), seed), generated(sampler, real, len(real), seed + 1)
-    found = c2st_taught((train, fakes[0]), (real, fakes[1]), task.layout, seed=seed)
+    found = c2st_taught((train, fakes[0]), (real, fakes[1]), task.layout, rater=surprise(task), seed=seed)
     return {
         "accuracy": found.accuracy,
         **tested.summary(),

@@ -152,12 +152,12 @@ def train_once(net: nn.Module, path: Path | None, train: Callable[[], None]) -> 
     """Loads the weights of a network from a file; where that is missing or damaged, trains the network and writes it.
 
     Args:
-        net: a network of float32 as its training begins.
+        net: a network as its training begins.
         path: the file; None trains and keeps nothing.
         train: trains the network.
     """
     if path is not None:
-        shapes = {name: (np.float32, tuple(value.shape)) for name, value in net.state_dict().items()}
+        shapes = {name: (value.numpy().dtype, tuple(value.shape)) for name, value in net.state_dict().items()}
         try:
             weights = load_arrays(path, shapes)
         except FileNotFoundError:

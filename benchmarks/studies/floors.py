@@ -3,10 +3,12 @@
 * ``one source``: training works against other training works, tunes drawn at random. 0.5, or the judge is biased.
 * ``floor``: training works against test works. An excess over 0.5 is a difference between the splits.
 * ``random``: a random policy. 1, or the judge is weak.
+* ``fresh judges``, ``taught judges``: their own test (``judges.self_test``).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from typing import Annotated, Any
@@ -20,6 +22,8 @@ from ...training.loading import env_task, read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..judges.c2st import c2st
 from ..judges.matching import matched_rows
+from ..judges.self_test import fresh_judges, taught_judges
+from ..judges.surprise import surprise
 from ..metrics.features import feature_net, frechet
 from ..recorded import Id, JsonFile, print_row, run, write_result
 from ..samplers import generated
@@ -28,7 +32,7 @@ from ..samplers import generated
 def floor(task: Task[Any], seed: int) -> tuple[Works, Works]:
     """Returns the test split and training works, drawn by ``matched_rows``."""
     test, train = task.works("test"), task.works("train")
-    return test, train.take(matched_rows(test, train, seed))
+    return test, train.take(matched_rows(test, train, seed, halved=True))
 
 
 def one_source(task: Task[Any], seed: int) -> tuple[Works, Works]:
@@ -37,7 +41,7 @@ def one_source(task: Task[Any], seed: int) -> tuple[Works, Works]:
     drawn = np.random.default_rng([seed, 11]).permutation(np.unique(train.groups))[:tunes]
     held_out = np.isin(train.groups, drawn)
     real, rest = train.take(held_out), train.take(~held_out)
-    return real, rest.take(matched_rows(real, rest, seed))
+    return real, rest.take(matched_rows(real, rest, seed, halved=True))
 
 
 def chance(task: Task[Any], seed: int) -> tuple[Works, Works]:
@@ -58,19 +62,23 @@ def main(
     """Judges three cases whose accuracy is known."""
     task = env_task(env_id, {})
     net = feature_net(read_corpus(task), task.layout)
+    rater = surprise(task)
     runs: list[dict[str, Any]] = []
     for name, draw in CASES.items():
         for seed in range(1 if name == "random" else seeds):
             start = time.process_time()
             try:
                 real, other = draw(task, seed)
-                judged = c2st(real, other, task.layout, seed=seed).summary()
+                judged = c2st(real, other, task.layout, rater=rater, seed=seed).summary()
             except ValueError as error:
                 raise UsageError(f"{env_id} cannot be judged: {error}") from None
             row = {"what": name, "seed": seed, "cpu_seconds": round(time.process_time() - start, 1), **judged}
             if name == "floor":
                 row["frechet"] = frechet(net(real.contents), net(other.contents))
             runs.append(print_row(row))
+    tested = {"fresh judges": fresh_judges(task, task.works("test")), "taught judges": taught_judges(task, "test")}
+    for name, found in tested.items():
+        runs.append(print_row({"what": name, **dataclasses.asdict(found), "verdict": found.verdict}))
     means = {name: float(np.mean([row["accuracy"] for row in runs if row["what"] == name])) for name in CASES}
     print_row(means)
     write_result(context, json_file, {"env_id": env_id, "means": means, "runs": runs})
