@@ -10,6 +10,8 @@ from typing import Any
 
 from ..envs.rewards import REWARD_FORMS
 
+LONGEST = 0.7
+"""Largest share of the budget for a warm start that validation ends."""
 LARGEST = 1e30
 """Largest number: float32 holds it and its products with outputs of networks."""
 IN_MEMORY = 1_000_000
@@ -102,8 +104,8 @@ class DQNConfig:
     """Rounds in which only D learns, before joint training; None: ten, but no more than the share of the steps in
     ``schedule``, and at least one."""
     schedule: tuple[float | None, float] = (None, 0.05)
-    """Shares of the budget for warm start and lead. Where time is the budget, they replace the counts; None for the
-    warm start: until held-out works become no likelier, at most 0.7."""
+    """Shares of the budget for warm start and lead, together at most 1. Where time is the budget, they replace the counts;
+    None for the warm start: until held-out works become no likelier, at most 0.7."""
     co_training: bool = True
     """True trains D in joint training too; False freezes it at the end of the lead."""
     controller: bool = True
@@ -131,7 +133,8 @@ class DQNConfig:
                 f"hard targets need Q-learning: set n_steps=1 and alpha=0, not {self.n_steps} and {self.alpha}"
             )
         warm_start, lead = self.schedule
-        if lead is None or not 0 <= (warm_start or 0) + lead <= 1 or min(warm_start or 0, lead) < 0:
+        longest = LONGEST if warm_start is None else warm_start
+        if lead is None or not 0 <= longest + lead <= 1 or min(longest, lead) < 0:
             raise ValueError(
                 f"schedule must be the shares of warm start and lead, together at most 1, not {self.schedule}"
             )

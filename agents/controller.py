@@ -126,15 +126,15 @@ class Controller:
 
     * *Trust*: the reward is D's logit times its slope a (``calibration.calibrate``), and so a log density ratio
       whatever the scale of the logits, which penalties change. Only where rewards are log ratios and alpha is 1.
-    * *D's rate rises* where the smoothed gap is significantly below 0: the policy went where D was wrong. This rule and
-      the second next need a D that does not tell training works apart either: else it lacks works, not speed.
+    * *D's rate rises* where the smoothed gap is significantly below 0, the policy having gone where D was wrong, and
+      D does not tell training works from the policy's either: a D that does lacks works, not speed.
     * *D's rate falls* where a + 2 errors < 1/2 and the logits of fresh contents deviate by more than 1/2 (the logits
       are large and mostly noise, as held-out works show), or where the gap is above 4, above 1.5 times the smallest
       gap so far, and growing (D runs away from the policy).
     * *D's rate rises*, else, where the gap is below 2 errors though it never was above 4, or though the policy is not
       near its best (near it, D has nothing to tell apart), or where the policy is too sharp and D neither notices nor
       memorises. D is restored where 400 updates at higher rates have not made it tell anything apart.
-    * No rule but the next raises D's rate to more than four times the first one.
+      These rises stop at four times the first rate.
     * *D's rate trebles*, else, where two trials in a row of eight updates at three times the rate significantly lower
       the held-out loss. The pause between trials doubles with each trial that does not.
     * *Sharpness*: the temperature rises where entropy is significantly 5% below the negative log-likelihood of works,

@@ -318,9 +318,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Measures the warm start; restores its best weights before its learning rate falls, and at its end."""
         schedule, best = self.schedule, self.learner.best
         plateau, position = schedule.plateau, schedule.position(progress)
-        if len(self.real.held_out) < LEAST_HELD_OUT or not plateau.due(position):
+        if not plateau.due(position):
             return
-        nll, turned = self._nll(self.real.held_out.take(slice(WATCHED))), plateau.turned
+        watched, turned = self.real.held_out.take(slice(WATCHED)), plateau.turned
+        nll = self._nll(watched) if len(watched) else 0.0  # without works the rate falls at the earliest
         if plateau.measure(position, nll, schedule.ends_by_validation(progress)):
             best.keep()
         if plateau.over or plateau.turned != turned:

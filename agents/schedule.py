@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from .config import DQNConfig
+from .config import LONGEST, DQNConfig
 
-LONGEST, LONGEST_UPDATES = 0.7, 1000
-"""Longest warm start by default: share of a time budget, and number of updates where the budget is in steps."""
+LONGEST_UPDATES = 1000
+"""Longest warm start by default where the budget is in steps."""
 LEAD = 10
 """Largest number of rounds of the lead by default."""
 RAMP = 50

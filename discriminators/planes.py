@@ -115,7 +115,7 @@ class CellNetwork(PlaneNetwork):
 
     def __init__(self, architecture: Architecture) -> None:
         a = architecture
-        # Drawn in this order, by which a seed gives the same weights as before.
+        # Drawn before the trunk: the order is part of what a seed means.
         table = torch.randn(a.sizes[0], a.embedding) / math.sqrt(2)
         places = torch.randn(*a.plane, a.embedding) / math.sqrt(2)
         super().__init__(a, Dense(a) if a.dense else Trunk(a))

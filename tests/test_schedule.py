@@ -4,14 +4,13 @@ import dataclasses
 
 import pytest
 
-from musegym.agents.config import DQNConfig
+from musegym.agents.config import LONGEST, DQNConfig
 from musegym.agents.schedule import (
     CHECKS,
     COOLING,
     DECAY,
     EARLIEST,
     LEAD,
-    LONGEST,
     LONGEST_UPDATES,
     RAMP,
     WINDOW,
