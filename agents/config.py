@@ -104,8 +104,8 @@ class DQNConfig:
     """Rounds in which only D learns, before joint training; None: ten, but no more than the share of the steps in
     ``schedule``, and at least one."""
     schedule: tuple[float | None, float] = (None, 0.05)
-    """Shares of the budget for warm start and lead, together at most 1. Where time is the budget, they replace the counts;
-    None for the warm start: until held-out works become no likelier, at most 0.7."""
+    """Shares of the budget for warm start and lead, together at most 1; None for the warm start: until held-out works
+    become no likelier, at most 0.7. Where time is the budget, they replace the counts."""
     co_training: bool = True
     """True trains D in joint training too; False freezes it at the end of the lead."""
     controller: bool = True
