@@ -58,7 +58,7 @@ class Painting:
         assert cells is not None
         self._cells: Ints = cells
         self._swatches = swatches(task, self.canvas.condition)
-        self._message = self._opinion = self._rules = self._hovered = ""
+        self._message = self._problem = self._opinion = self._rules = self._hovered = ""
         self._judging = self._help = self._complete = False
         self._under: int | None = None
         self._down = False
@@ -80,7 +80,11 @@ class Painting:
             for condition, value in zip(self._task.conditions, self.canvas.condition, strict=True)
         )
         line0 = joined(
-            self._hovered or f"paints {self._name(self.canvas.brush)}", style, self._rules, self._opinion, self._message
+            self._hovered or f"paints {self._name(self.canvas.brush)}",
+            style,
+            self._rules,
+            self._opinion,
+            self._message or self._problem,
         )
         panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
         stage.show(self.canvas.picture, panel, boxes, self._help_rows if self._help else ())
@@ -204,10 +208,11 @@ class Painting:
 
     def _changed(self) -> None:
         """Says whether the content can be built, and judges it, but not in the middle of a stroke."""
+        self._problem = ""
         try:
             self.canvas.work()
         except ValueError as error:
-            self._message = f"cannot be built: {error}"
+            self._problem = f"cannot be built: {error}"
         if not self._down:
             self._weigh()
 

@@ -283,6 +283,23 @@ def test_what_cannot_be_built_is_said_and_saved_without_actions(easel, tmp_path)
         assert len(saved["actions"]) == ROWS * COLUMNS
 
 
+def test_what_cannot_be_built_is_said_until_it_can(easel):
+    easel.handle(Event("3"))
+    easel.handle(Event("press", at(1, 1)))
+    easel.handle(Event("drag", at(1, 3)))
+    for event in (Event("lift"), Event("hover", at(0, 0)), Event("wheel up"), Event("d"), Event("d"), Event("s")):
+        easel.handle(event)
+        assert ("saved" if event.name == "s" else "cannot be built: a roof needs stone") in news(easel), event
+    easel.handle(Event("pick", at(3, 0)))
+    assert "cannot be built: a roof needs stone" in news(easel)
+    easel.handle(Event("u"))
+    assert "cannot be built" not in news(easel)
+    easel.handle(Event("ctrl y"))
+    assert "cannot be built" in news(easel)
+    easel.handle(Event("n"))
+    assert "cannot be built" not in news(easel)
+
+
 def test_the_opinion_stands_after_each_change_once_asked_for(easel):
     assert "looks real" not in news(easel)
     easel.handle(Event("d"))
