@@ -282,7 +282,7 @@ def generate(
         first, condition = read_prefix(model.task, prefix, keep)
     elif set_:
         task = loading.env_task(id, {**model.task.kwargs(), **env_kwargs(id, set_)})
-        condition = first_conditions(task, num, seed)
+        condition = first_conditions(model.task, task, num, seed)
     works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
     try:
         stem = f"{id.rpartition('/')[2]}-{seed}"

@@ -16,10 +16,22 @@ from ..training.folder import Run, Settings
 from ..training.works import read_arrays
 
 
-def first_conditions(task: Task[Any], num: int, seed: int) -> Ints | None:
-    """Returns the conditions int [num, C] that a task draws for its starts; None where the task has no conditions."""
-    if not task.conditions:
-        return None
+def first_conditions(trained: Task[Any], task: Task[Any], num: int, seed: int) -> Ints:
+    """Returns the conditions int [num, C] of new works, as a task draws them for its starts.
+
+    Args:
+        trained: the task of the model that builds the works.
+        task: the same with the arguments of ``--set``.
+        num: number of works.
+        seed: equal seeds give equal conditions.
+    """
+    if not trained.conditions:
+        raise UsageError(
+            "--set chooses the conditions of new works, and works of this model have none: leave it out; other "
+            "arguments take effect when a model is trained"
+        )
+    if task.conditions != trained.conditions:
+        raise UsageError("--set: the works would have other conditions than the model learned; leave out all but style")
     draws = np.random.default_rng(seed).integers(2**64, size=num, dtype=np.uint64)
     try:
         return task.condition(task.initial(draws))

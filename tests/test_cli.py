@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 import toys
+from grids import TowerTask
 from test_recorded import make_run
 
 import musegym
 from musegym import cli
 from musegym.agents.episodes import trace
 from musegym.cli import commands, options
+from musegym.cli.options import first_conditions
 from musegym.envs import make_task
+from musegym.envs.density import DensityTask
 from musegym.envs.melody import METRES, MODES, MelodyTask
 from musegym.errors import UsageError
 from musegym.training import loading
@@ -402,3 +405,14 @@ def test_the_model_that_ships_writes_melodies(call, tmp_path):
     code, _, err = call("generate", "--pretrained", "musegym/Melody-v0", "--num", "2", "--out", str(tmp_path / "new"))
     assert (code, err) == (0, "")
     assert len(list((tmp_path / "new").glob("*.mid"))) == 2
+
+
+def test_conditions_are_chosen_only_where_a_model_learned_them():
+    towers, words = TowerTask(), toys.WordTask()
+    assert sorted(set(first_conditions(towers, towers, 32, 0)[:, 0])) == [0, 1]
+    with pytest.raises(UsageError, match="have none: leave it out"):
+        first_conditions(toys.BitsTask(), toys.BitsTask(), 4, 0)
+    with pytest.raises(UsageError, match="have none: leave it out"):
+        first_conditions(DensityTask(), DensityTask("moons"), 4, 0)
+    with pytest.raises(UsageError, match="all but style"):
+        first_conditions(towers, words, 4, 0)
