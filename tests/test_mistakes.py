@@ -684,3 +684,21 @@ def test_a_prefix_that_is_no_work(finished: Path, tmp_path: Path, capsys: pytest
             cli.main(["generate", str(finished), "--prefix", str(prefix), "--keep", "1", "--out", str(tmp_path / "o")])
         assert exit_.value.code == 2
         assert "works of this task are integers [N, 6]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("data", [b"la la la", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY", b"", b"PK\x03\x04", bytes(40)])
+@pytest.mark.parametrize("option", ["--prefix", "--works"])
+def test_a_file_that_is_no_archive_of_arrays_is_named_without_advice_of_libraries(
+    option: str, data: bytes, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.txt"
+    file.write_bytes(data)
+    rest = ("generate", str(finished), "--keep", "1") if option == "--prefix" else ("evaluate", "--id", WORD)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([*rest, option, str(file)])
+    err = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert str(file) in err
+    assert ".npz of numbers" in err or "damaged" in err
+    assert "pickle" not in err
+    assert "0x" not in err

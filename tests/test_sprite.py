@@ -297,6 +297,17 @@ class TestFolder:
             task.corpus("train")
         assert "its 30 works are few" in caplog.text
 
+    @pytest.mark.parametrize(
+        "data", [b"la la", b"GIF89a", b"\xff\xd8\xff\xe0", bytes(99), b"\x89PNG\r\n\x1a\n" + bytes(40)]
+    )
+    def test_reasons_name_no_object_of_a_library(self, data, folder):
+        (folder / "cats/broken.png").write_bytes(data)
+        ((name, reason),) = SpriteTask(corpus=str(folder)).corpus_report().skipped
+        assert name == "cats/broken.png"
+        assert "PNG" in reason
+        assert "0x" not in reason
+        assert "BytesIO" not in reason
+
     def test_mistakes_are_one_line(self, tmp_path, folder, monkeypatch):
         with pytest.raises(ValueError, match="no folder or file"):
             SpriteTask(corpus=str(tmp_path / "nothing"))

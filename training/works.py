@@ -68,7 +68,9 @@ def read_arrays(file: Path) -> dict[str, Array]:
                 raise ValueError("holds a single array, as .npy files do")
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
-        why = str(error) if str(error).startswith("holds") else f"is no readable .npz of numbers ({error})"
+        why = str(error)
+        if not why.startswith("holds"):  # numpy takes anything else for a pickle, and advises to load it
+            why = "is no .npz of numbers" if "pickle" in why else f"is no readable .npz of numbers ({error})"
         raise ValueError(why) from None
     except (zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"is damaged ({error})") from None

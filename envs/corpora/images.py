@@ -79,7 +79,7 @@ def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
     Raises:
         ValueError: It is no PNG, or too large.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
@@ -89,5 +89,7 @@ def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
             if image.mode == "P" and image.info.get("transparency") in (0, b"\0"):
                 palette = bytes(image.palette.getdata()[1])[3:] if image.palette else None
             return np.array(image.convert("RGBA")), palette
+    except UnidentifiedImageError:
+        raise ValueError("no PNG: it does not begin as one") from None
     except (OSError, SyntaxError) as error:
         raise ValueError(f"no PNG that can be read ({error})") from error
