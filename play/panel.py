@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ Box = tuple[int, int, int, int]
 
 TEXT_HEIGHT = 52  # pixels of the two lines
 CHIP_HEIGHT = 40  # of the row of chips
+SMALL = 28  # size of the font of a line that takes two, at twice its size
 CHIPS = 9  # choices shown at once, one for each number key
 CELL, SWATCH, GAP = 44, 34, 12  # pixels from swatch to swatch, their side, and the panel's margin
 GROUND: Colour = (24, 27, 38)
@@ -61,17 +63,14 @@ class Panel:
         panel = pygame.Surface((2 * width, 2 * height), 0, 32)
         panel.fill(GROUND)
         boxes = self._draw_swatches(panel) if self.swatches else self._draw_chips(panel)
-        bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
         first = 2 * (height - TEXT_HEIGHT)
-        for line, font, colour, top in (
-            (self.lines[0], bold, TEXT, first + 12),
-            (self.lines[1], plain, FAINT, first + 58),
+        for line, size, colour, top in (
+            (self.lines[0], 40, TEXT, first + 12),
+            (self.lines[1], 34, FAINT, first + 58),
         ):
-            image = font.render(line.translate(SIGNS), True, colour)
-            if image.get_width() > panel.get_width() - 48:
-                size = panel.get_width() - 48, image.get_height()
-                image = pygame.transform.smoothscale(image, size)
-            panel.blit(image, (24, top))
+            font, texts = _fitted(line.translate(SIGNS), size, panel.get_width() - 48)
+            for number, text in enumerate(texts):
+                panel.blit(font.render(text, True, colour), (24, top + number * font.get_height()))
         return panel, [(left // 2, top // 2, wide // 2, high // 2) for left, top, wide, high in boxes]
 
     def _draw_chips(self, panel: pygame.Surface) -> list[Box]:
@@ -123,6 +122,31 @@ class Panel:
 def _columns(width: int) -> int:
     """Returns the number of swatches in a row."""
     return max(1, (width - 2 * GAP + CELL - SWATCH) // CELL)
+
+
+def _fitted(line: str, size: int, width: int) -> tuple[pygame.font.Font, list[str]]:
+    """Returns a font and the one or two lines of text, at most so many pixels wide, that a line of the panel becomes.
+
+    Two lines are of a smaller font, so that they take no more height than one; words beyond them are left out.
+    """
+    import pygame
+
+    font = pygame.font.Font(None, size)
+    if font.size(line)[0] <= width:
+        return font, [line]
+    font = pygame.font.Font(None, SMALL)
+    start = _cut(font, line, width, at_word=True)
+    rest = line[len(start) :].strip()
+    if font.size(rest)[0] > width:
+        rest = _cut(font, rest, width - font.size("...")[0], at_word=False) + "..."
+    return font, [start, rest] if rest else [start]
+
+
+def _cut(font: pygame.font.Font, line: str, width: int, *, at_word: bool) -> str:
+    """Returns the longest start of a line that is at most so many pixels wide; it ends with a word where it can."""
+    count = bisect.bisect_right(range(1, len(line) + 1), width, key=lambda end: font.size(line[:end])[0])
+    space = line.rfind(" ", 0, count + 1) if at_word and count < len(line) else -1
+    return line[: space if space > 0 else count]
 
 
 def joined(*parts: str) -> str:

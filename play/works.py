@@ -37,7 +37,8 @@ class Saver:
             paths = self._task.export(work.content, path, work.condition, work.actions)
         except OSError as error:
             return f"not saved: {error.strerror}"
-        return "saved " + ", ".join(path.name for path in paths)
+        names = (path.relative_to(self._folder) if path.is_relative_to(self._folder) else path for path in paths)
+        return "saved " + ", ".join(name.as_posix() for name in names)
 
 
 class Scorer:

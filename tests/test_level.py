@@ -341,6 +341,19 @@ def test_unknown_symbols_have_tiles_too():
     pictures = [medium.render(np.full((14, 16), number)) for number in range(3)]
     assert len({picture.tobytes() for picture in pictures}) == 3
     np.testing.assert_array_equal(Tiles("-#%").render(np.full((14, 16), 2)), pictures[2])
+    assert [medium.value_name(number) for number in range(3)] == ["air", "#", "%"]
+
+
+def test_tiles_have_names():
+    medium = Tiles(MARIO)
+    names = [medium.value_name(number) for number in range(len(MARIO))]
+    assert names[:3] == ["air", "ground", "brick"]
+    assert len(set(names)) == len(MARIO)
+    assert not set(names) & set(MARIO)
+    digging = Tiles(levels.ALPHABETS["lode-runner"], theme="digging")
+    assert [digging.value_name(number) for number in (0, 1, 2)] == ["air", "brick", "concrete"]
+    for theme in tileart.themes().values():
+        assert theme.names.keys() == theme.tiles.keys()
 
 
 def test_text(mario):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from grids import COLUMNS, ROOF, ROWS, SKY, STONE, TowerTask
+from grids import COLUMNS, NAMES, ROOF, ROWS, SKY, STONE, TowerTask
 from toys import BitsTask
 
 from musegym.agents.episodes import trace
@@ -281,6 +281,23 @@ def test_what_cannot_be_built_is_said_and_saved_without_actions(easel, tmp_path)
     easel.handle(Event("s"))
     with np.load(tmp_path / "Tower-2.npz") as saved:
         assert len(saved["actions"]) == ROWS * COLUMNS
+
+
+class Nested(Plain):
+    """Writes files in folders too, as sprites are."""
+
+    def export(self, content, path, condition=None):
+        large = path.parent / "large" / path.with_suffix(".png").name
+        large.parent.mkdir(exist_ok=True)
+        large.touch()
+        return [*super().export(content, path, condition), large]
+
+
+def test_saved_files_are_named_with_their_folders(tmp_path):
+    task = TowerTask()
+    task.medium = Nested(task.layout, NAMES)
+    message = Saver(task, tmp_path, "Tower").save(canvas().work())
+    assert message == "saved Tower-1.txt, Tower-1.png, large/Tower-1.png, Tower-1.npz"
 
 
 def test_what_cannot_be_built_is_said_until_it_can(easel):

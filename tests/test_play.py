@@ -19,7 +19,7 @@ from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
 from musegym.errors import RunError
 from musegym.play.builder import Builder
-from musegym.play.panel import CHIPS, GROUND, MARKED, Panel
+from musegym.play.panel import CHIPS, GROUND, MARKED, Panel, _fitted
 from musegym.play.session import play
 from musegym.play.stage import Stage
 
@@ -354,10 +354,36 @@ def test_nine_chips_fit_however_long_they_are(word):
     assert (picture[-20:, :80] == GROUND).all()
 
 
-def test_a_line_that_is_too_long_is_squeezed():
-    picture = panel_of([], lines=("saved " + "x" * 300, ""))
-    assert (picture[-20:] == GROUND).all()
-    assert (picture[-60:-24] != GROUND).any()
+@pytest.mark.parametrize("word", ["saved ", "x", "one-long-word-after-another ", "W" * 80 + " "])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_line_that_is_too_long_is_wrapped_and_then_clipped(word, place):
+    def drawn(text):
+        lines = ["", ""]
+        lines[place] = text
+        return (panel_of([], lines=lines) != GROUND).any(-1)
+
+    for length in (40, 70, 120, 400, 3000):
+        ink = drawn((word * length)[:length].strip())
+        assert not ink[-20:].any()
+        assert not ink[:, -2:].any(), "cut off by the lower edge"
+        assert ink.any()
+        top = np.flatnonzero(ink.any(0)).min()
+        assert np.flatnonzero(ink.any(0)).max() - top <= 44, "the other line's place"
+    assert (drawn("m" * 2000) == drawn("m" * 3000)).all()
+
+
+def test_wrapped_lines_keep_every_word():
+    words = " ".join(f"word{number}" for number in range(20))
+    import pygame
+
+    pygame.font.init()
+    font, lines = _fitted(words, 40, 1232)
+    assert len(lines) == 2
+    assert " ".join(lines) == words
+    assert max(font.size(line)[0] for line in lines) <= 1232
+    assert _fitted("short", 40, 1232)[1] == ["short"]
+    _, (_, second) = _fitted(20 * words, 40, 1232)
+    assert second.endswith("...")
 
 
 class Sure:

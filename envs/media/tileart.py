@@ -163,12 +163,40 @@ GUARD = """
 """
 
 
+PLATFORM_NAMES = {
+    "X": "ground",
+    "S": "brick",
+    "?": "question block with a power-up",
+    "Q": "question block with a coin",
+    "E": "enemy",
+    "<": "left half of a pipe's rim",
+    ">": "right half of a pipe's rim",
+    "[": "left half of a pipe's body",
+    "]": "right half of a pipe's body",
+    "o": "coin",
+    "B": "cannon",
+    "b": "stand of a cannon",
+}
+DIGGING_NAMES = {
+    "M": "brick",
+    "X": "concrete",
+    "F": "false brick",
+    "H": "ladder",
+    "Z": "hidden ladder",
+    "T": "bar",
+    "N": "gold",
+    "E": "guard",
+    "R": "runner",
+}
+
+
 class Theme(NamedTuple):
-    """The sky's colours at the top and at the bottom, and the tile of each symbol."""
+    """The sky's colours at the top and at the bottom, and the tile and name of each symbol."""
 
     top: Colour
     bottom: Colour
     tiles: Mapping[str, Tile]
+    names: Mapping[str, str]
 
 
 def picture(rows: str) -> Tile:
@@ -324,6 +352,6 @@ def themes() -> Mapping[str, Theme]:
         "R": picture(RUNNER),
     }
     return {
-        "platform": Theme((84, 150, 236), (182, 222, 255), platform),
-        "digging": Theme((22, 24, 40), (40, 40, 66), digging),
+        "platform": Theme((84, 150, 236), (182, 222, 255), platform, PLATFORM_NAMES),
+        "digging": Theme((22, 24, 40), (40, 40, 66), digging, DIGGING_NAMES),
     }

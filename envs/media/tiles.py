@@ -60,8 +60,9 @@ class Tiles(Medium):
         return np.arange(content.size).reshape(content.shape).repeat(SIDE * SCALE, 0).repeat(SIDE * SCALE, 1)
 
     def value_name(self, value: int) -> str:
-        """Returns the symbol of a tile."""
-        return self.alphabet[value]
+        """Returns the name of a tile: air, ground, brick ...; its symbol where the theme has no such tile."""
+        symbol = self.alphabet[value]
+        return self._theme.names.get(symbol, symbol) if value else "air"
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Returns a line of symbols for each row."""
