@@ -83,3 +83,21 @@ def test_the_numerical_tests_of_the_makefile_are_there() -> None:
     found = re.search(r"^NUMERICAL = (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert found is not None
     assert [name for name in found[1].split() if not (ROOT / "tests" / f"test_{name}.py").is_file()] == []
+
+
+def test_pages_name_every_extra_and_what_all_holds() -> None:
+    extras = {name: set(text.split("\n")) - {""} for name, text in setup_cfg()["options.extras_require"].items()}
+    dev, everything = extras.pop("dev"), extras.pop("all")
+    assert everything == set().union(*extras.values()) <= dev
+    for page in ("README.md", "docs/quickstart.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert '".[all]"' in text, page
+        assert not [name for name in extras if f"[{name}]" not in text and f"`{name}`" not in text], page
+
+
+def test_the_page_of_own_files_names_every_kind_that_is_read() -> None:
+    from musegym.envs.corpora.files import LARGEST
+
+    page = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    own = page.partition("## Your own files")[2].partition("```")[0]
+    assert not [suffix for suffix in LARGEST if f"`{suffix}`" not in own]
