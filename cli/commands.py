@@ -150,7 +150,7 @@ def list_(
 
         table = arguments_table(hyperparameters())
     elif id is not None:
-        table = arguments_table(loading.env_arguments(id))
+        table = arguments_table(loading.offered_arguments(id))
     else:
         table = _ids_table()
     out.print(table)

@@ -88,8 +88,8 @@ def test_arguments_of_other_peoples_tasks() -> None:
         """Does things.
 
         Args:
-            size: how many
-                there are.
+            size: how many ``things``
+                of `Theirs` there are.
             name: of it.
         """
 
@@ -98,7 +98,7 @@ def test_arguments_of_other_peoples_tasks() -> None:
 
     found = arguments.of(Theirs, leave_out={"name"})
     assert list(found) == ["size", "loud", "hook"]
-    assert found["size"] == Argument(int, 3, "how many there are.")
+    assert found["size"] == Argument(int, 3, "how many things of Theirs there are.")
     assert found["loud"].read("off") is False
     assert found["hook"].kind is float
 
@@ -123,6 +123,22 @@ def test_every_argument_of_an_environment_has_type_and_meaning(id: str) -> None:
     for name, argument in loading.env_arguments(id).items():
         assert argument.kind is not Any, name
         assert argument.meaning, name
+
+
+@pytest.mark.parametrize("id", [id for id, _ in BUILT_IN])
+def test_lists_offer_the_weight_of_rules_where_there_are_some(id: str) -> None:
+    offered = loading.offered_arguments(id)
+    assert ("rule_weight" in offered) == (id in {"musegym/RLTuner-v0", "musegym/Level-v0"})
+    assert offered.keys() | {"rule_weight"} == loading.env_arguments(id).keys()
+    assert not [name for name, argument in offered.items() if "`" in argument.meaning]
+
+
+def test_lists_offer_the_weight_of_rules_where_the_task_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("no works")
+
+    monkeypatch.setattr(loading, "make_task", fail)
+    assert "rule_weight" in loading.offered_arguments("musegym/Melody-v0")
 
 
 def test_every_hyperparameter_of_the_agent_has_type_and_meaning() -> None:

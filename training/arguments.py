@@ -86,7 +86,7 @@ class Argument:
 def of(function: Callable[..., Any], leave_out: typing.Collection[str] = ()) -> dict[str, Argument]:
     """Returns the arguments of a function or class, by name.
 
-    Meanings come from the docstring: from a section ``Args:``, from entries that begin with a name between double
+    Meanings are plain text, from the docstring: from a section ``Args:``, from entries that begin with a name between double
     backticks and a colon, or from the strings below the fields of a dataclass.
 
     Args:
@@ -208,4 +208,4 @@ def _meanings(function: Callable[..., Any]) -> dict[str, str]:
         for field, after in itertools.pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
                 found[ast.unparse(field.target)] = str(ast.literal_eval(after.value))
-    return {name: " ".join(meaning.split()) for name, meaning in found.items()}
+    return {name: " ".join(meaning.replace("`", "").split()) for name, meaning in found.items()}

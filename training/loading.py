@@ -44,6 +44,16 @@ def env_arguments(id: str) -> dict[str, Argument]:
     return found
 
 
+def offered_arguments(id: str) -> dict[str, Argument]:
+    """Returns the arguments of ``env_arguments`` that have an effect: tasks without rules leave their weight out."""
+    found = env_arguments(id)
+    with contextlib.suppress(UsageError):  # a task may take its sizes from works that are missing
+        task = env_task(id, {})
+        if not task.rule_names and type(task).rules is Task.rules:
+            del found["rule_weight"]
+    return found
+
+
 def pairs(given: Sequence[str] | None, flag: str) -> dict[str, str]:
     """Returns the texts of ``NAME=VALUE`` pairs by name."""
     result: dict[str, str] = {}
