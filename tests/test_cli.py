@@ -407,6 +407,14 @@ def test_the_model_that_ships_writes_melodies(call, tmp_path):
     assert len(list((tmp_path / "new").glob("*.mid"))) == 2
 
 
+def test_help_of_evaluate_says_how_many_works_are_judged(call):
+    code, out, err = call("evaluate", "--help")
+    text = " ".join(out.split())
+    assert (code, err) == (0, "")
+    assert "by default 1,000" in text
+    assert "judges and distances always take as many as the test split holds" in text
+
+
 def test_conditions_are_chosen_only_where_a_model_learned_them():
     towers, words = TowerTask(), toys.WordTask()
     assert sorted(set(first_conditions(towers, towers, 32, 0)[:, 0])) == [0, 1]
