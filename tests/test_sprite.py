@@ -1,5 +1,6 @@
 """Sprites: pictures reduced to 16 x 16 pixels and 16 colours; painted, shown, measured, written and read again."""
 
+import itertools
 import logging
 import sys
 
@@ -14,11 +15,20 @@ from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import sprite as domain
 from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
-from musegym.envs.corpora.figures import box_of, fitted, stem
+from musegym.envs.corpora.figures import Figure, Figures, box_of, fitted, stem
 from musegym.envs.corpora.openmoji import GROUPS, read_emoji
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.palettes import nearest, palette_of, reduce
-from musegym.envs.corpora.sprites import ALIKE, COLLECTIONS, colours, colours_in, likeness, split, split_figures
+from musegym.envs.corpora.sprites import (
+    ALIKE,
+    COLLECTIONS,
+    colours,
+    colours_in,
+    likeness,
+    load_collection,
+    split,
+    split_figures,
+)
 from musegym.envs.corpora.wesnoth import BLUE, REFERENCE, direction, read_units, recoloured
 from musegym.envs.media.sprites import GROUND, MARGIN, Sprite
 from musegym.envs.sprite import NEIGHBOURS, OUTSIDE, SpriteTask
@@ -252,6 +262,30 @@ class TestEmoji:
         monkeypatch.setitem(sys.modules, "resvg_py", None)
         with pytest.raises(CorpusMissingError, match="pip install resvg_py"):
             read_emoji(tmp_path)
+
+
+class TestCollections:
+    def test_the_first_reading_is_announced_and_the_next_ones_are_quiet(self, tmp_path, monkeypatch, caplog):
+        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(sources, "find", lambda name: tmp_path)
+        (tmp_path / "pictures").mkdir()
+        pixels = [rgba(sprite) for sprite in drawn(30)]
+        groups = itertools.cycle(GROUPS.values())
+        figures = [Figure(f"{n}.svg", str(n), (next(groups),), picture) for n, picture in enumerate(pixels)]
+        known = COLLECTIONS["openmoji"]._replace(
+            folder="pictures", read=lambda folder: Figures(figures, 30, {}, (), None)
+        )
+        monkeypatch.setitem(COLLECTIONS, "openmoji", known)
+        with caplog.at_level(logging.WARNING):
+            first = load_collection("openmoji")
+        assert [record.message.partition(" and ")[0] for record in caplog.records] == [
+            "reading the emoji as vector pictures (OpenMoji)"
+        ]
+        caplog.clear()
+        second = load_collection("openmoji")
+        assert first.works.report == second.works.report
+        assert first.works.report.total > 0
+        assert not caplog.records
 
 
 class TestFolder:

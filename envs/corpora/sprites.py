@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ WHOLE = 0.75  # least share of them in the largest connected piece
 ALIKE = 0.6  # likeness from which on two sprites are copies
 HELD_OUT = 0.1  # share of the sprites in validation, and in test
 SEED = b"musegym sprites 1"
+SECONDS = 20  # that reading a source takes, about
+
+logger = logging.getLogger(__name__)
 
 
 class Collection(NamedTuple):
@@ -101,6 +105,11 @@ def load_collection(data: str) -> Sprites:
     cache = cache_folder() / f"sprites-{sources.version(data, root)}-v{PARSER_VERSION}.npz"
 
     def read() -> Figures:
+        logger.warning(
+            "reading the %s and reducing them to sprites: about %d seconds, this once",
+            sources.SOURCES[data].what,
+            SECONDS,
+        )
         return known.read(next(iter(sorted(root.glob(known.folder)))))
 
     return _load(cache, read, known.conditions, f"the {sources.SOURCES[data].what}", colours(known.palette))
