@@ -64,13 +64,14 @@ def list_(
     table = Table("name", "read by", "licence", "MB", "where", show_lines=True)
     for column in table.columns:
         column.overflow = "fold"  # names are to be copied
-    table.columns[0].no_wrap = True
+    table.columns[0].no_wrap = table.columns[3].no_wrap = True
     for row in rows:
         place = row["path"] or f"missing: {row['command']}"
         if row["missing_packages"]:
             place += f"; also: pip install {' '.join(row['missing_packages'])}"
         tasks = "\n".join(id.removeprefix("musegym/") for id in row["read_by"])
-        table.add_row(*map(Text, (row["name"], tasks, row["licence"], f"{row['megabytes']:g}", place)))
+        size = f"{row['megabytes']:g} {'here' if row['path'] else 'to get'}"
+        table.add_row(*map(Text, (row["name"], tasks, row["licence"], size, place)))
     Console().print(table)
 
 

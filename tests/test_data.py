@@ -552,10 +552,26 @@ class TestSources:
         assert set(names) <= SOURCES.keys()
         assert len(set(names)) == len(names)
 
-    def test_data_folder(self, monkeypatch):
+    @pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed")
+    def test_a_relative_data_folder_whose_current_folder_is_gone(self, monkeypatch, tmp_path):
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        monkeypatch.setenv("MUSEGYM_DATA", "x")
+        assert not sources.data_folder().exists()
+        with pytest.raises(CorpusMissingError):
+            find("lode-runner")
+
+    def test_data_folder(self, monkeypatch, tmp_path):
         monkeypatch.setenv("MUSEGYM_DATA", "~/x")
         assert sources.data_folder() == Path.home() / "x"
+        monkeypatch.chdir(tmp_path)
+        for relative in ("x", "./x", "deep/er"):
+            monkeypatch.setenv("MUSEGYM_DATA", relative)
+            assert sources.data_folder() == tmp_path / relative
         monkeypatch.delenv("MUSEGYM_DATA")
+        monkeypatch.setenv("XDG_DATA_HOME", "y")
+        assert sources.data_folder() == tmp_path / "y/musegym"
         monkeypatch.setenv("XDG_DATA_HOME", "/x")
         assert sources.data_folder() == Path("/x/musegym")
         monkeypatch.delenv("XDG_DATA_HOME")
@@ -574,8 +590,16 @@ class TestLists:
         (row,) = (line for line in out.splitlines() if " songs " in line)
         assert "toy/Word-v0" in out
         assert "CC0" in row
+        assert "1 to get" in row
+        assert "here" not in row
         where = " ".join(line.split("│")[-2].strip() for line in out.splitlines() if "│" in line)
         assert "missing: musegym data get songs" in where
+
+    def test_table_tells_the_size_of_files_from_that_of_a_download(self, call, folder, tmp_path):
+        large = {"./usr/share/songs/1.0/a.txt": bytes(2_340_000)}
+        unpack(deb(tmp_path / "x.deb", large), tmp_path / "debian", lambda path: True)
+        rows = [line for line in call("data", "list")[1].splitlines() if " units " in line or " songs " in line]
+        assert [size for size in ("1 to get", "2.3 here") if size not in " ".join(rows)] == []
 
     def test_json(self, call, folder, tmp_path, monkeypatch):
         monkeypatch.setattr(toys.WordTask, "data_names", ("units",))
