@@ -17,7 +17,7 @@ from .corpora.levels import ALPHABETS, COLUMNS, ROWS, Levels, load, load_files
 from .media.platformer import playable
 from .media.platforms import platform_measures
 from .media.tiles import Tiles
-from .task import SPLITS, Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works
+from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works
 
 HORIZON = ROWS * COLUMNS
 NEIGHBOURS = {
@@ -113,7 +113,8 @@ class LevelTask(Task[Draft]):
             measures=functools.partial(platform_measures, alphabet=self.alphabet) if platforms else None,
         )
         self._legal, self._effective = _tables(self.alphabet)
-        if self._corpus and not all(self._buildable(self.corpus(split)).all() for split in SPLITS):
+        real = _levels(data, self._corpus).works.works.values() if self._corpus else ()
+        if not all(self._buildable(works.contents).all() for works in real):
             self._legal, self._effective = _tables(self.alphabet, all_legal=True)
 
     def kwargs(self) -> Mapping[str, Any]:
@@ -193,7 +194,7 @@ class LevelTask(Task[Draft]):
     def _buildable(self, contents: Array) -> Bools:
         """Returns which levels legal actions build, bool [N]."""
         beside = self._legal[contents[:, :, :-1].astype(np.intp) + 1, contents[:, :, 1:]]
-        buildable: Bools = np.all(beside.reshape(len(contents), -1), axis=1)
+        buildable: Bools = np.all(beside, axis=(1, 2))
         return buildable
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -204,11 +205,11 @@ class LevelTask(Task[Draft]):
 
     def works(self, split: Split) -> Works:
         """Returns the screens of a split, uint8 [N, 14, 16], related by the stretch or level that they come from."""
-        return _levels(self._data, self._corpus).works[split]
+        return _levels(self._data, self._corpus).works.usable(split)
 
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the files and screens, and the reasons for leaving parts out."""
-        return _levels(self._data, self._corpus).report
+        return _levels(self._data, self._corpus).works.report
 
     def render(self, state: Draft) -> list[NDArray[np.uint8]]:
         """Draws the screens; cells that are not built yet are an empty grid."""
