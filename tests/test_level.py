@@ -322,12 +322,39 @@ def test_unknown_data():
         LevelTask("zelda")
 
 
-def test_damaged_data(tmp_path):
+@pytest.mark.parametrize("data", levels.ALPHABETS)
+def test_data_and_corpus_exclude_each_other(folder, data):
+    with pytest.raises(ValueError, match="give data or corpus, not both"):
+        LevelTask(data, str(folder))
+    assert LevelTask().kwargs() == {"data": "mario", "corpus": None}
+    for task in (LevelTask(), LevelTask(data), LevelTask(corpus=str(folder))):
+        assert LevelTask(**task.kwargs()).kwargs() == task.kwargs()
+
+
+@pytest.mark.parametrize("wrong", [-1, -13, 13, 255])
+def test_contents_of_unknown_tiles(wrong):
+    contents = np.zeros((3, 14, 16), np.int64)
+    contents[1, 5, 7] = wrong
+    with pytest.raises(ValueError, match="of tiles below 13"):
+        LevelTask().demonstrations(contents)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b'X = """---\n--"""',
+        b'"""' + b"-" * 300,
+        b'"""' + 14 * b"--!--\n" + b'"""',
+        b'"""' + 14 * b"-\xff-\n" + b'"""',
+    ],
+)
+def test_damaged_data(tmp_path, text):
     (tmp_path / "mario_gpt").mkdir()
-    (tmp_path / "mario_gpt" / "level.py").write_text('X = """---\n--"""')
-    with pytest.raises(ValueError, match=r"level.py holds no level of 14 rows: fetch the data anew"):
+    (tmp_path / "mario_gpt" / "level.py").write_bytes(text)
+    with pytest.raises(ValueError, match=r"level.py holds no level of 14 rows: .* musegym data get mario --force"):
         levels.read_mario(tmp_path)
-    with pytest.raises(ValueError, match="holds no levels of KGoldrunner"):
+    with pytest.raises(ValueError, match=r"holds no levels of KGoldrunner: .* musegym data get lode-runner --force"):
         levels.read_lode_runner(tmp_path)
 
 

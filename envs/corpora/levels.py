@@ -20,7 +20,7 @@ from ..task import SPLITS, CorpusReport, Split, Works
 from .files import decode as decode_text
 from .files import find as find_files
 from .files import printable, read_files
-from .sources import find
+from .sources import SOURCES, find
 from .usable import UsableWorks, problem, warning
 
 ROWS, COLUMNS = 14, 16  # of a screen
@@ -70,10 +70,10 @@ def read_mario(folder: Path) -> list[list[str]]:
         ValueError: the file holds no such level.
     """
     file = folder / "mario_gpt" / "level.py"
-    found = MARIO.search(file.read_text(encoding="utf-8"))
+    found = MARIO.search(file.read_text(encoding="utf-8", errors="replace"))
     rows = found[1].strip("\n").replace(PATH, ALPHABETS["mario"][0]).split("\n") if found else []
-    if len(rows) != ROWS or len({len(row) for row in rows}) != 1:
-        raise ValueError(f"{file} holds no level of {ROWS} rows: fetch the data anew")
+    if len(rows) != ROWS or len({len(row) for row in rows}) != 1 or set().union(*rows) - set(ALPHABETS["mario"]):
+        raise ValueError(f"{file} holds no level of {ROWS} rows: get it again with {SOURCES['mario'].command} --force")
     return [rows]
 
 
@@ -93,7 +93,8 @@ def read_lode_runner(folder: Path) -> list[list[str]]:
             if len(text) == height * width and not set(text) - set(ALPHABETS["lode-runner"]):
                 found.append([text[row : row + width] for row in range(0, height * width, width)])
     if not found:
-        raise ValueError(f"{folder} holds no levels of KGoldrunner: fetch the data anew")
+        again = f"{SOURCES['lode-runner'].command} --force"
+        raise ValueError(f"{folder} holds no levels of KGoldrunner: get them again with {again}")
     return found
 
 
@@ -182,7 +183,7 @@ def cut(levels: Sequence[Tiles], row_step: int = 1, column_step: int = 1) -> tup
 
 
 def side_by_side(widths: Sequence[int]) -> list[list[tuple[Split, int, int]]]:
-    """Returns the stretches of each level, as ``stretches`` does of all of them side by side; no screen is in two levels.
+    """Returns the stretches of each level: those of ``stretches`` of all levels side by side, each in one level alone.
 
     Few narrow levels may leave a split without a screen so; then each is cut for itself.
     """
