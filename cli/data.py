@@ -143,7 +143,9 @@ def _get(source: Source, archive: Path | None, force: bool) -> str:
     except OSError as error:
         place = error.filename or sources.data_folder()
         return f"{place}: {reason(error)}; MUSEGYM_DATA names the folder of data"
-    state = "is here already" if before else f"{download.size(source, folder) / MEGABYTE:.1f} MB"
+    state = f"{download.size(source, folder) / MEGABYTE:.1f} MB"
+    if before:
+        state = "is here already" + (f"; {archive} was not read: --force replaces the works by it" if archive else "")
     print(f"{source.name}: {folder} ({state}; licence: {source.licence})")
     if packages := sources.missing_packages(source.name):
         print(f"musegym: reading {source.name} takes: pip install {' '.join(packages)}", file=sys.stderr)

@@ -17,7 +17,7 @@ from .corpora.levels import ALPHABETS, COLUMNS, ROWS, Levels, load, load_files
 from .media.platformer import playable
 from .media.platforms import platform_measures
 from .media.tiles import Tiles
-from .task import SPLITS, Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works
+from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works
 
 HORIZON = ROWS * COLUMNS
 NEIGHBOURS = {
@@ -87,12 +87,14 @@ class LevelTask(Task[Draft]):
     horizon = HORIZON
     data_names = tuple(ALPHABETS)
 
-    def __init__(self, data: str = "mario", corpus: str | None = None) -> None:
-        if data not in ALPHABETS:
+    def __init__(self, data: str | None = None, corpus: str | None = None) -> None:
+        if data is not None and corpus is not None:
+            raise ValueError("give data or corpus, not both: one names levels that others made, one a folder of yours")
+        if data is not None and data not in ALPHABETS:
             raise ValueError(f"no levels are called {data!r}; choose one of {', '.join(ALPHABETS)}")
-        self._data, self._corpus = data, absolute(corpus)
-        self.data_name = "" if corpus else data
-        self.alphabet = _levels(data, self._corpus).alphabet if self._corpus else ALPHABETS[data]
+        self._corpus = absolute(corpus)
+        self.data_name = "" if self._corpus else data or next(iter(ALPHABETS))
+        self.alphabet = ALPHABETS[self.data_name] if self.data_name else _levels("", self._corpus).alphabet
         size = self.num_actions = len(self.alphabet)
         self.layout = Grid((ROWS, COLUMNS), (size,), "uint8")
         self.observation_space = gym.spaces.Box(
@@ -113,12 +115,13 @@ class LevelTask(Task[Draft]):
             measures=functools.partial(platform_measures, alphabet=self.alphabet) if platforms else None,
         )
         self._legal, self._effective = _tables(self.alphabet)
-        if self._corpus and not all(self._buildable(self.corpus(split)).all() for split in SPLITS):
+        real = _levels("", self._corpus).works.works.values() if self._corpus else ()
+        if not all(self._buildable(works.contents).all() for works in real):
             self._legal, self._effective = _tables(self.alphabet, all_legal=True)
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
-        return {"data": self._data, "corpus": self._corpus}
+        return {"data": self.data_name or None, "corpus": self._corpus}
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
         """Returns empty screens."""
@@ -183,7 +186,9 @@ class LevelTask(Task[Draft]):
             ValueError: a screen has another shape, unknown tiles or halves of pipes that are never built.
         """
         contents = np.asarray(contents)
-        if contents.shape[1:] != (ROWS, COLUMNS) or (contents.size and not 0 <= contents.max() < self.num_actions):
+        if contents.shape[1:] != (ROWS, COLUMNS) or (
+            contents.size and not 0 <= contents.min() <= contents.max() < self.num_actions
+        ):
             raise ValueError(f"levels are arrays [N, {ROWS}, {COLUMNS}] of tiles below {self.num_actions}")
         wrong = ~self._buildable(contents)
         if wrong.any():
@@ -193,7 +198,7 @@ class LevelTask(Task[Draft]):
     def _buildable(self, contents: Array) -> Bools:
         """Returns which levels legal actions build, bool [N]."""
         beside = self._legal[contents[:, :, :-1].astype(np.intp) + 1, contents[:, :, 1:]]
-        buildable: Bools = np.all(beside.reshape(len(contents), -1), axis=1)
+        buildable: Bools = np.all(beside, axis=(1, 2))
         return buildable
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -204,11 +209,11 @@ class LevelTask(Task[Draft]):
 
     def works(self, split: Split) -> Works:
         """Returns the screens of a split, uint8 [N, 14, 16], related by the stretch or level that they come from."""
-        return _levels(self._data, self._corpus).works[split]
+        return _levels(self.data_name, self._corpus).works.usable(split)
 
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the files and screens, and the reasons for leaving parts out."""
-        return _levels(self._data, self._corpus).report
+        return _levels(self.data_name, self._corpus).works.report
 
     def render(self, state: Draft) -> list[NDArray[np.uint8]]:
         """Draws the screens; cells that are not built yet are an empty grid."""

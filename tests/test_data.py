@@ -178,6 +178,10 @@ class TestGet:
         assert below(folder) == {f"songs/{name}" for name in KEPT}
         assert file.exists()
         (folder / "songs" / "songs" / "a.txt").write_text("changed")
+        code, out, _ = call("data", "get", "songs", "--from", file)
+        assert code == 0
+        assert f"here already; {file} was not read: --force" in out.replace("\n", " ")
+        assert (folder / "songs" / "songs" / "a.txt").read_bytes() == b"changed"
         assert call("data", "get", "songs", "--from", file, "--force")[0] == 0
         assert (folder / "songs" / "songs" / "a.txt").read_bytes() == b"la la"
         assert [path.name for path in folder.iterdir()] == ["songs"]

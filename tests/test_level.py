@@ -1,5 +1,7 @@
 """Level-v0: levels as text, splits, building, the judge of playability, pictures, measures."""
 
+import json
+import re
 import shutil
 import subprocess
 
@@ -13,6 +15,7 @@ from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.level import LevelTask
 from musegym.envs.media import patterns, platformer, tileart
 from musegym.envs.media.tiles import Tiles
+from musegym.training.works import export_all
 
 MARIO = levels.ALPHABETS["mario"]
 
@@ -156,19 +159,162 @@ def test_levels_with_spaces_and_higher_than_a_screen(tmp_path):
     assert task.rule_names == ()
 
 
+def test_generated_folders_read_back(folder, tmp_path):
+    for spaces in (False, True):
+        task, out = LevelTask(corpus=str(folder)), tmp_path / f"out-{spaces}"
+        if spaces:
+            task.medium = Tiles(task.alphabet.replace("-", " "))
+        contents = np.concatenate([task.corpus(split)[::30] for split in SPLITS])
+        export_all(task, contents, out / "below", "Level-v0-12")
+        (out / "below" / "Level-v0-12.txt").rename(out / "below" / "renamed.txt")
+        export_all(task, contents[:1], out / "single", "Level-v0-123")  # its heading is as long as its rows
+        again = LevelTask(corpus=str(out))
+        report = again.corpus_report()
+        assert [name for name, _ in report.skipped] == ["below/renamed.txt", "single/Level-v0-123.txt"]
+        assert all("overview" in reason or "equal length" in reason for _, reason in report.skipped)
+        read = {content.tobytes() for split in SPLITS for content in again.corpus(split)}
+        assert read == {content.tobytes() for content in contents}
+        assert report.left_out == {"level: equal to another": 1}
+
+
+POEM = "\n".join(["The level ends where all the ground is gone,", "", "and who would jump there, jumps alone."] * 6)
+NO_LEVELS = {
+    "prose": (POEM.encode(), "lines are of 0 to 44 symbols"),
+    "table": ("\n".join(f"{number},{number**3}" + "," * 16 for number in range(30)).encode(), "lines are of"),
+    "python": (b"def f(x):\n    return [x for x in (1, 2)]\n\n\n" * 9, "lines are of"),
+    "binary": (bytes(range(256)) * 20, r"it holds '\\x00'"),
+    "undecodable": ((b"-" * 20 + b"\x81\n") * 14, r"it holds '\\ufffd'"),
+    "alphabet": (
+        "\n".join("".join(map(chr, range(33 + 5 * row, 49 + 5 * row))) for row in range(14)).encode(),
+        "symbols",
+    ),
+    "two": (("-" * 20 + "\n").encode() * 14 + b"\n" + ("-" * 20 + "\n").encode() * 14, "lines are of 0 to 20 symbols"),
+    "utf16": (b"\xff\xfe" + b"-" * 401, "truncated"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_LEVELS)
+def test_files_that_are_no_levels_cost_no_other(folder, kind):
+    content, reason = NO_LEVELS[kind]
+    before = levels.load_files(folder)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "other.TXT").write_bytes(content)
+    task = LevelTask(corpus=str(folder))
+    ((name, found),) = task.corpus_report().skipped
+    assert name == "sub/other.TXT"
+    assert re.search(reason, found)
+    assert task.alphabet == before.alphabet
+    assert task.corpus_report().works == before.works.report.works
+    alone = LevelTask(corpus=str(folder / "sub"))
+    assert (alone.corpus_report().total, alone.corpus_report().skipped) == (0, (("other.TXT", found),))
+    with pytest.raises(ValueError, match=r"no screens in .*; left out: other.TXT: "):
+        alone.corpus("train")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig", "utf-16"])
+def test_levels_of_any_system_are_read(tmp_path, newline, mark):
+    text = "\n" + level(120).replace("S", "\u2588") + "\n\n"
+    (tmp_path / "a.txt").write_bytes(text.replace("\n", newline).encode(mark))
+    task = LevelTask(corpus=str(tmp_path))
+    assert task.corpus_report().skipped == ()
+    assert task.alphabet == "-<>X[]\u2588"
+
+
+def test_all_kinds_of_air_are_one_tile(tmp_path):
+    for number, airs in enumerate(("-", ".", " ", "-. ")):
+        picked = np.random.default_rng(number).choice(list(airs), 14 * 40)
+        text = "".join(air if symbol == "-" else symbol for air, symbol in zip(picked, level(39, number), strict=False))
+        (tmp_path / f"{number}.txt").write_text(text)
+    task = LevelTask(corpus=str(tmp_path))
+    assert task.alphabet == "-<>SX[]"
+    assert task.corpus_report().read == 4
+    (tmp_path / "0.txt").write_text(level(39).replace("-", "."))
+    (tmp_path / "3.txt").unlink()
+    assert levels.load_files(tmp_path).alphabet == ".<>SX[]", "no - among them"
+
+
+@pytest.mark.parametrize("widths", [(200, 200, 200), (96, 97, 98), (150, 400), (100,) * 7, (300, 300, 300, 20)])
+def test_few_wide_levels_are_cut_by_columns(tmp_path, widths):
+    for number, width in enumerate(widths):
+        (tmp_path / f"{number}.txt").write_text(level(width, number))
+    found = levels.load_files(tmp_path)
+    counts = found.works.report.works
+    assert counts["train"] > 0.55 * sum(width - 15 for width in widths)
+    assert min(counts.values()) > 5
+    columns = {
+        split: {
+            (place[0], column) for place in found.places[split].tolist() for column in range(place[2], place[2] + 16)
+        }
+        for split in SPLITS
+    }
+    for split, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        assert not columns[split] & {
+            (index, column + step) for index, column in columns[other] for step in (-16, 0, 16)
+        }
+
+
+@pytest.mark.parametrize("widths", [(40, 50, 60), (100,) * 8, (100, 90, 80, 70)])
+def test_many_or_narrow_levels_stay_whole(tmp_path, widths):
+    for number, width in enumerate(widths):
+        (tmp_path / f"{number}.txt").write_text(level(width, number))
+    found = levels.load_files(tmp_path)
+    assert found.works.report.total == sum(width - 15 for width in widths)
+    level_of = [set(found.places[split][:, 0].tolist()) for split in SPLITS]
+    assert sum(map(len, level_of)) == len(set().union(*level_of)) == len(widths)
+
+
+def test_few_works_are_warned_of(tmp_path, caplog):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text(level(20, number))
+    (tmp_path / "note.txt").write_text("no level")
+    task = LevelTask(corpus=str(tmp_path))
+    assert not caplog.messages, "the corpus is not learnt from yet"
+    task.corpus("train")
+    task.corpus("test")
+    (message,) = caplog.messages
+    assert re.search(r"1 of 4 files were skipped \(note.txt: .*its 15 works are few", message)
+
+
+SMALL = r".*three different levels or more, or one of at least 96 columns"
+
+
 @pytest.mark.parametrize(
-    ("files", "message"),
+    ("files", "message", "left_out"),
     [
-        ({}, r"no \.txt file in .* holds a level"),
-        ({"a": "----\n"}, r"no \.txt file in .* holds a level of 14 rows and 16 columns"),
-        ({"a": level(40), "b": level(40, 1)}, r"too few to be split: give three levels or more, or one of at least 96"),
+        ({}, r"there is no \.txt file in ", {}),
+        ({"a": "----\n"}, r"no screens in .*a.txt: 1 rows of 4 columns, smaller than a screen of 14 x 16" + SMALL, {}),
+        ({"a": level(40), "b": level(40, 1)}, "no screens in" + SMALL, {"level: too narrow to be split": 2}),
+        ({"a": level(16)}, "no screens in" + SMALL, {"level: too narrow to be split": 1}),
+        (
+            dict.fromkeys("abc", level(40)),
+            r"left out: level: equal to another \(2\); level: too narrow" + SMALL,
+            {"level: equal to another": 2, "level: too narrow to be split": 1},
+        ),
+        (
+            dict(zip("abc", (("-" * width + "\n") * 14 for width in (16, 18, 20)), strict=True)),
+            r"holds 1 screens, of 3 levels, too few .*equal to another, which counts once \(8\)" + SMALL,
+            {"screen: equal to another, which counts once": 8},
+        ),
+        (
+            {str(part): "\n".join(14 * ["-" + "".join(map(chr, range(256 + part, 296 + part)))]) for part in (0, 40)},
+            "one of a folder of 81 symbols, of which at most 64 can be learnt" + SMALL,
+            {"level: one of a folder of 81 symbols, of which at most 64 can be learnt": 2},
+        ),
     ],
 )
-def test_unusable_corpora(tmp_path, files, message):
+def test_unusable_corpora(tmp_path, call, files, message, left_out):
     for name, text in files.items():
-        (tmp_path / f"{name}.txt").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        LevelTask(corpus=str(tmp_path))
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    task = LevelTask(corpus=str(tmp_path))
+    assert task.corpus_report().left_out == left_out
+    for split in SPLITS:
+        with pytest.raises(ValueError, match=message):
+            task.corpus(split)
+    command = ("corpus", "musegym/Level-v0", "--set", f"corpus={tmp_path}", "--json", "-")
+    code, out, _ = call(*command)
+    assert code == (0 if task.corpus_report().total else 1)
+    assert json.loads(out)["left_out"] == left_out
 
 
 def test_unknown_data():
@@ -176,12 +322,39 @@ def test_unknown_data():
         LevelTask("zelda")
 
 
-def test_damaged_data(tmp_path):
+@pytest.mark.parametrize("data", levels.ALPHABETS)
+def test_data_and_corpus_exclude_each_other(folder, data):
+    with pytest.raises(ValueError, match="give data or corpus, not both"):
+        LevelTask(data, str(folder))
+    assert LevelTask().kwargs() == {"data": "mario", "corpus": None}
+    for task in (LevelTask(), LevelTask(data), LevelTask(corpus=str(folder))):
+        assert LevelTask(**task.kwargs()).kwargs() == task.kwargs()
+
+
+@pytest.mark.parametrize("wrong", [-1, -13, 13, 255])
+def test_contents_of_unknown_tiles(wrong):
+    contents = np.zeros((3, 14, 16), np.int64)
+    contents[1, 5, 7] = wrong
+    with pytest.raises(ValueError, match="of tiles below 13"):
+        LevelTask().demonstrations(contents)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b'X = """---\n--"""',
+        b'"""' + b"-" * 300,
+        b'"""' + 14 * b"--!--\n" + b'"""',
+        b'"""' + 14 * b"-\xff-\n" + b'"""',
+    ],
+)
+def test_damaged_data(tmp_path, text):
     (tmp_path / "mario_gpt").mkdir()
-    (tmp_path / "mario_gpt" / "level.py").write_text('X = """---\n--"""')
-    with pytest.raises(ValueError, match=r"level.py holds no level of 14 rows: fetch the data anew"):
+    (tmp_path / "mario_gpt" / "level.py").write_bytes(text)
+    with pytest.raises(ValueError, match=r"level.py holds no level of 14 rows: .* musegym data get mario --force"):
         levels.read_mario(tmp_path)
-    with pytest.raises(ValueError, match="holds no levels of KGoldrunner"):
+    with pytest.raises(ValueError, match=r"holds no levels of KGoldrunner: .* musegym data get lode-runner --force"):
         levels.read_lode_runner(tmp_path)
 
 
