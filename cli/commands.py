@@ -312,8 +312,8 @@ def evaluate(
         typer.Option(
             min=2,
             max=MOST_WORKS,
-            help=f"Number of works of a model for shares and lengths, by default {DEFAULT_WORKS:,}; judges and distances "
-            "always take as many as the test split holds.",
+            help=f"Number of works of a model for shares and lengths, by default {DEFAULT_WORKS:,}; judges and "
+            "distances always take as many as the test split holds.",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=5, help="Number of judges of each kind.")] = 5,

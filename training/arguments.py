@@ -86,8 +86,8 @@ class Argument:
 def of(function: Callable[..., Any], leave_out: typing.Collection[str] = ()) -> dict[str, Argument]:
     """Returns the arguments of a function or class, by name.
 
-    Meanings are plain text, from the docstring: from a section ``Args:``, from entries that begin with a name between double
-    backticks and a colon, or from the strings below the fields of a dataclass.
+    Meanings are plain text, from the docstring: from a section ``Args:``, from entries that begin with a name between
+    double backticks and a colon, or from the strings below the fields of a dataclass.
 
     Args:
         function: the function or class that takes the arguments.

@@ -14,7 +14,7 @@ MAC = {"CACHE": "Library/Caches", "DATA": "Library/Application Support"}
 
 
 def user_folder(kind: Literal["CACHE", "DATA"]) -> Path:
-    """Returns the absolute path of the folder ``MUSEGYM_{kind}``, or ``musegym`` in the user's folder for caches or data.
+    """Returns the folder ``MUSEGYM_{kind}``, or ``musegym`` in the user's folder for caches or data; an absolute path.
 
     A user without a home has none, nor has a relative path where the current folder is gone: the folder returned then
     is one that cannot be.
