@@ -567,6 +567,8 @@ class TestSources:
             find("lode-runner")
 
     def test_data_folder(self, monkeypatch, tmp_path):
+        for name in ("MUSEGYM_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("MUSEGYM_DATA", "~/x")
         assert sources.data_folder() == Path.home() / "x"
         monkeypatch.chdir(tmp_path)
