@@ -6,7 +6,7 @@ TRAIN_SECONDS ?= 60
 # Empty for a copy instead of an installation in place.
 EDITABLE ?= -e
 BIN = $(VENV)/bin
-NUMERICAL = precision networks objective learner discriminators layouts canvases images probes variants dqn
+NUMERICAL = precision networks objective learner discriminators layouts canvases images probes variants dqn augmentation
 
 # Their tests are skipped where they are missing.
 WORKS = mario openmoji lode-runner wesnoth-units
