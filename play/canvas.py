@@ -42,7 +42,7 @@ def building_order(task: Task[Any]) -> Ints | None:
 
 
 class _Moment(NamedTuple):
-    """What undo brings back: the content [H * W], and which cells a person set, bool [H * W]."""
+    """A state that undo restores: the content [H * W], and the mask of cells that a person set, bool [H * W]."""
 
     content: Array
     touched: Bools

@@ -91,3 +91,40 @@ def call(capsys):
         return int(exit_.value.code or 0), capture.out, capture.err
 
     return run
+
+
+@pytest.fixture
+def dummy(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Returns a function that posts events, each after the window showed something; returns the pictures.
+
+    An event is the name of a key, which is pressed and released, or a kind of pygame's with its attributes.
+    """
+
+    def act(*events):
+        import pygame
+
+        from musegym.play.stage import Stage
+
+        left, show, seen = list(events), Stage.show, []
+
+        def show_and_act(stage, picture, panel, *rest):
+            show(stage, picture, panel, *rest)
+            seen.append((panel.lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
+            if left:
+                event = left.pop(0)
+                pressed = [(kind, {"key": event}) for kind in ("KEYDOWN", "KEYUP")]
+                for kind, given in pressed if isinstance(event, str) else [event]:
+                    if "key" in given:
+                        given = given | {"key": pygame.key.key_code(given["key"])}
+                    pygame.event.post(pygame.event.Event(getattr(pygame, kind), **given))
+
+        monkeypatch.setattr(Stage, "show", show_and_act)
+        return seen
+
+    return act

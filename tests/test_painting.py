@@ -394,36 +394,6 @@ def test_help_is_laid_over_the_picture(easel):
 # --- in a window that nobody sees --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def dummy(monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Returns a function that posts events of pygame, or names of keys, each after the window showed something."""
-
-    def act(*events):
-        import pygame
-
-        left, show, seen = list(events), Stage.show, []
-
-        def show_and_act(stage, picture, panel, *rest):
-            show(stage, picture, panel, *rest)
-            seen.append((panel.lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
-            if left:
-                kind, given = left.pop(0)
-                if "key" in given:
-                    given = given | {"key": pygame.key.key_code(given["key"])}
-                pygame.event.post(pygame.event.Event(getattr(pygame, kind), **given))
-
-        monkeypatch.setattr(Stage, "show", show_and_act)
-        return seen
-
-    return act
-
-
 def button(x, y, number=1, kind="MOUSEBUTTONDOWN"):
     return kind, {"pos": (x, y), "button": number}
 

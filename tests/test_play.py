@@ -173,35 +173,6 @@ def test_unknown_keys_change_nothing():
 # --- in a window that nobody sees --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def dummy(monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Returns a function that lets keys be pressed one by one, each after the window showed something."""
-
-    def press(*keys):
-        import pygame
-
-        left, show, seen = list(keys), Stage.show, []
-
-        def show_and_press(stage, picture, panel, *rest):
-            show(stage, picture, panel, *rest)
-            seen.append((panel.lines[0], pygame.surfarray.array3d(pygame.display.get_surface())))
-            if left:
-                key = pygame.key.key_code(left.pop(0))
-                for kind in (pygame.KEYDOWN, pygame.KEYUP):
-                    pygame.event.post(pygame.event.Event(kind, key=key))
-
-        monkeypatch.setattr(Stage, "show", show_and_press)
-        return seen
-
-    return press
-
-
 def agent(monkeypatch, episode):
     """Makes an episode what any agent does; returns the seeds that it was asked for."""
     seeds = []

@@ -263,8 +263,8 @@ def load_files(corpus: Path) -> Levels:
     """Returns the screens of a user's level text files: every row and column offset.
 
     A file is one level: a line a row, a symbol a tile; "-", "." and space are one tile, air. Lines are of equal length,
-    or have lost the spaces at their ends. What is no level is skipped. Equal levels count once. ``works.usable`` raises
-    where the screens are too few.
+    or have lost the spaces at their ends. Files without a level are skipped. Equal levels count once. Where the screens
+    are too few, ``works.usable`` raises.
 
     Raises:
         ValueError: there is no such folder.
