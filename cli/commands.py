@@ -18,7 +18,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -188,7 +188,11 @@ def corpus(id: Id, set_: Set = None, file: Json = None) -> None:
 @app.command()
 def train(
     id: Id,
-    seconds: Annotated[float | None, typer.Option(help=f"Wall-clock budget, by default {DEFAULT_SECONDS:.0f}.")] = None,
+    seconds: Annotated[float | None, typer.Option(help=f"Budget in seconds, by default {DEFAULT_SECONDS:.0f}.")] = None,
+    clock: Annotated[
+        Literal["wall", "processor"] | None,
+        typer.Option(help="Clock of --seconds, by default wall; processor: its time spent on this run alone."),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, max=2**63 - 1, help="Budget in environment steps; reproducible to the bit.")
     ] = None,
@@ -215,6 +219,8 @@ def train(
         raise UsageError("--seconds and --steps are two budgets; give one of them")
     if seconds is not None and not 0 < seconds < math.inf:
         raise UsageError("--seconds must be above 0")
+    if steps is not None and clock is not None:
+        raise UsageError("--clock is that of --seconds, and --steps have none")
     if resume and folder is None:
         raise UsageError("--resume needs --out RUN, the run to go on with")
     run = Run(folder or free_folder(loading.known_id(id)))
@@ -226,7 +232,7 @@ def train(
 
     params = read(texts)
     if resume:
-        asked = {"seed": seed, "num_envs": num_envs, "env_kwargs": kwargs, "params": params}
+        asked = {"seed": seed, "num_envs": num_envs, "clock": clock, "env_kwargs": kwargs, "params": params}
         settings = resumed(run, id, asked, (seconds, steps))
         check(settings.params)
     else:
@@ -238,6 +244,7 @@ def train(
             num_envs=num_envs or round_of(loading.env_task(id, kwargs)).rows,
             env_kwargs=kwargs,
             params=params,
+            clock=clock or "wall",
         )
     loading.read_corpus(loading.env_task(id, settings.env_kwargs))
     from ..training.run import train as train_

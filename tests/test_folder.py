@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from musegym.envs import make_task
 from musegym.errors import UsageError
 from musegym.training.files import write_atomically
 from musegym.training.folder import Run, Settings
+from musegym.training.reporting import Stopwatch
 from musegym.training.works import export_all
 
 toys.register()
@@ -33,6 +35,15 @@ def run(tmp_path) -> Run:
     run = Run(tmp_path / "run")
     run.create(SETTINGS)
     return run
+
+
+def test_the_clock_of_the_processor_counts_work_and_no_waiting():
+    wall, processor = Stopwatch(5.0), Stopwatch(5.0, "processor")
+    time.sleep(0.05)
+    assert wall.seconds() >= 5.05 > processor.seconds()
+    while processor.seconds() < 5.01:
+        pass
+    assert wall.seconds() >= 5.06 - 1e-6
 
 
 def saver(text: str):

@@ -489,7 +489,14 @@ def test_settings_are_checked_where_they_are_made() -> None:
         "params": {},
     }
     assert folder.Settings(**good).fixed()["counts"] == "seconds"
-    for name, value in (("seconds", float("nan")), ("seed", True), ("params", {"a": float("inf")}), ("id", None)):
+    assert folder.Settings(**good, clock="processor").fixed()["counts"] == "processor seconds"
+    for name, value in (
+        ("seconds", float("nan")),
+        ("clock", "sundial"),
+        ("seed", True),
+        ("params", {"a": float("inf")}),
+        ("id", None),
+    ):
         with pytest.raises(ValueError, match=name if name != "params" else "JSON compliant"):
             folder.Settings(**{**good, name: value})
 

@@ -82,6 +82,8 @@ COMMANDS = [
     ("train --seconds", "infinite", ("train", WORD, "--seconds", "inf"), ("--seconds", "above 0")),
     ("train --seconds", "too large for a number", ("train", WORD, "--seconds", "1e999"), ("--seconds",)),
     ("train --seconds", "a word", ("train", WORD, "--seconds", "soon"), ("--seconds",)),
+    ("train --clock", "beside --steps", train("--clock", "wall"), ("--clock", "--steps")),
+    ("train --clock", "unknown", ("train", WORD, "--clock", "sundial"), ("--clock", "wall", "processor")),
     ("train --seconds", "without a value", ("train", WORD, "--seconds"), ("--seconds",)),
     ("train --steps", "0", ("train", WORD, "--steps", "0"), ("--steps",)),
     ("train --steps", "negative", ("train", WORD, "--steps", "-1"), ("--steps",)),

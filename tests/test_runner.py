@@ -238,7 +238,7 @@ def test_train_command_says_everything() -> None:
     )
     command = worker.train_command(Job(table="t", row=row, seed=3, seconds=600.0, results=Path(), runs=Path("runs")))
     assert " ".join(command) == (
-        "musegym train none --seconds 600 --seed 3 --out runs/t/x-s3 --num-envs 8 "
+        "musegym train none --seconds 600 --clock processor --seed 3 --out runs/t/x-s3 --num-envs 8 "
         "--param schedule=[1.0, 0.0] --param alpha=0.5 --set style=6/8 minor"
     )
 

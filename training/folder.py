@@ -33,6 +33,11 @@ AGENT = "agent.zip"
 """File of a checkpoint: the agent with its discriminator and complete training state."""
 MOST_ENVS = 1_000_000
 """Largest number of rows; more do not fit into any memory."""
+CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
+"""Clocks of a budget by name, in seconds. That of the processor stands still while other programs run on it; it counts
+all threads of this process."""
+BUDGET = ("seconds", "steps", "clock")
+"""Settings of the budget."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,7 @@ class Settings:
     id: str
     """Environment id."""
     seconds: float | None
-    """Wall-clock budget; None where ``steps`` is given."""
+    """Budget in seconds of ``clock``; None where ``steps`` is given."""
     steps: int | None
     """Budget in environment steps; reproducible to the bit."""
     seed: int
@@ -54,6 +59,8 @@ class Settings:
     env_kwargs: dict[str, Any]
     params: dict[str, Any]
     """Hyperparameters of the agent."""
+    clock: str = "wall"
+    """Clock of ``seconds``: a key of ``CLOCKS``."""
 
     def __post_init__(self) -> None:
         seconds, steps = self.seconds, self.steps
@@ -67,6 +74,8 @@ class Settings:
             value = getattr(self, name)
             if not (type(value) is int and least <= value <= most) and (name, value) != ("steps", None):
                 raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+        if self.clock not in CLOCKS:
+            raise ValueError(f"clock must be {' or '.join(CLOCKS)}, not {self.clock!r}")
         for name in ("env_kwargs", "params"):
             if not isinstance(getattr(self, name), dict):
                 raise ValueError(f"{name} must be an object, not {getattr(self, name)!r}")
@@ -74,8 +83,9 @@ class Settings:
 
     def fixed(self) -> dict[str, Any]:
         """Returns the settings that a run never changes, all but the size of the budget, as JSON data."""
-        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("seconds", "steps")}
-        return {"counts": "steps" if self.seconds is None else "seconds", **json.loads(json.dumps(kept))}
+        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in BUDGET}
+        seconds = "seconds" if self.clock == "wall" else f"{self.clock} seconds"
+        return {"counts": "steps" if self.seconds is None else seconds, **json.loads(json.dumps(kept))}
 
 
 class Run:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
 from stable_baselines3.common.logger import KVWriter
 
-from .folder import Run
+from .folder import CLOCKS, Run
 
 PLAIN_SECONDS = 10.0
 """Seconds between status lines where there is no terminal."""
@@ -22,14 +21,16 @@ class Stopwatch:
 
     Args:
         spent: seconds of the earlier parts.
+        clock: a key of ``CLOCKS``.
     """
 
-    def __init__(self, spent: float = 0.0) -> None:
-        self._start = time.monotonic() - spent
+    def __init__(self, spent: float = 0.0, clock: str = "wall") -> None:
+        self._now = CLOCKS[clock]
+        self._start = self._now() - spent
 
     def seconds(self) -> float:
         """Returns the training time so far."""
-        return time.monotonic() - self._start
+        return self._now() - self._start
 
 
 class MetricsWriter(KVWriter):

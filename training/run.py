@@ -93,7 +93,7 @@ class RunCallback(BaseCallback):
         report_every: float,
     ) -> None:
         super().__init__()
-        self.stopwatch = Stopwatch(spent)
+        self.stopwatch = Stopwatch(spent, settings.clock)
         self.metrics = MetricsWriter(run, self.stopwatch)
         columns = (
             BarColumn(),

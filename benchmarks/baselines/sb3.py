@@ -32,7 +32,7 @@ class _Clock(BaseCallback):
         self.over = False
 
     def _on_step(self) -> bool:
-        now = time.monotonic()
+        now = time.process_time()
         self.over = now - self.begun >= self.seconds
         if self.over or now - self.reported >= REPORT_EVERY:
             self.reported = now
@@ -49,7 +49,7 @@ ROWS = 128
 
 
 def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
-    """Trains an algorithm of SB3 against a discriminator for a wall-clock time, or loads what an earlier call trained.
+    """Trains an algorithm of SB3 against a discriminator for some processor time, or loads what it trained before.
 
     Args:
         row: its ``method`` is the algorithm, with SB3's defaults but for ``params``.
@@ -57,7 +57,7 @@ def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
         seed: of environment, algorithm and discriminator.
         out: folder for ``metrics.jsonl`` and ``policy.pt`` (weights only). A run without the latter starts anew.
     """
-    begun = time.monotonic()
+    begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
     venv = make_sb3_env(row.env_id, num_envs=row.num_envs or ROWS, seed=seed, **row.env)
     algorithm = {"DQN": DQN, "PPO": PPO}[row.method]

@@ -33,8 +33,8 @@ from .state import ELSEWHERE, finished, history, locked, seconds_trained, short,
 def train_command(job: Job) -> list[str]:
     """Returns the command line that trains a job from the start."""
     row = job.row
-    command = ["musegym", "train", row.env_id, "--seconds", f"{job.seconds:g}", "--seed", str(job.seed)]
-    command += ["--out", str(job.run)]
+    command = ["musegym", "train", row.env_id, "--seconds", f"{job.seconds:g}", "--clock", "processor"]
+    command += ["--seed", str(job.seed), "--out", str(job.run)]
     if row.num_envs is not None:
         command += ["--num-envs", str(row.num_envs)]
     for flag, pairs in (("--param", row.params), ("--set", row.env)):

@@ -36,7 +36,7 @@ class Row:
     num_envs: int | None = None
     """Works built side by side; None: by the task's horizon."""
     seconds: float = 600.0
-    """Wall clock of training on one core, everything included."""
+    """Processor time of training, everything included."""
     seeds: tuple[int, ...] = SEEDS
     sweep: tuple[float, ...] = ()
     """Sampling temperatures of which the validation split chooses one; temperature 1 where empty."""
