@@ -26,6 +26,8 @@ OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0
 """Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
+OF_PAIRS: dict[str, Any] = {"hidden": 40, "lags": 16}
+"""Defaults of sequences of two columns: a row is one or two decisions, and D must not cost more than these."""
 CELLS_TRAINING: dict[str, Any] = {"updates_per_observe": 3.0}
 """Defaults of ``DiscriminatorTrainer`` with convolutions over cells: works differ in details that D learns slowly."""
 DENSE_TRAINING: dict[str, Any] = {"batch_size": 256, "updates_per_observe": 2.0}
@@ -48,7 +50,7 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
         seed: Seed of initial weights, dropout and noise.
         device: A torch device, or "auto".
         **options: Fields of ``Architecture`` (such as hidden, dropout) and of ``Settings`` (such as r1), over those of
-            ``DEFAULTS``, ``OF_FEW_CELLS`` and ``OF_TOKENS``.
+            ``DEFAULTS``, ``OF_FEW_CELLS``, ``OF_TOKENS`` and ``OF_PAIRS``.
 
     Raises:
         ValueError: an option is unknown or out of its range.
@@ -61,8 +63,8 @@ def make_discriminator(task: TaskLike, seed: int = 0, device: str = "cpu", **opt
     defaults = dict(DEFAULTS.get(layout.kind, {}))
     if layout.kind == "frames" and not layout.categorical:
         defaults |= _PICTURES
-    if layout.kind == "sequence" and len(layout.sizes) == 1:
-        defaults |= OF_TOKENS
+    if layout.kind == "sequence":
+        defaults |= {1: OF_TOKENS, 2: OF_PAIRS}.get(len(layout.sizes), {})
     made = _architecture(task)
     if made.dense:
         defaults |= OF_FEW_CELLS
