@@ -52,14 +52,12 @@ BEHIND = 0.01
 """Shortfall from the best score, as a share of it, from which D should be able to tell the policy apart."""
 WORSE, PATIENCE = 0.03, 2
 """Tolerated shortfall from the best score, as a share of it, and judgements in a row beyond it that bring it back."""
-IMITATIONS = (1 / 64, 1.0)
-"""Bounds of the factor of the cross-entropy."""
 NOISIER = 66
 """Factor of these shares where the score is a distance between samples."""
 
 NUMBERS = (
-    *("d_rate", "policy_rate", "caution", "imitation", "slope", "gap", "smallest_gap", "overfitting"),
-    *("updates", "worse", "best", "known", "knows", "behind", "sharp", "hurries", "tried_at", "pause", "better"),
+    *("d_rate", "policy_rate", "caution", "slope", "gap", "smallest_gap", "overfitting"),
+    *("updates", "worse", "best", "knows", "behind", "sharp", "hurries", "tried_at", "pause", "better"),
 )
 """Attributes of a controller that later rounds depend on."""
 
@@ -105,7 +103,6 @@ class Adjustment:
         d_rate: factor of the learning rate of D's settings.
         policy_rate: factor of the learning rate of the policy's schedule.
         temperature: factor of the temperature of the agent's settings.
-        imitation: factor of the weight of the cross-entropy of the agent's settings.
         trust: factor that makes D's logits log density ratios.
         d_weights: order for D's weights.
         policy_weights: order for the policy's weights, whose copy is the best policy so far.
@@ -115,7 +112,6 @@ class Adjustment:
     d_rate: float
     policy_rate: float
     temperature: float
-    imitation: float
     trust: float
     d_weights: Weights
     policy_weights: Weights
@@ -143,13 +139,11 @@ class Controller:
       the held-out loss. The pause between trials doubles with each trial that does not.
     * *Sharpness*: the temperature rises where entropy is significantly 5% below the negative log-likelihood of works,
       held-out or training ones, whichever is less.
-    * *Memory*: the weight of the cross-entropy is halved where held-out works are at least 1% less likely than at best,
-      but training works are likelier than they were then: the cross-entropy memorises them, and D's reward is left.
     * *The best policy*: where the score (``Snapshot.score``) is clearly worse than the best twice in a row (a
       likelihood by 3%, a distance three times as large), the best weights are restored and the policy's rate is
       halved. The best weights are restored at the end of a run by the same criterion.
 
-    The last three rules need an agent whose aim is the data: ``alpha`` and ``gamma`` 1, no rules, no prior, no wrapper
+    The last two rules need an agent whose aim is the data: ``alpha`` and ``gamma`` 1, no rules, no prior, no wrapper
     that pays rewards. The rate of a frozen D is constant.
 
     Args:
@@ -158,7 +152,7 @@ class Controller:
 
     def __init__(self, by_distance: bool = False) -> None:
         self.by_distance = by_distance
-        self.d_rate = self.policy_rate = self.caution = self.imitation = self.slope = 1.0
+        self.d_rate = self.policy_rate = self.caution = self.slope = 1.0
         self.gap = math.nan
         self.smallest_gap = math.inf
         self.updates = self.worse = self.hurries = 0
@@ -167,8 +161,7 @@ class Controller:
         self.tried_at, self.pause = 0, TRIALS[0]
         self.better = False
         """True where the last trial favoured a faster D."""
-        self.best = self.known = math.inf
-        """Score of the best policy, and its negative log-likelihood of training works."""
+        self.best = math.inf
         self.latest: dict[str, float] = {}
 
     def step(self, snapshot: Snapshot) -> Adjustment:
@@ -181,17 +174,16 @@ class Controller:
         judged = not before or self.updates // JUDGE_EVERY > before // JUDGE_EVERY
         if judged and snapshot.score is not None:
             score = snapshot.score()
-            known = math.inf if snapshot.known is None else snapshot.known()
             if snapshot.log_probs is not None:
-                self.soften(-snapshot.log_probs.sum(1, dtype=np.float64), min(score, known))
-            self.unlearn(score, known)
+                nll = score if snapshot.known is None else min(score, snapshot.known())
+                self.soften(-snapshot.log_probs.sum(1, dtype=np.float64), nll)
             policy_weights = self.judge(score)
         return self.adjustment(d_weights, policy_weights)
 
     def adjustment(self, d_weights: Weights = None, policy_weights: Weights = None) -> Adjustment:
         """Returns the adjustment by the present numbers, with orders for weights."""
         numbers = self.latest | {"d_rate": self.d_rate, "policy_rate": self.policy_rate}
-        factors = self.d_rate, self.policy_rate, self.caution, self.imitation, self.slope
+        factors = self.d_rate, self.policy_rate, self.caution, self.slope
         return Adjustment(*factors, d_weights, policy_weights, numbers)
 
     def act(self, reading: Reading, learning: bool = True, rehearse: Rehearsal | None = None) -> Weights:
@@ -276,22 +268,6 @@ class Controller:
             LOG.info("temperature x%.2f: entropy %.2f is below the NLL of works, %.2f", caution, entropy, nll)
         self.caution = caution
 
-    def unlearn(self, score: float, known: float) -> None:
-        """Lowers the weight of the cross-entropy where it memorises training works.
-
-        Args:
-            score: of the policy, before ``judge`` sees it.
-            known: mean -log pi of training works, in nats; infinity where it is unknown.
-        """
-        if score < self.best:
-            self.known = known
-        elif self._is_worse(score, BEHIND) and known < self.known and self.imitation > IMITATIONS[0]:
-            self.imitation = max(self.imitation / 2, IMITATIONS[0])
-            LOG.info(
-                "cross-entropy x%.3g: training works are likelier than at best, %.2f nats after %.2f, held-out ones "
-                "less, %.2f after %.2f", self.imitation, known, self.known, score, self.best,
-            )  # fmt: skip
-
     def _is_worse(self, score: float, by: float = WORSE) -> bool:
         return score > self.best + by * (NOISIER if self.by_distance else 1) * abs(self.best)
 
@@ -335,8 +311,7 @@ class Controller:
         """
         for name in NUMBERS:
             setattr(self, name, type(getattr(self, name))(state[name]))
-        rates = self.d_rate, self.policy_rate, self.caution, self.imitation, self.slope
-        if not all(0 < value < math.inf for value in rates):
+        if not all(0 < value < math.inf for value in (self.d_rate, self.policy_rate, self.caution, self.slope)):
             raise ValueError("its controller's rates are not above 0")
         self.latest = {name: float(value) for name, value in state["latest"].items()}
 

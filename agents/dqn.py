@@ -154,8 +154,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self._spent: Callable[[], float] | None = None
         self.policy_rate = 1.0
         """Factor of the learning rate, as the controller last set it."""
-        self.imitation = 1.0
-        """Factor of the weight of the cross-entropy, likewise."""
         self.warm_updates = self.lead_rounds = self._rounds = 0
         if _init_setup_model:
             self._setup_model()
@@ -461,7 +459,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
         rate = self.schedule.factor(left, self._n_updates) * self.policy_rate * self.lr_schedule(left)
-        metrics = self.learner.update(batch, rewards, rate, self.temperature, config.cross_entropy * self.imitation)
+        metrics = self.learner.update(batch, rewards, rate, self.temperature)
         self._n_updates += 1
         if config.target_update_interval is not None and self._n_updates % config.target_update_interval == 0:
             self.learner.sync_target(config.target_share)
@@ -523,11 +521,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             return
         adjustment = self.controller.step(self._snapshot())
         self._apply(adjustment)
-        numbers = {
-            "temperature": self.temperature,
-            "imitation": self.imitation,
-            "trust": self.reward_settings.trust,
-        }
+        numbers = {"temperature": self.temperature, "trust": self.reward_settings.trust}
         for name, value in (adjustment.numbers | numbers).items():
             self.logger.record(f"controller/{name}", value)
 
@@ -578,7 +572,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             trusted = dataclasses.replace(settings, trust=adjustment.trust)
             self.reward_function = dataclasses.replace(self.reward_function, settings=trusted)
         self.temperature = self.config.temperature * adjustment.temperature
-        self.policy_rate, self.imitation = adjustment.policy_rate, adjustment.imitation
+        self.policy_rate = adjustment.policy_rate
         self.adversary.set_rate(adjustment.d_rate)
 
     def keep_best(self) -> None:

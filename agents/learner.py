@@ -113,12 +113,7 @@ class Learner:
         return {"cross_entropy": -log_probs.sum().item() / len(batch)}
 
     def update(
-        self,
-        batch: Batch,
-        rewards: NDArray[np.float32],
-        rate: float,
-        temperature: float = 1.0,
-        cross_entropy: float = 0.0,
+        self, batch: Batch, rewards: NDArray[np.float32], rate: float, temperature: float = 1.0
     ) -> dict[str, float]:
         """Takes a step on the joint objective: L_DQN plus the weighted cross-entropy of the real episodes.
 
@@ -127,7 +122,6 @@ class Learner:
             rewards: reward of every decision, float32 [N, L], 0 after the end.
             rate: learning rate of the policy; V learns at ``VALUE_RATE`` times this rate.
             temperature: tau.
-            cross_entropy: weight of the negative log-likelihood of the real episodes.
 
         Returns:
             dqn_loss: mean squared error of Q per decision.
@@ -159,10 +153,10 @@ class Learner:
             errors, log_probs, values, mask, batch.num_built, self.bootstraps
         )
         metrics = {}
-        if cross_entropy and batch.real is not None:
+        if config.cross_entropy and batch.real is not None:
             network.dropout.train()
             imitated, _, real_mask = batch.real.evaluate(network, self._device, values=False)
-            loss = loss - cross_entropy * imitated.sum() / real_mask.sum()
+            loss = loss - config.cross_entropy * imitated.sum() / real_mask.sum()
             metrics["cross_entropy"] = -imitated.sum().item() / len(batch.real)
         self._step(self.optimizer, loss, rate)
         num_fresh = len(batch.fresh)

@@ -15,7 +15,6 @@ import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, dqn, make_sb3_env
 from musegym.agents.controller import (
     HURRIES,
-    IMITATIONS,
     JUDGE_EVERY,
     RATES,
     READ_EVERY,
@@ -383,42 +382,6 @@ class TestRules:
         controller.step(seen)
         assert (controller.caution > 1) == softer
 
-    @pytest.mark.parametrize(
-        ("score", "known", "imitation"),
-        [
-            pytest.param(10.2, 7.9, 0.5, id="held-out works less likely, training works more"),
-            pytest.param(10.05, 7.0, 1.0, id="held-out works hardly less likely"),
-            pytest.param(10.2, 8.1, 1.0, id="training works less likely, too"),
-            pytest.param(9.0, 7.0, 1.0, id="both likelier"),
-        ],
-    )
-    def test_cross_entropy_that_memorises_weighs_less(self, score, known, imitation):
-        controller = Controller()
-        controller.step(snapshot(score=lambda: 10.0, known=lambda: 8.0))
-        again = snapshot(updates=JUDGE_EVERY, rehearse=None, score=lambda: score, known=lambda: known)
-        assert controller.step(again).imitation == imitation
-
-    def test_cross_entropy_never_weighs_nothing(self):
-        controller = Controller()
-        controller.step(snapshot(score=lambda: 10.0, known=lambda: 8.0))
-        for _ in range(20):
-            controller.unlearn(11.0, 7.0)
-        assert controller.imitation == IMITATIONS[0]
-
-    def test_no_training_works_no_memory(self):
-        controller = Controller()
-        for score in (10.0, 11.0):
-            assert controller.step(snapshot(updates=JUDGE_EVERY, rehearse=None, score=lambda s=score: s)).imitation == 1
-
-    def test_the_agents_cross_entropy_is_weighed(self, monkeypatch):
-        model, weights = trained(), []
-        update = model.learner.update
-        monkeypatch.setattr(model.learner, "update", lambda *given: weights.append(given[-1]) or update(*given))
-        model._apply(dataclasses.replace(model.controller.adjustment(), imitation=0.25))
-        model.train(1)
-        assert weights
-        assert set(weights) == {0.25 * model.config.cross_entropy}
-
     def test_goes_back_to_the_best_policy(self):
         model = trained()
         judged(model, 10.0)
@@ -597,7 +560,6 @@ class TestFiles:
         halfway = agent(BITS)
         halfway.learn(rows * rounds, callback=DiscriminatorCallback(**D))
         halfway.controller.d_rate, halfway.controller.policy_rate, halfway.controller.caution = 0.7, 0.5, 1.25
-        halfway.controller.imitation = 0.25
         weights = halfway.trainer.discriminator.network.state_dict()
         halfway.controller.hurries = 1
         halfway.controller.tried_at, halfway.controller.pause, halfway.controller.better = 7, 2 * TRIALS[0], True
@@ -608,7 +570,7 @@ class TestFiles:
         ds = [m.trainer.discriminator for m in (halfway, again)]
         rate = 0.7 * ds[0].settings.learning_rate
         assert [d.optimizer.param_groups[0]["lr"] for d in ds] == [pytest.approx(rate)] * 2
-        assert (again.policy_rate, again.temperature, again.imitation) == (0.5, 1.25, 0.25)
+        assert (again.policy_rate, again.temperature) == (0.5, 1.25)
         assert again.reward_function.settings.trust == halfway.reward_function.settings.trust != 1
         for model in (halfway, again):
             model.learn(rows * (rounds + 7), callback=DiscriminatorCallback(**D), reset_num_timesteps=False)
@@ -636,7 +598,6 @@ class TestFiles:
         [
             {"d_rate": math.nan},
             {"policy_rate": 0.0},
-            {"imitation": 0.0},
             {"slope": -1.0},
             {"unhurried": {"x": torch.zeros(3)}},
         ],
