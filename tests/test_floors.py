@@ -72,18 +72,14 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 8
 
 
-def test_environment_arguments_reach_the_task_and_the_file(tmp_path, monkeypatch):
-    class Judged(Exception):
-        pass
-
-    def tested(task):
-        assert task.double
-        raise Judged
-
+def test_environment_arguments_reach_the_task(monkeypatch, capsys):
+    double = []
     monkeypatch.setattr(floors, "feature_net", lambda train, layout: None)
-    monkeypatch.setattr(floors, "surprise", tested)
-    with pytest.raises(Judged):
-        floors.main(None, "toy/Word-v0", ["double=yes"])
+    monkeypatch.setattr(floors, "surprise", lambda task: double.append(task.double))
+    for more in ([], ["--set", "double=yes"]):
+        assert run(floors.main, ["toy/Word-v0", *more]) == 2  # a corpus too small to be judged
+    assert double == [False, True]
+    assert "too few" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
