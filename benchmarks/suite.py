@@ -57,8 +57,8 @@ def evaluate(model: Any, num: int = 1000, split: Split = "test", seeds: int = FO
 def with_taught(result: dict[str, Any], judged: Mapping[str, Any]) -> dict[str, Any]:
     """Returns an evaluation with the figures of ``taught.judge``, which are the headline from then on."""
     figures = {"c2st_taught": judged["accuracy"], "headline": "c2st_taught"}
-    named = {"c2st_taught_interval": "interval", "judge_taught_catches": "judge_catches"}
-    named |= {"judge_taught_real_vs_real": "judge_real_vs_real"}
+    named = {"c2st_taught_interval": "interval"}
+    named |= {f"judge_taught_{key}": f"judge_{key}" for key in ("catches", "changed", "real_vs_real")}
     return result | figures | {name: judged[key] for name, key in named.items() if key in judged}
 
 

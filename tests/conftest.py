@@ -59,7 +59,7 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(c2st, "EPOCHS", 1)
     monkeypatch.setattr(c2st, "TAUGHT_EPOCHS", 1)
     monkeypatch.setattr(c2st, "TAUGHT_PLANE_EPOCHS", 1)
-    passed = self_test.SelfTest(catches=1.0, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=0.0)
+    passed = self_test.SelfTest(catches=1.0, changed=0.1, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=0.0)
     monkeypatch.setattr(self_test, "_cached", lambda *_: passed)
     net = features.FeatureNet
     monkeypatch.setattr(

@@ -49,7 +49,7 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     task_rater = object()
     monkeypatch.setattr(floors, "c2st", judge)
     monkeypatch.setattr(floors, "surprise", lambda task: task_rater)
-    tested = SelfTest(catches=0.82, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=1.0)
+    tested = SelfTest(catches=0.82, changed=0.1, real_vs_real=0.5, low=0.4, high=0.6, cpu_seconds=1.0)
     monkeypatch.setattr(floors, "fresh_judges", lambda task, real: tested)
     monkeypatch.setattr(floors, "taught_judges", lambda task, split: tested)
     monkeypatch.setattr(floors, "feature_net", lambda train, layout: lambda contents: contents)
@@ -62,6 +62,8 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     ]  # fmt: skip
     assert [row["what"] for row in found["runs"][5:]] == ["fresh judges", "taught judges"]
     assert all((row["catches"], row["real_vs_real"]) == (0.82, 0.5) for row in found["runs"][5:])
+    assert all(row["changed"] == 0.1 for row in found["runs"][5:])
+    assert (found["env_id"], found["env_kwargs"]) == ("musegym/Melody-v0", {})
     assert found["runs"][-1]["verdict"] == "not used: caught only 0.82"
     assert [row["frechet"] for row in found["runs"] if row["what"] == "floor"] == [1, 1]
     assert found["means"] == {"one source": 0.625, "floor": 0.625, "random": 0.625}
@@ -70,9 +72,25 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 8
 
 
+def test_environment_arguments_reach_the_task(monkeypatch, capsys):
+    double = []
+    monkeypatch.setattr(floors, "feature_net", lambda train, layout: None)
+    monkeypatch.setattr(floors, "surprise", lambda task: double.append(task.double))
+    for more in ([], ["--set", "double=yes"]):
+        assert run(floors.main, ["toy/Word-v0", *more]) == 2  # a corpus too small to be judged
+    assert double == [False, True]
+    assert "too few" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [(["toy/Word-v0"], "too few, or too related"), (["no/Such-v0"], "no/Such-v0"), (["--seeds", "0"], "--seeds")],
+    [
+        (["toy/Word-v0"], "too few, or too related"),
+        (["no/Such-v0"], "no/Such-v0"),
+        (["--seeds", "0"], "--seeds"),
+        (["toy/Word-v0", "--set", "triple=1"], "double"),
+        (["musegym/Sprite-v0", "--set", "data=paintings"], "paintings"),
+    ],
 )
 def test_mistakes_are_one_line(wrong, message, monkeypatch, capsys):
     monkeypatch.setattr(floors, "feature_net", lambda train, layout: None)

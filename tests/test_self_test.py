@@ -13,11 +13,11 @@ from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.judges import c2st as judges
 from musegym.benchmarks.judges import self_test, taught
 from musegym.benchmarks.judges.matching import halves
-from musegym.benchmarks.judges.redrawn import redrawn
+from musegym.benchmarks.judges.redrawn import redrawn, share_changed
 from musegym.benchmarks.judges.self_test import SelfTest, fresh_judges, one_source
 from musegym.benchmarks.report.layout import cells
 from musegym.benchmarks.suite import SMALL, evaluate
-from musegym.envs import Grid, Works
+from musegym.envs import Grid, Image, Sequence, Works
 from musegym.envs.registry import make_task
 
 toys.register()
@@ -37,6 +37,32 @@ class PlaneTask(toys.BitsTask):
         return Works(contents, groups=np.arange(n) // 2)
 
 
+class PaintTask(toys.BitsTask):
+    """Forty free values 0, 1 and 2, of which the first ten are always 0."""
+
+    horizon, num_actions = 40, 3
+    layout = Sequence((40,), (3,), "int8")
+
+    def initial(self, draws: Any, condition: Any = None) -> Any:
+        return toys.BitState(np.zeros((len(draws), 40), np.int8), np.zeros(len(draws), np.int64))
+
+    def advance(self, state: Any, actions: Any) -> Any:
+        state, _ = super().advance(state, actions)
+        return state, state.step == 40
+
+    def works(self, split: str) -> Works:
+        rng = np.random.default_rng(("train", "validation", "test").index(split))
+        contents = rng.choice(3, (1000, 40), p=[0.7, 0.2, 0.1]).astype(np.int8)
+        contents[:, :10] = 0
+        return Works(contents)
+
+
+class BlindPaintTask(PaintTask):
+    """The same, without demonstrations."""
+
+    has_demonstrations = False
+
+
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path))
@@ -53,15 +79,48 @@ def test_a_share_of_the_cells_is_drawn_from_their_marginals() -> None:
     assert (works.contents == 9).all(), "the real works stay as they are"
 
 
+@pytest.mark.parametrize("paint", [PaintTask, BlindPaintTask])
+def test_exactly_a_share_of_the_decisions_that_can_differ_does(paint: type[PaintTask]) -> None:
+    task = paint()
+    works = task.works("test")
+    found = redrawn(task, works, task.works("train"))
+    differ = found.contents != works.contents
+    assert (differ.sum(1) == 3).all(), "a tenth of the 30 that can differ"
+    assert not differ[:, :10].any(), "no training work has another value there"
+    assert share_changed(task, works, found) == pytest.approx(3 / 40)
+    assert differ[:, 10:].mean(0) == pytest.approx(0.1, abs=0.05), "every place takes its turn"
+    for own, other, share in ((0, 1, 2 / 3), (1, 0, 7 / 8), (2, 0, 7 / 9)):
+        drawn = found.contents[differ & (works.contents == own)]
+        assert (drawn == other).mean() == pytest.approx(share, abs=0.06), "marginals, given that the value is another"
+
+
+def test_a_place_is_drawn_again_with_all_its_channels() -> None:
+    class ColourTask(PlaneTask):
+        layout = Image((8, 8, 3))
+
+    rng, task = np.random.default_rng(0), ColourTask()
+    known = rng.integers(2, size=(30, 8, 8, 1), dtype=np.uint8) * np.array([0, 100, 200], np.uint8)
+    known[..., 0] = np.arange(64).reshape(8, 8)  # each place has colours of its own
+    found = redrawn(task, Works(known), Works(known)).contents
+    differ = (found != known).any(-1)
+    assert (differ.sum((1, 2)) == 6).all()
+    assert np.array_equal(found[..., 0], known[..., 0])
+    assert (found[differ] // 100).sum(-1).tolist() == (3 - (known[differ] // 100).sum(-1)).tolist()
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_redrawn_works_can_be_built(split: Any) -> None:
     task = make_task("toy/Word-v0")
     works, train = task.works(split), task.works("train")
     found = redrawn(task, works, train, share=0.5)
-    task.demonstrations(found.contents, found.conditions)  # raises where a work is not legal
+    built = task.demonstrations(found.contents, found.conditions)  # raises where a work is not legal
+    assert found.actions is not None
+    assert np.array_equal(built, found.actions)
     changed = (found.contents != works.contents).any(1)
     assert changed.mean() > 0.9
     assert np.array_equal(found.conditions, works.conditions)
+    assert 0.4 < share_changed(task, works, found) <= 1.5, "words that grew longer differ in what they added, too"
+    assert share_changed(task, works, works) == 0.0
     same = redrawn(task, works, train, share=0.0)
     assert (same.contents != works.contents).any(1).mean() > 0.9, "one decision at least is drawn until it changes"
 
@@ -94,6 +153,8 @@ def test_a_test_is_kept_and_a_damaged_one_made_anew(monkeypatch: pytest.MonkeyPa
     assert first.passed
     assert first.verdict == ""
     assert (first.catches, first.real_vs_real) == (0.95, 0.5)
+    assert first.changed == 6 / 64
+    assert first.summary("judge") == {"judge_catches": 0.95, "judge_changed": 6 / 64, "judge_real_vs_real": 0.5}
     assert fresh_judges(task, task.works("test")) == first
     assert len(asked) == 2
     fresh_judges(task, task.works("validation"))
@@ -116,7 +177,7 @@ def test_a_test_is_kept_and_a_damaged_one_made_anew(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_judge_that_fails_says_why(catches: float, real: float, low: float, high: float, verdict: str) -> None:
-    found = SelfTest(catches, real, low, high, 0.0)
+    found = SelfTest(catches, 0.1, real, low, high, 0.0)
     assert found.verdict == verdict
     assert found.passed == (not verdict)
     json.dumps(found.summary(), allow_nan=False)
@@ -136,8 +197,9 @@ def test_few_held_out_works_make_taught_judges_the_headline(monkeypatch: pytest.
     found = evaluate(RandomPolicy(task), num=20, seeds=1)
     assert found["headline"] == "c2st_taught"
     assert 0 <= found["c2st_taught"] <= 1
-    assert {"judge_catches", "judge_real_vs_real", "judge_taught_catches", "c2st_taught_interval"} <= found.keys()
-    failed = SelfTest(0.82, 0.5, 0.4, 0.6, 0.0)
+    assert {"judge_catches", "judge_changed", "judge_real_vs_real", "c2st_taught_interval"} <= found.keys()
+    assert {"judge_taught_catches", "judge_taught_changed", "judge_taught_real_vs_real"} <= found.keys()
+    failed = SelfTest(0.82, 0.1, 0.5, 0.4, 0.6, 0.0)
     monkeypatch.setattr(self_test, "_cached", lambda *_: failed)
     found = evaluate(RandomPolicy(task), num=20, seeds=1)
     assert found["c2st"] == found["c2st_taught"] == "not used: caught only 0.82"

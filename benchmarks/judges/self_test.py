@@ -1,7 +1,7 @@
 """Tests of the judges themselves: a judge whose answers to known questions are wrong is not used.
 
-* *Catches*: real held-out works against the same works with a tenth of their decisions drawn again from the marginals
-  (``redrawn``). A judge that is strong enough is right about ``LEAST`` of them.
+* *Catches*: real held-out works against the same works with a tenth of their decisions replaced by others, drawn from
+  the marginals (``redrawn``). A judge that is strong enough is right about ``LEAST`` of them.
 * *Real against real*: training works of some groups against training works of others. A judge that is unbiased, and
   works that are unrelated across groups, give 0.5 within the 99% interval over groups.
 
@@ -22,13 +22,13 @@ import numpy as np
 from ...envs.corpora.cache import cache_folder, load_arrays, save_arrays
 from ...envs.task import Ints, Split, Task, Works
 from ..metrics.features import fingerprint
-from .c2st import C2ST, c2st, c2st_taught
+from .c2st import c2st, c2st_taught
 from .matching import halves, matched_rows
-from .redrawn import redrawn
+from .redrawn import redrawn, share_changed
 from .surprise import surprise
 
 logger = logging.getLogger(__name__)
-VERSION = 3
+VERSION = 4
 """Version of judges and of their test; another one tests them anew."""
 LEAST = 0.9
 """Lowest share of redrawn and real works that a judge in use is right about."""
@@ -48,6 +48,8 @@ class SelfTest:
 
     catches: float
     """Accuracy on real against redrawn works; not a number where there are too few works."""
+    changed: float
+    """Share of the decisions that differ in redrawn works (``redrawn.share_changed``); likewise."""
     real_vs_real: float
     """Accuracy on real against other real works; likewise."""
     low: float
@@ -79,8 +81,9 @@ class SelfTest:
         return f"not used: told real from real at {self.real_vs_real:.2f}"
 
     def summary(self, name: str = "judge") -> dict[str, float | None]:
-        """Returns ``NAME_catches`` and ``NAME_real_vs_real`` for a result file."""
-        found = {f"{name}_catches": self.catches, f"{name}_real_vs_real": self.real_vs_real}
+        """Returns ``NAME_catches``, ``NAME_changed`` and ``NAME_real_vs_real`` for a result file."""
+        figures = {"catches": self.catches, "changed": self.changed, "real_vs_real": self.real_vs_real}
+        found = {f"{name}_{key}": value for key, value in figures.items()}
         return {key: value if np.isfinite(value) else None for key, value in found.items()}
 
 
@@ -93,10 +96,10 @@ def fresh_judges(task: Task[Any], real: Works) -> SelfTest:
     """
     train = task.works("train")
 
-    def catches() -> C2ST:
-        return c2st(
-            real, redrawn(task, real, train), task.layout, rater=surprise(task), seeds=FOLDS_TESTED, enough=ENOUGH
-        )
+    def catches() -> list[float]:
+        fake = redrawn(task, real, train)
+        found = c2st(real, fake, task.layout, rater=surprise(task), seeds=FOLDS_TESTED, enough=ENOUGH)
+        return [found.accuracy, share_changed(task, real, fake)]
 
     return _cached("fresh", task, (train, real), catches)
 
@@ -105,9 +108,10 @@ def taught_judges(task: Task[Any], split: Split) -> SelfTest:
     """Tests judges that learn from the train split, ``c2st_taught``, on the works of a held-out split."""
     train, real = task.works("train"), task.works(split)
 
-    def catches() -> C2ST:
+    def catches() -> list[float]:
         pairs = [(works, redrawn(task, works, train, seed)) for seed, works in enumerate((train, real))]
-        return c2st_taught(pairs[0], pairs[1], task.layout, rater=surprise(task), enough=ENOUGH)
+        found = c2st_taught(pairs[0], pairs[1], task.layout, rater=surprise(task), enough=ENOUGH)
+        return [found.accuracy, share_changed(task, *pairs[1])]
 
     return _cached("taught", task, (train, real), catches)
 
@@ -140,7 +144,7 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
     return real.take(alike), other.take(alike)
 
 
-def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Callable[[], C2ST]) -> SelfTest:
+def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Callable[[], list[float]]) -> SelfTest:
     """Returns the result of a test from the cache folder; where it is missing, makes the test and keeps its result."""
     train = works[0]
     arrays = [array for part in works for array in (part.contents, part.conditions, part.groups)]
@@ -150,9 +154,9 @@ def _cached(kind: str, task: Task[Any], works: tuple[Works, Works], catches: Cal
         for name, given in (("real", arrays[:3]), (kind, arrays))
     )
     bias = _kept(real_path, 4, lambda: _real_vs_real(train, task))
-    caught = _kept(catch_path, 2, lambda: _timed(lambda: [catches().accuracy]))
+    caught, changed, spent = _kept(catch_path, 3, lambda: _timed(catches, 2))
     accuracy, low, high, seconds = bias
-    return SelfTest(caught[0], accuracy, low, high, seconds + caught[1])
+    return SelfTest(caught, changed, accuracy, low, high, seconds + spent)
 
 
 def _real_vs_real(train: Works, task: Task[Any]) -> list[float]:
@@ -167,7 +171,7 @@ def _real_vs_real(train: Works, task: Task[Any]) -> list[float]:
     return _timed(judge, 3)
 
 
-def _timed(measure: Callable[[], list[float]], num: int = 1) -> list[float]:
+def _timed(measure: Callable[[], list[float]], num: int) -> list[float]:
     """Returns ``num`` figures and the CPU seconds they took; figures are not numbers where works are too few."""
     begun = time.process_time()
     try:

@@ -30,9 +30,9 @@ def judge(sampler: Sampler, split: Split, seed: int = 0) -> dict[str, Any]:
     Returns:
         Plain data: ``accuracy`` with its 95% ``interval`` over groups, ``chosen`` and ``by_architecture``,
         ``learned_from`` and ``works_a_side`` (numbers of works), ``cpu_seconds``; ``real`` and ``fake``, whether the
-        judges were right about each work (``stats.packed``), for paired comparisons. ``judge_catches`` and
-        ``judge_real_vs_real`` are the judges' own test (``self_test``); where they fail it, ``accuracy`` is the reason,
-        a text, and nothing else is measured.
+        judges were right about each work (``stats.packed``), for paired comparisons. ``judge_catches``,
+        ``judge_changed`` and ``judge_real_vs_real`` are the judges' own test (``self_test``); where they fail it,
+        ``accuracy`` is the reason, a text, and nothing else is measured.
     """
     task = sampler.task
     tested = taught_judges(task, split)

@@ -18,7 +18,7 @@ import typer
 
 from ...envs.task import Task, Works
 from ...errors import UsageError
-from ...training.loading import env_task, read_corpus
+from ...training.loading import env_kwargs, env_task, read_corpus
 from ..baselines.random_policy import RandomPolicy
 from ..judges.c2st import c2st
 from ..judges.matching import matched_rows
@@ -56,11 +56,13 @@ CASES = {"one source": one_source, "floor": floor, "random": chance}
 def main(
     context: typer.Context,
     env_id: Id = "musegym/Melody-v0",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Environment argument.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Draws of training works.")] = 4,
     json_file: JsonFile = None,
 ) -> None:
     """Judges three cases whose accuracy is known."""
-    task = env_task(env_id, {})
+    given = env_kwargs(env_id, set_)
+    task = env_task(env_id, given)
     net = feature_net(read_corpus(task), task.layout)
     rater = surprise(task)
     runs: list[dict[str, Any]] = []
@@ -81,7 +83,7 @@ def main(
         runs.append(print_row({"what": name, **dataclasses.asdict(found), "verdict": found.verdict}))
     means = {name: float(np.mean([row["accuracy"] for row in runs if row["what"] == name])) for name in CASES}
     print_row(means)
-    write_result(context, json_file, {"env_id": env_id, "means": means, "runs": runs})
+    write_result(context, json_file, {"env_id": env_id, "env_kwargs": given, "means": means, "runs": runs})
 
 
 if __name__ == "__main__":
