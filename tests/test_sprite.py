@@ -24,12 +24,14 @@ from musegym.envs.corpora.sprites import (
     COLLECTIONS,
     colours,
     colours_in,
+    further,
     likeness,
     load_collection,
+    mirrors,
     split,
     split_figures,
 )
-from musegym.envs.corpora.wesnoth import BLUE, REFERENCE, direction, read_units, recoloured
+from musegym.envs.corpora.wesnoth import BLUE, MIRRORED, REFERENCE, direction, read_units, recoloured
 from musegym.envs.media.sprites import GROUND, MARGIN, Sprite
 from musegym.envs.sprite import NEIGHBOURS, OUTSIDE, SpriteTask
 from musegym.envs.task import SPLITS
@@ -160,6 +162,31 @@ class TestFigures:
         assert np.bincount(parts).tolist() == [320, 40, 40]
         assert sorted(split(["a", "b", "c"]).tolist()) == [0, 1, 2]
 
+    def test_further_works_of_a_kin_fill_no_part(self):
+        """Half of the kins have ten works, of which two count: a tenth of the kins' works is held out twice."""
+        kins = [f"unit{number}" for number in range(100) for _ in range(10 if number % 2 else 2)]
+        parts = dict(zip(kins, split(kins, most=2).tolist(), strict=True))
+        assert np.bincount(list(parts.values())).tolist() == [80, 10, 10]
+
+    def test_few_pictures_of_a_figure_stay(self):
+        """The plainest, and another that the hash of its name draws."""
+        names = [f"1F468{tone}-{trade}.svg" for tone in ("", "-1F3FB", "-1F3FC", "-1F3FF") for trade in "123"]
+        figures = [Figure(name, name[-5], (), np.zeros((16, 16, 4), np.uint8)) for name in names]
+        beyond = further(figures, range(len(names)), 2)
+        kept = [name for row, name in enumerate(names) if row not in beyond]
+        assert sorted(name[-5] for name in kept) == [*"112233"]
+        assert {f"1F468-{trade}.svg" for trade in "123"} < set(kept)
+        assert len({name[:-6] for name in kept}) > 2
+        assert further(figures, [4, 7, 10], 2) in ([4], [7], [10])
+        backwards = further(figures[::-1], range(len(names)), 2)
+        assert {names[::-1][row] for row in backwards} == {names[row] for row in beyond}
+
+    def test_training_sprites_are_mirrored_where_that_gives_another(self):
+        sprites = drawn(6)
+        sprites[2] = sprites[1, :, ::-1]
+        sprites[3, :, 8:] = sprites[3, :, 7::-1]
+        assert mirrors(sprites, np.array([0, 0, 0, 0, 1, 2], np.uint8)) == [0]
+
     def test_every_style_is_learned(self):
         kins = [f"unit{number % 40}" for number in range(400)]
         held_out = next(kin for kin, part in zip(kins, split(kins), strict=True) if part)
@@ -265,17 +292,17 @@ class TestEmoji:
 
 
 class TestCollections:
-    def test_the_first_reading_is_announced_and_the_next_ones_are_quiet(self, tmp_path, monkeypatch, caplog):
-        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    def collection(self, monkeypatch, tmp_path, figures, name="openmoji"):
         monkeypatch.setattr(sources, "find", lambda name: tmp_path)
         (tmp_path / "pictures").mkdir()
+        known = COLLECTIONS[name]._replace(folder="pictures", read=lambda folder: Figures(figures, len(figures), {}))
+        monkeypatch.setitem(COLLECTIONS, name, known)
+
+    def test_the_first_reading_is_announced_and_the_next_ones_are_quiet(self, tmp_path, monkeypatch, caplog):
         pixels = [rgba(sprite) for sprite in drawn(30)]
         groups = itertools.cycle(GROUPS.values())
         figures = [Figure(f"{n}.svg", str(n), (next(groups),), picture) for n, picture in enumerate(pixels)]
-        known = COLLECTIONS["openmoji"]._replace(
-            folder="pictures", read=lambda folder: Figures(figures, 30, {}, (), None)
-        )
-        monkeypatch.setitem(COLLECTIONS, "openmoji", known)
+        self.collection(monkeypatch, tmp_path, figures)
         with caplog.at_level(logging.WARNING):
             first = load_collection("openmoji")
         assert [record.message.partition(" and ")[0] for record in caplog.records] == [
@@ -286,6 +313,48 @@ class TestCollections:
         assert first.works.report == second.works.report
         assert first.works.report.total > 0
         assert not caplog.records
+
+    def test_training_units_are_mirrored_with_their_directions(self, tmp_path, monkeypatch):
+        factions, directions = (condition.values for condition in COLLECTIONS["wesnoth-units"].conditions)
+        palette = colours(COLLECTIONS["wesnoth-units"].palette)
+        words = itertools.cycle(directions[:5])
+        figures = [
+            Figure(f"{n}.png", str(n), (factions[0], next(words)), rgba(sprite, palette))
+            for n, sprite in enumerate(drawn(60, values=16))
+        ]
+        self.collection(monkeypatch, tmp_path, figures, "wesnoth-units")
+        task = SpriteTask("wesnoth-units")
+        train, held_out = task.works("train"), [task.works(name) for name in SPLITS[1:]]
+        N = 60 - sum(map(len, held_out))
+        assert len(train) == 2 * N
+        assert (train.contents[N:] == train.contents[:N, :, ::-1]).all()
+        assert (train.groups[N:] == train.groups[:N]).all()
+        turned = [(directions[a], directions[b]) for a, b in train.conditions[:, 1].reshape(2, N).T]
+        assert {(a, MIRRORED.get(a, a)) for a in directions[:5]} == set(turned)
+        assert all(works.conditions[:, 1].max() < 5 for works in held_out)
+        assert task.corpus_report().read == 60
+
+    def test_held_out_splits_have_few_pictures_of_a_figure_and_no_mirrored_copy(self, tmp_path, monkeypatch):
+        palette, group = colours(COLLECTIONS["openmoji"].palette), next(iter(GROUPS.values()))
+        figures = [
+            Figure(f"{n:02}-{'0' * tone}.svg", f"{n:02}", (group,), rgba(sprite, palette))
+            for n, tones in enumerate(drawn(120, values=16).reshape(30, 4, 16, 16))
+            for tone, sprite in enumerate(tones)
+        ]
+        self.collection(monkeypatch, tmp_path, figures)
+        before = load_collection("openmoji").works
+        train, validation, test = (before.works[name] for name in SPLITS)
+        assert [len(works) for works in (train, validation, test)] == [2 * 4 * 24, 2 * 3, 2 * 3]
+        assert before.report.left_out == {"a further picture of a held-out figure": 12}
+        place = next(
+            row
+            for row, figure in enumerate(figures)
+            if rgba(test.contents[0], palette).tobytes() == figure.pixels.tobytes()
+        )
+        figures[place] = figures[place]._replace(pixels=rgba(train.contents[0, :, ::-1], palette))
+        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "another"))
+        after = load_collection("openmoji").works
+        assert after.report.left_out["nearly equal to one of another split"] == 1
 
 
 class TestFolder:
@@ -531,11 +600,20 @@ class TestRealSprites:
         check_splits(real)
         works = [real.works(name) for name in SPLITS]
         assert len(works[0]) > 900
-        assert all(0.05 * len(every(real)) < len(own) for own in works)
+        figures = [len(np.unique(own.groups)) for own in works]
+        assert all(0.07 * sum(figures) < number for number in figures)
         for part in (1, 2):
             before = np.concatenate([own.contents for own in works[:part]])
-            assert likeness(works[part].contents, before).max() < ALIKE
+            assert likeness(works[part].contents, np.concatenate([before, before[:, :, ::-1]])).max() < ALIKE
             assert not set(works[part].groups) & set(np.concatenate([own.groups for own in works[:part]]))
+
+    def test_held_out_splits_have_many_figures(self, real, data):
+        most = COLLECTIONS[data].most
+        if most is not None:
+            for name in SPLITS[1:]:
+                counts = np.unique(real.works(name).groups, return_counts=True)[1]
+                assert counts.max() <= most
+                assert len(counts) > 15
 
     def test_every_colour_and_style_is_used(self, real):
         works = real.works("train")
@@ -550,5 +628,6 @@ class TestRealSprites:
         (place,) = sources.find(data).glob(known.folder)
         figures = known.read(place).figures
         assert (
-            palette_of(colours_in(figures, split_figures(figures) == 0), 16).tolist() == colours(known.palette).tolist()
+            palette_of(colours_in(figures, split_figures(figures, known.most) == 0), 16).tolist()
+            == colours(known.palette).tolist()
         )

@@ -10,7 +10,7 @@ import itertools
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,15 +27,15 @@ from .openmoji import read_emoji
 from .palettes import OPAQUE, palette_of, reduce
 from .usable import UsableWorks, problem, warning
 from .wesnoth import CONDITIONS as FACTIONS
-from .wesnoth import read_units
+from .wesnoth import MIRRORED, read_units
 
 SUFFIXES = (".png",)
-PARSER_VERSION = 2  # raise it whenever a sprite or its part may come out differently: older caches are then ignored
+PARSER_VERSION = 3  # raise it whenever a sprite or its part may come out differently: older caches are then ignored
 COLOURS = 16
 FEWEST = 32  # covered pixels of a sprite
 WHOLE = 0.75  # least share of them in the largest connected piece
 ALIKE = 0.6  # likeness from which on two sprites are copies
-HELD_OUT = 0.1  # share of the sprites in validation, and in test
+HELD_OUT = 0.1  # share of the sprites in validation, and in test; see ``split``
 SEED = b"musegym sprites 1"
 SECONDS = 20  # that reading a source takes, about
 
@@ -51,12 +51,16 @@ class Collection(NamedTuple):
         conditions: of the sprites.
         palette: of the sprites, from dark to light. It is ``palette_of`` the train split; being written down, it is
             known before any picture is read.
+        mirrored: values of conditions that a mirrored sprite has instead of its original's; others stay.
+        most: sprites of one figure in a held-out split; None for all.
     """
 
     folder: str
     read: Callable[[Path], Figures]
     conditions: tuple[Condition, ...]
     palette: str
+    mirrored: Mapping[str, str]
+    most: int | None
 
 
 COLLECTIONS = {
@@ -66,6 +70,8 @@ COLLECTIONS = {
         GROUPS,
         "000000 3f3f3f 6a462f 5c9e31 a57939 ea5a47 c19a65 9b9b9a "
         "f1b31c b1cc33 debb90 fcea2b 92d3f5 d0cfce fadcbc ffffff",
+        {},
+        2,
     ),
     "wesnoth-units": Collection(
         "usr/share/games/wesnoth/*/data/core/images/units",
@@ -73,6 +79,8 @@ COLLECTIONS = {
         FACTIONS,
         "130f0e 1c2b2d 4b2517 234074 505144 834b24 4c8339 ca670d "
         "3f6cdb 8d7f6f bd8c5d 819ea5 95c455 eac146 e0cf9d dce5e7",
+        MIRRORED,
+        None,
     ),
 }
 """By the name of their source; the first is the default."""
@@ -83,7 +91,7 @@ class Sprites(NamedTuple):
 
     Attributes:
         palette: uint8 [P, 3], P of at most 16: the colours 1 .. P of sprites, from dark to light; 0 is transparent.
-        works: contents uint8 [N, 16, 16]; groups are figures.
+        works: contents uint8 [N, 16, 16]; groups are figures. Those of the train split hold mirrored sprites too.
     """
 
     palette: NDArray[np.uint8]
@@ -112,7 +120,7 @@ def load_collection(data: str) -> Sprites:
         )
         return known.read(next(iter(sorted(root.glob(known.folder)))))
 
-    return _load(cache, read, known.conditions, f"the {sources.SOURCES[data].what}", colours(known.palette))
+    return _load(cache, read, known.conditions, f"the {sources.SOURCES[data].what}", known)
 
 
 class Folder(NamedTuple):
@@ -143,7 +151,7 @@ def _load(
     read: Callable[[], Figures],
     conditions: tuple[Condition, ...],
     named: str,
-    palette: NDArray[np.uint8] | None,
+    known: Collection | None,
 ) -> Sprites:
     layout = {
         "contents": (np.uint8, (None, SIZE, SIZE)),
@@ -153,12 +161,11 @@ def _load(
         "palette": (np.uint8, (None, 3)),
         "report": (np.uint8, (None,)),
     }
-    own = palette is None
     return cached(
         cache,
         layout,
-        lambda: _build(read(), conditions, palette),
-        lambda arrays: _sprites(arrays, named, own),
+        lambda: _build(read(), conditions, known),
+        lambda arrays: _sprites(arrays, named, known is None),
     )
 
 
@@ -182,13 +189,12 @@ def _sprites(arrays: Arrays, named: str, own: bool) -> Sprites:
     return Sprites(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))
 
 
-def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[np.uint8] | None) -> Arrays:
-    """Returns the arrays of a corpus; without a palette it is the pictures' own, or chosen for the train split."""
-    figures, left_out = found.figures, Counter(found.left_out)
-    parts = split_figures(figures)
-    own = palette is None
-    if palette is None:
-        palette = found.palette
+def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection | None) -> Arrays:
+    """Returns the arrays of a corpus; one of a user is not ``known``: its palette is its own or chosen for it."""
+    figures, left_out = list(found.figures), Counter(found.left_out)
+    most = known.most if known else None
+    parts = split_figures(figures, most)
+    palette = colours(known.palette) if known else found.palette
     if palette is None or len(palette) > COLOURS:
         palette = palette_of(colours_in(figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
     contents = np.zeros((len(figures), SIZE, SIZE), np.uint8)
@@ -196,43 +202,88 @@ def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[n
     for factor in np.unique(fineness):
         rows = np.flatnonzero(fineness == factor)
         contents[rows] = reduce(np.stack([figures[row].pixels for row in rows.tolist()]), palette, int(factor))
-    reasons = _reasons(contents, parts, own=own)
+    reasons = _reasons(contents, parts, own=known is None)
+    if most is not None:
+        held_out = [row for row in np.flatnonzero(parts).tolist() if not reasons[row]]
+        for row in further(figures, held_out, most):
+            reasons[row] = "a further picture of a held-out figure"
     left_out.update(filter(None, reasons))
     kept = np.array([not reason for reason in reasons], np.bool_)
-    those = list(itertools.compress(figures, kept))
-    kins = {kin: number for number, kin in enumerate(sorted({figure.kin for figure in those}))}
-    styles = [
-        [condition.values.index(value) for condition, value in zip(conditions, figure.style, strict=True)]
-        for figure in those
+    contents, parts, figures = contents[kept], parts[kept], list(itertools.compress(found.figures, kept))
+    styles = [figure.style for figure in figures]
+    if known:
+        turned = mirrors(contents, parts)
+        contents = np.concatenate([contents, contents[turned, :, ::-1]])
+        parts = np.concatenate([parts, parts[turned]])
+        figures += [figures[row] for row in turned]
+        styles += [tuple(known.mirrored.get(value, value) for value in styles[row]) for row in turned]
+    kins = {kin: number for number, kin in enumerate(sorted({figure.kin for figure in figures}))}
+    numbers = [
+        [condition.values.index(value) for condition, value in zip(conditions, style, strict=True)] for style in styles
     ]
     report = {
         "files": found.files,
-        "read": len(figures),
+        "read": len(found.figures),
         "left_out": dict(left_out.most_common()),
         "skipped": list(found.skipped),
     }
     return {
-        "contents": contents[kept],
-        "conditions": np.array(styles, np.uint8).reshape(len(those), len(conditions)),
-        "groups": np.array([kins[figure.kin] for figure in those], np.int32),
-        "parts": parts[kept],
+        "contents": contents,
+        "conditions": np.array(numbers, np.uint8).reshape(len(figures), len(conditions)),
+        "groups": np.array([kins[figure.kin] for figure in figures], np.int32),
+        "parts": parts,
         "palette": palette.astype(np.uint8),
         "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
     }
 
 
-def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = ()) -> NDArray[np.uint8]:
+def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[int]:
+    """Returns those rows that show a figure more than ``most`` times.
+
+    The picture of the shortest name stays, which has neither skin tone nor hair, and others in the order of a seeded
+    hash of their names.
+    """
+    drawn = {row: _hash(figures[row].name) for row in rows}
+    plain = sorted(rows, key=lambda row: (len(figures[row].name), drawn[row]))
+    first = {figures[row].kin: row for row in reversed(plain)}
+    others = sorted(set(rows) - set(first.values()), key=drawn.__getitem__)
+    counts, beyond = Counter[str](), list[int]()
+    for row in [*first.values(), *others]:
+        counts[figures[row].kin] += 1
+        if counts[figures[row].kin] > most:
+            beyond.append(row)
+    return beyond
+
+
+def mirrors(contents: NDArray[np.uint8], parts: NDArray[np.uint8]) -> list[int]:
+    """Returns the rows of the train split whose mirrored sprites are not in it yet."""
+    seen, rows = {pixels.tobytes() for pixels in contents}, list[int]()
+    for row in np.flatnonzero(parts == 0).tolist():
+        mirrored = contents[row, :, ::-1].tobytes()
+        if mirrored not in seen:
+            rows.append(row)
+            seen.add(mirrored)
+    return rows
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(SEED + text.encode()).digest()
+
+
+def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = (), most: int | None = None) -> NDArray[np.uint8]:
     """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one kin are in one part.
 
-    Kins come in the order of a seeded hash, and fill test and validation to a tenth of the works each. A style that the
-    train split would lack gets its largest kin, where that does not empty the other part.
+    Kins come in the order of a seeded hash, and fill test and validation to a tenth of the works each, of which those
+    beyond the first ``most`` of a kin do not count. A style that the train split would lack gets its largest kin, where
+    that does not empty the other part.
     """
     counts = Counter(kins)
+    weights = {kin: min(count, most or count) for kin, count in counts.items()}
     parts, part, filled = dict[str, int](), len(SPLITS) - 1, 0
-    for kin in sorted(counts, key=lambda kin: hashlib.sha256(SEED + kin.encode()).digest()):
+    for kin in sorted(counts, key=_hash):
         parts[kin] = part
-        filled += counts[kin]
-        if part and filled >= HELD_OUT * len(kins):
+        filled += weights[kin]
+        if part and filled >= HELD_OUT * sum(weights.values()):
             part, filled = part - 1, 0
     for column in zip(*styles, strict=True):
         for value in sorted(set(column)):
@@ -244,9 +295,9 @@ def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = ()) -> NDArra
     return np.array([parts[kin] for kin in kins], np.uint8)
 
 
-def split_figures(figures: Sequence[Figure]) -> NDArray[np.uint8]:
+def split_figures(figures: Sequence[Figure], most: int | None) -> NDArray[np.uint8]:
     """Returns the part of each figure: see ``split``."""
-    return split([figure.kin for figure in figures], [figure.style for figure in figures])
+    return split([figure.kin for figure in figures], [figure.style for figure in figures], most)
 
 
 def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -284,6 +335,8 @@ def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -
     for part in range(1, len(SPLITS)):
         going = np.array([not reason for reason in reasons], np.bool_)
         before, here = contents[going & (parts < part)], np.flatnonzero(going & (parts == part))
+        if not own:
+            before = np.concatenate([before, before[:, :, ::-1]])
         if len(before) and len(here):
             for row in here[likeness(contents[here], before).max(1) >= ALIKE]:
                 reasons[row] = "nearly equal to one of another split"

@@ -28,9 +28,11 @@ CONDITIONS = (
             *("trolls", "undead", "undead-necromancers", "undead-skeletal", "woses"),
         ),
     ),
-    Condition("direction", ("unmarked", "n", "ne", "s", "se")),
+    Condition("direction", ("unmarked", "n", "ne", "s", "se", "mirrored", "nw", "sw")),
 )
-"""Names of files give some directions; most give none."""
+"""Names of files give some directions; most give none: those units look right. The last three are of mirrored ones."""
+MIRRORED = {"unmarked": "mirrored", "ne": "nw", "se": "sw"}
+"""Directions of mirrored pictures; others stay. The game mirrors units that look left, and so has no files of them."""
 
 TEAM = (
     *("3F0016", "55002A", "690039", "7B0045", "8C0051", "9E005D", "B10069", "C30074", "D6007F", "EC008C", "EE3D96"),
