@@ -338,14 +338,14 @@ class TestCollections:
         palette, group = colours(COLLECTIONS["openmoji"].palette), next(iter(GROUPS.values()))
         figures = [
             Figure(f"{n:02}-{'0' * tone}.svg", f"{n:02}", (group,), rgba(sprite, palette))
-            for n, tones in enumerate(drawn(120, values=16).reshape(30, 4, 16, 16))
+            for n, tones in enumerate(drawn(180, values=16).reshape(30, 6, 16, 16))
             for tone, sprite in enumerate(tones)
         ]
         self.collection(monkeypatch, tmp_path, figures)
         before = load_collection("openmoji").works
         train, validation, test = (before.works[name] for name in SPLITS)
-        assert [len(works) for works in (train, validation, test)] == [2 * 4 * 24, 2 * 3, 2 * 3]
-        assert before.report.left_out == {"a further picture of a held-out figure": 12}
+        assert [len(works) for works in (train, validation, test)] == [2 * 6 * 20, 4 * 5, 4 * 5]
+        assert before.report.left_out == {"a further picture of a held-out figure": 20}
         place = next(
             row
             for row, figure in enumerate(figures)
@@ -628,6 +628,6 @@ class TestRealSprites:
         (place,) = sources.find(data).glob(known.folder)
         figures = known.read(place).figures
         assert (
-            palette_of(colours_in(figures, split_figures(figures, known.most) == 0), 16).tolist()
+            palette_of(colours_in(figures, split_figures(figures, known.most, known.held_out) == 0), 16).tolist()
             == colours(known.palette).tolist()
         )

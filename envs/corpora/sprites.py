@@ -30,12 +30,12 @@ from .wesnoth import CONDITIONS as FACTIONS
 from .wesnoth import MIRRORED, read_units
 
 SUFFIXES = (".png",)
-PARSER_VERSION = 3  # raise it whenever a sprite or its part may come out differently: older caches are then ignored
+PARSER_VERSION = 4  # raise it whenever a sprite or its part may come out differently: older caches are then ignored
 COLOURS = 16
 FEWEST = 32  # covered pixels of a sprite
 WHOLE = 0.75  # least share of them in the largest connected piece
 ALIKE = 0.6  # likeness from which on two sprites are copies
-HELD_OUT = 0.1  # share of the sprites in validation, and in test; see ``split``
+HELD_OUT = 0.1  # share of the sprites in validation, and in test, unless a collection says otherwise
 SEED = b"musegym sprites 1"
 SECONDS = 20  # that reading a source takes, about
 
@@ -53,6 +53,7 @@ class Collection(NamedTuple):
             known before any picture is read.
         mirrored: values of conditions that a mirrored sprite has instead of its original's; others stay.
         most: sprites of one figure in a held-out split; None for all.
+        held_out: share of the sprites in validation, and in test; see ``split``.
     """
 
     folder: str
@@ -61,6 +62,7 @@ class Collection(NamedTuple):
     palette: str
     mirrored: Mapping[str, str]
     most: int | None
+    held_out: float
 
 
 COLLECTIONS = {
@@ -71,7 +73,8 @@ COLLECTIONS = {
         "000000 3f3f3f 6a462f 5c9e31 a57939 ea5a47 c19a65 9b9b9a "
         "f1b31c b1cc33 debb90 fcea2b 92d3f5 d0cfce fadcbc ffffff",
         {},
-        2,
+        4,
+        0.15,
     ),
     "wesnoth-units": Collection(
         "usr/share/games/wesnoth/*/data/core/images/units",
@@ -81,6 +84,7 @@ COLLECTIONS = {
         "3f6cdb 8d7f6f bd8c5d 819ea5 95c455 eac146 e0cf9d dce5e7",
         MIRRORED,
         None,
+        HELD_OUT,
     ),
 }
 """By the name of their source; the first is the default."""
@@ -192,8 +196,8 @@ def _sprites(arrays: Arrays, named: str, own: bool) -> Sprites:
 def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection | None) -> Arrays:
     """Returns the arrays of a corpus; one of a user is not ``known``: its palette is its own or chosen for it."""
     figures, left_out = list(found.figures), Counter(found.left_out)
-    most = known.most if known else None
-    parts = split_figures(figures, most)
+    most, held_out = (known.most, known.held_out) if known else (None, HELD_OUT)
+    parts = split_figures(figures, most, held_out)
     palette = colours(known.palette) if known else found.palette
     if palette is None or len(palette) > COLOURS:
         palette = palette_of(colours_in(figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
@@ -204,8 +208,8 @@ def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection 
         contents[rows] = reduce(np.stack([figures[row].pixels for row in rows.tolist()]), palette, int(factor))
     reasons = _reasons(contents, parts, own=known is None)
     if most is not None:
-        held_out = [row for row in np.flatnonzero(parts).tolist() if not reasons[row]]
-        for row in further(figures, held_out, most):
+        others = [row for row in np.flatnonzero(parts).tolist() if not reasons[row]]
+        for row in further(figures, others, most):
             reasons[row] = "a further picture of a held-out figure"
     left_out.update(filter(None, reasons))
     kept = np.array([not reason for reason in reasons], np.bool_)
@@ -270,10 +274,15 @@ def _hash(text: str) -> bytes:
     return hashlib.sha256(SEED + text.encode()).digest()
 
 
-def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = (), most: int | None = None) -> NDArray[np.uint8]:
+def split(
+    kins: Sequence[str],
+    styles: Sequence[tuple[str, ...]] = (),
+    most: int | None = None,
+    share: float = HELD_OUT,
+) -> NDArray[np.uint8]:
     """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one kin are in one part.
 
-    Kins come in the order of a seeded hash, and fill test and validation to a tenth of the works each, of which those
+    Kins come in the order of a seeded hash, and fill test and validation to a share of the works each, of which those
     beyond the first ``most`` of a kin do not count. A style that the train split would lack gets its largest kin, where
     that does not empty the other part.
     """
@@ -283,7 +292,7 @@ def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = (), most: int
     for kin in sorted(counts, key=_hash):
         parts[kin] = part
         filled += weights[kin]
-        if part and filled >= HELD_OUT * sum(weights.values()):
+        if part and filled >= share * sum(weights.values()):
             part, filled = part - 1, 0
     for column in zip(*styles, strict=True):
         for value in sorted(set(column)):
@@ -295,9 +304,9 @@ def split(kins: Sequence[str], styles: Sequence[tuple[str, ...]] = (), most: int
     return np.array([parts[kin] for kin in kins], np.uint8)
 
 
-def split_figures(figures: Sequence[Figure], most: int | None) -> NDArray[np.uint8]:
+def split_figures(figures: Sequence[Figure], most: int | None, share: float) -> NDArray[np.uint8]:
     """Returns the part of each figure: see ``split``."""
-    return split([figure.kin for figure in figures], [figure.style for figure in figures], most)
+    return split([figure.kin for figure in figures], [figure.style for figure in figures], most, share)
 
 
 def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
