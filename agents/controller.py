@@ -202,15 +202,19 @@ class Controller:
             # By the smoothed gap: one reading in forty is below this by chance, and no rule undoes this rise.
             lost = reading.train_gap < SURE * reading.gap_error
             if self.gap < -SURE * reading.gap_error and lost:
-                self._rate(FASTER, f"the policy has outrun it (gap {self.gap:.3f} +- {reading.gap_error:.3f})")
+                self._rate(FASTER, f"the agent has outrun it (gap {self.gap:.3f} +- {reading.gap_error:.3f})")
             elif reading.spread > LOUD and reading.slope + SURE * reading.slope_error < BELIEVED:
-                self._rate(SLOWER, f"its logits are too large on held-out works (slope {reading.slope:.2f})")
+                self._rate(SLOWER, f"its scores of held-out works are mostly noise (slope {reading.slope:.2f})")
             elif grows and self.gap > max(OVERPOWERING, GROWTH * self.smallest_gap):
-                self._rate(SLOWER, f"it overpowers the policy (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})")
+                self._rate(
+                    SLOWER, f"it is too strong for the agent (gap {self.gap:.2f}, it was {self.smallest_gap:.2f})"
+                )
             elif reading.gap < SURE * reading.gap_error and lost and (self.behind or not self.knows):
-                order = self._hurry(f"it tells nothing apart (gap {reading.gap:.3f} +- {reading.gap_error:.3f})")
+                order = self._hurry(
+                    f"it cannot tell real works from the agent's (gap {reading.gap:.3f} +- {reading.gap_error:.3f})"
+                )
             elif self.sharp and self.gap < UNSEEN and self.overfitting < MEMORISES:
-                self._rate(FASTER, f"it does not notice how sharp the policy is (gap {reading.gap:.3f})")
+                self._rate(FASTER, f"it misses that the agent's works vary too little (gap {reading.gap:.3f})")
             elif rehearse is not None and self.updates >= self.tried_at + self.pause:
                 self._try_faster(rehearse)
         self.latest |= {name: getattr(reading, name) for name in MEASURED}
@@ -247,7 +251,7 @@ class Controller:
         most = RATES[1] if tried else max(UNTRIED, self.d_rate)
         rate = min(max(self.d_rate * times, RATES[0]), most)
         if rate != self.d_rate:
-            LOG.info("D's rate x%.2f -> x%.2f: %s", self.d_rate, rate, why)
+            LOG.info("learning rate of the discriminator x%.2f -> x%.2f: %s", self.d_rate, rate, why)
         self.d_rate = rate
 
     def soften(self, surprises: Array, nll: float) -> None:
@@ -265,7 +269,12 @@ class Controller:
         surely = entropy + SURE * error < (1 - SHARP) * nll
         caution = min(max(self.caution * (FASTER if surely else 1 / FASTER), CAUTIONS[0]), CAUTIONS[1])
         if surely and caution != self.caution:
-            LOG.info("temperature x%.2f: entropy %.2f is below the NLL of works, %.2f", caution, entropy, nll)
+            LOG.info(
+                "temperature x%.2f: the agent's works vary too little (entropy %.2f nats, NLL of real works %.2f)",
+                caution,
+                entropy,
+                nll,
+            )
         self.caution = caution
 
     def _is_worse(self, score: float, by: float = WORSE) -> bool:
@@ -285,7 +294,7 @@ class Controller:
         self.worse = self.worse + 1 if self._is_worse(score) else 0
         if self.worse >= PATIENCE:
             self.worse, self.policy_rate = 0, self.policy_rate / 2
-            self._say_back(score, f"; the policy's rate x{self.policy_rate:.3g}")
+            self._say_back(score, f"; its learning rate x{self.policy_rate:.3g}")
             order = "restore"
         return order
 
@@ -297,7 +306,7 @@ class Controller:
         return worse
 
     def _say_back(self, score: float, also: str) -> None:
-        LOG.info("back to the best policy: %.4g on validation data, it was %.4g%s", score, self.best, also)
+        LOG.info("back to the best agent so far: %.4g on validation data, it was %.4g%s", score, self.best, also)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that later calls depend on: plain data."""

@@ -455,7 +455,7 @@ class TestRules:
             controller.act(change(slope=0.1, slope_error=0.01))
             controller.soften(np.ones(2), 10.0)
         assert [message.split(":")[0] for message in caplog.messages] == [
-            "D's rate x1.00 -> x0.70",
+            "learning rate of the discriminator x1.00 -> x0.70",
             "temperature x1.50",
         ]
 
@@ -465,7 +465,8 @@ class TestRules:
             controller.act(change(slope=0.1, slope_error=0.01))
         controller.act(change(slope=0.1, slope_error=0.01))
         assert told.getvalue() == (
-            "12 s  controller: D's rate x1.00 -> x0.70: its logits are too large on held-out works (slope 0.10)\n"
+            "12 s  controller: learning rate of the discriminator x1.00 -> x0.70: "
+            "its scores of held-out works are mostly noise (slope 0.10)\n"
         )
 
 
