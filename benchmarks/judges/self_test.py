@@ -28,7 +28,7 @@ from .redrawn import redrawn, share_changed
 from .surprise import surprise
 
 logger = logging.getLogger(__name__)
-VERSION = 4
+VERSION = 5
 """Version of judges and of their test; another one tests them anew."""
 LEAST = 0.9
 """Lowest share of redrawn and real works that a judge in use is right about."""
@@ -40,6 +40,8 @@ ENOUGH = 0.12
 """Validation loss at which a judge has shown that it catches redrawn works, nats per work."""
 MOST_REAL = 1500
 """Real works a side, at most, that are told from others."""
+TOLD = 0.4
+"""Share of the training groups whose works are told from those of the other groups."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +126,8 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
 
     Args:
         train: the works.
-        share: of the works that the first set has at most, in whole groups; the second has as many, of other groups.
+        share: of the groups' works that the first set is drawn from. It has half of them at most, and ``MOST_REAL`` at
+            most, so that works of the other groups can stand for them; the second has as many.
         seed: of the choice.
 
     Raises:
@@ -138,7 +141,8 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
         works = counts[part].cumsum()
         drawn.append(groups[part[works <= share * counts[part].sum()]])
     first = np.isin(train.groups, np.concatenate(drawn))
-    real, rest = train.take(first), train.take(~first)
+    rows = rng.permutation(np.flatnonzero(first))
+    real, rest = train.take(np.sort(rows[: min(MOST_REAL, -(-len(rows) // 2))])), train.take(~first)
     other = rest.take(matched_rows(real, rest, seed, halved=True))
     alike = (real.conditions == other.conditions).all(1)
     return real.take(alike), other.take(alike)
@@ -163,8 +167,7 @@ def _real_vs_real(train: Works, task: Task[Any]) -> list[float]:
     """Judges real works against other real ones: accuracy and its 99% interval, CPU seconds."""
 
     def judge() -> list[float]:
-        share = min(1 / 3, MOST_REAL / len(train))
-        real, other = one_source(train, share, 0)
+        real, other = one_source(train, TOLD, 0)
         found = c2st(real, other, task.layout, rater=surprise(task), seeds=FOLDS_TESTED, seed=1)
         return [found.accuracy, *found.interval(real.groups, 0, 0.99)]
 
