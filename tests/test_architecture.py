@@ -1,6 +1,7 @@
 """Reads every import with ``ast`` and holds it against the arrows of CONTRIBUTING.md."""
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -50,11 +51,23 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+parse = functools.cache(ast.parse)
+"""Text to its tree: the same files are read by many tests."""
+
+
+def tree_of(path: Path) -> ast.Module:
+    return parse(path.read_text(encoding="utf-8"))
+
+
 def is_domain(path: Path) -> bool:
     """Returns whether a file defines a task: a class whose base is called Task, or Task[...]."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return path.name != "task.py" and defines_task(tree_of(path))
+
+
+@functools.cache
+def defines_task(tree: ast.Module) -> bool:
     bases = [base for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases]
-    return path.name != "task.py" and any(ast.unparse(base).partition("[")[0] == "Task" for base in bases)
+    return any(ast.unparse(base).partition("[")[0] == "Task" for base in bases)
 
 
 def may_import(path: Path) -> tuple[str, ...]:
@@ -93,28 +106,39 @@ def may_import(path: Path) -> tuple[str, ...]:
 
 def imports(path: Path) -> Iterator[tuple[int, bool, str]]:
     """Yields (line, at the top level of the module, absolute name); modules of musegym start with "musegym"."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # A package's relative names start at itself, a module's at its package.
+    here = ["musegym", *name_of(path).split(".")] if name_of(path) else ["musegym"]
+    package = here if path.name == "__init__.py" else here[:-1]
+    for line, top, level, source, names in imports_of(tree_of(path)):
+        if not names:
+            yield line, top, source
+            continue
+        base = ".".join(package[: len(package) - level + 1]) if level else ""
+        source = ".".join(filter(None, [base, source]))
+        for name in names:
+            # `from . import networks` names a module, `from .task import Task` something in one.
+            full = f"{source}.{name}"
+            yield line, top, full if is_module(full) else source
+
+
+@functools.cache
+def imports_of(tree: ast.Module) -> list[tuple[int, bool, int, str, tuple[str, ...]]]:
+    """Returns (line, at the top level, level, module, names) of each import; no names where the module is imported."""
     inner = {
         id(node)
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or is_for_types(function)
         for node in ast.walk(function)
     }
-    # A package's relative names start at itself, a module's at its package.
-    here = ["musegym", *name_of(path).split(".")] if name_of(path) else ["musegym"]
-    package = here if path.name == "__init__.py" else here[:-1]
+    found: list[tuple[int, bool, int, str, tuple[str, ...]]] = []
     for node in ast.walk(tree):
         top = id(node) not in inner
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, top, alias.name
+            found += [(node.lineno, top, 0, alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            source = ".".join(filter(None, [base, node.module or ""]))
-            for alias in node.names:
-                # `from . import networks` names a module, `from .task import Task` something in one.
-                full = f"{source}.{alias.name}"
-                yield node.lineno, top, full if is_module(full) else source
+            names = tuple(alias.name for alias in node.names)
+            found.append((node.lineno, top, node.level, node.module or "", names))
+    return found
 
 
 def is_for_types(node: ast.AST) -> bool:
@@ -181,7 +205,7 @@ def test_domains_are_known_by_no_name(path: Path) -> None:
     """Neither by an id nor by an import; docstrings may have examples."""
     if knows_domains(path):
         return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -194,7 +218,7 @@ def test_domains_are_known_by_no_name(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
 def test_imports_of_musegym_are_relative(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     absolute = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
     wrong = [line for line, name in zip(absolute, names, strict=True) if name.partition(".")[0] == "musegym"]
@@ -226,7 +250,7 @@ def test_third_parties(path: Path) -> None:
 def test_who_reads_the_test_split(path: Path) -> None:
     if under(name_of(path), ("benchmarks", "cli")):
         return
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -252,7 +276,7 @@ def domains_named(path: Path) -> Iterator[tuple[int, str]]:
 
     ``MelodyTask``, ``rl_tuner``, ``"musegym/Digit-v0"`` do; ``isdigit``, ``digits`` do not.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     said = {  # text that is a statement: docstrings
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -289,7 +313,7 @@ def test_own_words_are_still_used() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: name_of(path) or "musegym")
 def test_nothing_loaded_can_run_code(path: Path) -> None:
     """Files are JSON, numpy arrays without objects, and torch tensors with weights_only."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         keywords = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -306,7 +330,7 @@ def foreign_writes(path: Path) -> list[str]:
     """Returns assignments to attributes of other objects than ``self``, but for random states, which numpy sets so."""
     written = [
         part
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
         for part in (target.elts if isinstance(target, ast.Tuple) else [target])
         if isinstance(part, ast.Attribute) and part.attr != "state" and ast.unparse(part.value) != "self"

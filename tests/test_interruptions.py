@@ -506,7 +506,7 @@ def test_settings_are_checked_where_they_are_made() -> None:
 
 def test_an_evaluation_says_what_it_is_doing(monkeypatch: Any) -> None:
     clock = iter([0.0, 1.0, 2.0, 30.0])
-    monkeypatch.setattr(reporting.time, "monotonic", lambda: next(clock))
+    monkeypatch.setitem(folder.CLOCKS, "wall", lambda: next(clock))
     stream = io.StringIO()
     with reporting.EvaluationStatus(Console(file=stream, width=200)):
         for part in ("generating", "judge 1 [of 5]", "judge 2 [of 5]"):

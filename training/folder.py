@@ -33,7 +33,7 @@ AGENT = "agent.zip"
 """File of a checkpoint: the agent with its discriminator and complete training state."""
 MOST_ENVS = 1_000_000
 """Largest number of rows; more do not fit into any memory."""
-CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
+CLOCKS: dict[str, Callable[[], float]] = {"wall": time.monotonic, "processor": time.process_time}
 """Clocks of a budget by name, in seconds. That of the processor stands still while other programs run on it; it counts
 all threads of this process."""
 BUDGET = ("seconds", "steps", "clock")
