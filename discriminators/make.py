@@ -26,7 +26,7 @@ OF_FEW_CELLS: dict[str, Any] = {"hidden": 256, "dropout": 0.0, "augmentation": 0
 """Defaults of dense networks, for few cells: their tasks draw contents from a distribution, not from a small corpus."""
 OF_TOKENS: dict[str, Any] = {"recurrent": 64, "dropout": 0.0, "learning_rate": 3e-3, "weight_decay": 0.3}
 """Defaults of sequences of one column. Measured in ``docs/studies/oracle.md``."""
-OF_PAIRS: dict[str, Any] = {"hidden": 40, "lags": 16}
+OF_PAIRS: dict[str, Any] = {"hidden": 36, "lags": 16}
 """Defaults of sequences of two columns: a row is one or two decisions, and D must not cost more than these."""
 CELLS_TRAINING: dict[str, Any] = {"updates_per_observe": 3.0}
 """Defaults of ``DiscriminatorTrainer`` with convolutions over cells: works differ in details that D learns slowly."""
