@@ -4,6 +4,8 @@ The runs behind ``pretrained/``, where seed is 2 for Melody, 0 for Level and Spr
 
     musegym train musegym/NAME-v0 --seconds 600 --seed SEED --out RUN
     python -m musegym.benchmarks.studies.ship RUN
+
+Sprite's run counted its seconds with ``--clock processor``.
 """
 
 from __future__ import annotations
