@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from .corpora.files import absolute
 from .corpora.syllables import TAILS, read, syllables
 from .corpora.verse import COLLECTIONS, LENGTH, PIECES, SIZES, Verse, find_folder, load_collection
-from .media.verse import RULES
-from .media.verse import Verse as Medium
+from .media.verse import RULES, Page
 from .task import Array, Bools, CorpusReport, Feature, Floats, Ints, Sequence, Split, State, Task, Works, parse_style
 
 LINES = len(SIZES[0].values)
@@ -110,7 +109,7 @@ class VerseTask(Task[Draft]):
             Feature("ending_1_ago", size),
             Feature("ending_2_ago", size),
         )
-        self.medium: Medium = Medium(lambda: self._verse.subwords.pieces, syllables, self.conditions)
+        self.medium: Page = Page(lambda: self._verse.subwords.pieces, syllables, self.conditions)
         self._fixed = parse_style(style, self.conditions)
         last = [*[size - 1] * LENGTH, LENGTH, *(count - 1 for count in self.condition_sizes)]
         self.observation_space = gym.spaces.Box(0, np.array(last, np.int16), dtype=np.int16)
@@ -180,7 +179,7 @@ class VerseTask(Task[Draft]):
         return state
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int64 [B, 5]: lines left, syllables of this line and the tail of its last word, and what to rhyme with.
+        """Returns int64 [B, 5]: lines left, syllables of this line, the tail of its last word, what to rhyme with.
 
         Syllables are those of the spelling; endings are 1 + the last piece with letters of the two lines before.
         """
@@ -291,7 +290,9 @@ class Tables:
         count = np.maximum(self.legal.sum(1, keepdims=True), 1)
         wrapped = np.take_along_axis(order, np.arange(size) % count, 1)
         self.effective = np.where(self.legal, np.arange(size), wrapped).ravel()
-        self.after = np.array([BEGIN if text == "\n" else AFTER_SPACE if text == " " else FREE for text in texts], np.int8)
+        self.after = np.array(
+            [BEGIN if text == "\n" else AFTER_SPACE if text == " " else FREE for text in texts], np.int8
+        )
         self.lettered = np.array([any(map(str.isalpha, text)) for text in texts])
         moves = [[read(text, tail) for text in texts] for tail in range(len(TAILS))]
         self.moves = np.array([[added * len(TAILS) + tail for tail, added in row] for row in moves], np.int16).ravel()

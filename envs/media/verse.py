@@ -16,7 +16,7 @@ from .scansion import SYLLABLES, Scansion, words_of
 LINES = 4
 
 
-class Verse(Medium):
+class Page(Medium):
     """Passages as arrays [L]: 1 + the number of each piece of text, 0 for none yet; every line ends with a line end.
 
     Args:
