@@ -25,7 +25,10 @@ HELP_BUILD = "arrows, 1-9  choose    enter  take    space  any    u  undo    g  
 HELP_POINT = (
     "click  draw    shift click  move    1-9  choose    space  any    u  undo    g  agent    s  save    q  quit"
 )
-HELP_TYPE = "type    enter  new line    up, down  choose    tab  take    ctrl g  agent    ctrl s  save    ctrl n  new    esc  quit"
+HELP_TYPE = (
+    "type    enter  new line    arrows  choose    tab  take    ctrl g  agent    "
+    "ctrl s  save    ctrl n  new    esc  quit"
+)
 HELP_TYPED = "backspace  undo    ctrl s  save    ctrl n  new    esc  quit"
 HELP_DONE = "r  once more    u  undo    s  save    n  new    q  quit"
 HELP_WATCH = "r  once more    s  save    n  new    q  quit"

@@ -196,7 +196,7 @@ def _lines(stanza: str, left_out: Counter[str]) -> Iterator[str]:
         if number == 0:
             text = re.sub(r"\b[A-Z]{2,}\b", lambda word: word[0].lower(), text)
             text = text[:1].upper() + text[1:] if text[:1].isalpha() else text[:1] + text[1:2].upper() + text[2:]
-        if not text or _is_heading(text):
+        if not text or _is_heading(line):
             yield ""
         elif re.search(r"\b[^\W_aeiouyAEIOUY]+-e|(?<!\w)-[a-z]|[a-z]- [a-z]|[#{}\[\]_\d]|[A-Z]{2}|^[a-z]", text):
             left_out["line: damaged, or with signs of an editor"] += 1
@@ -262,7 +262,7 @@ def read_texts(found: Found, styled: bool) -> Poems:
         text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
         if "\0" in text or "\ufffd" in text:
             raise ValueError("no text: it holds signs that no text has")
-        style = (name.partition("/")[0],) if styled else ()
+        style = ("-".join(name.partition("/")[0].split()),) if styled else ()  # as ``images.conditions_of`` has it
         poems = list[Poem]()
         for number, stanza in enumerate(re.split(r"\n\s*\n", text), 1):
             runs = [run for run in _runs(map(cleaned, stanza.split("\n")), left_out) if run]

@@ -9,6 +9,7 @@ British spellings, prefixes.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 
 Sounds = tuple[str, ...]
@@ -67,7 +68,6 @@ ENDINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("'re", ("R",)),
     ("'ve", ("V",)),
     ("'t", ("T",)),
-    ("'n", ("N",)),
     ("s", ("Z",)),
     ("ly", ("L IY0",)),
     ("ing", ("IH0 NG",)),
@@ -80,6 +80,8 @@ APHESES = (("'gainst", "against"), ("'mongst", "amongst"), ("'tween", "between")
 """Words that lost their first syllable, and the whole words."""
 SPELLINGS = (("our", "or"), ("ise", "ize"), ("yse", "yze"), ("re", "er"), ("ence", "ense"), ("'n", "en"), ("'r", "er"))
 """British and clipped spellings, and the dictionary's."""
+SHORT = re.compile("[^aeiou][aeiou][^aeiouwxy]$")
+"""Stems that lost an "e" before an ending, mostly: "mak" of "mak'st"."""
 DENTAL, HISSING = ("T", "D"), ("S", "Z", "SH", "ZH", "CH", "JH")
 VOICELESS = {"D": ("P", "K", "F", "TH", "S", "SH", "CH"), "Z": ("P", "T", "K", "F", "TH")}
 """Sounds after which an ending D is said T, and an ending Z is said S."""
@@ -130,17 +132,24 @@ def _found(word: str, depth: int = 0) -> Iterator[Sounds]:
         cut = 2 if whole else 0  # sounds of the lost syllable
         yield from ((sounds[cut:] if cut else sounds) for sounds in _found(whole or word[1:], depth + 1))
         return
-    ways = list(_with_ending(word, depth))
-    ways += [
-        sounds
-        for british, other in SPELLINGS
-        if british in word
-        for sounds in _found(word.replace(british, other), depth + 1)
-    ]
+    for ways in (_respelled(word, depth), _with_ending(word, depth), _with_prefix(word, depth)):
+        found = list(ways)
+        if found:
+            yield from found
+            return
+
+
+def _respelled(word: str, depth: int) -> Iterator[Sounds]:
+    for british, other in SPELLINGS:
+        if british in word:
+            yield from _found(word.replace(british, other), depth + 1)
+
+
+def _with_prefix(word: str, depth: int) -> Iterator[Sounds]:
     for prefix, start in PREFIXES:
         if word.startswith(prefix) and len(word) > len(prefix) + 2:
-            ways += [(*start.split(), *sounds) for sounds in _found(word.removeprefix(prefix), depth + 1)]
-    yield from ways
+            for sounds in _found(word.removeprefix(prefix), depth + 1):
+                yield (*start.split(), *sounds)
 
 
 def _with_ending(word: str, depth: int) -> Iterator[Sounds]:
@@ -148,7 +157,8 @@ def _with_ending(word: str, depth: int) -> Iterator[Sounds]:
         stem = word.removesuffix(ending)
         if stem == word or len(stem) < 2:
             continue
-        stems = [stem, f"{stem}e", f"{stem[:-1]}y" if stem.endswith("i") else "", stem[:-1] if _doubled(stem) else ""]
+        likely = [f"{stem}e", stem] if SHORT.search(stem) else [stem, f"{stem}e"]
+        stems = [*likely, f"{stem[:-1]}y" if stem.endswith("i") else "", stem[:-1] if _doubled(stem) else ""]
         for start in filter(None, stems):
             for sounds in _found(start, depth + 1):
                 for said in sayings:
