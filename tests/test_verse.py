@@ -442,8 +442,10 @@ class TestTyping:
         assert one.press("ctrl z")
         assert not one.done
 
-    def test_in_the_window(self, task, dummy, script, tmp_path):
+    def test_in_the_window(self, folder, dummy, script, tmp_path):
         import pygame
+
+        task = VerseTask(corpus=str(folder), style="four-lines")
 
         def key(sign):
             return "KEYDOWN", {"key": {"\n": "return", " ": "space"}.get(sign, sign.lower()), "unicode": sign}
@@ -452,9 +454,7 @@ class TestTyping:
         events = [key(sign) for sign in "The r\nT\nT\nT\n"]
         seen = script(*events, ("KEYDOWN", {"key": "s", **ctrl}), ("KEYDOWN", {"key": "q", **ctrl}))
         works = play("musegym/Verse-v0", seed=3, task=task, max_seconds=60, folder=tmp_path / "saved")
-        assert [task.medium.text(work) for work in works] == [
-            "The r\n" + "T\n" * (task.medium.text(works[0]).count("\n") - 1)
-        ]
+        assert [task.medium.text(work) for work in works] == ["The r\nT\nT\nT\n"]
         assert "saved" in seen[-1][0]
         assert list((tmp_path / "saved").glob("*.txt"))
 
@@ -491,10 +491,9 @@ class TestRealVerse:
         for split in SPLITS:
             works = real.works(split)
             real.demonstrations(works.contents, works.conditions)
-            again = [real._verse.subwords.encode(text) for text in texts(real, split)]
-            assert all(
-                (row[: len(one)] == np.array(one) + 1).all() for row, one in zip(works.contents, again, strict=True)
-            )
+            for content in works.contents[:200]:
+                again = real._verse.subwords.encode(real.medium.text(content))
+                assert (content[: len(again)] == np.array(again) + 1).all()
         left_out = real.corpus_report().left_out
         assert left_out["passage: more than 96 pieces"] < 0.003 * real.corpus_report().total
 

