@@ -144,14 +144,15 @@ def _quill(canvas: pygame.Surface, x: float, y: float) -> None:
     spine = [nib + 86 * share * along + curve * across for share, curve in zip(at, bend, strict=True)]
     left = [point - breadth * across for point, breadth in zip(spine, wide, strict=True)]
     right = [point + 0.7 * breadth * across for point, breadth in zip(spine, wide, strict=True)]
-    outline = [tuple(point * SMOOTH) for point in (*left, *right[::-1])]
+    outline = [tuple((point * SMOOTH).tolist()) for point in (*left, *right[::-1])]
     pygame.draw.polygon(canvas, FEATHER, outline)
     pygame.draw.aalines(canvas, SHADE, True, outline)
     for place in (2, 3, 4):  # barbs
         for edge in (left, right):
-            pygame.draw.aaline(canvas, SHADE, spine[place] * SMOOTH, (edge[place] + 5 * along) * SMOOTH)
-    pygame.draw.lines(canvas, SHADE, False, [tuple(point * SMOOTH) for point in spine], 2)
-    pygame.draw.line(canvas, INK, tuple(spine[0] * SMOOTH), tuple(spine[1] * SMOOTH), 4)
+            barb = (spine[place] * SMOOTH, (edge[place] + 5 * along) * SMOOTH)
+            pygame.draw.aaline(canvas, SHADE, *(tuple(end.tolist()) for end in barb))
+    pygame.draw.lines(canvas, SHADE, False, [tuple((point * SMOOTH).tolist()) for point in spine], 2)
+    pygame.draw.line(canvas, INK, tuple((spine[0] * SMOOTH).tolist()), tuple((spine[1] * SMOOTH).tolist()), 4)
 
 
 @functools.cache
