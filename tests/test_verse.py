@@ -386,6 +386,11 @@ class TestPage:
             assert (first != second).any()
         np.testing.assert_array_equal(pages[-1], task.medium.render(content, condition))
         assert (task.medium.render(content, 1 - condition[:1].repeat(2)) != pages[-1]).any(), "another heading"
+        long = task.initial(np.zeros(1, np.uint64), np.array([[0, 3]]))
+        for piece in task._verse.subwords.encode("The " + "silent " * 40):
+            before = task.render(long)[0]
+            long, _ = task.step(long, np.array([piece]))
+        assert (task.render(long)[0] != before).any(), "the end of a line that is too long is seen"
 
     def test_text_and_files(self, task, tmp_path):
         contents, conditions = task.corpus("test")[:5], task.works("test").conditions[:5]
@@ -453,7 +458,7 @@ class TestTyping:
         ctrl = {"mod": pygame.KMOD_CTRL, "unicode": ""}
         events = [key(sign) for sign in "The r\nT\nT\nT\n"]
         seen = script(*events, ("KEYDOWN", {"key": "s", **ctrl}), ("KEYDOWN", {"key": "q", **ctrl}))
-        works = play("musegym/Verse-v0", seed=3, task=task, max_seconds=60, folder=tmp_path / "saved")
+        works = play("musegym/Verse-v0", seed=3, task=task, max_seconds=900, folder=tmp_path / "saved")
         assert [task.medium.text(work) for work in works] == ["The r\nT\nT\nT\n"]
         assert "saved" in seen[-1][0]
         assert list((tmp_path / "saved").glob("*.txt"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import importlib.util
 from pathlib import Path
@@ -19,6 +20,8 @@ LEFT, RIGHT = 72, 72  # margins of the lines
 TOP, STEP = 122, 54  # of the first line, and from line to line
 SIZE, HEADING, NOTE = 22, 17, 13  # of fonts
 INITIAL = 1.7  # size of the first letter
+LEAST = 0.75  # size of long lines; what is longer still is shown in part
+SHADES = 8  # of the paper: few, so that animations have colours left for the ink
 PAPER: Colour = (246, 239, 222)
 EDGE: Colour = (219, 203, 170)
 RULE: Colour = (228, 216, 190)
@@ -64,7 +67,8 @@ def draw(sheet: Sheet) -> NDArray[np.uint8]:
     pen, size = (float(LEFT), float(top)), _fitting(sheet.lines)
     for number, (line, note) in enumerate(zip(sheet.lines, sheet.notes, strict=True)):
         y = top + number * STEP
-        pen = (_line(canvas, line, y, size, first=number == 0), y)
+        current = sheet.writing and number == len(sheet.lines) - 1
+        pen = (_line(canvas, line, y, size, first=number == 0, writing=current), y)
         _write(canvas, note, WIDTH - RIGHT + 14, y + 2, _font("italic", NOTE), FAINT)
     if sheet.writing:
         _quill(canvas, *pen)
@@ -109,16 +113,34 @@ def _write(
     return (left + image.get_width()) / SMOOTH
 
 
+def _room() -> float:
+    """Returns the pixels that a line has, without the initial's."""
+    return WIDTH - RIGHT - LEFT - (INITIAL - 1) * SIZE
+
+
 def _fitting(lines: tuple[str, ...]) -> float:
-    """Returns the size of the font in which all lines fit the page."""
+    """Returns the size of the font in which all lines fit the page, or the least one."""
     font = _font("roman", SIZE)
     widest = max((font.size(line)[0] / SMOOTH for line in lines), default=0.0)
-    return SIZE * min(1.0, (WIDTH - RIGHT - LEFT - (INITIAL - 1) * SIZE) / max(widest, 1.0))
+    return SIZE * max(LEAST, min(1.0, _room() / max(widest, 1.0)))
 
 
-def _line(canvas: pygame.Surface, line: str, y: float, size: float, *, first: bool) -> float:
+def _part(line: str, font: pygame.font.Font, *, end: bool) -> str:
+    """Returns the part of a line that fits the page, its start or its end, with dots for the rest."""
+    fits = bisect.bisect_right(
+        range(1, len(line) + 1),
+        _room() * SMOOTH,
+        key=lambda count: font.size(line)[0] if count == len(line) else font.size(line[:count] + "...")[0],
+    )
+    if fits == len(line):
+        return line
+    return "..." + line[-fits:] if end else line[:fits] + "..."
+
+
+def _line(canvas: pygame.Surface, line: str, y: float, size: float, *, first: bool, writing: bool) -> float:
     """Writes a line of verse; returns where it ends. The first line has a red initial."""
     font = _font("roman", size)
+    line = _part(line, font, end=writing)
     if not first:
         return _write(canvas, line, LEFT, y, font, INK)
     x = _write(canvas, line[:1], LEFT, y, _font("roman", INITIAL * size), RUBRIC)
@@ -160,9 +182,8 @@ def _paper() -> bytes:
     """Returns the empty page: paper, darker towards its edges, and a double frame; bytes of a 32-bit surface."""
     shape = (HEIGHT * SMOOTH, WIDTH * SMOOTH)
     rows, columns = (np.abs(np.linspace(-1, 1, side)) for side in shape)
-    dark = np.clip(np.maximum.outer(rows**8, columns**8), 0, 1)[..., None]
-    grain = np.random.default_rng(0).normal(0, 1.6, (*shape, 1))
-    colours = np.array(PAPER) * (1 - 0.5 * dark) + np.array(EDGE) * 0.5 * dark + grain
+    dark = np.round(SHADES * np.maximum.outer(rows**8, columns**8))[..., None] / SHADES
+    colours = np.array(PAPER) * (1 - 0.5 * dark) + np.array(EDGE) * 0.5 * dark
     picture = np.clip(colours, 0, 255).astype(np.uint8)
     for inset in (13, 18):
         low, high, wide = inset * SMOOTH, shape[0] - inset * SMOOTH, shape[1] - inset * SMOOTH
