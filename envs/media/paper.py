@@ -171,8 +171,8 @@ def _quill(canvas: pygame.Surface, x: float, y: float) -> None:
     pygame.draw.aalines(canvas, SHADE, True, outline)
     for place in (2, 3, 4):  # barbs
         for edge in (left, right):
-            barb = (spine[place] * SMOOTH, (edge[place] + 5 * along) * SMOOTH)
-            pygame.draw.aaline(canvas, SHADE, *(tuple(end.tolist()) for end in barb))
+            tip = edge[place] + 5 * along
+            pygame.draw.aaline(canvas, SHADE, (spine[place] * SMOOTH).tolist(), (tip * SMOOTH).tolist())
     pygame.draw.lines(canvas, SHADE, False, [tuple((point * SMOOTH).tolist()) for point in spine], 2)
     pygame.draw.line(canvas, INK, tuple((spine[0] * SMOOTH).tolist()), tuple((spine[1] * SMOOTH).tolist()), 4)
 
