@@ -510,6 +510,18 @@ class Task(abc.ABC, Generic[S]):
         """
         return None
 
+    def typed(self, state: S, sign: str) -> Ints | None:
+        """Returns the actions int [L] that build row 0's work with one more character at its end, from the start.
+
+        None, the default, where no action writes characters, or this one does not fit. A domain that writes it is
+        played by typing.
+
+        Args:
+            state: the works; the first one is continued.
+            sign: a character; a line feed for the return key, a backspace to take the last character away.
+        """
+        return None
+
     def render(self, state: S) -> list[NDArray[np.uint8]]:
         """Draws the works as they stand, B pictures uint8 [H, W, 3] of one size.
 

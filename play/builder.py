@@ -24,7 +24,10 @@ class Builder:
 
     def __init__(self, task: Task[Any], rng: np.random.Generator) -> None:
         self.task, self._rng = task, rng
+        self.types = type(task).typed is not Task.typed
+        """True where the work can be typed."""
         self.done = False
+        self._choosing = False  # the marked action is shown, of a work that can be typed
         self.chosen = 0
         self.new()
 
@@ -60,6 +63,8 @@ class Builder:
         """The picture uint8 [H, W, 3] of the work after the marked action."""
         if self.done:
             return self.task.medium.render(self.work.content, self.work.condition)
+        if self.types and not self._choosing:
+            return self.task.render(self._state)[0]
         return self.task.render(self._after.take(np.array([self.chosen])))[0]
 
     def caption(self, index: int) -> str:
@@ -85,8 +90,10 @@ class Builder:
         elif key in {"up", "right", "down", "left", "page up", "page down"}:
             step = {"up": 1, "right": 1, "down": -1, "left": -1, "page up": 5, "page down": -5}[key]
             self.chosen = min(max(self.chosen + step, 0), len(self.legal) - 1)
+            self._choosing = True
         elif key.isdigit() and 0 < int(key) <= len(self.shown):
             self.chosen = self.shown[int(key) - 1]
+            self._choosing = True
         elif key in {"return", "space"}:
             index = int(self._rng.integers(len(self.legal))) if key == "space" else self.chosen
             self._undone.clear()
@@ -100,6 +107,21 @@ class Builder:
         if len(found):
             self.chosen = int(found[0])
         return len(found) > 0
+
+    def type(self, sign: str) -> bool:
+        """Types a character, see ``Task.typed``; returns whether it fits."""
+        actions = self.task.typed(self._state, sign)
+        if actions is None or (self.done and sign != "\b"):
+            return False
+        if self._past:
+            self._state = self._past[0][0].take(np.zeros(1, np.int64))
+        self._past.clear()
+        self._undone.clear()
+        self.done = False
+        for action in actions.tolist():
+            self._advance(action)
+        self._update()
+        return True
 
     def take(self, actions: Ints) -> None:
         """Takes actions int [L] one after the other, until the work is finished."""
@@ -115,13 +137,17 @@ class Builder:
         return range(first, min(first + CHIPS, len(self.legal)))
 
     def _step(self, action: int) -> None:
+        self._advance(action)
+        self._update()
+
+    def _advance(self, action: int) -> None:
         self._past.append((self._state.take(np.zeros(1, np.int64)), action))
         self._state, done = self.task.step(self._state, np.array([action]))
         self.done = bool(done[0])
-        self._update()
 
     def _update(self) -> None:
         """Computes the legal actions and the state after each; marks the last action taken that is legal again."""
+        self._choosing = False
         self.legal = np.flatnonzero(self.task.action_mask(self._state)[0])
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
         self._after = self.task.step(copies, self.legal)[0]

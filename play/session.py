@@ -25,6 +25,11 @@ HELP_BUILD = "arrows, 1-9  choose    enter  take    space  any    u  undo    g  
 HELP_POINT = (
     "click  draw    shift click  move    1-9  choose    space  any    u  undo    g  agent    s  save    q  quit"
 )
+HELP_TYPE = (
+    "type    enter  new line    arrows  choose    tab  take    ctrl g  agent    "
+    "ctrl s  save    ctrl n  new    esc  quit"
+)
+HELP_TYPED = "backspace  undo    ctrl s  save    ctrl n  new    esc  quit"
 HELP_DONE = "r  once more    u  undo    s  save    n  new    q  quit"
 HELP_WATCH = "r  once more    s  save    n  new    q  quit"
 HELP_EDIT = "e  edit    s  save    n  new    q  quit"
@@ -68,13 +73,14 @@ def play(
         raise ValueError(f"speed must be positive, not {speed}")
     task = task or getattr(model, "task", None) or make_task(env_id)
     name = env_id.rpartition("/")[2] or type(task).__name__
-    stage = Stage(f"musegym - {name}", max_seconds)
+    by_hand = model is None or build
+    stage = Stage(f"musegym - {name}", max_seconds, typing=by_hand and type(task).typed is not Task.typed)
     try:
         rng = np.random.default_rng(seed)
         saver, scorer = Saver(task, folder, name), Scorer(task, discriminator)
         agent = Agent(task, env_id, model, rng)
         painting = Painting(task, rng, saver, scorer, agent) if paintable(task) else None
-        if model is not None and not build:
+        if not by_hand:
             return _watch(stage, task, agent, speed, saver, scorer, painting)
         if painting is not None:
             return paint(stage, painting)
@@ -93,7 +99,10 @@ def _build(
         done, count = work.done, f"choice {work.count + 1} of at most {task.horizon}"
         line = joined("finished", scorer(work.work)) if done else count
         chips = [] if done else [work.caption(index) for index in work.shown]
-        help_ = HELP_DONE if done else HELP_POINT if points else HELP_BUILD
+        if work.types:
+            help_ = HELP_TYPED if done else HELP_TYPE
+        else:
+            help_ = HELP_DONE if done else HELP_POINT if points else HELP_BUILD
         stage.show(work.picture, Panel((joined(line, news), help_), chips, (), work.chosen - work.shown.start))
 
     while stage.open:
@@ -112,6 +121,8 @@ def _build(
                 message, changed = _complete(work, agent), True
             elif key == "r" and work.done:
                 _sound(stage, task, work.work)
+            elif event.sign:
+                changed |= work.type(event.sign)
             else:
                 changed |= work.press(key) or work.chosen != marked
             if work.done and not was_done:
@@ -126,6 +137,8 @@ def _build(
 
 def _as_key(event: Event, work: Builder) -> str:
     """Returns the key that an event stands for, "" for none; marks the choice under the pointer."""
+    if event.is_key and work.types:  # letters are typed
+        return {"tab": "return"}.get(event.name, event.name.removeprefix("ctrl "))
     if event.is_key:
         return event.name
     if event.name in {"wheel up", "wheel down"}:

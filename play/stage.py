@@ -41,12 +41,14 @@ class Event(NamedTuple):
         spot: pixel (x, y) of the picture under the pointer, as it was before it was enlarged; None beside it.
         choice: index of the chip or swatch under the pointer; None beside them.
         shift: True while a shift key is held.
+        sign: the character that was typed, where works are: of the return key a line feed, of backspace itself.
     """
 
     name: str
     spot: tuple[int, int] | None = None
     choice: int | None = None
     shift: bool = False
+    sign: str = ""
 
     @property
     def is_key(self) -> bool:
@@ -63,12 +65,13 @@ class Stage:
     Args:
         title: title of the window.
         max_seconds: time after which ``open`` is False; no limit where None.
+        typing: True where letters are characters of a work: Ctrl then makes commands of them.
 
     Raises:
         RunError: there is no display.
     """
 
-    def __init__(self, title: str, max_seconds: float | None = None) -> None:
+    def __init__(self, title: str, max_seconds: float | None = None, *, typing: bool = False) -> None:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         import pygame
 
@@ -85,6 +88,7 @@ class Stage:
         pygame.key.set_repeat(300, 50)
         self._end = time.monotonic() + (float("inf") if max_seconds is None else max_seconds)
         self._closed = False
+        self._typing = typing
         self._mute = False
         self._held = set[str]()
         self._factor, self._left, self._picture_size = 1, 0, (0, 0)
@@ -109,16 +113,18 @@ class Stage:
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 events.append(Event("q"))
+            elif event.type == pygame.KEYDOWN and self._typing and (sign := _typed(event)):
+                events.append(Event("type", sign=sign))
             elif event.type == pygame.KEYDOWN:
-                key = _key_name(event)
+                key = _key_name(event, combined=self._typing)
                 if key in REPEATING or key.startswith("ctrl") or key not in self._held:
                     self._held.add(key)
                     events.append(Event(key))
             elif event.type == pygame.KEYUP:
-                self._held.discard(_key_name(event))
+                self._held.discard(_key_name(event, combined=self._typing))
             elif (name := _mouse_name(event)) is not None:
                 events.append(self._at_pointer(name, getattr(event, "pos", None)))
-        self._closed |= any(event.name == "q" for event in events)
+        self._closed |= any(event.name in {"q", "ctrl q"} for event in events)
         return events
 
     def keys(self) -> list[str]:
@@ -255,12 +261,30 @@ def _silent_stderr() -> Iterator[None]:
         os.close(null)
 
 
-def _key_name(event: pygame.event.Event) -> str:
-    """Returns the name of a key; those of the number block have the names of the main block."""
+def _typed(event: pygame.event.Event) -> str:
+    """Returns the character that a key types, "" for none."""
+    import pygame
+
+    if event.key in (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_BACKSPACE):
+        return "\b" if event.key == pygame.K_BACKSPACE else "\n"
+    sign = str(getattr(event, "unicode", ""))
+    command = getattr(event, "mod", 0) & (pygame.KMOD_CTRL | pygame.KMOD_META)
+    return sign if sign.isprintable() and not command else ""
+
+
+def _key_name(event: pygame.event.Event, *, combined: bool = False) -> str:
+    """Returns the name of a key; those of the number block have the names of the main block.
+
+    Args:
+        event: of the key.
+        combined: True where Ctrl gives every letter another meaning.
+    """
     import pygame
 
     name = pygame.key.name(event.key).strip("[]")
-    if name in COMBINED and getattr(event, "mod", 0) & (pygame.KMOD_CTRL | pygame.KMOD_META):
+    if (name in COMBINED or (combined and name.isalpha() and len(name) == 1)) and getattr(event, "mod", 0) & (
+        pygame.KMOD_CTRL | pygame.KMOD_META
+    ):
         return f"ctrl {name}"
     return {"escape": "q", "enter": "return"}.get(name, name)
 

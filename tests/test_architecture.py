@@ -29,7 +29,7 @@ OWN_WORDS = {
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}
 """Modules that the command line loads at once."""
 
-ON_FIRST_NEED = ("envs.media.pianoroll", "envs.media.planeplot")
+ON_FIRST_NEED = ("envs.media.paper", "envs.media.pianoroll", "envs.media.planeplot")
 """Modules that draw with other packages, loaded at their top: no other module imports them outside of a function."""
 
 AGENTS = {

