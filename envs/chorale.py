@@ -1,0 +1,386 @@
+"""Composing a phrase of a chorale for four voices, eighth by eighth: soprano, alto, tenor, bass."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from .corpora.chorales import HIGHEST, LOWEST, METRES, MODES, PLACES, STEPS, UPBEATS, Phrase, load_phrases
+from .corpora.files import absolute, printable
+from .corpora.usable import UsableWorks, problem, warning
+from .corpora.voices import SUFFIXES
+from .media import voiceleading
+from .media.choir import BASE, BEGINS, FIRST, REST, VOICES, Choir, to_c
+from .task import (
+    SPLITS,
+    Array,
+    Bools,
+    Condition,
+    CorpusReport,
+    Feature,
+    Floats,
+    Ints,
+    Sequence,
+    Split,
+    State,
+    Task,
+    Works,
+    parse_style,
+)
+
+TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+CONDITIONS = (
+    Condition("tonic", TONICS),
+    Condition("mode", MODES),
+    Condition("metre", tuple(f"{beats}/{unit}" for beats, unit in METRES)),
+    Condition("upbeat", ("no-upbeat", "1/4-upbeat", "1/2-upbeat", "3/4-upbeat")),
+    Condition("phrase", PLACES),
+)
+COUNT = len(VOICES)
+HORIZON = COUNT * STEPS
+HOLD = 0  # actions: go on, rest, the pitches as in contents, end
+BOTTOM = LOWEST - 6  # MIDI pitch of BASE, the tonic at C
+TOP = HIGHEST + 5
+VALUES = BASE + TOP - BOTTOM + 1  # of a voice: none, rest, pitches
+END = VALUES
+NUM_ACTIONS = END + 1
+LONGEST_HELD = 8  # steps since a voice began its note; more count as this
+BAR_STEPS = np.array([2 * beats * 4 // unit for beats, unit in METRES])
+UPBEAT_STEPS = np.array(UPBEATS)
+TONIC, METRE, UPBEAT = (HORIZON + 1 + column for column in (0, 2, 3))  # columns of a sheet
+RESTING = 2  # kinds of a voice: first chord, sounding, resting; then whether it is the soprano
+
+
+@functools.cache
+def _tables() -> tuple[Bools, NDArray[np.int16]]:
+    """Returns legal actions [kinds * 12, A] and effective ones, which ``legalise`` returns, [kinds * 12 * A].
+
+    A kind is 2 x (0 in the first chord, 1 for a voice that sounds, 2 for one that rests) + 1 for the soprano; it is
+    multiplied by 12 to add the tonic.
+    """
+    legal = np.zeros((3, 2, len(TONICS), NUM_ACTIONS), np.bool_)
+    legal[1:, :, :, HOLD] = True
+    legal[:RESTING, :, :, REST] = True
+    legal[1:, 1, :, END] = True
+    for tonic in range(len(TONICS)):
+        moved = int(to_c(np.array(tonic))) - BOTTOM + BASE
+        legal[:, :, tonic, LOWEST + moved : HIGHEST + moved + 1] = True
+    legal = legal.reshape(-1, NUM_ACTIONS)
+    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
+    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % legal.sum(1, keepdims=True), 1)
+    return legal, np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16).ravel()
+
+
+@dataclasses.dataclass
+class Draft(State):
+    """B phrases being composed.
+
+    Attributes:
+        sheet: int16 [B, T + 6], what is observed: 1 + action for each choice made (0 for those to come), the number of
+            choices made, the condition.
+        now: int16 [B, 4], what each voice has, as in contents: 0 before its first choice.
+        before: int16 [B, 4], the same one step earlier.
+        held: int16 [B, 4], choices since the voice began its note or rest.
+    """
+
+    sheet: NDArray[np.int16]
+    now: NDArray[np.int16]
+    before: NDArray[np.int16]
+    held: NDArray[np.int16]
+
+
+class ChoraleTask(Task[Draft]):
+    """A phrase of a chorale for four voices.
+
+    ### Description
+    A phrase is composed in eighths; in each, soprano, alto, tenor and bass in turn begin a note, go on or rest, and the
+    soprano may end the phrase instead. Real works are the phrases of J. S. Bach's chorales, reduced to eighths and
+    written with their tonic at C: see ``docs/environments/chorale.md`` for how they were cut and split.
+
+    ### Action Space
+    ``Discrete(60)``: 0 goes on with the note or the rest, 1 rests, 2-58 are the pitches F#1 to D6 above a tonic C, 59
+    ends the phrase. Legal are the 46 pitches that sound as C2 to A5 in the phrase's own key; going on and the end after
+    the first chord, the end for the soprano alone, a rest unless the voice rests. An illegal action ``a`` counts as the
+    ``a mod k``-th of the ``k`` legal ones.
+
+    ### Observation Space
+    ``MultiDiscrete``, 134 numbers: 1 + action for each of up to 128 choices (0 for those to come), the number of
+    choices made, and the condition: tonic, mode, metre, upbeat, whether the phrase opens or closes its chorale.
+
+    ### Rewards
+    0 until the phrase is finished, then the discriminator's score of it plus ``rule_weight`` times the rules, each the
+    share in which the phrase keeps it: ``crossing`` (steps without a voice below a lower one), ``spacing`` (steps with
+    at most an octave between soprano and alto, alto and tenor), ``range`` (time within the voices' ranges),
+    ``parallels`` (pairs of voices that move together without parallel fifths and octaves). ``media.voiceleading`` has
+    their sources. Masks keep none of them.
+
+    ### Starting State
+    An empty phrase with the condition of a random training phrase.
+
+    ### Episode End
+    When the soprano ends it, or after 32 eighths: 5 to 128 choices.
+
+    ### Arguments
+    ``corpus``: a folder of your own MIDI or MusicXML files for four voices, or one such file. ``style``: words that fix
+    the condition, such as ``"G minor"``, ``"3/4"``, ``"1/4-upbeat"`` or ``"closing"``.
+
+    ### Version History
+    v0: initial version.
+    """
+
+    benchmark = "musegym.benchmarks.domains.chorale"
+    horizon, num_actions = HORIZON, NUM_ACTIONS
+    layout = Sequence((STEPS, BEGINS + 1), (1 + int(BAR_STEPS.max()), *[VALUES] * COUNT, 1 << COUNT))
+    conditions = CONDITIONS
+    rule_names = voiceleading.RULES
+    data_names = ("chorales",)
+    skips_finished = True
+    features = (
+        Feature("voice", COUNT),
+        Feature("step", STEPS + 1),
+        Feature("place", len(METRES) * int(BAR_STEPS.max())),
+        Feature("own", COUNT * VALUES),
+        *(Feature(name, 2 * VALUES) for name in VOICES),
+        Feature("begun", 1 << (COUNT - 1)),
+        Feature("held", LONGEST_HELD + 1),
+        *(Feature(f"parallel_{name}", VALUES) for name in VOICES[:-1]),
+    )
+
+    def __init__(self, corpus: str | None = None, style: str | None = None) -> None:
+        self._corpus, self._style = absolute(corpus), style
+        self.data_name = "" if corpus else "chorales"
+        self._fixed = parse_style(style, CONDITIONS)
+        self.observation_space = gym.spaces.MultiDiscrete(
+            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *self.condition_sizes])
+        )
+        self.medium: Choir = Choir(
+            BOTTOM, (LOWEST, HIGHEST), MODES, METRES, UPBEATS, PLACES, reference=lambda: self.works("train")
+        )
+        self._legal, self._effective = _tables()
+
+    def kwargs(self) -> Mapping[str, Any]:
+        """Returns the arguments that rebuild this task."""
+        return {"corpus": self._corpus, "style": self._style}
+
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
+        """Returns empty phrases, with the condition of random training phrases where none is given."""
+        if condition is None:
+            condition = self.draw_conditions(draws, self._fixed)
+        sheet = np.zeros((len(draws), HORIZON + 1 + len(CONDITIONS)), np.int16)
+        sheet[:, HORIZON + 1 :] = condition
+        now, before, held = np.zeros((3, len(draws), COUNT), np.int16)
+        return Draft(sheet, now, before, held)
+
+    def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+        """Appends one choice to every unfinished phrase."""
+        sheet, going = state.sheet, ~state.done
+        rows, step = np.arange(len(sheet)), sheet[:, HORIZON]
+        ends = going & (actions == END)
+        # In finished rows the place after the last choice, or the count, is written as it is.
+        sheet[rows, step] = np.where(going, actions + 1, np.where(step < HORIZON, 0, HORIZON))
+        changed = np.flatnonzero(going & ~ends)
+        voice, chosen = step[changed] % COUNT, actions[changed]
+        last, holds = state.now[changed, voice], chosen == HOLD
+        state.before[changed, voice] = last
+        state.now[changed, voice] = np.where(holds, last, chosen)
+        state.held[changed, voice] = np.where(holds, state.held[changed, voice] + 1, 1)
+        step += going
+        return state, state.done | ends | (step == HORIZON)
+
+    def _kind(self, state: Draft) -> Ints:
+        """Returns the row of ``_tables`` for the next choice, int64 [B]."""
+        step = state.sheet[:, HORIZON].astype(np.int64)
+        voice = step % COUNT
+        own = state.now[np.arange(len(step)), voice]
+        kind = np.where(step < COUNT, 0, 1 + (own == REST))
+        return (2 * kind + (voice == 0)) * len(TONICS) + state.sheet[:, TONIC]
+
+    def action_mask(self, state: Draft) -> Bools:
+        """Returns the legal actions, bool [B, 60]."""
+        return self._legal.take(self._kind(state), axis=0)
+
+    def legalise(self, state: Draft, actions: Ints) -> Ints:
+        """Returns illegal actions ``a`` as the ``a mod k``-th of the ``k`` legal ones."""
+        return self._effective.take(self._kind(state) * NUM_ACTIONS + actions)
+
+    def observe(self, state: Draft) -> NDArray[np.int64]:
+        """Returns int64 [B, 134]."""
+        return state.sheet.astype(np.int64)
+
+    def restore(self, observations: Array) -> Draft:
+        """Inverts ``observe``."""
+        sheet = np.array(observations, np.int16)
+        state = self.initial(np.zeros(len(sheet), np.uint64), sheet[:, HORIZON + 1 :])
+        for step in range(int(sheet[:, HORIZON].max(initial=0))):
+            state.done = step >= sheet[:, HORIZON]
+            state, _ = self.advance(state, np.maximum(sheet[:, step].astype(np.int64) - 1, 0))
+        state.done = (sheet[:, HORIZON] == HORIZON) | (sheet[:, :HORIZON] == 1 + END).any(1)
+        return state
+
+    def feature_values(self, state: Draft) -> Ints:
+        """Returns int64 [B, 13], about the next choice.
+
+        The voice, the step, the place in the bar by metre; the value of its voice, by voice; that of each voice,
+        ``VALUES`` more where it has chosen in this step; which of the voices above began a note in this step (bits);
+        how long its voice holds its note; and for each voice above the pitch that would make a parallel fifth or octave
+        with it, 0 for none.
+        """
+        sheet, now, before = state.sheet, state.now.astype(np.int64), state.before
+        rows, count = np.arange(len(sheet)), sheet[:, HORIZON].astype(np.int64)
+        step, voice = np.divmod(count, COUNT)
+        own = now[rows, voice]
+        chosen = np.arange(COUNT) < voice[:, None]
+        held = state.held.astype(np.int64)
+        begun = ((chosen & (held == 1) & (now >= BASE))[:, : COUNT - 1] << np.arange(COUNT - 1)).sum(1)
+        above, above_before = now[:, : COUNT - 1], before[:, : COUNT - 1].astype(np.int64)
+        moved, apart = above - above_before, (above_before - own[:, None]) % voiceleading.OCTAVE
+        perfect = (apart == 0) | (apart == voiceleading.FIFTH)
+        sounding = (np.minimum(above, above_before) >= BASE) & (own[:, None] >= BASE)
+        errs = chosen[:, : COUNT - 1] & perfect & sounding & (moved != 0)
+        risks = np.where(errs, np.clip(own[:, None] + moved, 0, VALUES - 1), 0)
+        metre = sheet[:, METRE].astype(np.int64)
+        place = metre * int(BAR_STEPS.max()) + _places(step, metre, sheet[:, UPBEAT])
+        return np.column_stack(
+            [
+                voice,
+                step,
+                place,
+                voice * VALUES + own,
+                now + VALUES * chosen,
+                begun,
+                np.minimum(held[rows, voice], LONGEST_HELD),
+                risks,
+            ]
+        )
+
+    def content(self, state: Draft) -> NDArray[np.int16]:
+        """Returns int16 [B, 32, 6]: 1 + place in the bar, the voices' values, which of them begin a note (bits).
+
+        Unfinished phrases have a row, with its place in the bar, for the step that is being written.
+        """
+        count, B = state.sheet[:, HORIZON].astype(np.int64), len(state)
+        used = -(-int(count.max(initial=0)) // COUNT)
+        tokens = state.sheet[:, : used * COUNT].astype(np.int64)
+        ended = tokens == 1 + END
+        tokens[ended] = 0
+        actions = tokens.reshape(B, used, COUNT) - 1  # -1 where nothing is chosen
+        steps = np.arange(used)[:, None]
+        latest = np.maximum.accumulate(np.where(actions > HOLD, steps, 0), axis=1)
+        values = np.where(actions < 0, 0, np.take_along_axis(actions, latest, 1))
+        begins = ((actions >= BASE) << np.arange(COUNT)).sum(2)
+        works = np.zeros((B, STEPS, BEGINS + 1), np.int16)
+        length = np.where(state.done, (count - ended.any(1)) // COUNT, np.minimum(count // COUNT + 1, STEPS))
+        every = np.arange(STEPS)
+        metre, upbeat = state.sheet[:, METRE, None].astype(np.int64), state.sheet[:, UPBEAT, None]
+        works[..., 0] = np.where(every < length[:, None], 1 + _places(every, metre, upbeat), 0)
+        works[:, :used, FIRST:BEGINS], works[:, :used, BEGINS] = values, begins
+        return works
+
+    def condition(self, state: Draft) -> Ints:
+        """Returns int16 [B, 5]: tonic, mode, metre, upbeat, phrase."""
+        return state.sheet[:, HORIZON + 1 :].copy()
+
+    def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
+        """Returns the choices int16 [N, 128] that compose the phrases.
+
+        Raises:
+            ValueError: a content cannot be composed, or conditions, which have the key, are missing.
+        """
+        contents = np.asarray(contents)
+        if conditions is None:
+            raise ValueError("the key of a phrase is its condition: pass demonstrations(contents, conditions)")
+        values, begins = contents[..., FIRST:BEGINS], contents[..., BEGINS, None] >> np.arange(COUNT) & 1
+        before = np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], 1)
+        starts = (begins > 0) | ((values == REST) & (before != REST))
+        actions = np.where(starts, values, HOLD).reshape(len(contents), -1).astype(np.int16)
+        length = (contents[..., 0] > 0).sum(1)
+        short = np.flatnonzero(length < STEPS)
+        actions[short, COUNT * length[short]] = END
+        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
+        for t in range(HORIZON):
+            state, done = self.step(state, actions[:, t])
+        wrong = (self.content(state) != contents).any((1, 2)) | ~done
+        if wrong.any():
+            raise ValueError(
+                f"{wrong.sum()} of {len(contents)} phrases cannot be composed (first: row {wrong.argmax()})"
+            )
+        return actions
+
+    def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
+        """Returns the share in which phrases keep each rule, float32 [N, 4]."""
+        return voiceleading.kept(self.medium.voicing(contents, conditions)).astype(np.float32)
+
+    def works(self, split: Split) -> Works:
+        """Returns the phrases of a split, int16 [N, 32, 6], related by the family of their melody."""
+        return _works(self._corpus).usable(split)
+
+    def corpus_report(self) -> CorpusReport:
+        """Returns counts of the files and phrases, and the reasons for leaving parts out."""
+        return _works(self._corpus).report
+
+    def tokens(self, contents: Array) -> Ints:
+        """Returns int [N, 32], a number for each chord (0 = padding), the units of counted copies."""
+        found = np.zeros(contents.shape[:2], np.int64)
+        for column in range(FIRST, BEGINS + 1):
+            found = found * VALUES + contents[:, :, column]
+        return found
+
+    def action_name(self, action: int) -> str:
+        """Returns "hold", "rest", "end", or a pitch above a tonic C as its MIDI number."""
+        return {HOLD: "hold", REST: "rest", END: "end"}.get(action) or str(action - BASE + BOTTOM)
+
+
+def _places(steps: Ints, metre: Ints, upbeat: Ints) -> Ints:
+    """Returns the eighths between steps and the bar line before them."""
+    bar = BAR_STEPS[metre]
+    placed: Ints = (steps - UPBEAT_STEPS[upbeat] + bar) % bar
+    return placed
+
+
+def encode(phrases: list[Phrase]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Returns phrases as contents int16 [N, 32, 6] and conditions int64 [N, 5]."""
+    contents = np.zeros((len(phrases), STEPS, BEGINS + 1), np.int16)
+    conditions = np.array(
+        [
+            (p.tonic, MODES.index(p.mode), METRES.index(p.metre), UPBEATS.index(p.upbeat), PLACES.index(p.place))
+            for p in phrases
+        ],
+        np.int64,
+    ).reshape(-1, len(CONDITIONS))
+    for content, condition, phrase in zip(contents, conditions, phrases, strict=True):
+        rows = content[: len(phrase.pitches)]
+        moved = phrase.pitches + to_c(condition[0]) - BOTTOM + BASE
+        rows[:, 0] = 1 + _places(np.arange(len(rows)), condition[2], condition[3])
+        rows[:, FIRST:BEGINS] = np.where(phrase.pitches < 0, REST, moved)
+        rows[:, BEGINS] = (phrase.begins << np.arange(COUNT)).sum(1)
+    return contents, conditions
+
+
+@functools.cache
+def _works(corpus: str | None) -> UsableWorks:
+    """Returns the phrases of a corpus by split; equal ones count once."""
+    phrases = load_phrases(corpus)
+    contents, conditions = encode(list(phrases.items))
+    left_out, seen, rows = Counter(phrases.left_out), set[bytes](), list[int]()
+    for row, (content, condition) in enumerate(zip(contents, conditions, strict=True)):
+        if (key := condition.tobytes() + content.tobytes()) in seen:
+            left_out["phrase: equal to another"] += 1
+        else:
+            seen.add(key)
+            rows.append(row)
+    families = np.array([phrase.family for phrase in phrases.items], np.int64)
+    places = {split: [row for row in rows if phrases.labels[row] == split] for split in SPLITS}
+    counts = {split: len(own) for split, own in places.items()}
+    read = phrases.files - len(phrases.skipped)
+    report = CorpusReport(counts, phrases.files, read, dict(left_out.most_common()), phrases.skipped)
+    name = printable(corpus or "the corpus")
+    why = problem(report, "phrases", name, len(set(families.tolist())), "unrelated chorale", SUFFIXES)
+    works = {split: Works(contents[own], conditions[own], families[own]) for split, own in places.items()}
+    return UsableWorks(works, report, why, warning(report, name) if corpus else "")
