@@ -55,20 +55,31 @@ LONGEST_HELD = 8  # steps since a voice began its note; more count as this
 BAR_STEPS = np.array([2 * beats * 4 // unit for beats, unit in METRES])
 UPBEAT_STEPS = np.array(UPBEATS)
 TONIC, METRE, UPBEAT = (HORIZON + 1 + column for column in (0, 2, 3))  # columns of a sheet
-RESTING = 2  # kinds of a voice: first chord, sounding, resting; then whether it is the soprano
+WIDTH = HORIZON + 2 * COUNT  # of the voices' values: a chord before the first one, and room beyond the last
+FIRST_CHORD, SOUNDING, RESTING = range(3)  # kinds of choices; each twice, for other voices and the soprano
+OWN = np.array([HOLD < action < END for action in range(NUM_ACTIONS)])
+"""Actions that are the value of their voice."""
+KINDS = np.array(
+    [
+        len(TONICS) * (2 * (SOUNDING if count >= COUNT else FIRST_CHORD) + (count % COUNT == 0))
+        for count in range(HORIZON + 1)
+    ],
+    np.int32,
+)
+"""Kind of the next choice by the number of choices made, for a voice that does not rest and the tonic C."""
+TO_RESTING = 2 * len(TONICS) * (RESTING - SOUNDING)
 
 
 @functools.cache
 def _tables() -> tuple[Bools, NDArray[np.int16]]:
     """Returns legal actions [kinds * 12, A] and effective ones, which ``legalise`` returns, [kinds * 12 * A].
 
-    A kind is 2 x (0 in the first chord, 1 for a voice that sounds, 2 for one that rests) + 1 for the soprano; it is
-    multiplied by 12 to add the tonic.
+    Kinds are of the first chord, of voices that sound, and of those that rest, each for other voices and the soprano.
     """
     legal = np.zeros((3, 2, len(TONICS), NUM_ACTIONS), np.bool_)
-    legal[1:, :, :, HOLD] = True
-    legal[:RESTING, :, :, REST] = True
-    legal[1:, 1, :, END] = True
+    legal[[SOUNDING, RESTING], :, :, HOLD] = True
+    legal[[FIRST_CHORD, SOUNDING], :, :, REST] = True
+    legal[[SOUNDING, RESTING], 1, :, END] = True
     for tonic in range(len(TONICS)):
         moved = int(to_c(np.array(tonic))) - BOTTOM + BASE
         legal[:, :, tonic, LOWEST + moved : HIGHEST + moved + 1] = True
@@ -83,17 +94,15 @@ class Draft(State):
     """B phrases being composed.
 
     Attributes:
-        sheet: int16 [B, T + 6], what is observed: 1 + action for each choice made (0 for those to come), the number of
+        sheet: uint8 [B, T + 6], what is observed: 1 + action for each choice made (0 for those to come), the number of
             choices made, the condition.
-        now: int16 [B, 4], what each voice has, as in contents: 0 before its first choice.
-        before: int16 [B, 4], the same one step earlier.
-        held: int16 [B, 4], choices since the voice began its note or rest.
+        values: uint8 [B, T + 8], what each voice has after each choice, as in contents; it begins with a chord of 0.
+        kind: int32 [B], the row of ``_tables`` for the next choice.
     """
 
-    sheet: NDArray[np.int16]
-    now: NDArray[np.int16]
-    before: NDArray[np.int16]
-    held: NDArray[np.int16]
+    sheet: NDArray[np.uint8]
+    values: NDArray[np.uint8]
+    kind: NDArray[np.int32]
 
 
 class ChoraleTask(Task[Draft]):
@@ -111,8 +120,8 @@ class ChoraleTask(Task[Draft]):
     ``a mod k``-th of the ``k`` legal ones.
 
     ### Observation Space
-    ``MultiDiscrete``, 134 numbers: 1 + action for each of up to 128 choices (0 for those to come), the number of
-    choices made, and the condition: tonic, mode, metre, upbeat, whether the phrase opens or closes its chorale.
+    ``Box``, uint8, 134 numbers: 1 + action for each of up to 128 choices (0 for those to come), the number of choices
+    made, and the condition: tonic, mode, metre, upbeat, whether the phrase opens or closes its chorale.
 
     ### Rewards
     0 until the phrase is finished, then the discriminator's score of it plus ``rule_weight`` times the rules, each the
@@ -157,9 +166,8 @@ class ChoraleTask(Task[Draft]):
         self._corpus, self._style = absolute(corpus), style
         self.data_name = "" if corpus else "chorales"
         self._fixed = parse_style(style, CONDITIONS)
-        self.observation_space = gym.spaces.MultiDiscrete(
-            np.array(HORIZON * [1 + NUM_ACTIONS] + [1 + HORIZON, *self.condition_sizes])
-        )
+        last = [*[NUM_ACTIONS] * HORIZON, HORIZON, *(size - 1 for size in self.condition_sizes)]
+        self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
         self.medium: Choir = Choir(
             BOTTOM, (LOWEST, HIGHEST), MODES, METRES, UPBEATS, PLACES, reference=lambda: self.works("train")
         )
@@ -173,54 +181,42 @@ class ChoraleTask(Task[Draft]):
         """Returns empty phrases, with the condition of random training phrases where none is given."""
         if condition is None:
             condition = self.draw_conditions(draws, self._fixed)
-        sheet = np.zeros((len(draws), HORIZON + 1 + len(CONDITIONS)), np.int16)
+        sheet = np.zeros((len(draws), HORIZON + 1 + len(CONDITIONS)), np.uint8)
         sheet[:, HORIZON + 1 :] = condition
-        now, before, held = np.zeros((3, len(draws), COUNT), np.int16)
-        return Draft(sheet, now, before, held)
+        return Draft(sheet, np.zeros((len(draws), WIDTH), np.uint8), KINDS[0] + sheet[:, TONIC].astype(np.int32))
 
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Appends one choice to every unfinished phrase."""
-        sheet, going = state.sheet, ~state.done
-        rows, step = np.arange(len(sheet)), sheet[:, HORIZON]
-        ends = going & (actions == END)
-        # In finished rows the place after the last choice, or the count, is written as it is.
-        sheet[rows, step] = np.where(going, actions + 1, np.where(step < HORIZON, 0, HORIZON))
-        changed = np.flatnonzero(going & ~ends)
-        voice, chosen = step[changed] % COUNT, actions[changed]
-        last, holds = state.now[changed, voice], chosen == HOLD
-        state.before[changed, voice] = last
-        state.now[changed, voice] = np.where(holds, last, chosen)
-        state.held[changed, voice] = np.where(holds, state.held[changed, voice] + 1, 1)
-        step += going
-        return state, state.done | ends | (step == HORIZON)
-
-    def _kind(self, state: Draft) -> Ints:
-        """Returns the row of ``_tables`` for the next choice, int64 [B]."""
-        step = state.sheet[:, HORIZON].astype(np.int64)
-        voice = step % COUNT
-        own = state.now[np.arange(len(step)), voice]
-        kind = np.where(step < COUNT, 0, 1 + (own == REST))
-        return (2 * kind + (voice == 0)) * len(TONICS) + state.sheet[:, TONIC]
+        sheet, values, going = state.sheet, state.values.reshape(-1), ~state.done
+        rows, count = np.arange(len(sheet)), sheet[:, HORIZON]
+        at = rows * WIDTH + count
+        values[at + COUNT] = np.where(OWN.take(actions), actions, values.take(at))  # read of unfinished rows alone
+        sheet[rows, count] = np.where(going, actions + 1, np.where(count < HORIZON, 0, HORIZON))  # as it is
+        count += going
+        resting = values.take(at + going) == REST
+        state.kind = KINDS.take(count) + TO_RESTING * resting + sheet[:, TONIC]
+        return state, state.done | (actions == END) | (count == HORIZON)
 
     def action_mask(self, state: Draft) -> Bools:
         """Returns the legal actions, bool [B, 60]."""
-        return self._legal.take(self._kind(state), axis=0)
+        return self._legal.take(state.kind, axis=0)
 
     def legalise(self, state: Draft, actions: Ints) -> Ints:
         """Returns illegal actions ``a`` as the ``a mod k``-th of the ``k`` legal ones."""
-        return self._effective.take(self._kind(state) * NUM_ACTIONS + actions)
+        return self._effective.take(state.kind * NUM_ACTIONS + actions)
 
-    def observe(self, state: Draft) -> NDArray[np.int64]:
-        """Returns int64 [B, 134]."""
-        return state.sheet.astype(np.int64)
+    def observe(self, state: Draft) -> NDArray[np.uint8]:
+        """Returns uint8 [B, 134]."""
+        return state.sheet.copy()
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""
-        sheet = np.array(observations, np.int16)
+        sheet = np.array(observations, np.uint8)
         state = self.initial(np.zeros(len(sheet), np.uint64), sheet[:, HORIZON + 1 :])
+        state.done = np.zeros(len(sheet), np.bool_)
         for step in range(int(sheet[:, HORIZON].max(initial=0))):
             state.done = step >= sheet[:, HORIZON]
-            state, _ = self.advance(state, np.maximum(sheet[:, step].astype(np.int64) - 1, 0))
+            state, _ = self.advance(state, np.maximum(sheet[:, step].astype(np.int64) - 1, HOLD))
         state.done = (sheet[:, HORIZON] == HORIZON) | (sheet[:, :HORIZON] == 1 + END).any(1)
         return state
 
@@ -229,17 +225,25 @@ class ChoraleTask(Task[Draft]):
 
         The voice, the step, the place in the bar by metre; the value of its voice, by voice; that of each voice,
         ``VALUES`` more where it has chosen in this step; which of the voices above began a note in this step (bits);
-        how long its voice holds its note; and for each voice above the pitch that would make a parallel fifth or octave
-        with it, 0 for none.
+        how many choices ago its voice began what it has; and for each voice above the pitch that would make a parallel
+        fifth or octave with it, 0 for none.
         """
-        sheet, now, before = state.sheet, state.now.astype(np.int64), state.before
-        rows, count = np.arange(len(sheet)), sheet[:, HORIZON].astype(np.int64)
+        sheet, rows = state.sheet, np.arange(len(state))
+        count = sheet[:, HORIZON].astype(np.int64)
         step, voice = np.divmod(count, COUNT)
-        own = now[rows, voice]
+        own = state.values[rows, count].astype(np.int64)
         chosen = np.arange(COUNT) < voice[:, None]
-        held = state.held.astype(np.int64)
-        begun = ((chosen & (held == 1) & (now >= BASE))[:, : COUNT - 1] << np.arange(COUNT - 1)).sum(1)
-        above, above_before = now[:, : COUNT - 1], before[:, : COUNT - 1].astype(np.int64)
+        at = COUNT * step[:, None] + np.arange(COUNT)
+        before = np.take_along_axis(state.values, at, 1).astype(np.int64)
+        now = np.take_along_axis(state.values, at + COUNT * chosen, 1).astype(np.int64)
+        tokens = np.take_along_axis(sheet, at[:, : COUNT - 1], 1)
+        begun = ((chosen[:, : COUNT - 1] & (tokens > BASE)) << np.arange(COUNT - 1)).sum(1)
+        held, goes_on = np.zeros((2, len(sheet)), np.int64)
+        for choices in range(1, LONGEST_HELD + 1):
+            back = count - COUNT * choices
+            goes_on = (back >= 0) & ((choices == 1) | (goes_on & (sheet[rows, back + COUNT] == 1 + HOLD)))
+            held += goes_on
+        above, above_before = now[:, : COUNT - 1], before[:, : COUNT - 1]
         moved, apart = above - above_before, (above_before - own[:, None]) % voiceleading.OCTAVE
         perfect = (apart == 0) | (apart == voiceleading.FIFTH)
         sounding = (np.minimum(above, above_before) >= BASE) & (own[:, None] >= BASE)
@@ -255,7 +259,7 @@ class ChoraleTask(Task[Draft]):
                 voice * VALUES + own,
                 now + VALUES * chosen,
                 begun,
-                np.minimum(held[rows, voice], LONGEST_HELD),
+                held,
                 risks,
             ]
         )
@@ -265,26 +269,21 @@ class ChoraleTask(Task[Draft]):
 
         Unfinished phrases have a row, with its place in the bar, for the step that is being written.
         """
-        count, B = state.sheet[:, HORIZON].astype(np.int64), len(state)
-        used = -(-int(count.max(initial=0)) // COUNT)
-        tokens = state.sheet[:, : used * COUNT].astype(np.int64)
-        ended = tokens == 1 + END
-        tokens[ended] = 0
-        actions = tokens.reshape(B, used, COUNT) - 1  # -1 where nothing is chosen
-        steps = np.arange(used)[:, None]
-        latest = np.maximum.accumulate(np.where(actions > HOLD, steps, 0), axis=1)
-        values = np.where(actions < 0, 0, np.take_along_axis(actions, latest, 1))
-        begins = ((actions >= BASE) << np.arange(COUNT)).sum(2)
-        works = np.zeros((B, STEPS, BEGINS + 1), np.int16)
-        length = np.where(state.done, (count - ended.any(1)) // COUNT, np.minimum(count // COUNT + 1, STEPS))
+        count, used = state.sheet[:, HORIZON].astype(np.int64), -(-int(state.sheet[:, HORIZON].max(initial=0)) // COUNT)
+        tokens = state.sheet[:, : used * COUNT].reshape(len(state), used, COUNT)
+        written = (tokens > 0) & (tokens <= END)
+        values = state.values[:, COUNT : (used + 1) * COUNT].reshape(tokens.shape)
+        works = np.zeros((len(state), STEPS, BEGINS + 1), np.int16)
+        length = np.where(state.done, count // COUNT, np.minimum(count // COUNT + 1, STEPS))
         every = np.arange(STEPS)
-        metre, upbeat = state.sheet[:, METRE, None].astype(np.int64), state.sheet[:, UPBEAT, None]
+        metre, upbeat = state.sheet[:, METRE, None], state.sheet[:, UPBEAT, None]
         works[..., 0] = np.where(every < length[:, None], 1 + _places(every, metre, upbeat), 0)
-        works[:, :used, FIRST:BEGINS], works[:, :used, BEGINS] = values, begins
+        np.multiply(values, written, out=works[:, :used, FIRST:BEGINS], casting="unsafe")
+        works[:, :used, BEGINS] = ((written & (tokens > BASE)) << np.arange(COUNT)).sum(2)
         return works
 
     def condition(self, state: Draft) -> Ints:
-        """Returns int16 [B, 5]: tonic, mode, metre, upbeat, phrase."""
+        """Returns uint8 [B, 5]: tonic, mode, metre, upbeat, phrase."""
         return state.sheet[:, HORIZON + 1 :].copy()
 
     def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
@@ -339,8 +338,7 @@ class ChoraleTask(Task[Draft]):
 
 def _places(steps: Ints, metre: Ints, upbeat: Ints) -> Ints:
     """Returns the eighths between steps and the bar line before them."""
-    bar = BAR_STEPS[metre]
-    placed: Ints = (steps - UPBEAT_STEPS[upbeat] + bar) % bar
+    placed: Ints = (steps - UPBEAT_STEPS[upbeat]) % BAR_STEPS[metre]
     return placed
 
 

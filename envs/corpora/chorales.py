@@ -1,13 +1,11 @@
 """Phrases of chorales for four voices: Bach's, which music21 ships, or those of your own files.
 
-Pieces are cut where phrases end, reduced to a grid of eighths, and split by melody: see ``docs/environments/chorale.md``.
+Pieces are cut where phrases end, reduced to a grid of eighths and split by melody: ``docs/environments/chorale.md``.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -44,8 +42,6 @@ LAYOUT = {
     "begins": (np.bool_, (None, len(VOICES))),
     "text": (np.uint8, (None,)),
 }
-
-logger = logging.getLogger(__name__)
 
 
 class Phrase(NamedTuple):
@@ -190,7 +186,7 @@ def _spans(piece: Piece) -> list[tuple[int, int]]:
     if not ends:
         beats, unit = piece.measures[-1].metre
         bars = BARS * 96 * beats // unit if unit else piece.length
-        ends = tuple(range(bars, piece.length, bars)) + (piece.length,)
+        ends = (*range(bars, piece.length, bars), piece.length)
     spans = list[tuple[int, int]]()
     for begin, end in zip((0, *ends), (*ends, piece.length), strict=False):
         inside = [notes[(notes[:, 0] < end) & (notes[:, 1] > begin)] for notes in piece.voices]
