@@ -67,7 +67,7 @@ KINDS = np.array(
     np.int32,
 )
 """Kind of the next choice by the number of choices made, for a voice that does not rest and the tonic C."""
-TO_RESTING = 2 * len(TONICS) * (RESTING - SOUNDING)
+TO_RESTING = np.int32(2 * len(TONICS) * (RESTING - SOUNDING))
 
 
 @functools.cache
@@ -146,7 +146,7 @@ class ChoraleTask(Task[Draft]):
 
     benchmark = "musegym.benchmarks.domains.chorale"
     horizon, num_actions = HORIZON, NUM_ACTIONS
-    layout = Sequence((STEPS, BEGINS + 1), (1 + int(BAR_STEPS.max()), *[VALUES] * COUNT, 1 << COUNT))
+    layout = Sequence((STEPS, BEGINS + 1), (1 + int(BAR_STEPS.max()), *[VALUES] * COUNT, 1 << COUNT), "uint8")
     conditions = CONDITIONS
     rule_names = voiceleading.RULES
     data_names = ("chorales",)
@@ -188,13 +188,16 @@ class ChoraleTask(Task[Draft]):
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Appends one choice to every unfinished phrase."""
         sheet, values, going = state.sheet, state.values.reshape(-1), ~state.done
-        rows, count = np.arange(len(sheet)), sheet[:, HORIZON]
+        rows, count = np.arange(len(sheet)), sheet[:, HORIZON].astype(np.int64)
         at = rows * WIDTH + count
         values[at + COUNT] = np.where(OWN.take(actions), actions, values.take(at))  # read of unfinished rows alone
-        sheet[rows, count] = np.where(going, actions + 1, np.where(count < HORIZON, 0, HORIZON))  # as it is
+        sheet.reshape(-1)[rows * sheet.shape[1] + count] = (actions + 1) * going
         count += going
-        resting = values.take(at + going) == REST
-        state.kind = KINDS.take(count) + TO_RESTING * resting + sheet[:, TONIC]
+        sheet[:, HORIZON] = count
+        kind = KINDS.take(count)
+        kind += (values.take(at + going) == REST) * TO_RESTING
+        kind += sheet[:, TONIC]
+        state.kind = kind
         return state, state.done | (actions == END) | (count == HORIZON)
 
     def action_mask(self, state: Draft) -> Bools:
@@ -264,8 +267,8 @@ class ChoraleTask(Task[Draft]):
             ]
         )
 
-    def content(self, state: Draft) -> NDArray[np.int16]:
-        """Returns int16 [B, 32, 6]: 1 + place in the bar, the voices' values, which of them begin a note (bits).
+    def content(self, state: Draft) -> NDArray[np.uint8]:
+        """Returns uint8 [B, 32, 6]: 1 + place in the bar, the voices' values, which of them begin a note (bits).
 
         Unfinished phrases have a row, with its place in the bar, for the step that is being written.
         """
@@ -273,7 +276,7 @@ class ChoraleTask(Task[Draft]):
         tokens = state.sheet[:, : used * COUNT].reshape(len(state), used, COUNT)
         written = (tokens > 0) & (tokens <= END)
         values = state.values[:, COUNT : (used + 1) * COUNT].reshape(tokens.shape)
-        works = np.zeros((len(state), STEPS, BEGINS + 1), np.int16)
+        works = np.zeros((len(state), STEPS, BEGINS + 1), np.uint8)
         length = np.where(state.done, count // COUNT, np.minimum(count // COUNT + 1, STEPS))
         every = np.arange(STEPS)
         metre, upbeat = state.sheet[:, METRE, None], state.sheet[:, UPBEAT, None]
@@ -317,7 +320,7 @@ class ChoraleTask(Task[Draft]):
         return voiceleading.kept(self.medium.voicing(contents, conditions)).astype(np.float32)
 
     def works(self, split: Split) -> Works:
-        """Returns the phrases of a split, int16 [N, 32, 6], related by the family of their melody."""
+        """Returns the phrases of a split, uint8 [N, 32, 6], related by the family of their melody."""
         return _works(self._corpus).usable(split)
 
     def corpus_report(self) -> CorpusReport:
@@ -342,9 +345,9 @@ def _places(steps: Ints, metre: Ints, upbeat: Ints) -> Ints:
     return placed
 
 
-def encode(phrases: list[Phrase]) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
-    """Returns phrases as contents int16 [N, 32, 6] and conditions int64 [N, 5]."""
-    contents = np.zeros((len(phrases), STEPS, BEGINS + 1), np.int16)
+def encode(phrases: list[Phrase]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns phrases as contents uint8 [N, 32, 6] and conditions int64 [N, 5]."""
+    contents = np.zeros((len(phrases), STEPS, BEGINS + 1), np.uint8)
     conditions = np.array(
         [
             (p.tonic, MODES.index(p.mode), METRES.index(p.metre), UPBEATS.index(p.upbeat), PLACES.index(p.place))
