@@ -42,6 +42,7 @@ class Piece:
         mode: "major" or "minor".
         ends: ticks at which phrases end, () where nothing says so.
         place: of a piece that is one phrase of another: "opening", "inner", "closing"; else "".
+        ticks: its length, where the last measure may be longer; 0 where it ends with its measures.
     """
 
     source: str
@@ -51,11 +52,12 @@ class Piece:
     mode: str
     ends: tuple[int, ...] = ()
     place: str = ""
+    ticks: int = 0
 
     @property
     def length(self) -> int:
         """Ticks of the whole piece."""
-        return self.measures[-1].onset + self.measures[-1].ticks
+        return self.ticks or self.measures[-1].onset + self.measures[-1].ticks
 
 
 def read_piece(data: bytes, source: str) -> list[Piece]:
@@ -110,8 +112,9 @@ def _from_midi(data: bytes, source: str) -> Piece:
     if ours and phrase:
         beats, unit, upbeat = (int(phrase[group]) for group in (1, 2, 3))
         tonic, mode = read_key(ours[1])[:2]
-        measures = _measures((beats, unit), upbeat, min(int(ours[2]), LONGEST))
-        return Piece(source, voices, measures, tonic, mode, place=phrase[4])
+        length = max(1, min(int(ours[2]), LONGEST))
+        measures = _measures((beats, unit), upbeat, length)
+        return Piece(source, voices, measures, tonic, mode, place=phrase[4], ticks=length)
     return _guessed(midi, source, voices)
 
 
@@ -131,11 +134,11 @@ def _guessed(midi: Midi, source: str, voices: tuple[NDArray[np.int32], ...]) -> 
 
 
 def _measures(metre: tuple[int, int], upbeat: int, length: int) -> tuple[Measure, ...]:
-    """Returns the measures of so many ticks, the first one an upbeat of fewer ticks than the others."""
+    """Returns whole measures for so many ticks, the first one an upbeat where there is one."""
     if not metre[0] or not metre[1] or TICKS_PER_WHOLE % metre[1]:
         raise ValueError(f"a metre of {metre[0]}/{metre[1]}, which no notation has")
     full = TICKS_PER_WHOLE * metre[0] // metre[1]
-    lines = [0, *range(upbeat or full, length, full), length]
+    lines = [0, *range(upbeat or full, length + full, full)]
     return tuple(Measure(start, stop - start, metre) for start, stop in itertools.pairwise(lines))
 
 

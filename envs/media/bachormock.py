@@ -3,23 +3,23 @@
 Fang, Liu, Seetharaman, Pardo (2020), Bach or mock? A grading function for chorales in the style of J. S. Bach
 (arXiv 2006.13329), with their program, https://github.com/asdfang/constraint-transformer-bach.
 
-A feature of a chorale is a distribution p over some values; its grade is the Wasserstein distance to the distribution q
-of real chorales, ``sum_k |P(k) - Q(k)|`` with cumulated P and Q, values in the order of their frequency in q, one apart.
-Lower is better, and the grade of a chorale is the sum of those of its features. All ten features of the paper apply:
+A feature of a chorale is a distribution p over some values; its grade is the Wasserstein distance to the distribution
+q of real chorales, ``sum_k |P(k) - Q(k)|`` with cumulated P and Q; values are in the order of their frequency in q, one
+apart. Lower is better, and the grade of a chorale is the sum of those of its features. All ten of the paper apply:
 
 ``note``: pitch classes above the tonic, weighted by duration (the paper's scale degrees with accidentals, and rests).
 ``rhythm``: durations of notes, in eighths.
 ``harmonic_quality``: sets of pitch classes that sound wherever a note begins, whatever their root and inversion (the
 paper takes names of chords from music21, and one value for those without a name).
-``intervals``, ``soprano``, ``alto``, ``tenor``, ``bass``: intervals between successive notes of all voices, and of each,
-in semitones with their direction.
-``parallel_errors``, ``errors``: parallel fifths and octaves; and hidden ones, overlaps, crossings, spacings wider than an
-octave, notes out of range. Distances of the distributions of kinds are multiplied by errors per note over those of real
-chorales, as in the program. Errors are counted by step here, by note there; ranges are ``voiceleading.RANGES``, there
-those of all chorales; errors at fermatas, which are exempt there, count, for phrases end with them.
+``intervals``, ``soprano``, ``alto``, ``tenor``, ``bass``: intervals between successive notes of all voices, and of
+each, in semitones with their direction.
+``parallel_errors``, ``errors``: parallel fifths and octaves; and hidden ones, overlaps, crossings, spacings wider than
+an octave, notes out of range. Distances of the distributions of kinds are multiplied by errors per note over those of
+real chorales, as in the program. Errors are counted by step here, by note there; ranges are ``voiceleading.RANGES``,
+there those of all chorales; errors at fermatas, which are exempt there, count, for phrases end with them.
 
-``note``, ``harmonic_quality`` and intervals are compared with real chorales in the same mode. Chorales are phrases here,
-which have fewer notes than whole chorales: their own distances, those of held-out real ones included, are larger.
+``note``, ``harmonic_quality`` and intervals are compared with real chorales in the same mode. Chorales are phrases
+here, which have fewer notes than whole ones: distances, those of held-out real phrases included, are larger.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Grader:
         return found
 
     def metrics(self, voicing: Voicing) -> dict[str, float]:
-        """Returns the medians over phrases, as in the paper: ``grade_`` with the name of each feature, and ``grade``."""
+        """Returns medians over phrases, as in the paper: ``grade_`` with the name of each feature, and ``grade``."""
         grades = self.grade(voicing)
         found = {f"grade_{name}": float(np.median(grades[name])) for name in FEATURES if name not in ERRORS}
         return {"grade": float(np.median(sum(grades.values()))), **found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -124,7 +125,7 @@ class Choir(Medium):
         steps = phrase.length // STEP
         cells = [_cells(voice, steps) for voice in voices]
         bars = sorted({0, steps, *(tick // STEP for tick in phrase.bar_lines if tick < phrase.length)})
-        spans = list(zip(bars, bars[1:], strict=False))
+        spans = list(itertools.pairwise(bars))
         first = 1 if phrase.upbeat and len(spans) > SYSTEM else 0  # an upbeat and two bars
         systems = [spans[: first + SYSTEM], *(spans[n : n + SYSTEM] for n in range(first + SYSTEM, len(spans), SYSTEM))]
         for system in systems:

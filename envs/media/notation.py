@@ -128,7 +128,7 @@ class Phrase(NamedTuple):
 
     @property
     def quarter_seconds(self) -> float:
-        """Seconds that a quarter note lasts: ``pace``, else 0.5 (120 a minute), 0.4 in compound metres (100 dotted ones)."""
+        """Seconds of a quarter note: ``pace``, else 0.5 (120 a minute), 0.4 in compound metres (100 dotted ones)."""
         return self.pace or (0.4 if self.compound else 0.5)
 
     @property

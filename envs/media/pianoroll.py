@@ -1,7 +1,7 @@
-"""Phrases as piano rolls, one voice coloured by degrees or several by voice, drawn with pygame off-screen: no display, window or sound device is needed.
+"""Phrases as piano rolls, drawn with pygame off-screen: no display, window or sound device is needed.
 
-Everything is drawn at twice the size and smoothed down, so that edges are soft. Media import this file on first need:
-it loads pygame.
+One voice is coloured by degrees of its scale, several by voice. Everything is drawn at twice the size and smoothed
+down, so that edges are soft. Media import this file on first need: it loads pygame.
 """
 
 from __future__ import annotations
@@ -231,7 +231,8 @@ def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
     for pitch in range(frame.low, frame.high + 1):
         black, degree, y = pitch % 12 in (1, 3, 6, 8, 10), frame.key.degree(pitch), frame.y(pitch)
         if degree == 1:
-            pygame.draw.rect(canvas, DEGREES[1], _rect(x, y, width, frame.lane), border_radius=2 * SMOOTH)
+            colour = DEGREES[7 if frame.voices else 1]  # of no voice
+            pygame.draw.rect(canvas, colour, _rect(x, y, width, frame.lane), border_radius=2 * SMOOTH)
         elif black:
             pygame.draw.rect(canvas, EBONY, _rect(x, y, width * 0.62, frame.lane), border_radius=2 * SMOOTH)
             middle = y + frame.lane / 2
