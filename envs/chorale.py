@@ -334,6 +334,14 @@ class ChoraleTask(Task[Draft]):
             found = found * VALUES + contents[:, :, column]
         return found
 
+    def first_choice(self, state: Draft) -> int | None:
+        """Returns the pitch that the voice has, at first the middle of its range: others are near."""
+        count = int(state.sheet[0, HORIZON])
+        own, voice = int(state.values[0, count]), count % COUNT
+        if own >= BASE or count >= COUNT:
+            return own if own >= BASE else None
+        return sum(voiceleading.RANGES[voice]) // 2 + int(to_c(state.sheet[0, TONIC].astype(np.int64))) - BOTTOM + BASE
+
     def action_name(self, action: int) -> str:
         """Returns "hold", "rest", "end", or a pitch above a tonic C as its MIDI number."""
         return {HOLD: "hold", REST: "rest", END: "end"}.get(action) or str(action - BASE + BOTTOM)

@@ -23,8 +23,10 @@ from musegym.envs.corpora.voices import Piece, read_piece
 from musegym.envs.media import pianoroll
 from musegym.envs.media.bachormock import FEATURES, Grader, histograms
 from musegym.envs.media.choir import REST, to_c
-from musegym.envs.media.voiceleading import Voicing, crossed, kept, moving_pairs, out_of_range, wide
+from musegym.envs.media.notation import Key
+from musegym.envs.media.voiceleading import RANGES, Voicing, crossed, kept, moving_pairs, out_of_range, wide
 from musegym.envs.task import SPLITS
+from musegym.play.builder import Builder
 
 NAMES = ("Soprano", "Alto", "Tenor", "Bass")
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
@@ -546,6 +548,17 @@ class TestMedium:
             state, _ = task.step(state, np.array([action]))
             captions.append(medium.caption(task.content(state)[0], condition))
         assert captions == ["start", "S G4", "A rest", "T F3", "B G2", "S hold", "A hold", "T hold", "B G♯2", "end"]
+
+    def test_choosing_by_hand_begins_near_the_voice(self, task):
+        builder = Builder(task, np.random.default_rng(0))
+        marked = []
+        for _ in range(8):
+            marked.append(builder.caption(builder.chosen))
+            builder.press("return")
+        ranges = [(low + high) // 2 for low, high in RANGES]
+        tonic, mode = builder.work.condition[:2]
+        spelled = [str(Key(int(tonic), ("major", "minor")[mode]).spell(pitch)) for pitch in ranges]
+        assert marked == 2 * [f"{voice} {pitch}" for voice, pitch in zip("SATB", spelled, strict=True)]
 
     def test_sound_lasts_as_the_steps_that_are_completed(self, task):
         works = task.works("train")
