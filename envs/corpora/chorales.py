@@ -5,6 +5,7 @@ Pieces are cut where phrases end, reduced to a grid of eighths and split by melo
 
 from __future__ import annotations
 
+import bisect
 import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
@@ -20,6 +21,7 @@ from . import sources
 from .cache import Arrays, cache_folder, cached
 from .files import Found, find, read_files
 from .musicxml import places
+from .notation import TICKS_PER_WHOLE
 from .strains import Strain, components, deal
 from .voices import SUFFIXES, VOICES, Piece, read_piece
 
@@ -141,23 +143,21 @@ def cut(piece: Piece, left_out: Counter[str]) -> list[Phrase]:
     Phrases end with the notes of the soprano that have a fermata; in pieces without any, every four bars. Steps in
     which all voices are silent are dropped at both ends, except in files of our own.
     """
-    bars = list(zip(piece.measures, places(piece.measures), strict=True))
     spans, found = _spans(piece), list[Phrase]()
+    onsets, lines = [measure.onset for measure in piece.measures], places(piece.measures)
     for number, (begin, end) in enumerate(spans):
-        touched = [
-            measure.metre for measure in piece.measures if measure.onset < end and measure.onset + measure.ticks > begin
-        ]
-        measure, place = next(
-            (measure, place) for measure, place in reversed(bars) if measure.onset <= begin or measure.onset == 0
-        )
+        first = bisect.bisect(onsets, begin) - 1
+        touched = [measure.metre for measure in piece.measures[first : bisect.bisect_left(onsets, end)]]
         beats, unit = (4, 4) if touched[0] == (2, 2) else touched[0]
-        slot, rest = divmod(begin - measure.onset + place, STEP)
+        slot, rest = divmod(begin - onsets[first] + lines[first], STEP)
         pitches, begins, lost = reduced(piece.voices, begin, end)
         reason = ""
         if len(set(touched)) > 1:
             reason = "its metre changes"
         elif (beats, unit) not in METRES:
             reason = f"metre {beats}/{unit}, not one of {', '.join(f'{a}/{b}' for a, b in METRES)}, 2/2"
+        elif piece.mode not in MODES:
+            reason = f"mode {piece.mode}, not one of {', '.join(MODES)}"
         elif rest or -slot % (2 * beats) not in UPBEATS:
             reason = "its upbeat is not of whole quarters"
         elif len(pitches) > STEPS:
@@ -185,7 +185,7 @@ def _spans(piece: Piece) -> list[tuple[int, int]]:
         return [(0, piece.length)]
     if not ends:
         beats, unit = piece.measures[-1].metre
-        bars = BARS * 96 * beats // unit if unit else piece.length
+        bars = max(STEP, BARS * TICKS_PER_WHOLE * beats // unit) if unit else piece.length
         ends = (*range(bars, piece.length, bars), piece.length)
     spans = list[tuple[int, int]]()
     for begin, end in zip((0, *ends), (*ends, piece.length), strict=False):

@@ -133,7 +133,7 @@ def _read_part(part: ElementTree.Element, name: str) -> Part:
 
 def _append(notes: list[Note], element: ElementTree.Element, start: int, stop: int) -> None:
     """Appends a note from one tick to another; lengthens the note that a tied one goes on. Rests are passed over."""
-    if (pitch := element.find("pitch")) is None or start == stop:
+    if (pitch := element.find("pitch")) is None or start >= stop:
         return
     note = Note(start, stop - start, _pitch(pitch), element.find("notations/fermata") is not None)
     if any(tie.get("type") == "stop" for tie in element.iterfind("tie")):

@@ -22,7 +22,7 @@ VOICES = ("soprano", "alto", "tenor", "bass")
 SUFFIXES = (".mid", ".midi", *SCORES)
 TICKS_PER_QUARTER = TICKS_PER_WHOLE // 4
 LONGEST = 10_000 * TICKS_PER_WHOLE  # ticks; longer ones are gaps that no notation has
-PHRASE = re.compile(r"musegym: (\d{1,2})/(\d{1,2}), upbeat (\d{1,4}) ticks, (\w+) phrase")
+PHRASE = re.compile(r"musegym: (\d{1,2})/(\d{1,2}), upbeat (\d{1,4}) ticks, (opening|inner|closing) phrase")
 """The text event of our own files beside ``midi.OURS``: metre and upbeat, and the phrase's place in its piece."""
 FINALS = {0: "major", 9: "minor", 2: "minor"}
 """Modes by the last note of the bass, in semitones above the tonic of the major key with the same signature: minor is
