@@ -17,7 +17,8 @@ from .corpora.files import absolute, printable
 from .corpora.usable import UsableWorks, problem, warning
 from .corpora.voices import SUFFIXES
 from .media import voiceleading
-from .media.choir import BASE, BEGINS, FIRST, REST, VOICES, Choir, to_c
+from .media.bachormock import VOICES
+from .media.choir import BASE, BEGINS, FIRST, REST, Choir, to_c
 from .task import (
     SPLITS,
     Array,
@@ -83,10 +84,10 @@ def _tables() -> tuple[Bools, NDArray[np.int16]]:
     for tonic in range(len(TONICS)):
         moved = int(to_c(np.array(tonic))) - BOTTOM + BASE
         legal[:, :, tonic, LOWEST + moved : HIGHEST + moved + 1] = True
-    legal = legal.reshape(-1, NUM_ACTIONS)
-    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % legal.sum(1, keepdims=True), 1)
-    return legal, np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16).ravel()
+    rows = legal.reshape(-1, NUM_ACTIONS)
+    order = np.argsort(~rows, axis=1, kind="stable")  # legal actions first
+    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % rows.sum(1, keepdims=True), 1)
+    return rows, np.where(rows, np.arange(NUM_ACTIONS), wrapped).astype(np.int16).ravel()
 
 
 @dataclasses.dataclass

@@ -39,7 +39,8 @@ def likeness(first: Array, second: Array) -> Array:
     for step in range(first.shape[1]):
         one, other = first[:, step, CHORD], second[:, step, CHORD]
         common += (one[:, None] == other).all(2) & (first[:, step, :1] > 0)
-    return common / np.maximum(lengths[0][:, None], lengths[1])
+    shares: Array = common / np.maximum(lengths[0][:, None], lengths[1])
+    return shares
 
 
 def measure_phrases(task: ChoraleTask, contents: Array, conditions: Ints) -> dict[str, float]:

@@ -92,7 +92,9 @@ def histograms(voicing: Voicing) -> dict[str, Floats]:
         "rhythm": _counts(lengths, lengths > 0, LONGEST + 1),
         "parallel_errors": np.stack([pairs.fifths.sum(1), pairs.octaves.sum(1)], 1).astype(np.float64),
         "errors": np.stack([each.reshape(len(each), -1).sum(1) for each in errors], 1).astype(np.float64),
-        "harmonic_quality": _counts(_shapes()[voiceleading.classes(voicing)], begins.any(2), int(_shapes().max()) + 1),
+        "harmonic_quality": _counts(
+            _shapes()[voiceleading.classes(voicing)], np.asarray(begins.any(2)), int(_shapes().max()) + 1
+        ),
         "intervals": np.sum(by_voice, axis=0),
         **dict(zip(VOICES, by_voice, strict=True)),
     }
@@ -134,7 +136,7 @@ def _distance(counts: Floats, real: Floats) -> Floats:
     """Returns the distances of the distributions of counts [N, K] from one [K], float64 [N]; 0 for no counts."""
     order = np.argsort(-real, kind="stable")
     gaps = np.abs(np.cumsum(_normal(counts)[:, order], 1) - np.cumsum(real[order]))
-    return np.where(counts.any(1), gaps.sum(1), 0.0)
+    return np.asarray(np.where(counts.any(1), gaps.sum(1), 0.0))
 
 
 @functools.cache
@@ -142,4 +144,5 @@ def _shapes() -> Ints:
     """Returns the number of each set of pitch classes (twelve bits) up to transposition, int64 [4096]."""
     sets = np.arange(1 << OCTAVE)
     turned = [(sets << step | sets >> (OCTAVE - step)) & ((1 << OCTAVE) - 1) for step in range(OCTAVE)]
-    return np.unique(np.min(turned, axis=0), return_inverse=True)[1].astype(np.int64)
+    shapes: Ints = np.unique(np.min(turned, axis=0), return_inverse=True)[1].astype(np.int64)
+    return shapes

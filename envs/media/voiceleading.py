@@ -83,7 +83,8 @@ def crossed(voicing: Voicing) -> Bools:
     Huron's part-crossing rule; Kostka & Payne; Fang et al. count the pairs.
     """
     pairs = itertools.combinations(range(voicing.pitches.shape[2]), 2)
-    return np.any([_below(voicing.pitches[..., high], voicing.pitches[..., low]) for high, low in pairs], axis=0)
+    below = [_below(voicing.pitches[..., high], voicing.pitches[..., low]) for high, low in pairs]
+    return np.asarray(np.any(below, axis=0))
 
 
 def wide(voicing: Voicing) -> Bools:
@@ -102,7 +103,7 @@ def out_of_range(voicing: Voicing) -> Bools:
     Huron's registral compass rule gives F2 to G5 for all voices together.
     """
     low, high = np.array(RANGES).T
-    return voicing.sounds & ((voicing.pitches < low) | (voicing.pitches > high))
+    return np.asarray(voicing.sounds & ((voicing.pitches < low) | (voicing.pitches > high)))
 
 
 def moving_pairs(voicing: Voicing) -> Pairs:
