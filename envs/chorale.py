@@ -53,8 +53,9 @@ VALUES = BASE + TOP - BOTTOM + 1  # of a voice: none, rest, pitches
 END = VALUES
 NUM_ACTIONS = END + 1
 LONGEST_HELD = 8  # steps since a voice began its note; more count as this
-BAR_STEPS = np.array([2 * beats * 4 // unit for beats, unit in METRES])
-UPBEAT_STEPS = np.array(UPBEATS)
+BAR_STEPS = np.array([8 * beats // unit for beats, unit in METRES])
+PLACES_IN_BAR = ((np.arange(STEPS + 1) - np.array(UPBEATS)[:, None]) % BAR_STEPS[:, None, None]).astype(np.uint8)
+"""Eighths between a step and the bar line before it, by metre, upbeat and step."""
 TONIC, METRE, UPBEAT = (HORIZON + 1 + column for column in (0, 2, 3))  # columns of a sheet
 WIDTH = HORIZON + 2 * COUNT  # of the voices' values: a chord before the first one, and room beyond the last
 FIRST_CHORD, SOUNDING, RESTING = range(3)  # kinds of choices; each twice, for other voices and the soprano
@@ -189,10 +190,11 @@ class ChoraleTask(Task[Draft]):
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Appends one choice to every unfinished phrase."""
         sheet, values, going = state.sheet, state.values.reshape(-1), ~state.done
-        rows, count = np.arange(len(sheet)), sheet[:, HORIZON].astype(np.int64)
-        at = rows * WIDTH + count
+        starts, sheet_starts = _starts(len(sheet))
+        count = sheet[:, HORIZON].astype(np.int64)
+        at = starts + count
         values[at + COUNT] = np.where(OWN.take(actions), actions, values.take(at))  # read of unfinished rows alone
-        sheet.reshape(-1)[rows * sheet.shape[1] + count] = (actions + 1) * going
+        sheet.reshape(-1)[sheet_starts + count] = (actions + 1) * going
         count += going
         sheet[:, HORIZON] = count
         kind = KINDS.take(count)
@@ -254,7 +256,7 @@ class ChoraleTask(Task[Draft]):
         errs = chosen[:, : COUNT - 1] & perfect & sounding & (moved != 0)
         risks = np.where(errs, np.clip(own[:, None] + moved, 0, VALUES - 1), 0)
         metre = sheet[:, METRE].astype(np.int64)
-        place = metre * int(BAR_STEPS.max()) + _places(step, metre, sheet[:, UPBEAT])
+        place = metre * int(BAR_STEPS.max()) + PLACES_IN_BAR[metre, sheet[:, UPBEAT], step]
         return np.column_stack(
             [
                 voice,
@@ -279,9 +281,8 @@ class ChoraleTask(Task[Draft]):
         values = state.values[:, COUNT : (used + 1) * COUNT].reshape(tokens.shape)
         works = np.zeros((len(state), STEPS, BEGINS + 1), np.uint8)
         length = np.where(state.done, count // COUNT, np.minimum(count // COUNT + 1, STEPS))
-        every = np.arange(STEPS)
-        metre, upbeat = state.sheet[:, METRE, None], state.sheet[:, UPBEAT, None]
-        works[..., 0] = np.where(every < length[:, None], 1 + _places(every, metre, upbeat), 0)
+        places = PLACES_IN_BAR[state.sheet[:, METRE], state.sheet[:, UPBEAT], :STEPS]
+        np.multiply(places + np.uint8(1), np.arange(STEPS) < length[:, None], out=works[..., 0])
         np.multiply(values, written, out=works[:, :used, FIRST:BEGINS], casting="unsafe")
         works[:, :used, BEGINS] = ((written & (tokens > BASE)) << np.arange(COUNT)).sum(2)
         return works
@@ -348,10 +349,10 @@ class ChoraleTask(Task[Draft]):
         return {HOLD: "hold", REST: "rest", END: "end"}.get(action) or str(action - BASE + BOTTOM)
 
 
-def _places(steps: Ints, metre: Ints, upbeat: Ints) -> Ints:
-    """Returns the eighths between steps and the bar line before them."""
-    placed: Ints = (steps - UPBEAT_STEPS[upbeat]) % BAR_STEPS[metre]
-    return placed
+@functools.lru_cache(maxsize=16)
+def _starts(rows: int) -> tuple[Ints, Ints]:
+    """Returns where the values and the sheet of each row begin in all of them, int64 [rows] each."""
+    return WIDTH * np.arange(rows), (HORIZON + 1 + len(CONDITIONS)) * np.arange(rows)
 
 
 def encode(phrases: list[Phrase]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -367,7 +368,7 @@ def encode(phrases: list[Phrase]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     for content, condition, phrase in zip(contents, conditions, phrases, strict=True):
         rows = content[: len(phrase.pitches)]
         moved = phrase.pitches + to_c(condition[0]) - BOTTOM + BASE
-        rows[:, 0] = 1 + _places(np.arange(len(rows)), condition[2], condition[3])
+        rows[:, 0] = 1 + PLACES_IN_BAR[condition[2], condition[3], : len(rows)]
         rows[:, FIRST:BEGINS] = np.where(phrase.pitches < 0, REST, moved)
         rows[:, BEGINS] = (phrase.begins << np.arange(COUNT)).sum(1)
     return contents, conditions

@@ -129,14 +129,15 @@ def _counts(values: Ints, where: NDArray[np.bool_], size: int) -> Floats:
 
 
 def _normal(counts: Floats) -> Floats:
-    return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    shares: Floats = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    return shares
 
 
 def _distance(counts: Floats, real: Floats) -> Floats:
     """Returns the distances of the distributions of counts [N, K] from one [K], float64 [N]; 0 for no counts."""
     order = np.argsort(-real, kind="stable")
     gaps = np.abs(np.cumsum(_normal(counts)[:, order], 1) - np.cumsum(real[order]))
-    return np.asarray(np.where(counts.any(1), gaps.sum(1), 0.0))
+    return np.where(counts.any(1), gaps.sum(1), 0.0)
 
 
 @functools.cache
