@@ -28,6 +28,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
     ("musegym/Verse-v0", "musegym.envs.verse:VerseTask"),
+    ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
 )
 """Rows (id, entry point of the task)."""
 

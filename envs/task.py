@@ -497,6 +497,13 @@ class Task(abc.ABC, Generic[S]):
         """Names an action for display; its number by default."""
         return str(action)
 
+    def first_choice(self, state: S) -> int | None:
+        """Returns the action of row 0 that the play window marks first, near those that a person would take.
+
+        None, the default, for the latest action that is legal again.
+        """
+        return None
+
     def action_at(self, state: S, x: int, y: int, shift: bool = False) -> int | None:
         """Returns the action of row 0 that a click at pixel (x, y) of ``render``'s picture stands for.
 

@@ -146,7 +146,7 @@ class Builder:
         self.done = bool(done[0])
 
     def _update(self) -> None:
-        """Computes the legal actions and the state after each; marks the last action taken that is legal again."""
+        """Computes the legal actions and the state after each; marks the task's first choice, or a repetition."""
         self._choosing = False
         self.legal = np.flatnonzero(self.task.action_mask(self._state)[0])
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
@@ -155,4 +155,5 @@ class Builder:
         again = (
             int(np.flatnonzero(self.legal == action)[0]) for _, action in reversed(self._past) if action in self.legal
         )
-        self.chosen = next(again, len(self.legal) // 2)
+        wanted = np.flatnonzero(self.legal == self.task.first_choice(self._state))
+        self.chosen = int(wanted[0]) if len(wanted) else next(again, len(self.legal) // 2)

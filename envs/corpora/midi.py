@@ -60,39 +60,51 @@ def read_midi(data: bytes, name: str = "", source: str = "") -> list[Tune]:
         raise ValueError(f"it lasts {end // (4 * midi.resolution):,} whole notes, more than {LONGEST:,}")
     ours = next((found for _, text in midi.texts if (found := OURS.fullmatch(text))), None)
     track, notes = _melody(midi, exact=ours is not None)
-    keys = [(tick, _key(*value)) for tick, value in _declared(midi.keys, track, midi.resolution)]
+    keys = [(tick, key_of(*value)) for tick, value in declared(midi.keys, track, midi.resolution)]
     if ours:
         keys = [(0, read_key(ours[1])[:2])]
         notes = _filled(notes, min(int(ours[2]), LONGEST * TICKS_PER_WHOLE))
-        notes = _parted(notes, [_grid(tick, midi.resolution) for tick, text in midi.texts if text == OUR_REST])
-    metres = _declared(midi.metres, track, midi.resolution)
+        notes = _parted(notes, [on_grid(tick, midi.resolution) for tick, text in midi.texts if text == OUR_REST])
+    metres = declared(midi.metres, track, midi.resolution)
     if not metres or metres[0][0] > 0:
         metres.insert(0, (0, (4, 4)))
     if not keys:
         keys = [(0, estimate_key(notes))]
-    skipped, bars = _bars(metres, keys, int(notes[0, 0]), int(notes[-1, :2].sum()))
+    skipped, bars = bars_of(metres, keys, int(notes[0, 0]), int(notes[-1, :2].sum()))
     if notes[0, 0] > skipped:
         notes = np.concatenate([[[skipped, notes[0, 0] - skipped, REST]], notes])
     notes = notes - np.array([skipped, 0, 0])
     return [Tune(name, source, 1, notes.astype(np.int32), bars)]
 
 
-def _declared(signatures: Sequence[Signature], track: int, resolution: int) -> list[tuple[int, tuple[int, int]]]:
+def declared(signatures: Sequence[Signature], track: int, resolution: int) -> list[tuple[int, tuple[int, int]]]:
     """Returns (1/24 quarter notes, value) of the signatures that change something; at one time a track's own counts."""
     values = {s.tick: s.value for s in sorted(signatures, key=lambda s: (s.tick, s.track == track, -s.track))}
     changes: list[tuple[int, tuple[int, int]]] = []
     for tick, value in values.items():
         if not changes or value != changes[-1][1]:
-            changes.append((_grid(tick, resolution), value))
+            changes.append((on_grid(tick, resolution), value))
     return changes
 
 
-def _grid(tick: int, resolution: int) -> int:
+def on_grid(tick: int, resolution: int) -> int:
     """Returns a time of the file in ticks of 1/24 quarter note."""
     return round(tick * TICKS_PER_QUARTER / resolution)
 
 
-def _key(sharps: int, minor: int) -> tuple[int, str]:
+def quantised(onsets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns onsets in ticks of 1/24 quarter note, rounded.
+
+    Raises:
+        ValueError: they were played freely: more than 2% lie further than a quarter tick from the grid.
+    """
+    found = onsets.round()
+    if (np.abs(onsets - found) > TOLERANCE).mean() > STRAYS:
+        raise ValueError("not on a grid of 1/24 quarter notes: export the notation, not a performance")
+    return found
+
+
+def key_of(sharps: int, minor: int) -> tuple[int, str]:
     """Returns tonic and mode of a key signature."""
     return (7 * sharps + 9 * minor) % 12, "minor" if minor else "major"
 
@@ -103,9 +115,7 @@ def _melody(midi: Midi, exact: bool) -> tuple[int, NDArray[np.int64]]:
     chosen = np.array(part.notes, float)
     chosen = chosen[np.lexsort((-chosen[:, 2], chosen[:, 0]))]
     times = chosen[:, :2] / midi.resolution * TICKS_PER_QUARTER
-    onsets = times[:, 0].round()
-    if (np.abs(times[:, 0] - onsets) > TOLERANCE).mean() > STRAYS:
-        raise ValueError("not on a grid of 1/24 quarter notes: export the notation, not a performance")
+    onsets = quantised(times[:, 0])
     top: list[list[float]] = []  # onset, end, pitch
     for onset, end, pitch in zip(onsets.tolist(), times[:, 1].tolist(), chosen[:, 2].tolist(), strict=True):
         if top and onset < top[-1][1] - 1 and pitch <= top[-1][2]:
@@ -166,7 +176,7 @@ def _parted(notes: NDArray[np.int64], onsets: Sequence[int]) -> NDArray[np.int64
     return np.array(rows)
 
 
-def _bars(
+def bars_of(
     metres: Sequence[tuple[int, tuple[int, int]]], keys: Sequence[tuple[int, tuple[int, str]]], first: int, end: int
 ) -> tuple[int, tuple[Bar, ...]]:
     """Returns how many ticks of empty measures were skipped, and the measures from there to the end.

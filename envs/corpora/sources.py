@@ -66,12 +66,15 @@ class Source:
 
 _METADATA = ("*.dist-info/METADATA", "*.dist-info/LICENSE*", "*.dist-info/licenses/**/*")
 
+MUSIC21 = "music21==10.5.1"  # another release is another data set
+MUSIC21_SHA256 = "dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1"
+
 _ALL = (
     Source(
         name="tunes",
         what="folk tunes in ABC notation (music21)",
         client="pip",
-        package="music21==10.5.1",  # another release is another data set
+        package=MUSIC21,
         files=tuple(
             f"music21/corpus/{collection}/*.abc"
             for collection in ("oneills1850", "airdsAirs", "ryansMammoth", "miscFolk", "essenFolksong")
@@ -80,7 +83,19 @@ _ALL = (
         licence="each tune's own; Essen: no commercial use",
         url="https://pypi.org/project/music21/",
         megabytes=20,
-        sha256="dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1",
+        sha256=MUSIC21_SHA256,
+    ),
+    Source(
+        name="chorales",
+        what="chorales of J. S. Bach for four voices (music21)",
+        client="pip",
+        package=MUSIC21,
+        files=("music21/corpus/bach/*.mxl", "music21/corpus/bach/*.xml"),
+        also=("music21/corpus/license.txt", *_METADATA),
+        licence="works in the public domain; encodings: music21's corpus/license.txt",
+        url="https://pypi.org/project/music21/",
+        megabytes=20,
+        sha256=MUSIC21_SHA256,
     ),
     Source(
         name="mnist",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -184,15 +184,26 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
     its share of such strains (of the same collection and metre, so that the parts are alike); the very largest go to
     train. ``docs/corpora.md`` has the figures behind ``gram`` and ``beats``.
     """
-    component = components(strains, gram, beats).tolist()
-    kind_of = [_kind(strain) for strain in strains]
-    if ALIKE * len(set(kind_of)) > len(strains):  # too few of a kind to be dealt by kind
-        kind_of = [("", (0, 0))] * len(strains)
-    kinds = {kind: i for i, kind in enumerate(sorted(set(kind_of)))}
+    return deal(
+        components(strains, gram, beats).tolist(), [_kind(strain) for strain in strains], [s.source for s in strains]
+    )
+
+
+def deal(component: Sequence[int], kinds_of: Sequence[Hashable], sources: Sequence[str]) -> list[str]:
+    """Returns train, validation or test for each of some parts, in shares of 80, 10 and 10%.
+
+    Args:
+        component: of each part; those of one stay together.
+        kinds_of: kind of each part: the splits are alike in kinds where there are enough parts.
+        sources: of each part; a hash of a component's first one draws the order of dealing.
+    """
+    if ALIKE * len(set(kinds_of)) > len(kinds_of):  # too few of a kind to be dealt by kind
+        kinds_of = [None] * len(kinds_of)
+    kinds = {kind: i for i, kind in enumerate(dict.fromkeys(kinds_of))}
     members: dict[int, NDArray[np.int64]] = {}
     first: dict[int, str] = {}
-    for strain, kind, name in zip(strains, kind_of, component, strict=True):
-        first.setdefault(name, strain.source)
+    for source, kind, name in zip(sources, kinds_of, component, strict=True):
+        first.setdefault(name, source)
         members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[kind]] += 1
     order = sorted(members, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))
     sizes = {name: int(counts.sum()) for name, counts in members.items()}

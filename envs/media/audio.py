@@ -1,9 +1,10 @@
-"""Melodies as MIDI and as sound: a small plucked synthesiser, so that no soundfont is needed."""
+"""Melodies and voices as MIDI and as sound: small synthesisers, plucked and organ, so that no soundfont is needed."""
 
 from __future__ import annotations
 
 import functools
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 RATE = 44_100  # samples per second
 TAIL = 1.0  # seconds that the last note and the room ring on
-PROGRAM = 73  # General MIDI: flute
+FLUTE, ORGAN = 73, 19  # programs of General MIDI
+STOPS = {1: 1.0, 2: 0.55, 3: 0.3, 4: 0.28, 6: 0.1, 8: 0.08}
+"""Partials of an organ's tone and their loudness: pipes of 8, 4, 2 2/3, 2, 1 1/3 and 1 foot."""
 PREVIEW = TICKS_PER_QUARTER // 2  # ticks that a note of undecided length sounds
 STRONG, BEAT, WEAK = 100, 88, 76  # MIDI velocities on the first beat of a bar, on other beats, between them
 
@@ -29,15 +32,24 @@ class Sound(NamedTuple):
     seconds: float
 
 
-def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
-    """Writes a phrase as MIDI: tempo, key, metre (an upbeat is a first, shorter bar) and metrical accents.
+def to_midi(
+    *voices: Phrase, program: int = FLUTE, names: Sequence[str] = ("melody",), texts: Sequence[str] = ()
+) -> pretty_midi.PrettyMIDI:
+    """Writes phrases that sound together as MIDI: tempo, key, metre (an upbeat is a first, shorter bar), accents.
 
     Text events say what these cannot, as in "musegym: D dorian, 384 ticks": the mode, and how long the music is, whose
     last ticks (24 a quarter note) may be silent; "musegym: rest" where a rest follows a rest. ``envs.corpora.midi``
     reads them.
+
+    Args:
+        voices: of one metre, key and upbeat; the first one's are written.
+        program: of General MIDI.
+        names: of the voices' tracks.
+        texts: further text events, at the beginning.
     """
     import pretty_midi
 
+    phrase = voices[0]
     tempo = 60 / phrase.quarter_seconds
     midi = pretty_midi.PrettyMIDI(resolution=20 * TICKS_PER_QUARTER, initial_tempo=tempo)
     whole = TICKS_PER_WHOLE
@@ -51,28 +63,41 @@ def to_midi(phrase: Phrase) -> pretty_midi.PrettyMIDI:
     minor = phrase.key.mode == "minor"
     number = 12 + phrase.key.tonic if minor else 7 * phrase.key.signature % 12
     midi.key_signature_changes.append(pretty_midi.KeySignature(number, 0))
-    midi.text_events.append(pretty_midi.Text(f"musegym: {phrase.key.ascii}, {phrase.written} ticks", 0))
+    written = max(voice.written for voice in voices)
+    texts = (f"musegym: {phrase.key.ascii}, {written} ticks", *texts)
+    midi.text_events += [pretty_midi.Text(text, 0) for text in texts]
     midi.text_events += [pretty_midi.Text("musegym: rest", phrase.seconds(onset)) for onset in phrase.new_rests]
-    voice = pretty_midi.Instrument(PROGRAM, name="melody")
-    for onset, ticks, pitch in phrase.notes:
-        if pitch is not None and ticks:
-            velocity = _velocity(phrase, onset)
-            voice.notes.append(pretty_midi.Note(velocity, pitch, phrase.seconds(onset), phrase.seconds(onset + ticks)))
-    midi.instruments.append(voice)
+    for voice, name in zip(voices, names, strict=True):
+        track = pretty_midi.Instrument(program, name=name)
+        for onset, ticks, pitch in voice.notes:
+            if pitch is not None and ticks:
+                velocity = _velocity(voice, onset)
+                track.notes.append(
+                    pretty_midi.Note(velocity, pitch, voice.seconds(onset), voice.seconds(onset + ticks))
+                )
+        midi.instruments.append(track)
     return midi
 
 
-def synthesise(phrase: Phrase) -> Sound:
-    """Plays the notes of a phrase from the first one's onset; an undecided last note sounds for ``PREVIEW`` ticks."""
-    if not phrase.notes:
+def synthesise(*voices: Phrase, organ: bool = False, start: int | None = None) -> Sound:
+    """Plays phrases together; a note of undecided length sounds for ``PREVIEW`` ticks.
+
+    Args:
+        voices: of one tempo.
+        organ: True for the tone of an organ, which holds its notes; else that of a plucked string.
+        start: tick at which the sound begins; by default the onset of the first note.
+    """
+    notes = [(voice, note) for voice in voices for note in voice.notes]
+    if not notes:
         return Sound(np.zeros(0, np.float32), 0.0)
-    start, last = phrase.notes[0].onset, phrase.notes[-1]
-    seconds = phrase.seconds(last.onset + last.ticks - start)
-    ringing = seconds + (0 if last.ticks else phrase.seconds(PREVIEW)) + TAIL
-    samples = np.zeros(round(ringing * RATE))
-    for onset, ticks, pitch in phrase.notes:
+    phrase = voices[0]
+    start = min(note.onset for _, note in notes) if start is None else start
+    seconds = phrase.seconds(max(note.onset + note.ticks for _, note in notes) - start)
+    end = max(note.onset + (note.ticks or PREVIEW) for _, note in notes)
+    samples = np.zeros(round((phrase.seconds(end - start) + TAIL) * RATE))
+    for voice, (onset, ticks, pitch) in notes:
         if pitch is not None:
-            tone = _pluck(pitch, phrase.seconds(ticks or PREVIEW), _velocity(phrase, onset))
+            tone = (_pipe if organ else _pluck)(pitch, phrase.seconds(ticks or PREVIEW), _velocity(voice, onset))
             begin = round(phrase.seconds(onset - start) * RATE)
             samples[begin : begin + len(tone)] += tone[: len(samples) - begin]
     size = 1 << (len(samples) + len(_room()) - 1).bit_length()
@@ -110,6 +135,21 @@ def _pluck(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
     attack = np.minimum(1, time / 0.006)
     fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
     return 0.6 * (velocity / 127) * tone * attack * fade
+
+
+@functools.lru_cache(maxsize=64)
+def _pipe(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
+    """A tone of an organ: steady partials up to 11 kHz, without a click at either end."""
+    frequency = 440 * 2 ** ((pitch - 69) / 12)
+    release = 0.15  # seconds
+    time = np.arange(round((seconds + release) * RATE)) / RATE
+    tone = np.zeros(len(time))
+    for partial, loudness in STOPS.items():
+        if partial * frequency < RATE / 4:
+            tone += loudness * np.sin(2 * np.pi * partial * frequency * time)
+    attack = np.minimum(1, time / 0.03)
+    fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
+    return 0.18 * (0.7 + 0.3 * velocity / 127) * tone * attack * fade
 
 
 @functools.lru_cache(maxsize=8)

@@ -100,6 +100,7 @@ class Phrase(NamedTuple):
         upbeat: Ticks before the first bar line, 0 for none.
         length: Ticks of the finished phrase.
         closing: True where a section ends with it.
+        pace: Seconds that a quarter note lasts; 0 for those usual in the metre.
     """
 
     notes: tuple[Note, ...]
@@ -108,6 +109,7 @@ class Phrase(NamedTuple):
     upbeat: int
     length: int
     closing: bool = False
+    pace: float = 0.0
 
     @property
     def bar(self) -> int:
@@ -126,8 +128,8 @@ class Phrase(NamedTuple):
 
     @property
     def quarter_seconds(self) -> float:
-        """Seconds that a quarter note lasts: 0.5 (120 a minute), 0.4 in compound metres (100 dotted quarters)."""
-        return 0.4 if self.compound else 0.5
+        """Seconds of a quarter note: ``pace``, else 0.5 (120 a minute), 0.4 in compound metres (100 dotted ones)."""
+        return self.pace or (0.4 if self.compound else 0.5)
 
     @property
     def bar_lines(self) -> list[int]:

@@ -1,7 +1,7 @@
-"""A phrase as a piano roll, drawn with pygame off-screen: no display, window or sound device is needed.
+"""Phrases as piano rolls, drawn with pygame off-screen: no display, window or sound device is needed.
 
-Everything is drawn at twice the size and smoothed down, so that edges are soft. Media import this file on first need:
-it loads pygame.
+One voice is coloured by degrees of its scale, several by voice. Everything is drawn at twice the size and smoothed
+down, so that edges are soft. Media import this file on first need: it loads pygame.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,11 @@ DEGREES: tuple[Colour, ...] = (
 )
 
 
+VOICES: tuple[Colour, ...] = ((255, 107, 107), (255, 196, 84), (92, 211, 158), (98, 160, 255))
+"""Colours of soprano, alto, tenor and bass."""
+FAULT: Colour = (255, 70, 70)
+
+
 class Frame(NamedTuple):
     """The fixed part of a picture while a phrase is written: everything but the notes."""
 
@@ -54,6 +60,7 @@ class Frame(NamedTuple):
     closing: bool
     low: int
     high: int
+    voices: bool = False
 
     @property
     def lane(self) -> float:
@@ -86,14 +93,76 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high)
     canvas = pygame.Surface(_SIZE, 0, 32)
     canvas.get_buffer().write(_background(frame))
-    _status(canvas, phrase, highlight)
+    _status(canvas, phrase, [phrase], highlight)
     if highlight:
         _cursor(canvas, frame, phrase.written)
     _contour(canvas, frame, phrase.notes)
     level = (low + high) / 2
     for index, note in enumerate(phrase.notes):
         level = level if note.pitch is None else note.pitch
-        _note(canvas, frame, note, level, current=highlight and index == len(phrase.notes) - 1)
+        colour = DEGREES[0 if note.pitch is None else frame.key.degree(note.pitch)]
+        _note(canvas, frame, note, level, colour, current=highlight and index == len(phrase.notes) - 1)
+    return _picture(canvas)
+
+
+def draw_voices(
+    voices: Sequence[Phrase], low: int, high: int, shown: int, faults: Sequence[int], highlight: bool
+) -> NDArray[np.uint8]:
+    """Draws phrases that sound together, each in the colour of its voice, of which there are at most four.
+
+    Args:
+        voices: from the highest down, of one metre, key, upbeat and length.
+        low: lowest pitch shown; lower notes lie at the lower edge.
+        high: highest pitch shown.
+        shown: ticks that the picture is wide.
+        faults: ticks that are marked with dots.
+        highlight: marks the last note and the point up to which the phrases are written.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    pygame.font.init()
+    phrase = max(voices, key=lambda voice: voice.written)
+    frame = Frame(phrase.metre, phrase.key, phrase.upbeat, shown, phrase.closing, low, high, voices=True)
+    canvas = pygame.Surface(_SIZE, 0, 32)
+    canvas.get_buffer().write(_background(frame))
+    if not highlight:
+        x = frame.x(phrase.length)
+        pygame.draw.rect(canvas, BAR, _rect(x - 5, TOP, 1.5, HEIGHT - TOP - BOTTOM))
+        pygame.draw.rect(canvas, BAR, _rect(x - 2, TOP, 3, HEIGHT - TOP - BOTTOM))
+    writing = min(range(len(voices)), key=lambda voice: voices[voice].written)  # the voice to be written next
+    begun = any(voice.notes for voice in voices)
+    latest = (writing - 1) % len(voices) if highlight and begun else None
+    _status(canvas, phrase, voices, highlight)
+    if highlight:
+        _cursor(canvas, frame, voices[writing].written)
+    for tick in faults:
+        x = frame.x(tick) + 4
+        pygame.draw.circle(canvas, FAULT, (round(x * SMOOTH), round((TOP - 6) * SMOOTH)), 3 * SMOOTH)
+    for voice, own in reversed(list(enumerate(voices))):
+        _contour(canvas, frame, own.notes, _shade(VOICES[voice], 0.55, BACKGROUND))
+    for voice, own in reversed(list(enumerate(voices))):
+        level = (low + high) / 2
+        for index, note in enumerate(own.notes):
+            pitch = note.pitch if note.pitch is None else min(max(note.pitch, low), high)
+            level = level if pitch is None else pitch
+            below = _doubles(note, voices[voice + 1 :])
+            current = voice == latest and index == len(own.notes) - 1
+            _note(canvas, frame, note._replace(pitch=pitch), level, VOICES[voice], current, thin=below)
+    return _picture(canvas)
+
+
+def _doubles(note: Note, others: Sequence[Phrase]) -> bool:
+    """Returns whether other voices sing a note's pitch while it lasts."""
+    end = note.onset + note.ticks
+    return note.pitch is not None and any(
+        other.pitch == note.pitch and other.onset < end and note.onset < other.onset + other.ticks
+        for voice in others
+        for other in voice.notes
+    )
+
+
+def _picture(canvas: pygame.Surface) -> NDArray[np.uint8]:
     small = pygame.transform.smoothscale(canvas, (WIDTH, HEIGHT))
     return np.frombuffer(bytearray(pygame.image.tobytes(small, "RGB")), np.uint8).reshape(HEIGHT, WIDTH, 3)
 
@@ -151,7 +220,7 @@ def _background(frame: Frame) -> bytes:
         _text(canvas, str(number), x + 6, TOP - 10, 17, FAINT)
     pygame.draw.rect(canvas, BAR, _rect(right - 1, TOP, 2, bottom - TOP))
     _keyboard(canvas, frame)
-    _title(canvas, phrase)
+    _title(canvas, phrase, frame.voices)
     return bytes(canvas.get_buffer().raw)
 
 
@@ -162,7 +231,8 @@ def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
     for pitch in range(frame.low, frame.high + 1):
         black, degree, y = pitch % 12 in (1, 3, 6, 8, 10), frame.key.degree(pitch), frame.y(pitch)
         if degree == 1:
-            pygame.draw.rect(canvas, DEGREES[1], _rect(x, y, width, frame.lane), border_radius=2 * SMOOTH)
+            colour = DEGREES[7 if frame.voices else 1]  # of no voice
+            pygame.draw.rect(canvas, colour, _rect(x, y, width, frame.lane), border_radius=2 * SMOOTH)
         elif black:
             pygame.draw.rect(canvas, EBONY, _rect(x, y, width * 0.62, frame.lane), border_radius=2 * SMOOTH)
             middle = y + frame.lane / 2
@@ -176,7 +246,7 @@ def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
             _text(canvas, name, right, y + frame.lane / 2 + 0.5, size, IVORY if dark else INK, align=1)
 
 
-def _title(canvas: pygame.Surface, phrase: Phrase) -> None:
+def _title(canvas: pygame.Surface, phrase: Phrase, voices: bool) -> None:
     middle = 12 + (LEFT - 18) / 2
     _text(canvas, str(phrase.metre[0]), middle, 27, 42, TEXT, align=0.5)
     _text(canvas, str(phrase.metre[1]), middle, 56, 42, TEXT, align=0.5)
@@ -184,14 +254,20 @@ def _title(canvas: pygame.Surface, phrase: Phrase) -> None:
     remarks = [f"upbeat {fraction(phrase.upbeat)}"] if phrase.upbeat else []
     remarks += ["closing"] if phrase.closing else []
     _text(canvas, ", ".join(remarks), x, 27, 20, FAINT)
+    if voices:
+        for voice, name in enumerate(("soprano", "alto", "tenor", "bass")):
+            x = LEFT + 76 * voice
+            pygame.draw.rect(canvas, VOICES[voice], _rect(x, 43, 70, 14), border_radius=7 * SMOOTH)
+            _text(canvas, name, x + 35, 50, 16, INK, align=0.5)
+        return
     for degree, pitch in enumerate(phrase.key.scale, 1):
         x = LEFT + 34 * (degree - 1)
         pygame.draw.rect(canvas, DEGREES[degree], _rect(x, 43, 28, 14), border_radius=7 * SMOOTH)
         _text(canvas, _plain(phrase.key.spell(pitch)), x + 14, 50.5, 16, INK, align=0.5)
 
 
-def _status(canvas: pygame.Surface, phrase: Phrase, highlight: bool) -> None:
-    sounding = sum(note.pitch is not None and note.ticks > 0 for note in phrase.notes)
+def _status(canvas: pygame.Surface, phrase: Phrase, voices: Sequence[Phrase], highlight: bool) -> None:
+    sounding = sum(note.pitch is not None and note.ticks > 0 for voice in voices for note in voice.notes)
     text = f"{sounding} note{'' if sounding == 1 else 's'}"
     if highlight and phrase.written < phrase.length:
         bar = max(0, (phrase.written - phrase.upbeat) // phrase.bar + 1)
@@ -211,17 +287,22 @@ def _cursor(canvas: pygame.Surface, frame: Frame, tick: int) -> None:
     pygame.draw.rect(canvas, TEXT, _rect(x - 0.75, TOP - 3, 1.5, HEIGHT - TOP - BOTTOM + 6))
 
 
-def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...]) -> None:
+def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...], colour: Colour = BAR) -> None:
     """A thin line from each note to the next, broken by rests."""
     for before, after in itertools.pairwise(notes):
         if before.pitch is None or after.pitch is None or before.pitch == after.pitch:
             continue
         top, bottom = sorted((frame.y(before.pitch - 0.5), frame.y(after.pitch - 0.5)))
-        pygame.draw.rect(canvas, BAR, _rect(frame.x(after.onset) - 0.75, top, 1.5, bottom - top))
+        pygame.draw.rect(canvas, colour, _rect(frame.x(after.onset) - 0.75, top, 1.5, bottom - top))
 
 
-def _note(canvas: pygame.Surface, frame: Frame, note: Note, level: float, current: bool) -> None:
-    """Draws a note in the lane of its pitch; a rest as three dots in that of ``level``, the pitch before it."""
+def _note(
+    canvas: pygame.Surface, frame: Frame, note: Note, level: float, colour: Colour, current: bool, thin: bool = False
+) -> None:
+    """Draws a note in the lane of its pitch; a rest as three dots in that of ``level``, the pitch before it.
+
+    A thin one leaves room for the note of another voice in the lower half of its lane.
+    """
     ticks = note.ticks or min(TICKS_PER_QUARTER // 2, frame.length - note.onset)
     x, width = frame.x(note.onset), frame.x(note.onset + ticks) - frame.x(note.onset)
     if note.pitch is None:
@@ -229,9 +310,9 @@ def _note(canvas: pygame.Surface, frame: Frame, note: Note, level: float, curren
             dot = _rect(x + width * share - 1.75, frame.y(level - 0.5) - 1.75, 3.5, 3.5)
             pygame.draw.rect(canvas, TEXT if current else FAINT, dot, border_radius=dot.width // 2)
         return
-    colour = DEGREES[frame.key.degree(note.pitch)]
     grow = 2.0 if current else 1.0
-    body = _rect(x + 1, frame.y(note.pitch) - grow, max(width - 2, 2), frame.lane + 2 * grow - 0.5)
+    height = (frame.lane / 2 if thin else frame.lane) + 2 * grow - 0.5
+    body = _rect(x + 1, frame.y(note.pitch) - grow, max(width - 2, 2), height)
     radius = min(body.height, body.width, 9 * SMOOTH) // 2
     if current:
         _halo(canvas, body, colour)
