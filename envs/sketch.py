@@ -22,6 +22,7 @@ from .corpora.drawings import (
     SIDE,
     Stroke,
     decode,
+    find_folder,
     load_drawings,
     load_folder,
 )
@@ -143,6 +144,7 @@ class SketchTask(Task[Sheet]):
             raise ValueError(f"no drawings are called {data!r}; choose one of {', '.join(DATA)}")
         self._corpus, self._style = absolute(corpus), style
         self.data_name = "" if self._corpus else data or DATA[0]
+        self._folder = find_folder(self._corpus) if self._corpus else None
         self._fixed = parse_style(style, self.conditions)
         last = [
             *[255] * PIXELS,
@@ -192,8 +194,9 @@ class SketchTask(Task[Sheet]):
             state.down[lines] = True
         first = place & ~known
         state.chosen[first] = actions[first]
-        state.down &= ~(going & (actions == LIFT))
-        return state, state.done | (going & (actions == END)) | (state.step == HORIZON)
+        ended = state.done | (going & (actions == END)) | (state.step == HORIZON)
+        state.down &= ~(ended | (actions == LIFT))
+        return state, ended
 
     def action_mask(self, state: Sheet) -> Bools:
         """Returns bool [B, 28]: rows and columns always, the others after a point of a begun stroke."""
@@ -259,7 +262,7 @@ class SketchTask(Task[Sheet]):
 
     @functools.cached_property
     def _drawings(self) -> UsableWorks:
-        return load_drawings(self.data_name) if self.data_name else load_folder(Path(self._corpus or ""))
+        return load_folder(self._folder) if self._folder else load_drawings(self.data_name)
 
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the files and drawings, and the reasons for leaving some out."""

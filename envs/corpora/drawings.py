@@ -182,13 +182,17 @@ def load_drawings(data: str) -> UsableWorks:
     return _load(cache, read, f"the {sources.SOURCES[data].what}", own=False)
 
 
-def load_folder(corpus: Path) -> UsableWorks:
-    """Returns the drawings of a user's SVG files, as ``load_drawings`` does; ``usable`` raises where they are too few.
+def find_folder(corpus: str) -> files.Found:
+    """Returns the SVG files below a folder.
 
     Raises:
         ValueError: There is no such folder.
     """
-    found = files.find(corpus, SUFFIXES)
+    return files.find(Path(corpus), SUFFIXES)
+
+
+def load_folder(found: files.Found) -> UsableWorks:
+    """Returns the drawings of a user's files, as ``load_drawings`` does; ``usable`` raises where they are too few."""
     cache = cache_folder() / f"drawings-{found.fingerprint()}-v{PARSER_VERSION}.npz"
     return _load(cache, lambda: read_folder(found), files.printable(str(found.root)), own=True)
 
