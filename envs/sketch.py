@@ -42,7 +42,10 @@ MOST = HORIZON // 3  # strokes, of at least one point each
 SQUARES = POINTS // 2  # rows and columns of the squares of 2 x 2 points that a policy sees
 START_ROW, START_COLUMN, LINE_ROW, LINE_COLUMN = range(4)
 """Phases: the decision is the row or the column of the first point of a stroke, or of a later one."""
-ON_PAPER, FINISHED = 1, 2  # the pen, in observations; 0 is lifted
+ROW, COLUMN, CHOSEN, PEN, STROKES, STEP, STYLE = range(PIXELS, PIXELS + 7)
+"""Columns of observations after those of pixels."""
+LIFTED, ON_PAPER, FINISHED = range(3)
+"""The pen, in observations."""
 
 
 @functools.cache
@@ -55,31 +58,31 @@ class Sheet(State):
     """B drawings in the making.
 
     Attributes:
-        canvas: uint8 [B, 784].
+        sheet: uint8 [B, 790 + C], what is observed: the pixels of the canvas, row by row; ``ROW`` and ``COLUMN`` of the
+            pen's last point, ``NONE`` before the first; ``CHOSEN``, the row of the next point, ``NONE`` where it is not
+            chosen yet; ``PEN``; ``STROKES``, their number, the begun one included; ``STEP``, decisions made; from
+            ``STYLE`` on the conditions.
         history: uint8 [B, 96], the decisions made. They tell the order of strokes, for pictures and files of it;
             nothing else depends on them.
-        step: int64 [B], decisions made.
-        row, column: int64 [B], of the point that the pen was at last; ``NONE`` before the first.
-        chosen: int64 [B], row of the next point; ``NONE`` where it is not chosen yet.
-        down: bool [B], whether a stroke is begun.
-        strokes: int64 [B], number of strokes, the begun one included.
-        style: int64 [B, C], the conditions.
     """
 
-    canvas: NDArray[np.uint8]
+    sheet: NDArray[np.uint8]
     history: NDArray[np.uint8]
-    step: NDArray[np.int64]
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    chosen: NDArray[np.int64]
-    down: Bools
-    strokes: NDArray[np.int64]
-    style: NDArray[np.int64]
 
     @property
     def phase(self) -> NDArray[np.int64]:
         """The kind of the next decision, int64 [B]."""
-        return 2 * self.down + (self.chosen < NONE)
+        return 2 * (self.sheet[:, PEN] == ON_PAPER) + (self.sheet[:, CHOSEN] < NONE)
+
+    @property
+    def after_point(self) -> Bools:
+        """Whether a stroke is begun and no row chosen, so that the pen may be lifted, bool [B]."""
+        return (self.sheet[:, PEN] == ON_PAPER) & (self.sheet[:, CHOSEN] == NONE)
+
+    @property
+    def canvas(self) -> NDArray[np.uint8]:
+        """The pictures, uint8 [B, 28, 28]: a view where the state's array allows one."""
+        return self.sheet[:, :PIXELS].reshape(-1, SIDE, SIDE)
 
 
 class SketchTask(Task[Sheet]):
@@ -171,79 +174,75 @@ class SketchTask(Task[Sheet]):
         """Returns empty canvases, with the conditions of random training works where none are given."""
         B = len(draws)
         style = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        canvas, history = np.zeros((B, PIXELS), np.uint8), np.zeros((B, HORIZON), np.uint8)
-        row, column, chosen = (np.full(B, NONE) for _ in range(3))
-        step, down, strokes = np.zeros(B, np.int64), np.zeros(B, np.bool_), np.zeros(B, np.int64)
-        return Sheet(canvas, history, step, row, column, chosen, down, strokes, style.astype(np.int64))
+        sheet = np.zeros((B, STYLE + len(self.conditions)), np.uint8)
+        sheet[:, ROW : CHOSEN + 1] = NONE
+        sheet[:, STYLE:] = style
+        return Sheet(sheet, np.zeros((B, HORIZON), np.uint8))
 
     def advance(self, state: Sheet, actions: Ints) -> tuple[Sheet, Bools]:
         """Takes a row, a column, or the pen off the paper, in every unfinished drawing."""
-        going = ~state.done
-        rows = np.flatnonzero(going)
-        state.history[rows, state.step[rows]] = actions[rows]
-        state.step += going
-        place, known = going & (actions < POINTS), state.chosen < NONE
-        lines = np.flatnonzero(place & known)
-        if len(lines):
-            row, column = state.chosen[lines], actions[lines]
-            end, down = (row + MARGIN) * SIDE + column + MARGIN, state.down[lines]
-            start = np.where(down, (state.row[lines] + MARGIN) * SIDE + state.column[lines] + MARGIN, end)
-            self.lines.draw(state.canvas, lines, start, end)
-            state.row[lines], state.column[lines], state.chosen[lines] = row, column, NONE
-            state.strokes[lines] += ~down
-            state.down[lines] = True
+        sheet = state.sheet
+        going = np.flatnonzero(~state.done)
+        actions, step, known = actions[going], sheet[going, STEP], sheet[going, CHOSEN] < NONE
+        state.history[going, step] = actions
+        sheet[going, STEP] = step + 1
+        place = actions < POINTS
+        self._draw(sheet, going[place & known], actions[place & known])
         first = place & ~known
-        state.chosen[first] = actions[first]
-        ended = state.done | (going & (actions == END)) | (state.step == HORIZON)
-        state.down &= ~(ended | (actions == LIFT))
-        return state, ended
+        sheet[going[first], CHOSEN] = actions[first]
+        sheet[going[actions == LIFT], PEN] = LIFTED
+        ended = going[(actions == END) | (step == HORIZON - 1)]
+        sheet[ended, PEN] = FINISHED
+        done = state.done.copy()
+        done[ended] = True
+        return state, done
+
+    def _draw(self, sheet: NDArray[np.uint8], rows: NDArray[np.intp], columns: Ints) -> None:
+        """Draws to the points of chosen rows and of ``columns`` int [k] in drawings [k]."""
+        before, column, row, pen = sheet[rows, ROW : PEN + 1].astype(np.int64).T
+        end, down = (row + MARGIN) * SIDE + columns + MARGIN, pen == ON_PAPER
+        start = np.where(down, (before + MARGIN) * SIDE + column + MARGIN, end)
+        self.lines.draw(sheet, rows, start, end)
+        sheet[rows, ROW], sheet[rows, COLUMN], sheet[rows, CHOSEN], sheet[rows, PEN] = row, columns, NONE, ON_PAPER
+        sheet[rows, STROKES] += ~down
 
     def action_mask(self, state: Sheet) -> Bools:
         """Returns bool [B, 28]: rows and columns always, the others after a point of a begun stroke."""
         mask = np.ones((len(state), self.num_actions), np.bool_)
-        mask[:, POINTS:] = (state.phase == LINE_ROW)[:, None]
+        mask[:, POINTS:] = state.after_point[:, None]
         return mask
 
     def legalise(self, state: Sheet, actions: Ints) -> Ints:
         """Returns actions as ``Task.legalise`` does: at other times than after a point, 26 and 27 are 0 and 1."""
-        return np.where((actions >= POINTS) & (state.phase != LINE_ROW), actions - POINTS, actions)
+        return actions - POINTS * ((actions >= POINTS) & ~state.after_point)
 
     def observe(self, state: Sheet) -> NDArray[np.uint8]:
         """Returns uint8 [B, 790 + C]."""
-        observed = np.empty((len(state), PIXELS + 6 + state.style.shape[1]), np.uint8)
-        observed[:, :PIXELS] = state.canvas
-        pen = np.where(state.done, FINISHED, state.down * ON_PAPER)
-        parts = (state.row, state.column, state.chosen, pen, state.strokes, state.step)
-        for column, part in enumerate(parts, PIXELS):
-            observed[:, column] = part
-        observed[:, PIXELS + 6 :] = state.style
-        return observed
+        return state.sheet.copy()
 
     def restore(self, observations: Array) -> Sheet:
         """Inverts ``observe``, but for the history: pictures of these states do not show the order of strokes."""
-        observed = np.asarray(observations).astype(np.uint8)
-        row, column, chosen, pen, strokes, step = observed[:, PIXELS : PIXELS + 6].astype(np.int64).T.copy()
-        history, style = np.zeros((len(observed), HORIZON), np.uint8), observed[:, PIXELS + 6 :].astype(np.int64)
-        canvas, down = observed[:, :PIXELS].copy(), pen == ON_PAPER
-        return Sheet(canvas, history, step, row, column, chosen, down, strokes, style, done=pen == FINISHED)
+        sheet = np.array(observations, np.uint8)
+        return Sheet(sheet, np.zeros((len(sheet), HORIZON), np.uint8), done=sheet[:, PEN] == FINISHED)
 
     def feature_values(self, state: Sheet) -> Ints:
         """Returns int64 [B, 6]: kind of the decision, the pen's last point, the next row, strokes, decisions made."""
-        return np.stack([state.phase, state.row, state.column, state.chosen, state.strokes, state.step], 1)
+        known = state.sheet[:, [ROW, COLUMN, CHOSEN, STROKES, STEP]].astype(np.int64)
+        return np.column_stack([state.phase, known])
 
     def view(self, state: Sheet) -> NDArray[np.uint8]:
         """Returns the darkest ink in squares of 2 x 2 points, row by row, uint8 [B, 169, 1]."""
-        canvas = state.canvas.reshape(-1, SIDE, SIDE)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
-        rows = np.maximum(canvas[:, ::2], canvas[:, 1::2])
+        inner = state.canvas[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        rows = np.maximum(inner[:, ::2], inner[:, 1::2])
         return np.maximum(rows[:, :, ::2], rows[:, :, 1::2]).reshape(len(state), -1, 1)
 
     def content(self, state: Sheet) -> NDArray[np.uint8]:
         """Returns uint8 [B, 28, 28]."""
-        return state.canvas.reshape(-1, SIDE, SIDE).copy()
+        return state.canvas.copy()
 
     def condition(self, state: Sheet) -> Ints:
         """Returns the styles, int64 [B, C]."""
-        return state.style.copy()
+        return state.sheet[:, STYLE:].astype(np.int64)
 
     def works(self, split: Split) -> Works:
         """Returns the drawings of a split, uint8 [N, 28, 28], with the decisions that draw them."""
@@ -273,16 +272,15 @@ class SketchTask(Task[Sheet]):
 
         Where the order is not known, as of a state from observations, ink is black.
         """
-        pictures, phases = list[NDArray[np.uint8]](), state.phase
-        for row, content in enumerate(self.content(state)):
-            strokes = decode(state.history[row, : state.step[row]])
-            order = self.order(strokes) if len(strokes) == state.strokes[row] else None
-            pen = None
-            if not state.done[row] and state.row[row] < NONE:
-                pen = Pen(int(state.row[row]) + MARGIN, int(state.column[row]) + MARGIN, bool(state.down[row]))
-            spent = 0.0 if state.done[row] else int(state.step[row]) / HORIZON
-            can_end = not state.done[row] and phases[row] == LINE_ROW
-            pictures.append(self.medium.render_in_order(content, order, pen, spent, can_end))
+        pictures = list[NDArray[np.uint8]]()
+        known = zip(state.canvas, state.sheet[:, ROW:].tolist(), state.history, state.after_point, strict=True)
+        for content, (row, column, _, pen, count, step, *_), history, can_end in known:
+            strokes = decode(history[:step])
+            order = self.order(strokes) if len(strokes) == count else None
+            working = pen != FINISHED and row < NONE
+            shown = Pen(row + MARGIN, column + MARGIN, pen == ON_PAPER) if working else None
+            spent = 0.0 if pen == FINISHED else step / HORIZON
+            pictures.append(self.medium.render_in_order(content, order, shown, spent, bool(can_end)))
         return pictures
 
     def order(self, strokes: Sequence[Stroke]) -> NDArray[np.float32]:

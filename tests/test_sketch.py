@@ -20,7 +20,7 @@ from musegym.envs.media.linemeasures import crossings, curvature, directions, th
 from musegym.envs.media.pen import Lines, line_ink
 from musegym.envs.media.sketches import FIRST, LAST, Sketch
 from musegym.envs.media.strokes import to_svg
-from musegym.envs.sketch import MARGIN, NONE, PIXELS, REACH, SketchTask
+from musegym.envs.sketch import MARGIN, NONE, PIXELS, REACH, STEP, STROKES, SketchTask
 from musegym.envs.task import SPLITS
 from musegym.play.builder import Builder
 from musegym.play.session import play
@@ -239,7 +239,7 @@ class TestPen:
         state = build(task, [encode(strokes).tolist()])
         assert state.done.all()
         assert np.abs(task.content(state)[0].astype(int) - picture_of(strokes)).max() <= 1
-        assert state.strokes.tolist() == [2]
+        assert state.sheet[0, STROKES] == 2
         before = task.observe(state)
         state, _ = task.step(state, np.array([4]))
         assert (task.observe(state) == before).all()
@@ -271,7 +271,7 @@ class TestPen:
     def test_drawings_end_at_the_horizon(self, task):
         state = build(task, [[1, 2] * (HORIZON // 2)])
         assert state.done.all()
-        assert state.step.tolist() == [HORIZON]
+        assert state.sheet[0, STEP] == HORIZON
 
     @pytest.mark.parametrize(
         ("kwargs", "said"),
@@ -430,6 +430,15 @@ class TestMedium:
         assert plain.shape == frame.shape == (312, 312, 3)
         assert len({tuple(plain[16 + factor * row + 5, 16 + factor * 12]) for row in (4, 21)}) == 1
 
+    def test_a_sheet_shows_all(self, task):
+        contents = task.corpus("train")[:5]
+        sheet = self.medium.sheet(contents, columns=3, scale=2)
+        assert sheet.shape == (2 * 2 * 31, 3 * 2 * 31, 3)
+        dark = (sheet.sum(2) < 300).reshape(2, 62, 3, 62).sum((1, 3)).ravel()
+        assert (dark[:5] > 0).all()
+        assert dark[5] == 0
+        assert self.medium.population(contents).shape == (2 * 3 * 31, 3 * 3 * 31, 3)
+
     def test_text(self, task):
         assert task.describe(build(task, [[3, 3, 3, 22, END]]))[0].count("@") > 20
 
@@ -489,16 +498,17 @@ class TestDomain:
         assert found["real"]["nearest"] < domain.measure_drawings(task, shifted)["nearest"] < 1
 
 
-class TestKanji:
-    @pytest.fixture(scope="class")
-    def real(self):
-        task = SketchTask()
-        try:
-            task.corpus("train")
-        except CorpusMissingError as error:
-            pytest.skip(str(error))  # says what brings them
-        return task
+@pytest.fixture(scope="module")
+def real():
+    task = SketchTask()
+    try:
+        task.corpus("train")
+    except CorpusMissingError as error:
+        pytest.skip(str(error))  # says what brings them
+    return task
 
+
+class TestKanji:
     def test_most_characters_are_drawn(self, real):
         report = real.corpus_report()
         assert report.files == 6703

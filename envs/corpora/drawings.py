@@ -33,7 +33,7 @@ TOLERANCE = 0.5  # pixels that a line may be from the stroke it stands for, befo
 COARSER = (TOLERANCE, 1.0, 2.0)
 """Tolerances of a user's drawings: the first that takes few enough decisions."""
 FREE = 1.5  # pixels around the strokes of a file that does not say what it shows
-ALIKE = 0.92  # likeness from which on two drawings are near copies, which belong in one split
+ALIKE = 0.86  # likeness from which on two drawings are near copies, which belong in one split
 SECONDS = 20  # that reading KanjiVG takes, about
 
 KANJI_BOX = (4.5, 4.5, 100.0, 100.0)

@@ -60,7 +60,7 @@ class Lines:
         """Draws a line in each of some canvases; the stronger ink stays.
 
         Args:
-            canvases: uint8 [B, side^2], contiguous, changed in place.
+            canvases: uint8 [B, W], contiguous, changed in place: the first side^2 columns are the pixels.
             rows: [k], different ones.
             starts: int [k], pixels: row x side + column.
             ends: int [k], likewise.
@@ -71,6 +71,6 @@ class Lines:
         counts = self._counts[way]
         before = counts.cumsum() - counts
         entries = np.repeat(self._first[way] - before, counts) + np.arange(counts.sum())
-        places = np.repeat(rows * self.side**2 + low, counts) + self._places[entries]
+        places = np.repeat(rows * canvases.shape[1] + low, counts) + self._places[entries]
         flat = canvases.reshape(-1)
         flat[places] = np.maximum(flat[places], self._ink[entries])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ TICK = 11  # pixels: half the side of the box that ends a drawing
 COLOURS = 48  # of an animation
 SECONDS, LAST_SECONDS = 4.0, 2.0  # of an animation, and of its last picture
 
+Plane = NDArray[np.floating[Any]]
+
 
 class Sketch(Drawing):
     """Drawings as arrays uint8 [H, W], 0 for paper and 255 for full ink.
@@ -40,47 +43,48 @@ class Sketch(Drawing):
 
     margin = 16
 
-    def enlarge(self, picture: NDArray[np.uint8], order: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
-        """Draws a picture as ink on practice paper, float32 [H, W, 3] of 0 to 255.
-
-        Edges are interpolated, and then as sharp as those of a pen.
+    def enlarge(self, picture: NDArray[np.uint8], order: Plane | None = None) -> NDArray[np.float32]:
+        """Draws a picture as ink on practice paper, with the margin, float32 [H, W, 3] of 0 to 255.
 
         Args:
             picture: [H, W].
             order: [H, W], 0 where the first stroke is on top and 1 where the last is; None where it is not known.
         """
-        from PIL import Image
-
-        def grown(plane: NDArray[np.floating]) -> NDArray[np.float32]:
-            size = plane.shape[1] * factor, plane.shape[0] * factor
-            image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
-            return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
-
         factor = self.factor(max(picture.shape))
-        share = grown(picture / np.float32(255))
-        ink = np.clip((share - MIDDLE) * STEEP + 0.5, 0, 1)[..., None]
-        colour = PLAIN
-        if order is not None:
-            late = grown(order * picture / 255) / np.maximum(share, MIDDLE)
-            colour = FIRST + np.clip(late, 0, 1)[..., None] * (LAST - FIRST)
-        paper = self._paper(*share.shape)
-        frame = np.tile(DESK, (share.shape[0] + 2 * self.margin, share.shape[1] + 2 * self.margin, 1))
-        frame[self.margin : -self.margin, self.margin : -self.margin] = paper + ink * (colour - paper)
-        return frame
-
-    @staticmethod
-    def _paper(height: int, width: int) -> NDArray[np.float32]:
-        """Returns practice paper: a dashed cross, faint, through its middle."""
+        height, width = (side * factor for side in picture.shape)
         paper = np.tile(PAPER, (height, width, 1))
         faint = PAPER + 0.35 * (GUIDE - PAPER)
-        paper[np.arange(height) % 10 < 6, width // 2] = faint
+        paper[np.arange(height) % 10 < 6, width // 2] = faint  # a dashed cross through the middle
         paper[height // 2, np.arange(width) % 10 < 6] = faint
-        return paper
+        frame = np.tile(DESK, (height + 2 * self.margin, width + 2 * self.margin, 1))
+        frame[self.margin : -self.margin, self.margin : -self.margin] = _inked(paper, picture, factor, order)
+        return frame
+
+    def population(self, contents: Array) -> NDArray[np.uint8]:
+        """Draws contents [N, H, W] as ``sheet`` does, in rows that make about a square."""
+        return self.sheet(contents)
+
+    def sheet(self, contents: Array, columns: int | None = None, scale: int = 3) -> NDArray[np.uint8]:
+        """Lays contents [N, H, W] row by row on one paper, ``scale`` pixels to one of theirs, uint8 [H, W, 3].
+
+        Args:
+            contents: [N, H, W].
+            columns: drawings in a row; None makes the sheet about square.
+            scale: pixels to one of the drawings'.
+        """
+        N, height, width = np.shape(contents)
+        columns = columns or int(np.ceil(np.sqrt(N)))
+        rows, gap = -(-N // columns), height // 8
+        tiles = np.zeros((rows * columns, height + gap, width + gap), np.uint8)
+        tiles[:N, gap // 2 : gap // 2 + height, gap // 2 : gap // 2 + width] = contents
+        laid = tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2).reshape(rows * tiles.shape[1], -1)
+        paper = np.tile(PAPER, (scale * laid.shape[0], scale * laid.shape[1], 1))
+        return _inked(paper, laid, scale).round().astype(np.uint8)
 
     def render_in_order(
         self,
         content: Array,
-        order: NDArray[np.floating] | None,
+        order: Plane | None,
         pen: Pen | None = None,
         spent: float = 0.0,
         can_end: bool = False,
@@ -174,3 +178,28 @@ class Sketch(Drawing):
     def _directions(self) -> NDArray[np.float64]:
         assert self._reference is not None
         return directions(np.asarray(self._reference()) / np.float32(255))
+
+
+def _inked(
+    paper: NDArray[np.float32], picture: NDArray[np.uint8], factor: int, order: Plane | None = None
+) -> NDArray[np.float32]:
+    """Returns paper float32 [H, W, 3] with a picture in ink, ``factor`` pixels to one of its own.
+
+    Edges are interpolated, and then as sharp as those of a pen.
+    """
+    share = _grown(picture / np.float32(255), factor)
+    ink = np.clip((share - MIDDLE) * STEEP + 0.5, 0, 1)[..., None]
+    colour = PLAIN
+    if order is not None:
+        late = _grown(order * picture / 255, factor) / np.maximum(share, MIDDLE)
+        colour = FIRST + np.clip(late, 0, 1)[..., None] * (LAST - FIRST)
+    inked: NDArray[np.float32] = paper + ink * (colour - paper)
+    return inked
+
+
+def _grown(plane: Plane, factor: int) -> NDArray[np.float32]:
+    from PIL import Image
+
+    size = plane.shape[1] * factor, plane.shape[0] * factor
+    image = Image.fromarray(np.ascontiguousarray(plane, np.float32))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
