@@ -72,12 +72,14 @@ class Sheet(State):
     @property
     def phase(self) -> NDArray[np.int64]:
         """The kind of the next decision, int64 [B]."""
-        return 2 * (self.sheet[:, PEN] == ON_PAPER) + (self.sheet[:, CHOSEN] < NONE)
+        phase: NDArray[np.int64] = 2 * (self.sheet[:, PEN] == ON_PAPER) + (self.sheet[:, CHOSEN] < NONE)
+        return phase
 
     @property
     def after_point(self) -> Bools:
         """Whether a stroke is begun and no row chosen, so that the pen may be lifted, bool [B]."""
-        return (self.sheet[:, PEN] == ON_PAPER) & (self.sheet[:, CHOSEN] == NONE)
+        after: Bools = (self.sheet[:, PEN] == ON_PAPER) & (self.sheet[:, CHOSEN] == NONE)
+        return after
 
     @property
     def canvas(self) -> NDArray[np.uint8]:
@@ -160,7 +162,7 @@ class SketchTask(Task[Sheet]):
             *(size - 1 for size in self.condition_sizes),
         ]
         self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
-        axis = np.arange(POINTS) + MARGIN
+        axis = np.arange(POINTS) + float(MARGIN)
         points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         self.medium: Sketch = Sketch(points=points, reference=lambda: self.corpus("train"))
         self.lines = _lines()
@@ -297,12 +299,14 @@ class SketchTask(Task[Sheet]):
 
     def _ink(self, strokes: Sequence[Stroke]) -> NDArray[np.uint8]:
         """Returns the ink of strokes, uint8 [784]."""
-        canvas, only = np.zeros((1, PIXELS), np.uint8), np.zeros(1, np.intp)
+        canvas: NDArray[np.uint8] = np.zeros((1, PIXELS), np.uint8)
+        only = np.zeros(1, np.intp)
         for stroke in strokes:
             pixels = (stroke + MARGIN) @ [SIDE, 1]
             for start, end in zip([pixels[0], *pixels[:-1]], pixels, strict=True):
                 self.lines.draw(canvas, only, np.array([start]), np.array([end]))
-        return canvas[0]
+        ink: NDArray[np.uint8] = canvas[0]
+        return ink
 
     def action_at(self, state: Sheet, x: int, y: int, shift: bool = False) -> tuple[int, ...] | None:
         """Returns the decisions that draw a line to the point nearest to a pixel; with shift, after lifting the pen.

@@ -109,11 +109,13 @@ class Builder:
         Where a click stands for several, the first one is marked, and "return" takes all.
         """
         at = None if self.done else self.task.action_at(self._state, *spot, shift)
-        actions = () if at is None else at if isinstance(at, tuple) else (at,)
-        found = np.flatnonzero(self.legal == actions[0]) if actions else ()
+        if at is None:
+            return False
+        first, *rest = at if isinstance(at, tuple) else (at,)
+        found = np.flatnonzero(self.legal == first)
         if not len(found):
             return False
-        self.chosen, self._rest = int(found[0]), actions[1:]
+        self.chosen, self._rest = int(found[0]), tuple(rest)
         return True
 
     def take(self, actions: Ints) -> None:

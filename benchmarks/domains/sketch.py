@@ -29,18 +29,19 @@ KEYS = (
 )
 
 
-def blurred(contents: Array) -> NDArray[np.float32]:
+def smoothed(contents: Array) -> NDArray[np.float32]:
     """Returns drawings uint8 [N, H, W] blurred by one pixel, float32 [N, H x W]."""
     grey = np.pad(np.asarray(contents, np.float32), ((0, 0), (1, 1), (1, 1)))
     rows = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
-    return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]).reshape(len(contents), -1)
+    blurred: NDArray[np.float32] = rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
+    return blurred.reshape(len(contents), -1)
 
 
 def measure_drawings(task: SketchTask, contents: Array) -> dict[str, float]:
     """Measures drawings uint8 [N, 28, 28]."""
     found = task.medium.metrics(contents)
     inked = contents[contents.any((1, 2))]
-    nearest = likeness(blurred(inked), blurred(task.corpus("train"))).max(1).mean()
+    nearest = likeness(smoothed(inked), smoothed(task.corpus("train"))).max(1).mean()
     return {"num": len(contents), **{key: found[key] for key in KEYS}, "nearest": float(nearest)}
 
 

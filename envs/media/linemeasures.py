@@ -95,10 +95,13 @@ def directions(grey: Greys) -> NDArray[np.float64]:
     down, right, slope = _gradient(grey)
     angle = np.arctan2(right, -down) % np.pi  # of the line, which is across the gradient
     classes = np.floor(angle * DIRECTIONS / np.pi + 0.5).astype(np.int64) % DIRECTIONS
-    return np.bincount(classes.ravel(), (slope * (slope > FAINT)).ravel(), DIRECTIONS)
+    weights = (slope * (slope > FAINT)).astype(np.float64)
+    return np.bincount(classes.ravel(), weights.ravel(), DIRECTIONS).astype(np.float64)
 
 
 def _gradient(grey: Greys) -> tuple[Greys, Greys, Greys]:
     """Returns the changes of grey down and to the right, and their norm."""
-    down, right = np.gradient(grey, axis=(1, 2))
-    return down, right, np.hypot(down, right)
+    down: Greys = np.gradient(grey, axis=1)
+    right: Greys = np.gradient(grey, axis=2)
+    slope: Greys = np.hypot(down, right)
+    return down, right, slope
