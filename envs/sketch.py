@@ -286,7 +286,7 @@ class SketchTask(Task[Sheet]):
         return pictures
 
     def order(self, strokes: Sequence[Stroke]) -> NDArray[np.float32]:
-        """Returns the stroke on top in each pixel, float32 [28, 28]: 0 for the first of them, 1 for the last.
+        """Returns the stroke on top in each pixel, float32 [28, 28], as ``Sketch.enlarge`` takes it.
 
         It is the latest one of the strongest ink. Pixels without ink are 0.
         """
@@ -294,7 +294,7 @@ class SketchTask(Task[Sheet]):
         for number, stroke in enumerate(strokes):
             ink = self._ink([stroke])
             over = (ink >= best) & (ink > 0)
-            top[over], best[over] = number / max(len(strokes) - 1, 1), ink[over]
+            top[over], best[over] = number, ink[over]
         return top.reshape(SIDE, SIDE)
 
     def _ink(self, strokes: Sequence[Stroke]) -> NDArray[np.uint8]:
@@ -349,7 +349,7 @@ class SketchTask(Task[Sheet]):
         return to_svg(places, (SIDE, SIDE), 2 * REACH - 1, self.medium.colours(len(strokes)))
 
     def _animate(self, strokes: Sequence[Stroke], path: Path) -> None:
-        """Writes a GIF of strokes as they come, the newest in red."""
+        """Writes a GIF of strokes as they come."""
         drawn = [strokes[:count] for count in range(1, 1 + len(strokes))]
         pictures = [self._ink(part).reshape(SIDE, SIDE) for part in drawn]
         self.medium.animate(pictures, [self.order(part) for part in drawn], path)

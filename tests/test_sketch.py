@@ -18,7 +18,7 @@ from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.vectors import PIECES, Vectors, read_svg, strokes_of
 from musegym.envs.media.linemeasures import crossings, curvature, directions, thinned
 from musegym.envs.media.pen import Lines, line_ink
-from musegym.envs.media.sketches import FIRST, LAST, Sketch
+from musegym.envs.media.sketches import FIRST, LAST, REDDEST, Sketch
 from musegym.envs.media.strokes import to_svg
 from musegym.envs.sketch import MARGIN, NONE, PIXELS, REACH, STEP, STROKES, SketchTask
 from musegym.envs.task import SPLITS
@@ -424,8 +424,12 @@ class TestMedium:
         (frame,) = task.render(state)
         factor = 10
         spots = [frame[16 + factor * row + 5, 16 + factor * 12] for row in (4, 21)]
-        assert np.abs(spots[0] - FIRST).max() < 12
-        assert np.abs(spots[1] - LAST).max() < 12
+        assert np.abs(spots[0] - FIRST).max() < 5
+        assert np.abs(spots[1] - FIRST - (LAST - FIRST) / REDDEST).max() < 5
+        strokes = [np.array([[row, 3], [row, 22]]) for row in range(4, 26)]
+        (many,) = task.render(build(task, [encode(strokes[::2]).tolist()]))
+        assert (np.diff(many[16 + 10 * np.arange(5, 26, 4) + 5, 136, 0].astype(int)) > 0).all()
+        assert self.medium.colours(20)[REDDEST:] == 8 * ["#c43a1e"]
         plain = task.medium.render(task.content(state)[0])
         assert plain.shape == frame.shape == (312, 312, 3)
         assert len({tuple(plain[16 + factor * row + 5, 16 + factor * 12]) for row in (4, 21)}) == 1

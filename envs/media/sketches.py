@@ -20,7 +20,8 @@ PAPER = np.array((247, 243, 232), np.float32)
 DESK = np.array((52, 46, 44), np.float32)
 GUIDE = np.array((214, 120, 96), np.float32)
 FIRST, LAST = np.array((22, 34, 92), np.float32), np.array((196, 58, 30), np.float32)
-"""Colours of the first stroke and the last."""
+"""Colours of the first stroke, and from ``REDDEST`` on: a stroke has the same in all pictures of a drawing."""
+REDDEST = 12
 PLAIN = np.array((30, 32, 52), np.float32)
 """Colour of ink whose order is not known."""
 NIB = np.array((20, 20, 20), np.float32)
@@ -48,7 +49,7 @@ class Sketch(Drawing):
 
         Args:
             picture: [H, W].
-            order: [H, W], 0 where the first stroke is on top and 1 where the last is; None where it is not known.
+            order: [H, W], number of the stroke on top, from 0; None where it is not known.
         """
         factor = self.factor(max(picture.shape))
         height, width = (side * factor for side in picture.shape)
@@ -128,7 +129,7 @@ class Sketch(Drawing):
 
     def colours(self, num: int) -> list[str]:
         """Returns the colours of strokes in their order, such as "#16225c"."""
-        shades = FIRST + np.linspace(0, 1, num)[:, None] * (LAST - FIRST)
+        shades = FIRST + np.minimum(np.arange(num) / REDDEST, 1)[:, None] * (LAST - FIRST)
         return [f"#{bytes(shade).hex()}" for shade in np.rint(shades).astype(np.uint8)]
 
     def animate(self, pictures: Sequence[Array], orders: Sequence[Array], path: Path) -> None:
@@ -191,7 +192,7 @@ def _inked(
     ink = np.clip((share - MIDDLE) * STEEP + 0.5, 0, 1)[..., None]
     colour = PLAIN
     if order is not None:
-        late = _grown(order * picture / 255, factor) / np.maximum(share, MIDDLE)
+        late = _grown(np.minimum(order / REDDEST, 1) * picture / 255, factor) / np.maximum(share, MIDDLE)
         colour = FIRST + np.clip(late, 0, 1)[..., None] * (LAST - FIRST)
     inked: NDArray[np.float32] = paper + ink * (colour - paper)
     return inked
