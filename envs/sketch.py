@@ -201,12 +201,14 @@ class SketchTask(Task[Sheet]):
 
     def _draw(self, sheet: NDArray[np.uint8], rows: NDArray[np.intp], columns: Ints) -> None:
         """Draws to the points of chosen rows and of ``columns`` int [k] in drawings [k]."""
-        before, column, row, pen = sheet[rows, ROW : PEN + 1].astype(np.int64).T
+        known = sheet[rows, ROW : PEN + 1]
+        before, column, row, pen = known.astype(np.int64).T
         end, down = (row + MARGIN) * SIDE + columns + MARGIN, pen == ON_PAPER
         start = np.where(down, (before + MARGIN) * SIDE + column + MARGIN, end)
         self.lines.draw(sheet, rows, start, end)
-        sheet[rows, ROW], sheet[rows, COLUMN], sheet[rows, CHOSEN], sheet[rows, PEN] = row, columns, NONE, ON_PAPER
-        sheet[rows, STROKES] += ~down
+        known[:, 0], known[:, 1], known[:, 2], known[:, 3] = row, columns, NONE, ON_PAPER
+        sheet[rows, ROW : PEN + 1] = known
+        sheet[rows[~down], STROKES] += 1
 
     def action_mask(self, state: Sheet) -> Bools:
         """Returns bool [B, 28]: rows and columns always, the others after a point of a begun stroke."""

@@ -68,9 +68,11 @@ class Lines:
         low, high = np.minimum(starts, ends), np.maximum(starts, ends)  # a line is that of the other way
         down, right = high // self.side - low // self.side, high % self.side - low % self.side
         way = down * (2 * self._span + 1) + right + self._span
-        counts = self._counts[way]
-        before = counts.cumsum() - counts
-        entries = np.repeat(self._first[way] - before, counts) + np.arange(counts.sum())
-        places = np.repeat(rows * canvases.shape[1] + low, counts) + self._places[entries]
+        counts = self._counts.take(way)
+        # Where the entries of each line begin in the table, less those of earlier lines; and its first pixel.
+        begin = np.stack([self._first.take(way) - counts.cumsum() + counts, rows * canvases.shape[1] + low])
+        entries, places = begin.repeat(counts, axis=1)
+        entries += np.arange(len(entries))
+        places += self._places.take(entries)
         flat = canvases.reshape(-1)
-        flat[places] = np.maximum(flat[places], self._ink[entries])
+        flat[places] = np.maximum(flat.take(places), self._ink.take(entries))
