@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .corpora.pictures import TABLES, Pictures, load_digits
 from .media.drawing import Drawing, Pen
+from .media.pen import line_ink
 from .media.strokes import Polyline, to_svg
 from .task import Array, Bools, Condition, CorpusReport, Feature, Image, Ints, Split, State, Task, Works, parse_style
 
@@ -63,11 +64,7 @@ def _lines(side: int) -> NDArray[np.uint8]:
     cells = np.stack(np.meshgrid(*2 * [np.arange(side, dtype=np.float32)], indexing="ij"), -1).reshape(-1, 2)
     lines = np.zeros((len(places), len(places), len(cells)), np.uint8)
     for start, row in zip(places, lines, strict=True):  # one at a time: the whole in floats would take 80 MB
-        path = places - start  # [P, 2]
-        away = cells - start  # [C, 2]
-        share = np.clip(path @ away.T / np.maximum((path**2).sum(1), 1e-6)[:, None], 0, 1)  # [P, C]
-        distance = np.hypot(*(away[None] - share[..., None] * path[:, None]).transpose(2, 0, 1))
-        row[:] = np.rint(255 * np.clip(paper.reach - distance, 0, 1))
+        row[:] = np.rint(255 * line_ink(start, places, cells, paper.reach))
     return lines
 
 

@@ -29,6 +29,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
     ("musegym/Verse-v0", "musegym.envs.verse:VerseTask"),
     ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
+    ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),
 )
 """Rows (id, entry point of the task)."""
 

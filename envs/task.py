@@ -504,10 +504,10 @@ class Task(abc.ABC, Generic[S]):
         """
         return None
 
-    def action_at(self, state: S, x: int, y: int, shift: bool = False) -> int | None:
+    def action_at(self, state: S, x: int, y: int, shift: bool = False) -> int | tuple[int, ...] | None:
         """Returns the action of row 0 that a click at pixel (x, y) of ``render``'s picture stands for.
 
-        None, the default, where a click stands for no action.
+        A tuple of actions is taken one after the other. None, the default, where a click stands for no action.
 
         Args:
             state: the works; the first one is shown.

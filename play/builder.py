@@ -29,25 +29,31 @@ class Builder:
         self.done = False
         self._choosing = False  # the marked action is shown, of a work that can be typed
         self.chosen = 0
+        self._rest: tuple[int, ...] = ()  # further actions of the click under the pointer
         self.new()
 
     def new(self) -> None:
         """Starts a work."""
         self._state = self.task.initial(self._rng.integers(2**63, size=1, dtype=np.uint64))
-        self._past = list[tuple[Any, int]]()
-        self._undone = list[int]()
+        self._past = list[tuple[Any, tuple[int, ...]]]()
+        self._undone = list[tuple[int, ...]]()
         self.done = False
         self._update()
 
     @property
     def count(self) -> int:
         """Number of actions taken."""
-        return len(self._past)
+        return sum(len(actions) for _, actions in self._past)
+
+    @property
+    def marked(self) -> tuple[int, tuple[int, ...]]:
+        """The index of the marked action, and further actions of the click that it is part of."""
+        return self.chosen, self._rest
 
     @property
     def work(self) -> Work:
         """The work so far."""
-        actions = np.array([action for _, action in self._past], np.int64)
+        actions = np.array([action for _, taken in self._past for action in taken], np.int64)
         return Work(self._contents(self._state)[0], self.task.condition(self._state)[0], actions)
 
     @property
@@ -65,7 +71,10 @@ class Builder:
             return self.task.medium.render(self.work.content, self.work.condition)
         if self.types and not self._choosing:
             return self.task.render(self._state)[0]
-        return self.task.render(self._after.take(np.array([self.chosen])))[0]
+        after = self._after.take(np.array([self.chosen]))
+        for action in self._rest:
+            after, _ = self.task.step(after, np.array([action]))
+        return self.task.render(after)[0]
 
     def caption(self, index: int) -> str:
         """Returns the name of a legal action by its index in ``legal``."""
@@ -74,19 +83,20 @@ class Builder:
 
     def press(self, key: str) -> bool:
         """Applies a key; returns whether the work or the marked action changed."""
-        before = (self.count, self.chosen)
+        before = (self.count, self.marked)
         if key == "n":
             self.new()
             return True
+        rest, self._rest = self._rest, ()
         if key in UNDO and self._past:
-            self._state, action = self._past.pop()
-            self._undone.append(action)
+            self._state, actions = self._past.pop()
+            self._undone.append(actions)
             self.done = False
             self._update()
         elif self.done:
             return False
         elif key in REDO and self._undone:
-            self._step(self._undone.pop())
+            self._step(*self._undone.pop())
         elif key in {"up", "right", "down", "left", "page up", "page down"}:
             step = {"up": 1, "right": 1, "down": -1, "left": -1, "page up": 5, "page down": -5}[key]
             self.chosen = min(max(self.chosen + step, 0), len(self.legal) - 1)
@@ -97,16 +107,23 @@ class Builder:
         elif key in {"return", "space"}:
             index = int(self._rng.integers(len(self.legal))) if key == "space" else self.chosen
             self._undone.clear()
-            self._step(int(self.legal[index]))
-        return before != (self.count, self.chosen)
+            self._step(int(self.legal[index]), *rest * (key == "return"))
+        return before != (self.count, self.marked)
 
     def aim(self, spot: tuple[int, int], shift: bool) -> bool:
-        """Marks the action that a click at pixel (x, y) of the picture stands for; returns whether there is one."""
-        action = None if self.done else self.task.action_at(self._state, *spot, shift)
-        found = np.flatnonzero(self.legal == action)
-        if len(found):
-            self.chosen = int(found[0])
-        return len(found) > 0
+        """Marks the action that a click at pixel (x, y) of the picture stands for; returns whether there is one.
+
+        Where a click stands for several, the first one is marked, and "return" takes all.
+        """
+        at = None if self.done else self.task.action_at(self._state, *spot, shift)
+        if at is None:
+            return False
+        first, *rest = at if isinstance(at, tuple) else (at,)
+        found = np.flatnonzero(self.legal == first)
+        if not len(found):
+            return False
+        self.chosen, self._rest = int(found[0]), tuple(rest)
+        return True
 
     def type(self, sign: str) -> bool:
         """Types a character, see ``Task.typed``; returns whether it fits."""
@@ -136,14 +153,19 @@ class Builder:
         first = min(max(self.chosen - CHIPS // 2, 0), max(len(self.legal) - CHIPS, 0))
         return range(first, min(first + CHIPS, len(self.legal)))
 
-    def _step(self, action: int) -> None:
-        self._advance(action)
+    def _step(self, *actions: int) -> None:
+        self._advance(*actions)
         self._update()
 
-    def _advance(self, action: int) -> None:
-        self._past.append((self._state.take(np.zeros(1, np.int64)), action))
-        self._state, done = self.task.step(self._state, np.array([action]))
-        self.done = bool(done[0])
+    def _advance(self, *actions: int) -> None:
+        """Takes actions one after the other, which are undone together; none after the end."""
+        before, taken = self._state.take(np.zeros(1, np.int64)), list[int]()
+        for action in actions:
+            if not self.done:
+                self._state, done = self.task.step(self._state, np.array([action]))
+                self.done = bool(done[0])
+                taken.append(action)
+        self._past.append((before, tuple(taken)))
 
     def _update(self) -> None:
         """Computes the legal actions and the state after each; marks the task's first choice, or a repetition."""
@@ -152,8 +174,11 @@ class Builder:
         copies = self._state.take(np.zeros(len(self.legal), np.int64))
         self._after = self.task.step(copies, self.legal)[0]
         self._previews = self._contents(self._after)
+        self._rest = ()
         again = (
-            int(np.flatnonzero(self.legal == action)[0]) for _, action in reversed(self._past) if action in self.legal
+            int(np.flatnonzero(self.legal == actions[-1])[0])
+            for _, actions in reversed(self._past)
+            if actions[-1] in self.legal
         )
         wanted = np.flatnonzero(self.legal == self.task.first_choice(self._state))
         self.chosen = int(wanted[0]) if len(wanted) else next(again, len(self.legal) // 2)

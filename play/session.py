@@ -110,7 +110,7 @@ def _build(
             show(message)
         changed = False
         for event in stage.events():
-            was_done, count, marked = work.done, work.count, work.chosen
+            was_done, count, marked = work.done, work.count, work.marked
             key = _as_key(event, work)
             if event.name != "hover":
                 message = ""
@@ -124,13 +124,13 @@ def _build(
             elif event.sign:
                 changed |= work.type(event.sign)
             else:
-                changed |= work.press(key) or work.chosen != marked
+                changed |= work.press(key) or work.marked != marked
             if work.done and not was_done:
                 finished.append(work.work.content)
                 _sound(stage, task, work.work)
             elif work.count > count:
                 _sound(stage, task, work.work, since=count)
-            elif work.count == count and work.chosen != marked and event.is_key:
+            elif work.count == count and work.marked != marked and event.is_key:
                 _sound(stage, task, work.preview, since=work.count)
     return finished
 

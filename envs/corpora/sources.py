@@ -157,6 +157,18 @@ _ALL = (
         needs=("resvg_py",),
     ),
     Source(
+        name="kanjivg",
+        what="characters as strokes (KanjiVG)",
+        client="pip",
+        package="kanjivg==20260714",
+        files=("kanji/?????.svg",),
+        also=_METADATA,
+        licence="CC BY-SA 3.0",
+        url="https://pypi.org/project/kanjivg/",
+        megabytes=23,
+        sha256="5190e7ec4eb513dbe6865b2ed52c58287fc10ea514b9409e4cf66ce7db41644d",
+    ),
+    Source(
         name="wesnoth-units",
         what="pixel pictures of units (Battle for Wesnoth)",
         client="apt",

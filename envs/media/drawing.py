@@ -20,7 +20,6 @@ GROUND = np.array((21, 24, 34), np.float32)
 INK = np.array((247, 243, 232), np.float32)
 PEN = np.array((255, 196, 64), np.float32)
 SIZE = 280  # pixels: a whole multiple of 8, 14, 20 and 28
-MARGIN = 4  # pixels around it, so that pictures laid side by side do not run together
 RAMP = ".:-=+*#%@"
 LEVELS = 16  # of grey, in histograms
 
@@ -40,6 +39,9 @@ class Drawing(Medium):
         points: float [P, 2], rows and columns that the pen can go to; shown, faintly, while it is at work.
         reference: returns the real contents that grey levels are compared with; called when first needed.
     """
+
+    margin = 4
+    """Pixels around the paper, so that pictures laid side by side do not run together."""
 
     def __init__(
         self, *, points: NDArray[np.floating[Any]] | None = None, reference: Callable[[], Array] | None = None
@@ -61,37 +63,43 @@ class Drawing(Medium):
         A picture does not tell in which order it was drawn: ``upto=0`` is the empty paper, all else the whole.
         """
         picture = self.picture(content)
-        return self._enlarge(picture if upto != 0 else np.zeros_like(picture)).round().astype(np.uint8)
+        return self.enlarge(picture if upto != 0 else np.zeros_like(picture)).round().astype(np.uint8)
 
     def render_at_work(self, content: Array, pen: Pen) -> NDArray[np.uint8]:
         """Draws the picture with the points that the pen can go to, and the pen: a disc on paper, else a ring."""
-        frame = self._enlarge(self.picture(content))
-        factor = (frame.shape[0] - 2 * MARGIN) // len(content)
+        frame = self.enlarge(self.picture(content))
+        factor = (frame.shape[0] - 2 * self.margin) // len(content)
         radius = max(4.0, 0.3 * factor)
-        for x, y in (MARGIN + (self._points + 0.5) * factor).tolist():
-            _blend(frame, x, y, 0.0, 1.2, PEN, 0.45)
+        for x, y in (self.margin + (self._points + 0.5) * factor).tolist():
+            blend(frame, x, y, 0.0, 1.2, PEN, 0.45)
         inner = 0.0 if pen.down else radius - 2.5
-        row, column = (MARGIN + (place + 0.5) * factor for place in pen[:2])
-        _blend(frame, row, column, inner, radius, PEN, 1.0)
+        row, column = (self.margin + (place + 0.5) * factor for place in pen[:2])
+        blend(frame, row, column, inner, radius, PEN, 1.0)
         return frame.round().astype(np.uint8)
+
+    @staticmethod
+    def factor(side: int) -> int:
+        """Returns the pixels of the screen to one of a picture ``side`` pixels wide."""
+        return max(1, SIZE // side)
 
     def nearest(self, side: int, x: int, y: int) -> int | None:
         """Returns the point that the pen can go to nearest to pixel (x, y) of a rendered picture ``side`` pixels wide.
 
         None on the margin.
         """
-        factor = max(1, SIZE // side)
-        spot = (np.array([y, x]) + 0.5 - MARGIN) / factor  # row and column on the paper
+        factor = self.factor(side)
+        spot = (np.array([y, x]) + 0.5 - self.margin) / factor  # row and column on the paper
         if not ((spot >= 0) & (spot < side)).all():
             return None
         return int(np.square(self._points + 0.5 - spot).sum(1).argmin())
 
-    def _enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        factor = max(1, SIZE // max(picture.shape))
+    def enlarge(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns a picture [H, W] at its size on the screen, with the margin, float32 [H, W, 3] of 0 to 255."""
+        factor = self.factor(max(picture.shape))
         share = (picture / np.float32(255)).repeat(factor, 0).repeat(factor, 1)[..., None]
         height, width, _ = share.shape
-        frame = np.tile(EDGE, (height + 2 * MARGIN, width + 2 * MARGIN, 1))
-        frame[MARGIN:-MARGIN, MARGIN:-MARGIN] = GROUND + share * (INK - GROUND)
+        frame = np.tile(EDGE, (height + 2 * self.margin, width + 2 * self.margin, 1))
+        frame[self.margin : -self.margin, self.margin : -self.margin] = GROUND + share * (INK - GROUND)
         return frame
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
@@ -153,7 +161,7 @@ def _read(pictures: Array, shape: str, ndim: int) -> NDArray[np.uint8]:
     return pictures
 
 
-def _blend(
+def blend(
     frame: NDArray[np.float32],
     row: float,
     column: float,

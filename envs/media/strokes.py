@@ -13,8 +13,17 @@ Polyline = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
 
-def to_svg(strokes: Sequence[Polyline], shape: tuple[int, int], width: float) -> str:
-    """Writes strokes as a scalable picture of ``shape`` (rows, columns), one unit a pixel, black on white."""
+def to_svg(
+    strokes: Sequence[Polyline], shape: tuple[int, int], width: float, colours: Sequence[str] | None = None
+) -> str:
+    """Writes strokes as a scalable picture of ``shape`` (rows, columns), one unit a pixel, black on white.
+
+    Args:
+        strokes: in the order of drawing.
+        shape: of the picture.
+        width: of the lines.
+        colours: of each stroke, such as "#102030"; None for black.
+    """
     height, across = shape
     size = f'viewBox="0 0 {across} {height}" width="{20 * across}" height="{20 * height}"'
     lines = [
@@ -22,9 +31,11 @@ def to_svg(strokes: Sequence[Polyline], shape: tuple[int, int], width: float) ->
         '<rect width="100%" height="100%" fill="white"/>',
         f'<g fill="none" stroke="black" stroke-width="{width:g}" stroke-linecap="round" stroke-linejoin="round">',
     ]
-    for stroke in strokes:
-        corners = " ".join(f"{column + 0.5:g},{row + 0.5:g}" for row, column in stroke)
-        lines.append(f'<polyline points="{corners}"/>')
+    for number, stroke in enumerate(strokes):
+        ends = stroke if len(stroke) > 1 else [*stroke, *stroke]  # a dot
+        corners = " ".join(f"{column + 0.5:g},{row + 0.5:g}" for row, column in ends)
+        colour = f' stroke="{colours[number]}"' if colours else ""
+        lines.append(f'<polyline points="{corners}"{colour}/>')
     return "\n".join([*lines, "</g>", "</svg>", ""])
 
 
