@@ -152,6 +152,28 @@ _ALL = (
         url="https://packages.debian.org/search?keywords=wesnoth",
         megabytes=146,
     ),
+    Source(
+        name="crawl",
+        what="vaults of dungeons (Dungeon Crawl Stone Soup)",
+        client="apt",
+        package="crawl-common",
+        files=("usr/share/crawl/dat/des/**/*.des", "usr/share/crawl/dat/dlua/*.lua"),
+        also=("usr/share/doc/crawl-common/copyright",),
+        licence="GPL-2+",
+        url="https://packages.debian.org/stable/crawl-common",
+        megabytes=2.3,
+    ),
+    Source(
+        name="sokoban",
+        what="levels of Sokoban (CavePacker)",
+        client="apt",
+        package="cavepacker-data",
+        files=("usr/share/games/cavepacker/maps/*.sok", "usr/share/games/cavepacker/maps/*.sol"),
+        also=("usr/share/doc/cavepacker-data/copyright", "usr/share/games/cavepacker/maps/README.maps"),
+        licence="GPL-3+; levels public domain, or D. W. Skinner's (Microban, Sasquatch)",
+        url="https://packages.debian.org/stable/cavepacker-data",
+        megabytes=5,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""
