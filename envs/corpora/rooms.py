@@ -173,7 +173,7 @@ def read_folder(corpus: str) -> Folder:
     left_out = Counter({f"larger than {SIDE} x {SIDE}": len(items) - len(maps)} if len(maps) < len(items) else {})
     symbols = {symbol for _, rows in maps for row in rows for symbol in row} | {" "}
     data = ""
-    if symbols <= {*sokoban.NAMES, "_"} and all(sokoban.is_level(rows) for _, rows in maps):
+    if maps and symbols <= {*sokoban.NAMES, "_"} and all(sokoban.is_level(rows) for _, rows in maps):
         maps, data = [(name, sokoban.enclose(rows)) for name, rows in maps], "sokoban"
     elif symbols <= {*vaults.NAMES}:
         data = "crawl"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ NAMES = {
 COLLECTIONS = ("gri", "microban", "sasquatch", "xsokoban", "others")
 """Styles: beginnings of the names of files."""
 _ROW = re.compile(r"^[#@+$*.\- _]*#[#@+$*.\- _]*$")
-_MOVES = re.compile(r"(\d*)([lurdLURD])")
+_REPEATED = re.compile(r"(\d*)\(([lurdLURD]*)\)|(?:(?<=\D)|^)(\d+)([lurdLURD])")
 
 
 class Level(NamedTuple):
@@ -95,7 +95,9 @@ def is_level(rows: Sequence[str]) -> bool:
     return count["@"] + count["+"] == 1 and 0 < boxes == goals
 
 
-def moves(text: str) -> Iterator[str]:
-    """Yields the letters of a solution, ``l u r d`` and capitals for pushes, from ``3l`` and the like."""
-    for count, letter in _MOVES.findall(text):
-        yield from letter * int(count or 1)
+def moves(text: str) -> str:
+    """Returns the letters of a solution, ``l u r d`` and capitals for pushes, from ``3l``, ``2(ld)`` and the like."""
+    text = "".join(text.split())
+    while (shorter := _REPEATED.sub(lambda found: (found[2] or found[4] or "") * int(found[1] or found[3] or 1), text)) != text:
+        text = shorter
+    return text

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-NODES = 3_000
+NODES = 2_000
 """Positions that are visited before a search is given up."""
 GREED = 4
 """Weight of the distance that remains, against pushes so far: solutions are found soon, and may be long."""
