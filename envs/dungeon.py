@@ -215,16 +215,16 @@ class DungeonTask(Task[Draft]):
         players (at most 2), and 6 + boxes - goals, from 0 to 12.
         """
         near = np.take_along_axis(state.sheet, PLACES[state.step], 1)
-        columns = [(state.step // SIDE)[:, None], (state.step % SIDE)[:, None], near]
+        columns: list[Array] = [(state.step // SIDE)[:, None], (state.step % SIDE)[:, None], near]
         if self._inside.any():
             frontier, diagonal = self._frontier(state), self._kind == "crawl"
             parts = np.minimum(frontier.parts(), PARTS)
             lost = np.where(state.step < CELLS, frontier.last_chance(diagonal), 0)
-            columns += [np.stack([parts, lost, np.minimum(frontier.cut_off, CUT_OFF)], 1)]
+            columns.append(np.stack([parts, lost, np.minimum(frontier.cut_off, CUT_OFF)], 1))
         if self._kind == "sokoban":
             players = np.minimum(self._players[state.sheet].sum(1), 2)
             balance = np.clip(self._balance[state.sheet].sum(1), -BALANCE, BALANCE) + BALANCE
-            columns += [np.stack([players, balance], 1)]
+            columns.append(np.stack([players, balance], 1))
         return np.concatenate(columns, 1).astype(np.int64)
 
     def content(self, state: Draft) -> NDArray[np.uint8]:

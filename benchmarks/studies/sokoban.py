@@ -1,8 +1,8 @@
 """How many real levels of Sokoban does the search of ``envs.media.warehouse`` solve, and does it ever deny a solution?
 
 The package of the levels has solutions. Each is replayed here move by move; a level with one that the search calls
-unsolvable is ``denied``, which must not be. ``given_up`` are those on which the limit ended the search. ``longer`` is the
-mean ratio of the pushes of both. About a tenth of a second a level.
+unsolvable is ``denied``, which must not be. ``given_up`` are those on which the limit ended the search. ``longer`` is
+the mean ratio of the pushes of both. About a tenth of a second a level.
 """
 
 from __future__ import annotations

@@ -35,10 +35,15 @@ def centred(tiles: Tiles) -> Tiles:
     return square
 
 
-def canonical(tiles: Tiles) -> bytes:
-    """Returns a text that is equal for maps that differ by a turn, a mirror or empty edges."""
+def canonical(tiles: Tiles) -> Tiles:
+    """Returns a map in a position that is the same for all of its turns and mirror images, without empty edges."""
     small = cropped(tiles)
-    return min(bytes(each.shape) + each.tobytes() for each in (turned(small, turn) for turn in range(TURNS)))
+    return min((np.ascontiguousarray(turned(small, turn)) for turn in range(TURNS)), key=known_by)
+
+
+def known_by(tiles: Tiles) -> bytes:
+    """Returns a text that is equal for equal maps alone."""
+    return bytes(tiles.shape) + tiles.tobytes()
 
 
 def kins(maps: Sequence[Tiles], ground: int, alike: float, named: Sequence[str]) -> NDArray[np.int64]:

@@ -21,13 +21,14 @@ from . import files, sokoban, sources, vaults
 from .cache import Arrays, cache_folder, cached
 from .images import conditions_of
 from .levels import MOST_TILES, encode, is_overview, is_strange
-from .placing import SIDE, TURNS, canonical, centred, cropped, kins, turned
+from .placing import SIDE, TURNS, canonical, centred, cropped, kins, known_by, turned
 from .sprites import split
 from .usable import UsableWorks, problem, warning
 
 PARSER_VERSION = 1  # raise it whenever a room or its part may come out differently: older caches are then ignored
 SUFFIXES = (".sok", ".txt")
 ALIKE = 0.6  # likeness from which on two maps are near copies
+FEW_KINS = 10  # where likeness tells fewer kins apart, each map is its own
 SMALLEST = 3  # rows and columns of a user's map
 TITLE = re.compile(r"^(?:;.*|[A-Z][A-Za-z -]*:.*)$")
 """Lines of collections of Sokoban levels that belong to no map."""
@@ -174,7 +175,7 @@ def read_folder(corpus: str) -> Folder:
     symbols = {symbol for _, rows in maps for row in rows for symbol in row} | {" "}
     data = ""
     if maps and symbols <= {*sokoban.NAMES, "_"} and all(sokoban.is_level(rows) for _, rows in maps):
-        maps, data = [(name, sokoban.enclose(rows)) for name, rows in maps], "sokoban"
+        maps, data = [(name, list(sokoban.enclose(rows))) for name, rows in maps], "sokoban"
     elif symbols <= {*vaults.NAMES}:
         data = "crawl"
     alphabet = "".join(COLLECTIONS[data].names) if data else "".join(sorted(symbols))
@@ -242,13 +243,15 @@ def _build(read: Read, alphabet: str, ground: str, conditions: tuple[Condition, 
     for room in read.rooms:
         if not room.tiles.any():
             left_out["empty"] += 1
-        elif different.setdefault(canonical(room.tiles), room) is not room:
+        elif different.setdefault(known_by(canonical(room.tiles)), room) is not room:
             left_out["equal to another, turned or mirrored"] += 1
     rooms = list(different.values())
     related = np.zeros(0, np.int64)
     if rooms:
         tiles = [room.tiles for room in rooms]
         related = kins(tiles, alphabet.find(ground), ALIKE, [room.series for room in rooms])
+        if len(np.unique(related)) < FEW_KINS:
+            related = np.arange(len(rooms))
     names = [rooms[int(np.argmax(related == kin))].name for kin in related.tolist()]
     parts = split(names, [room.style for room in rooms])
     contents, sources_of = list[Tiles](), list[int]()

@@ -98,6 +98,8 @@ def is_level(rows: Sequence[str]) -> bool:
 def moves(text: str) -> str:
     """Returns the letters of a solution, ``l u r d`` and capitals for pushes, from ``3l``, ``2(ld)`` and the like."""
     text = "".join(text.split())
-    while (shorter := _REPEATED.sub(lambda found: (found[2] or found[4] or "") * int(found[1] or found[3] or 1), text)) != text:
+    while (
+        shorter := _REPEATED.sub(lambda found: (found[2] or found[4] or "") * int(found[1] or found[3] or 1), text)
+    ) != text:
         text = shorter
     return text

@@ -162,8 +162,8 @@ def _grain(seed: int, coarse: int) -> NDArray[np.float64]:
     values = np.random.default_rng(seed).random((SIDE, SIDE))
     for _ in range(coarse):
         values = (values + sum(np.roll(values, step, axis) for step in (-1, 1) for axis in (0, 1))) / 5
-    low, high = values.min(), values.max()
-    return (values - low) / (high - low)
+    spread: NDArray[np.float64] = (values - values.min()) / np.ptp(values)
+    return spread
 
 
 def _slabs(low: Colour, high: Colour, seed: int) -> Tile:

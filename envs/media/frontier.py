@@ -65,11 +65,12 @@ class Frontier:
         each, last = np.arange(len(column)), column == labels.shape[1] - 1
         above, rest = labels[each, column], labels.copy()
         rest[each, column] = 0
-        alone = (above > 0) & ~(rest == above[:, None]).any(1)
+        alone: NDArray[np.bool_] = (above > 0) & ~(rest == above[:, None]).any(1)
         if not diagonal:
             return alone.astype(np.int64)
         lost = (corner > 0) & ~(rest == corner[:, None]).any(1) & (last | (above != corner))
-        return lost.astype(np.int64) + (last & alone & (above != corner))
+        total: NDArray[np.int64] = lost.astype(np.int64) + (last & alone & (above != corner))
+        return total
 
     def parts(self) -> NDArray[np.int64]:
         """Returns the number of parts that cells to come can join, int [B]."""

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..corpora.placing import canonical, known_by
+
 NODES = 2_000
 """Positions that are visited before a search is given up."""
 GREED = 4
@@ -95,14 +97,15 @@ def solve(rows: list[str], nodes: int = NODES) -> Solution:
 
 
 def solutions(contents: NDArray[Any], alphabet: str, nodes: int = NODES) -> list[Solution]:
-    """Returns the end of the search for each of contents [N, H, W]; equal ones are searched once."""
+    """Returns the end of the search for each of contents [N, H, W]; turns and mirror images are searched once."""
     symbols = np.array(list(alphabet))
     known = dict[bytes, Solution]()
     found = list[Solution]()
     for content in contents:
-        key = np.asarray(content, np.uint8).tobytes()
+        level = canonical(np.asarray(content, np.uint8))
+        key = known_by(level)
         if key not in known:
-            known[key] = solve(["".join(row) for row in symbols[content]], nodes)
+            known[key] = solve(["".join(row) for row in symbols[level]], nodes)
         found.append(known[key])
     return found
 
