@@ -142,10 +142,11 @@ class DungeonTask(Task[Draft]):
         size = self.num_actions = len(self.alphabet)
         self.layout = Grid((SIDE, SIDE), (size,), "uint8")
         self.rule_names = RULES.get(self._kind, ())
+        names = COLLECTIONS[self._kind].names if self._kind else {}
         measures = {"crawl": dungeon_measures, "sokoban": sokoban_measures}.get(self._kind)
         self.medium: Tiles = Tiles(
             self.alphabet,
-            theme=warehouse() if self._kind == "sokoban" else dungeon(),
+            theme=(warehouse if self._kind == "sokoban" else dungeon)(names),
             reference=lambda: self.corpus("train"),
             measures=functools.partial(measures, alphabet=self.alphabet) if measures else None,
             by_rows=True,

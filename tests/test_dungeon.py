@@ -406,9 +406,11 @@ def test_rules_and_measures_of_sokoban():
 # ---- pictures and measures
 
 
-@pytest.mark.parametrize(("theme", "alphabet"), [(dungeonart.dungeon, CRAWL), (dungeonart.warehouse, SOKOBAN)])
-def test_every_tile_has_a_picture_and_a_name(theme, alphabet):
-    found = theme()
+@pytest.mark.parametrize(
+    ("theme", "names"), [(dungeonart.dungeon, vaults.NAMES), (dungeonart.warehouse, sokoban.NAMES)]
+)
+def test_every_tile_has_a_picture_and_a_name(theme, names):
+    found, alphabet = theme(names), "".join(names)
     assert set(found.tiles) == set(found.names) == set(alphabet[1:])
     assert len({tile.tobytes() for tile in found.tiles.values()}) == len(alphabet) - 1
     assert all(tile.shape == (16, 16, 4) and (tile[..., 3] == 255).all() for tile in found.tiles.values())

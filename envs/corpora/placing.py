@@ -38,7 +38,7 @@ def centred(tiles: Tiles) -> Tiles:
 def canonical(tiles: Tiles) -> Tiles:
     """Returns a map in a position that is the same for all of its turns and mirror images, without empty edges."""
     small = cropped(tiles)
-    return min((np.ascontiguousarray(turned(small, turn)) for turn in range(TURNS)), key=known_by)
+    return min((turned(small, turn) for turn in range(TURNS)), key=known_by)
 
 
 def known_by(tiles: Tiles) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpora import sokoban, vaults
 from .pictures import Colour
 from .tileart import SIDE, Theme, Tile, block, over, picture
 
@@ -248,11 +248,31 @@ def _target() -> Tile:
     return tile
 
 
+def dungeon(names: Mapping[str, str]) -> Theme:
+    """Returns the theme of dungeons.
+
+    Args:
+        names: of the tiles by symbol; a blank is the outside.
+    """
+    return _theme((13, 12, 20), (20, 18, 30), _dungeon(), names, _bricks((52, 44, 60), (152, 138, 152)), "#%S")
+
+
+def warehouse(names: Mapping[str, str]) -> Theme:
+    """Returns the theme of Sokoban; see ``dungeon``."""
+    return _theme((20, 26, 36), (30, 38, 50), _warehouse(), names, _bricks((52, 62, 80), (172, 186, 204)), "#$*")
+
+
+def _theme(
+    top: Colour, bottom: Colour, tiles: Mapping[str, Tile], names: Mapping[str, str], front: Tile, shadows: str
+) -> Theme:
+    shown = {symbol: names[symbol] for symbol in tiles if symbol in names}
+    return Theme(top, bottom, tiles, shown, names.get(" ", "outside"), {"#": front}, shadows)
+
+
 @functools.cache
-def dungeon() -> Theme:
-    """Returns the theme of ``corpora.vaults``."""
+def _dungeon() -> Mapping[str, Tile]:
     floor = _slabs((46, 42, 56), (104, 98, 116), 1)
-    tiles = {
+    return {
         "#": _texture((48, 46, 66), (74, 72, 98), _grain(2, 2)),
         ".": floor,
         "+": _door(),
@@ -269,25 +289,17 @@ def dungeon() -> Theme:
         "$": over(floor, _inked(CHEST)),
         "M": over(floor, _inked(GOBLIN)),
     }
-    names = {symbol: name for symbol, name in vaults.NAMES.items() if symbol != " "}
-    fronts = {"#": _bricks((52, 44, 60), (152, 138, 152))}
-    return Theme((13, 12, 20), (20, 18, 30), tiles, names, vaults.NAMES[" "], fronts, shadows="#%S")
 
 
 @functools.cache
-def warehouse() -> Theme:
-    """Returns the theme of ``corpora.sokoban``."""
+def _warehouse() -> Mapping[str, Tile]:
     floor = _slabs((150, 136, 116), (214, 200, 172), 3)
-    crate, done = _crate((150, 92, 44), (214, 150, 82)), _crate((58, 116, 62), (126, 190, 98))
-    tiles = {
+    return {
         "#": _texture((66, 82, 104), (92, 110, 134), _grain(2, 2)),
         "-": floor,
         ".": over(floor, _target()),
-        "$": crate,
-        "*": done,
+        "$": _crate((150, 92, 44), (214, 150, 82)),
+        "*": _crate((58, 116, 62), (126, 190, 98)),
         "@": over(floor, _inked(KEEPER)),
         "+": over(over(floor, _target()), _inked(KEEPER)),
     }
-    names = {symbol: name for symbol, name in sokoban.NAMES.items() if symbol != " "}
-    fronts = {"#": _bricks((52, 62, 80), (172, 186, 204))}
-    return Theme((20, 26, 36), (30, 38, 50), tiles, names, sokoban.NAMES[" "], fronts, shadows="#$*")

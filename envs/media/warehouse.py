@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..corpora.placing import canonical, known_by
-
 NODES = 2_000
 """Positions that are visited before a search is given up."""
 GREED = 4
@@ -102,12 +100,20 @@ def solutions(contents: NDArray[Any], alphabet: str, nodes: int = NODES) -> list
     known = dict[bytes, Solution]()
     found = list[Solution]()
     for content in contents:
-        level = canonical(np.asarray(content, np.uint8))
-        key = known_by(level)
+        level = _in_one_position(np.asarray(content, np.uint8))
+        key = bytes(level.shape) + level.tobytes()
         if key not in known:
             known[key] = solve(["".join(row) for row in symbols[level]], nodes)
         found.append(known[key])
     return found
+
+
+def _in_one_position(content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a level without empty edges, in a position that is the same for all of its turns and mirror images."""
+    rows, columns = np.flatnonzero(content.any(1)), np.flatnonzero(content.any(0))
+    small = content[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else content[:0, :0]
+    positions = (np.rot90(each, turn) for each in (small, small[:, ::-1]) for turn in range(4))
+    return min(positions, key=lambda each: bytes(each.shape) + each.tobytes())
 
 
 def closed(rows: list[str]) -> bool:
