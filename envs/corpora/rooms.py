@@ -28,6 +28,7 @@ from .usable import UsableWorks, problem, warning
 PARSER_VERSION = 1  # raise it whenever a room or its part may come out differently: older caches are then ignored
 SUFFIXES = (".sok", ".txt")
 ALIKE = 0.6  # likeness from which on two maps are near copies
+HELD_OUT = 0.1  # share of the rooms in validation, and in test
 FEW_KINS = 10  # where likeness tells fewer kins apart, each map is its own
 SMALLEST = 3  # rows and columns of a user's map
 TITLE = re.compile(r"^(?:;.*|[A-Z][A-Za-z -]*:.*)$")
@@ -253,7 +254,7 @@ def _build(read: Read, alphabet: str, ground: str, conditions: tuple[Condition, 
         if len(np.unique(related)) < FEW_KINS:
             related = np.arange(len(rooms))
     names = [rooms[int(np.argmax(related == kin))].name for kin in related.tolist()]
-    parts = split(names, [room.style for room in rooms])
+    parts = split(names, [room.style for room in rooms], share=HELD_OUT)
     contents, sources_of = list[Tiles](), list[int]()
     for index, room in enumerate(rooms):
         for content in _positions(room, positions):
