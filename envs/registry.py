@@ -30,6 +30,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Verse-v0", "musegym.envs.verse:VerseTask"),
     ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
     ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),
+    ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
 )
 """Rows (id, entry point of the task)."""
 

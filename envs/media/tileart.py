@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -191,20 +192,33 @@ DIGGING_NAMES = {
 
 
 class Theme(NamedTuple):
-    """The sky's colours at the top and at the bottom, and the tile and name of each symbol."""
+    """A way to draw levels.
+
+    Attributes:
+        top: the sky's colour at the top.
+        bottom: and at the bottom.
+        tiles: of each symbol.
+        names: of each symbol.
+        empty: the name of tile 0, where the sky is seen.
+        fronts: of some symbols, the tile where another symbol is below: a wall seen from the front.
+        shadows: symbols that cast a shadow on others below.
+    """
 
     top: Colour
     bottom: Colour
     tiles: Mapping[str, Tile]
     names: Mapping[str, str]
+    empty: str = "air"
+    fronts: Mapping[str, Tile] = MappingProxyType({})
+    shadows: str = ""
 
 
-def picture(rows: str) -> Tile:
-    """Returns the tile of a picture in letters of ``COLOURS``."""
+def picture(rows: str, inks: Mapping[str, Colour] = COLOURS) -> Tile:
+    """Returns the tile of a picture in letters of inks; a dot covers nothing."""
     lines = rows.strip("\n").split("\n")
     if len(lines) != SIDE or any(len(line) != SIDE for line in lines):
         raise ValueError(f"a tile has {SIDE} rows of {SIDE} letters")
-    return np.array([[(0, 0, 0, 0) if c == "." else (*COLOURS[c], 255) for c in line] for line in lines], np.uint8)
+    return np.array([[(0, 0, 0, 0) if c == "." else (*inks[c], 255) for c in line] for line in lines], np.uint8)
 
 
 def _filled(fill: Colour) -> Tile:

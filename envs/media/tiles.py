@@ -12,34 +12,39 @@ from numpy.typing import NDArray
 from ..task import Array, Ints, Medium
 from .patterns import Patterns, divergence, patterns
 from .pictures import BACKGROUND, Colour, save_png
-from .tileart import SIDE, themes, unknown
+from .tileart import SIDE, Theme, themes, unknown
 
 SCALE = 2  # pixels of the picture to a pixel of a tile
 GRID = (38, 42, 58)
 NEXT = (255, 255, 255)
 WINDOWS = (2, 3, 4)
+SHADOW = (0.45, 0.55, 0.68, 0.82, 0.92)
+"""Light of the rows of pixels below a wall."""
 Measures = Callable[[Array], Mapping[str, float]]
 
 
 class Tiles(Medium):
-    """Levels as arrays [H, W] of tile numbers, built column by column from the left, each from its top.
+    """Levels as arrays [H, W] of tile numbers.
 
     Args:
         alphabet: the symbol of each tile; the first is air.
-        theme: name of the theme that draws them; symbols it has no tile for get one of their own.
+        theme: the theme that draws them, or its name; symbols it has no tile for get one of their own.
         reference: returns the real contents that patterns of tiles are compared with; called when first needed.
         measures: further measures of contents [N, H, W], by name.
+        by_rows: True where levels are built row by row from the top, False where column by column from the left.
     """
 
     def __init__(
         self,
         alphabet: str,
-        theme: str = "platform",
+        theme: str | Theme = "platform",
         reference: Callable[[], Array] | None = None,
         measures: Measures | None = None,
+        by_rows: bool = False,
     ) -> None:
         self.alphabet = alphabet
-        self._theme, self._reference, self._measures = themes()[theme], reference, measures
+        self._theme = themes()[theme] if isinstance(theme, str) else theme
+        self._reference, self._measures, self._by_rows = reference, measures, by_rows
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> NDArray[np.uint8]:
         """Draws a level, 32 pixels a tile; cells that are not built yet are an empty grid, the next one framed."""
@@ -47,11 +52,17 @@ class Tiles(Medium):
         height, width = content.shape
         built = height * width if upto is None else min(upto, height * width)
         sky = _sky(self._theme.top, self._theme.bottom, height)[:, None]  # [16 H, 1, 3]
-        tiles = self._art[content].transpose(0, 2, 1, 3, 4).reshape(SIDE * height, SIDE * width, 4)
+        below = np.pad(content[1:], ((0, 1), (0, 0)))
+        tiles = np.where((content != below)[..., None, None, None], self._fronts[content], self._art[content])
+        tiles = tiles.transpose(0, 2, 1, 3, 4).reshape(SIDE * height, SIDE * width, 4)
         frame = np.where(tiles[..., 3:] > 0, tiles[..., :3], sky)
+        self._shade(frame, content)
         if built < height * width:
-            to_come = (np.arange(height * width) >= built).reshape(width, height).T
-            _cover(frame, to_come, divmod(built, height)[::-1])
+            if self._by_rows:
+                order, cell = np.arange(height * width).reshape(height, width), divmod(built, width)
+            else:
+                order, cell = np.arange(height * width).reshape(width, height).T, divmod(built, height)[::-1]
+            _cover(frame, order >= built, cell)
         return np.ascontiguousarray(frame.repeat(SCALE, 0).repeat(SCALE, 1))
 
     def cells(self, content: Array) -> Ints | None:
@@ -62,7 +73,7 @@ class Tiles(Medium):
     def value_name(self, value: int) -> str:
         """Returns the name of a tile: air, ground, brick ...; its symbol where the theme has no such tile."""
         symbol = self.alphabet[value]
-        return self._theme.names.get(symbol, symbol) if value else "air"
+        return self._theme.names.get(symbol, symbol) if value else self._theme.empty
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Returns a line of symbols for each row."""
@@ -113,6 +124,21 @@ class Tiles(Medium):
         empty = np.zeros((SIDE, SIDE, 4), np.uint8)
         known = self._theme.tiles
         return np.stack([empty, *(known[s] if s in known else unknown(s) for s in self.alphabet[1:])])
+
+    @functools.cached_property
+    def _fronts(self) -> NDArray[np.uint8]:
+        """The tile of each symbol above another one, uint8 [A, 16, 16, 4]."""
+        fronts = self._theme.fronts
+        return np.stack([fronts.get(symbol, tile) for symbol, tile in zip(self.alphabet, self._art, strict=True)])
+
+    def _shade(self, frame: NDArray[np.uint8], content: NDArray[np.int64]) -> None:
+        """Darkens the upper edge of the cells below those that cast shadows."""
+        casts = np.isin(np.array(list(self.alphabet)), list(self._theme.shadows))[content]
+        cells = np.zeros(content.shape, np.bool_)
+        cells[1:] = casts[:-1] & ~casts[1:] & (content[1:] > 0)
+        for row, share in enumerate(SHADOW):
+            part = frame[row::SIDE]
+            part[:] = np.where(cells.repeat(SIDE, 1)[..., None], (part * share).astype(np.uint8), part)
 
     def _read(self, contents: Array, ndim: int) -> NDArray[np.int64]:
         contents = np.asarray(contents)
