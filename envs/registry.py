@@ -27,6 +27,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
     ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
+    ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
 )
 """Rows (id, entry point of the task)."""
 
