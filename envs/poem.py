@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .corpora.chinese import COLLECTIONS, Form, Poems, load_collection, load_files
 from .corpora.files import absolute
 from .corpora.readings import RHYMES, known, read, unread
-from .media.regulated import BREAK, FIRST, NAMES, Letters, laid_out
+from .media.regulated import FIRST, NAMES, Letters, laid_out
 from .media.scroll import Scroll
 from .task import (
     Array,
@@ -66,8 +66,7 @@ class PoemTask(Task[Draft]):
 
     ### Action Space
     ``Discrete(2801)``, with ``data="tang"`` ``Discrete(3401)``: 0 ends the line, the others are characters, the most
-    frequent first. A line must have a character before it ends; else the end of a line counts as the most frequent
-    character. A line that is as long as the longest of all forms ends by itself. All else is legal.
+    frequent first. All are legal, always. A line that is as long as the longest of all forms ends by itself.
 
     ### Observation Space
     ``Box``, int16: 1 + action for each decision (0 for those to come), the lines that have ended, the characters of the
@@ -175,16 +174,6 @@ class PoemTask(Task[Draft]):
         state.line[rows] = line + ended
         return state, state.line >= self._lines[state.form]
 
-    def action_mask(self, state: Draft) -> Bools:
-        """Returns the legal actions, bool [B, A]: an empty line cannot end."""
-        mask = np.ones((len(state), self.num_actions), np.bool_)
-        mask[:, END_OF_LINE] = state.place > 0
-        return mask
-
-    def legalise(self, state: Draft, actions: Ints) -> Ints:
-        """Returns actions with the end of an empty line replaced by the first character."""
-        return np.where((actions == END_OF_LINE) & (state.place == 0), 1, actions)
-
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T + 2 + C]."""
         T = self.horizon
@@ -248,7 +237,6 @@ class PoemTask(Task[Draft]):
         wrong = np.zeros(len(contents), np.bool_)
         for token in contents.T:
             wrong |= (token > 0) == state.done  # a decision after the end, or none before it
-            wrong |= (token == BREAK) & (state.place == 0) & ~state.done
             state, _ = self.step(state, np.maximum(token.astype(np.int64) - 1, 0))
         wrong |= ~state.done
         if wrong.any():

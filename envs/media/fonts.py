@@ -42,6 +42,7 @@ def _candidates() -> Iterator[Path]:
     for names in NAMES:
         matching = {path for path in found if re.search(names, re.sub(r"[ _]", "", path.stem.lower()))}
         yield from sorted(matching, key=lambda path: ("mono" in path.stem.lower(), path.name, path))
+    yield _dejavu()  # has pinyin
 
 
 @functools.cache
@@ -75,10 +76,14 @@ def font(character: str, size: int) -> FreeTypeFont | None:
 
 @functools.lru_cache(maxsize=64)
 def latin(size: int) -> FreeTypeFont:
-    """Returns a font with the Latin letters of pinyin and their marks, DejaVu Sans of matplotlib, in a size."""
+    """Returns a font with the letters of pinyin and their marks, the DejaVu Sans of matplotlib, in a size."""
+    return _loaded(_dejavu(), size)
+
+
+def _dejavu() -> Path:
     import matplotlib
 
-    return _loaded(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 @functools.lru_cache(maxsize=64)

@@ -101,13 +101,11 @@ class Scroll(Medium):
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Returns the poem in one line, with a comma after odd lines and a full stop after even ones."""
-        if not np.any(content):
-            return "(empty)"
         grid = self._grid(np.asarray(content)[None])[0]
         lines = ["".join(self.letters.alphabet[letter - 1] for letter in line[line > 0]) for line in grid]
-        lines = lines[: max(number for number, line in enumerate(lines, 1) if line)]
-        if len(lines) == 1:
-            return lines[0]
+        lines = lines[: max((number for number, line in enumerate(lines, 1) if line), default=0)]
+        if len(lines) < 2:
+            return "".join(lines) or "(empty)"
         return "".join(line + ("，", "。")[number % 2] for number, line in enumerate(lines))
 
     def caption(self, content: Array, condition: Ints | None = None) -> str:
@@ -303,7 +301,7 @@ class Scroll(Medium):
 
     @functools.cached_property
     def _followers(self) -> tuple[Ints, Ints]:
-        """Returns where the followers of each first character begin, int [2 + K], and these, the most frequent first."""
+        """Returns where the followers of each character begin, int [2 + K], and these, the most frequent first."""
         pairs, counts = self._pairs
         first, second = np.divmod(pairs, 1 + len(self.letters.alphabet))
         order = np.lexsort((second, -counts, first))
