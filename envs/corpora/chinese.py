@@ -283,14 +283,14 @@ def alphabet_of(poems: Sequence[Poem], parts: NDArray[np.uint8], size: int | Non
 
     Args:
         poems: the poems.
-        parts: part of each.
+        parts: part of each; where none trains, the poems are too few to be used, and all count.
         size: number of characters. None takes those that are in at least four training poems; where these would keep
             fewer than three quarters of the poems, those in three, two or one.
 
     Raises:
         ValueError: there are fewer than ``size``.
     """
-    training = [poem for poem, part in zip(poems, parts.tolist(), strict=True) if part == 0]
+    training = [poem for poem, part in zip(poems, parts.tolist(), strict=True) if part == 0] or poems
     counts = Counter(character for poem in training for character in set(poem.characters))
     ranked = sorted(counts, key=lambda character: (-counts[character], character))
     if size is not None:
