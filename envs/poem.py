@@ -41,20 +41,17 @@ class Draft(State):
     """B poems in the making.
 
     Attributes:
-        tokens: int16 [B, T], 1 + each action, 0 for those to come.
-        grid: int16 [B, T], characters in their places, line by line: 1 + index, 0 for none.
-        step: int64 [B], decisions made.
-        line: int64 [B], lines that have ended.
-        place: int64 [B], characters of the present line.
-        form: int64 [B], index of the form.
+        sheet: int16 [B, 2 T]: 1 + each action, 0 for those to come; then the characters in their places, line by line,
+            1 + index, 0 for none.
+        at: int64 [B, 4]: decisions made, lines that have ended, characters of the present line, index of the form.
     """
 
-    tokens: NDArray[np.int16]
-    grid: NDArray[np.int16]
-    step: NDArray[np.int64]
-    line: NDArray[np.int64]
-    place: NDArray[np.int64]
-    form: NDArray[np.int64]
+    sheet: NDArray[np.int16]
+    at: NDArray[np.int64]
+
+
+STEP, LINE, PLACE, FORM = range(4)
+"""Columns of ``Draft.at``."""
 
 
 class PoemTask(Task[Draft]):
@@ -156,43 +153,54 @@ class PoemTask(Task[Draft]):
         if self.conditions:
             given = self.draw_conditions(draws, self._fixed) if condition is None else condition
             form = given[:, 0].astype(np.int64)
-        tokens, grid = np.zeros((2, B, self.horizon), np.int16)
-        step, line, place = np.zeros((3, B), np.int64)
-        return Draft(tokens, grid, step, line, place, form)
+        draft = self._empty(B)
+        draft.at[:, FORM] = form
+        return draft
+
+    def _empty(self, rows: int) -> Draft:
+        """Returns empty poems of the first form."""
+        return Draft(np.zeros((rows, 2 * self.horizon), np.int16), np.zeros((rows, 4), np.int64))
 
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Writes a character, or ends the line, in every row that is not finished."""
         rows = np.flatnonzero(~state.done)
-        actions, step, line, place = actions[rows], state.step[rows], state.line[rows], state.place[rows]
-        state.tokens[rows, step] = actions + 1
-        state.grid[rows, line * self.longest + place] = actions  # an end of the line writes the 0 that is there
-        written = actions != END_OF_LINE
+        some = len(rows) < len(state)
+        at, chosen = (state.at[rows], actions[rows]) if some else (state.at, actions)
+        step, line, place, _ = at.T
+        state.sheet[rows, step] = chosen + 1
+        state.sheet[rows, self.horizon + line * self.longest + place] = chosen  # an end writes the 0 that is there
+        written = chosen != END_OF_LINE
+        step += 1
         place += written
         ended = ~written | (place == self.longest)
-        state.step[rows] = step + 1
-        state.place[rows] = place * ~ended
-        state.line[rows] = line + ended
-        return state, state.line >= self._lines[state.form]
+        line += ended
+        place *= ~ended
+        if some:
+            state.at[rows] = at
+        return state, self._ended(state.at)
+
+    def _ended(self, at: NDArray[np.int64]) -> Bools:
+        """Returns which poems have the lines of their form, bool [B]."""
+        return at[:, LINE] >= (self._lines[at[:, FORM]] if self.conditions else self.lines)
 
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T + 2 + C]."""
         T = self.horizon
         observed = np.empty((len(state), *self.observation_space.shape), np.int16)
-        observed[:, :T] = state.tokens
-        observed[:, T] = state.line
-        observed[:, T + 1] = state.place
-        if self.conditions:
-            observed[:, T + 2] = state.form
+        observed[:, :T] = state.sheet[:, :T]
+        observed[:, T:] = state.at[:, LINE : LINE + observed.shape[1] - T]  # the form where there are several
         return observed
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""
-        T, observations = self.horizon, np.asarray(observations).astype(np.int64)
-        tokens, line, place = observations[:, :T].astype(np.int16), observations[:, T], observations[:, T + 1]
-        form = observations[:, T + 2] if self.conditions else np.zeros(len(observations), np.int64)
-        grid = laid_out(tokens, self.lines, self.longest).reshape(-1, T)
-        step = (tokens > 0).sum(1)
-        return Draft(tokens, grid, step, line.copy(), place.copy(), form.copy(), done=line >= self._lines[form])
+        T, observations = self.horizon, np.asarray(observations)
+        draft, told = self._empty(len(observations)), observations[:, T:].astype(np.int64)
+        draft.sheet[:, :T] = observations[:, :T]
+        draft.sheet[:, T:] = laid_out(draft.sheet[:, :T], self.lines, self.longest).reshape(-1, T)
+        draft.at[:, STEP] = (draft.sheet[:, :T] > 0).sum(1)
+        draft.at[:, LINE : LINE + told.shape[1]] = told
+        draft.done = self._ended(draft.at)
+        return draft
 
     def feature_values(self, state: Draft) -> Ints:
         """Returns int64 [B, K]: lines that have ended, characters of the present line; of regulated forms tones, rhyme.
@@ -200,26 +208,25 @@ class PoemTask(Task[Draft]):
         Tones, 0 where there are none, are those of the character two places before and of the one in the same place of
         the line before; the rhyme is that of the second line, or of the first in the second, in even lines; else 0.
         """
-        columns = [state.line, state.place]
+        _, line, place, _ = state.at.T
+        columns = [line, place]
         if self.regulated:
-            rows, W = np.arange(len(state)), self.longest
-            at = state.line * W + state.place
-            before = np.where(state.place >= 2, state.grid[rows, np.clip(at - 2, 0, self.horizon - 1)], 0)
-            above = np.where(state.line >= 1, state.grid[rows, np.clip(at - W, 0, self.horizon - 1)], 0)
-            rhyming = np.where(state.line > 1, 1, 0)  # the line to rhyme with
-            grid = state.grid.reshape(-1, self.lines, W)[rows, np.minimum(rhyming, self.lines - 1)]  # [B, W]
-            last = grid[rows, np.maximum((grid > 0).sum(1) - 1, 0)]
-            rhyme = np.where(state.line % 2 == 1, self.letters.rhymes[last], 0)
-            columns += [self.letters.tones[before], self.letters.tones[above], rhyme]
+            rows, T, W, letters = np.arange(len(state)), self.horizon, self.longest, self.letters
+            here = line * W + place
+            before = np.where(place >= 2, state.sheet[rows, T + np.clip(here - 2, 0, T - 1)], 0)
+            above = np.where(line >= 1, state.sheet[rows, T + np.clip(here - W, 0, T - 1)], 0)
+            grid = state.sheet[:, T:].reshape(-1, self.lines, W)[rows, np.where(line > 1, 1, 0)]  # [B, W]
+            last = grid[rows, np.maximum((grid > 0).sum(1) - 1, 0)]  # of the line to rhyme with
+            columns += [letters.tones[before], letters.tones[above], np.where(line % 2 == 1, letters.rhymes[last], 0)]
         return np.stack(columns, 1).astype(np.int64)
 
     def content(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T]: 1 for the end of a line that is not full, 2 + the index of a character, 0 padding."""
-        return state.tokens.copy()
+        return state.sheet[:, : self.horizon].copy()
 
     def condition(self, state: Draft) -> Ints:
         """Returns the forms, int64 [B, C]."""
-        return state.form[:, None][:, : len(self.conditions)].copy()
+        return state.at[:, FORM : FORM + len(self.conditions)].copy()
 
     def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the actions int64 [N, T] that write the poems.
@@ -233,7 +240,8 @@ class PoemTask(Task[Draft]):
         ):
             raise ValueError(f"poems are [N, {self.horizon}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
         form = np.zeros(len(contents), np.int64) if conditions is None or not self.conditions else conditions[:, 0]
-        state = Draft(*self._empty(len(contents)), form.astype(np.int64))
+        state = self._empty(len(contents))
+        state.at[:, FORM] = form
         wrong = np.zeros(len(contents), np.bool_)
         for token in contents.T:
             wrong |= (token > 0) == state.done  # a decision after the end, or none before it
@@ -242,10 +250,6 @@ class PoemTask(Task[Draft]):
         if wrong.any():
             raise ValueError(f"{wrong.sum()} of {len(wrong)} poems cannot be written (first: row {wrong.argmax()})")
         return np.maximum(contents.astype(np.int64) - 1, 0)
-
-    def _empty(self, rows: int) -> tuple[Array, Array, Array, Array, Array]:
-        """Returns the arrays of empty poems, but for the forms."""
-        return (*np.zeros((2, rows, self.horizon), np.int16), *np.zeros((3, rows), np.int64))
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
         """Returns the shares of places where each rule holds, float32 [N, R]; 1 for forms that have no such places.

@@ -179,7 +179,7 @@ class TestBuilding:
             state, done = task.step(state, np.array([action, 1 + step]))
         assert done.all()
         assert task.content(state)[0].tolist()[:7] == [2, 3, 4, 5, 6, 1, 8]
-        assert state.step.tolist() == [24, 28]
+        assert state.at[:, 0].tolist() == [24, 28]
         assert laid_out(task.content(state), 4, 7)[0, 1].tolist() == [7, 8, 9, 10, 11, 0, 0]
 
     def test_a_line_may_end_too_early(self, task):

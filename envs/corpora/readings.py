@@ -66,8 +66,8 @@ def read(characters: str) -> Readings:
     from pypinyin import Style, pinyin
 
     def styled(style: Style, strict: bool = True) -> list[str]:
-        found = pinyin(list(characters), style=style, strict=strict, errors=lambda text: [[""] for _ in text])
-        return [options[0] for options in found]
+        found = pinyin(list(characters), style=style, strict=strict, errors=lambda _: " ")
+        return [options[0].strip() for options in found]
 
     marked, numbered = styled(Style.TONE), styled(Style.TONE3)
     tones = [{"1": LEVEL, "2": LEVEL, "3": OBLIQUE, "4": OBLIQUE}.get(text[-1:], 0) for text in numbered]
