@@ -35,6 +35,7 @@ USUAL = 0.05  # least share of a user's poems that a form has
 COUNTS = (4, 3, 2, 1)  # training poems that a character of a user's is in: the first that keeps most poems
 KEPT = 0.75
 MOST_CHARACTERS = 6000
+SECONDS = 5  # that reading a source takes, about
 BREAK = 1  # token of the end of a line that is shorter than the longest; a character is ``FIRST`` + its index
 FIRST = 2
 
@@ -180,7 +181,7 @@ def load_collection(data: str) -> Poems:
     cache = cache_folder() / f"poems-{sources.version(data, root)}-v{PARSER_VERSION}.npz"
 
     def build() -> Arrays:
-        logger.info("reading the %s", sources.SOURCES[data].what)
+        logger.warning("reading the %s: about %d seconds, this once", sources.SOURCES[data].what, SECONDS)
         try:
             arrays = _build(known.read(root), known)
         except (ValueError, LookupError, TypeError, csv.Error) as error:
