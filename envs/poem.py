@@ -181,7 +181,8 @@ class PoemTask(Task[Draft]):
 
     def _ended(self, at: NDArray[np.int64]) -> Bools:
         """Returns which poems have the lines of their form, bool [B]."""
-        return at[:, LINE] >= (self._lines[at[:, FORM]] if self.conditions else self.lines)
+        ended: Bools = at[:, LINE] >= (self._lines[at[:, FORM]] if self.conditions else self.lines)
+        return ended
 
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T + 2 + C]."""
@@ -209,7 +210,7 @@ class PoemTask(Task[Draft]):
         the line before; the rhyme is that of the second line, or of the first in the second, in even lines; else 0.
         """
         _, line, place, _ = state.at.T
-        columns = [line, place]
+        columns: list[Ints] = [line, place]
         if self.regulated:
             rows, T, W, letters = np.arange(len(state)), self.horizon, self.longest, self.letters
             here = line * W + place

@@ -114,7 +114,8 @@ def kept(grid: Array, lines: Ints, lengths: Ints, letters: Letters) -> Floats:
 
 def _differ(first: Array, second: Array) -> Bools:
     """Returns whether tones are level and oblique, or the other way round."""
-    return (first != second) & (first > 0) & (second > 0)
+    differ: Bools = (first != second) & (first > 0) & (second > 0)
+    return differ
 
 
 def _share(held: Bools, places: Bools) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .fonts import font_file, latin
 from .pictures import save_png
 from .regulated import FIRST, LEVEL, NAMES, OBLIQUE, Letters, kept, laid_out
 from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
 
 Picture = NDArray[np.uint8]
 
@@ -139,13 +142,13 @@ class Scroll(Medium):
 
     def draw(self, content: Array, condition: Ints | None = None, choices: bool = False) -> Picture:
         """Draws a poem as ``render`` does; ``choices`` shows some next characters in place of its pinyin."""
-        from PIL import ImageDraw
+        from PIL.ImageDraw import Draw
 
         content = np.asarray(content)
         grid = self._grid(content[None])[0]
         form = self._form(grid, condition)
         picture = brush.ground(self._width, self._height, self._strip).copy()
-        canvas = ImageDraw.Draw(picture)
+        canvas = Draw(picture)
         line, place = self._next(content)
         finished = line >= form.lines
         self._rules(canvas, form)
@@ -192,14 +195,14 @@ class Scroll(Medium):
         pitch = self._longest * self._cell / places
         return self._x(line), brush.MOUNT + ABOVE + (place + 0.5) * pitch
 
-    def _rules(self, canvas: brush.ImageDraw, form: Form) -> None:
+    def _rules(self, canvas: ImageDraw, form: Form) -> None:
         """Draws the lines between columns."""
         top, bottom = brush.MOUNT + ABOVE - 12, brush.MOUNT + ABOVE + self._longest * self._cell + 12
         for line in range(-1, self._lines):
             x = self._x(line) - self._column / 2
             canvas.line((x, top, x, bottom), brush.RULE)
 
-    def _ink(self, canvas: brush.ImageDraw, grid: Array, form: Form) -> None:
+    def _ink(self, canvas: ImageDraw, grid: Array, form: Form) -> None:
         """Draws the characters and their tones."""
         size, letters = round(0.86 * self._cell), self.letters
         ends = np.count_nonzero(grid, axis=1) - 1
@@ -217,7 +220,7 @@ class Scroll(Medium):
                 mark = (x + self._column / 2 - 9, y + 0.26 * self._cell)
                 brush.tone_mark(canvas, mark, tone == OBLIQUE, brush.VERMILION if rhymes_here else brush.FAINT)
 
-    def _pinyin(self, canvas: brush.ImageDraw, grid: Array) -> None:
+    def _pinyin(self, canvas: ImageDraw, grid: Array) -> None:
         """Writes the readings of the lines below the paper."""
         lines = [" ".join(self.letters.pinyin[letter - 1] for letter in row[row > 0]) for row in grid]
         font = latin(14)
@@ -276,9 +279,10 @@ class Scroll(Medium):
         if same:
             fits &= letters.tones == same
         if place == form.length - 1 and line % 2 and line > 1:
-            rhyme = int(letters.rhymes[grid[1, max(np.count_nonzero(grid[1]) - 1, 0)]])
+            second = grid[1].tolist()
+            rhyme = int(letters.rhymes[second[max(sum(map(bool, second)) - 1, 0)]])
             fits &= (letters.rhymes == rhyme) | (rhyme == 0)
-            fits[grid[:, -1] if form.length == self._longest else grid[:, form.length - 1]] = False
+            fits[grid[:, form.length - 1]] = False  # a word does not rhyme with itself
         return fits
 
     @functools.cached_property
