@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .corpora.chinese import COLLECTIONS, Form, Poems, load_collection, load_files
 from .corpora.files import absolute
 from .corpora.readings import RHYMES, known, read, unread
-from .media.regulated import FIRST, NAMES, Letters, laid_out
+from .media.regulated import FIRST, NAMES, Letters, due, laid_out
 from .media.scroll import Scroll
 from .task import (
     Array,
@@ -119,7 +119,7 @@ class PoemTask(Task[Draft]):
             Feature("place", self.longest),
             *(
                 Feature(name, size)
-                for name, size in (("tone_two_before", 3), ("tone_above", 3), ("rhyme", 1 + len(RHYMES)))
+                for name, size in (("tone_due", 3), ("rhyme_due", 1 + len(RHYMES)))
                 if self.regulated
             ),
         )
@@ -166,7 +166,7 @@ class PoemTask(Task[Draft]):
         rows = np.flatnonzero(~state.done)
         some = len(rows) < len(state)
         at, chosen = (state.at[rows], actions[rows]) if some else (state.at, actions)
-        step, line, place, _ = at.T
+        step, line, place = at[:, STEP], at[:, LINE], at[:, PLACE]
         state.sheet[rows, step] = chosen + 1
         state.sheet[rows, self.horizon + line * self.longest + place] = chosen  # an end writes the 0 that is there
         written = chosen != END_OF_LINE
@@ -186,10 +186,10 @@ class PoemTask(Task[Draft]):
 
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T + 2 + C]."""
-        T = self.horizon
-        observed = np.empty((len(state), *self.observation_space.shape), np.int16)
+        T, told = self.horizon, 2 + len(self.conditions)
+        observed = np.empty((len(state), T + told), np.int16)
         observed[:, :T] = state.sheet[:, :T]
-        observed[:, T:] = state.at[:, LINE : LINE + observed.shape[1] - T]  # the form where there are several
+        observed[:, T:] = state.at[:, LINE : LINE + told]  # the form where there are several
         return observed
 
     def restore(self, observations: Array) -> Draft:
@@ -204,21 +204,15 @@ class PoemTask(Task[Draft]):
         return draft
 
     def feature_values(self, state: Draft) -> Ints:
-        """Returns int64 [B, K]: lines that have ended, characters of the present line; of regulated forms tones, rhyme.
+        """Returns int64 [B, K]: lines that have ended, characters of the present line; of regulated forms what is due.
 
-        Tones, 0 where there are none, are those of the character two places before and of the one in the same place of
-        the line before; the rhyme is that of the second line, or of the first in the second, in even lines; else 0.
+        That is the tone and the rhyme that the rules ask of the next character, 0 for none: ``media.regulated.due``.
         """
-        _, line, place, _ = state.at.T
-        columns: list[Ints] = [line, place]
+        line, place, form = state.at[:, LINE], state.at[:, PLACE], state.at[:, FORM]
+        columns: list[Array] = [line, place]
         if self.regulated:
-            rows, T, W, letters = np.arange(len(state)), self.horizon, self.longest, self.letters
-            here = line * W + place
-            before = np.where(place >= 2, state.sheet[rows, T + np.clip(here - 2, 0, T - 1)], 0)
-            above = np.where(line >= 1, state.sheet[rows, T + np.clip(here - W, 0, T - 1)], 0)
-            grid = state.sheet[:, T:].reshape(-1, self.lines, W)[rows, np.where(line > 1, 1, 0)]  # [B, W]
-            last = grid[rows, np.maximum((grid > 0).sum(1) - 1, 0)]  # of the line to rhyme with
-            columns += [letters.tones[before], letters.tones[above], np.where(line % 2 == 1, letters.rhymes[last], 0)]
+            grid = state.sheet[:, self.horizon :].reshape(-1, self.lines, self.longest)
+            columns += due(grid, line, place, self._lines[form], self._lengths[form], self.letters)
         return np.stack(columns, 1).astype(np.int64)
 
     def content(self, state: Draft) -> NDArray[np.int16]:

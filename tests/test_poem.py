@@ -205,20 +205,25 @@ class TestBuilding:
         with pytest.raises(ValueError, match="more than 1 lines"):
             laid_out(np.array([[2, 1, 1, 2]]), 1, 4)
 
-    def test_features_tell_tones_and_the_rhyme(self, task):
+    def test_features_tell_the_tone_and_the_rhyme_that_are_due(self, task):
+        """Characters are written in the order of their numbers; odd ones are oblique."""
+        numbers = np.arange(36, dtype=np.uint8)
         task.letters = Letters(
-            CHARACTERS, ("",) * 35, np.arange(36, dtype=np.uint8) % 2 + 1, np.arange(36, dtype=np.uint8) % 14 + 1
+            CHARACTERS, ("",) * 35, (numbers > 0) * (1 + numbers % 2), (numbers > 0) * (1 + numbers % 14)
         )
-        task.letters.tones[0] = task.letters.rhymes[0] = 0
-        state = task.initial(np.zeros(1, np.uint64), np.array([[1]]))
-        seen = []
+        state, seen = task.initial(np.zeros(1, np.uint64), np.array([[1]])), {}
         for action in range(1, 29):
-            seen.append(task.feature_values(state)[0].tolist())
+            found = task.feature_values(state)[0].tolist()
+            seen[tuple(found[:2])] = tuple(found[2:])
             state, _ = task.step(state, np.array([action]))
-        assert seen[0] == [0, 0, 0, 0, 0]
-        assert seen[3] == [0, 3, task.letters.tones[2], 0, 0]
-        assert seen[9] == [1, 2, task.letters.tones[8], task.letters.tones[3], task.letters.rhymes[7]]
-        assert seen[27] == [3, 6, task.letters.tones[26], task.letters.tones[21], task.letters.rhymes[14]]
+        due = {at: asked for at, asked in seen.items() if any(asked)}
+        assert due == {
+            **{(line, place): (2 - line % 2, 0) for line in range(4) for place in (3, 5)},  # after 2 + 7 line
+            (1, 1): (2, 0),  # opposes 2
+            (2, 1): (2, 0),  # adheres to 9
+            (3, 1): (2, 0),  # opposes 16
+            (3, 6): (0, 1 + 14 % 14),  # rhymes with 14
+        }
 
     def test_styles_fix_the_form(self, folder):
         task = PoemTask(corpus=str(folder), style="seven")

@@ -108,8 +108,40 @@ def kept(grid: Array, lines: Ints, lengths: Ints, letters: Letters) -> Floats:
         _share(adheres, there[:, after]),
     ]
     shares = np.stack(found, 1).astype(np.float32)
-    shares[(lines < 4) | (lines % 2 == 1) | ~np.isin(lengths, (5, 7)), 1:] = 1
+    shares[~_regulated(lines, lengths), 1:] = 1
     return shares
+
+
+def due(
+    grid: Array, line: Ints, place: Ints, lines: Ints, lengths: Ints, letters: Letters
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Returns the tone and the rhyme that the rules ask of next characters, each uint8 [N]; 0 where they ask for none.
+
+    Args:
+        grid: int [N, L, W], poems in the making.
+        line: int [N], line of the next character.
+        place: int [N], its place there.
+        lines: int [N], lines of each poem's form.
+        lengths: int [N], characters of a line of it.
+        letters: tones and rhymes of the alphabet.
+    """
+    rows, here = np.arange(len(grid)), np.minimum(line, grid.shape[1] - 1)
+    above = letters.tones[grid[rows, np.maximum(here - 1, 0), 1]]
+    before = letters.tones[grid[rows, here, np.maximum(place - 2, 0)]]
+    other = np.where(place == 1, above, before)
+    same = (place == 1) & (line % 2 == 0)
+    tones = np.where(same | (other == 0), other, LEVEL + OBLIQUE - other)
+    regulated = _regulated(lines, lengths) & (line < lines)
+    asked = regulated & (place % 2 == 1) & (place < lengths - 1) & ((place > 1) | (line > 0))
+    last = np.take_along_axis(grid[:, 1], np.maximum((grid[:, 1] > 0).sum(1) - 1, 0)[:, None], 1)[:, 0]
+    rhymed = regulated & (place == lengths - 1) & (line % 2 == 1) & (line > 1)
+    return np.where(asked, tones, 0).astype(np.uint8), np.where(rhymed, letters.rhymes[last], 0).astype(np.uint8)
+
+
+def _regulated(lines: Ints, lengths: Ints) -> Bools:
+    """Returns which forms have rules of rhyme and tones: couplets of lines of five or seven characters, two or more."""
+    regulated: Bools = (lines >= 4) & (lines % 2 == 0) & np.isin(lengths, (5, 7))
+    return regulated
 
 
 def _differ(first: Array, second: Array) -> Bools:

@@ -14,7 +14,7 @@ from ..task import Array, Floats, Ints, Medium
 from . import calligraphy as brush
 from .fonts import font_file, latin
 from .pictures import save_png
-from .regulated import FIRST, LEVEL, NAMES, OBLIQUE, Letters, kept, laid_out
+from .regulated import FIRST, NAMES, OBLIQUE, Letters, due, kept, laid_out
 from .tokens import Tokens
 
 if TYPE_CHECKING:
@@ -264,25 +264,16 @@ class Scroll(Medium):
 
     def _fitting(self, grid: Array, form: Form, line: int, place: int) -> NDArray[np.bool_]:
         """Returns which characters fit by tone and rhyme, bool [1 + K], by 1 + their index."""
-        letters = self.letters
-        fits = np.ones(len(letters.tones), np.bool_)
-        if not form.regulated or place >= form.length:
+        letters, fits = self.letters, np.ones(1 + len(self.letters.alphabet), np.bool_)
+        if not form.regulated:
             return fits
-        tones = letters.tones[grid]
-        opposite, same = 0, 0
-        if place == 1 and line:
-            opposite, same = (int(tones[line - 1, 1]), 0) if line % 2 else (0, int(tones[line - 1, 1]))
-        elif place % 2 and place < form.length - 1 and place > 1:
-            opposite = int(tones[line, place - 2])
-        if opposite:
-            fits &= letters.tones == LEVEL + OBLIQUE - opposite
-        if same:
-            fits &= letters.tones == same
-        if place == form.length - 1 and line % 2 and line > 1:
-            second = grid[1].tolist()
-            rhyme = int(letters.rhymes[second[max(sum(map(bool, second)) - 1, 0)]])
-            fits &= (letters.rhymes == rhyme) | (rhyme == 0)
-            fits[grid[:, form.length - 1]] = False  # a word does not rhyme with itself
+        state = (np.array([number]) for number in (line, place, form.lines, form.length))
+        tone, rhyme = (int(asked[0]) for asked in due(grid[None], *state, letters))
+        if tone:
+            fits &= letters.tones == tone
+        if rhyme:
+            fits &= letters.rhymes == rhyme
+            fits[grid[:, place]] = False  # a word does not rhyme with itself
         return fits
 
     @functools.cached_property
