@@ -267,8 +267,8 @@ class Scroll(Medium):
         letters, fits = self.letters, np.ones(1 + len(self.letters.alphabet), np.bool_)
         if not form.regulated:
             return fits
-        state = (np.array([number]) for number in (line, place, form.lines, form.length))
-        tone, rhyme = (int(asked[0]) for asked in due(grid[None], *state, letters))
+        at, shape = np.array([[line], [place]]), np.array([[form.lines], [form.length]])
+        tone, rhyme = (int(asked[0]) for asked in due(grid[None], at[0], at[1], shape[0], shape[1], letters))
         if tone:
             fits &= letters.tones == tone
         if rhyme:
