@@ -31,6 +31,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
     ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),
     ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
+    ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
 )
 """Rows (id, entry point of the task)."""
 

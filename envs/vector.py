@@ -72,11 +72,9 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._draws = Draws(num_envs)
-        self._legal: Bools  # [n, A]
         self._waiting: Ints = np.zeros(0, np.int64)  # rows that have ended and are not yet started again
         self._steps = np.zeros(num_envs, np.int64)  # decisions of each row, where they are limited
         self._ends = np.zeros((2, num_envs), np.bool_)  # terminated and truncated, as the last step returned them
-        self._firsts = np.arange(num_envs) * self.task.num_actions  # [n], where rows begin in the flat mask
         self._window = Window(f"{type(self.task).__name__} x {num_envs}", FPS)
 
     @property
@@ -88,7 +86,7 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         """Returns the legal actions, bool [n, A]."""
         if self._state is None:
             raise gym.error.ResetNeeded("call reset() before action_masks()")
-        return self._legal.copy()
+        return self.task.action_mask(self._state)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -122,12 +120,8 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
             self._state.put(rows, fresh)
         self._waiting = np.setdiff1d(self._waiting, rows)
         self._steps[rows] = 0
-        self._legal = self.task.action_mask(self._state)
         info: dict[str, Any] = {}
-        if len(rows) == n:
-            _add(info, "action_mask", self._legal.astype(np.int8))
-        else:
-            _add_rows(info, "action_mask", self._legal[rows].view(np.int8), rows, _present(rows, n))
+        _add_rows(info, "action_mask", self.task.action_mask(fresh).view(np.int8), rows, _present(rows, n))
         self._add_conditions(info, fresh, rows)
         if self.render_mode == "human":
             self.render()
@@ -147,7 +141,7 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         n, waiting = self.num_envs, self._waiting
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
         chosen = self._checked(actions)  # [n]
-        legal = self._legal.ravel().take(self._firsts + chosen)  # [n]
+        legal = self.task.legalise(state, chosen) == chosen  # [n]; the mask in info is the caller's to change
         before = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
         state, done = self.task.step(state, chosen)
         self._state = state
@@ -188,8 +182,7 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
             done[waiting], truncated[waiting] = self._ends[:, waiting]
             self._ends = np.stack([done, truncated])
             self._waiting = np.concatenate([waiting, ended])
-        self._legal = self.task.action_mask(state)
-        _add(info, "action_mask", self._legal.astype(np.int8))
+        _add(info, "action_mask", self.task.action_mask(state).view(np.int8))
         if not legal.all():
             _add(info, "illegal_action", ~legal, ~legal)
         if self.render_mode == "human":

