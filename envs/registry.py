@@ -27,6 +27,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
     ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
+    ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
 )
 """Rows (id, entry point of the task)."""
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from musegym.agents import generate_episodes
 from musegym.envs import Task, ids, make_task
-from musegym.envs.media.pictures import save_gif
+from musegym.envs.media.pictures import palette_in, save_gif
 from musegym.envs.window import tile
 from musegym.errors import UsageError
 from musegym.training.loading import id_of, load_model
@@ -81,7 +81,7 @@ def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
         shown = np.unique(np.linspace(0, steps, min(most, steps + 1)).round().astype(int))
         pictures = [picture(task, states[step]) for step in shown]
         seconds = [*np.diff(due[shown]).tolist(), LAST_SECONDS]
-        palette = Image.fromarray(np.vstack([pictures[0], pictures[-1]])).quantize(COLOURS).getpalette()
+        palette = palette_in(pictures, COLOURS)
         width = WIDTH if len(states[0]) == 1 else TILED_WIDTH
         save_gif(pictures, seconds, path, min(width, pictures[0].shape[1]), palette, comment)
         if path.stat().st_size <= MOST_BYTES:

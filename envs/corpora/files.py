@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 LARGEST = {".abc": 16 << 20, ".mid": 1 << 20, ".midi": 1 << 20, ".png": 4 << 20, ".txt": 1 << 20}
-"""Bytes of a file: the largest tune books, and more than any melody, sprite or level takes."""
+LARGEST |= dict.fromkeys((".jpg", ".jpeg", ".webp"), 16 << 20)
+"""Bytes of a file: the largest tune books and photographs, and more than any melody, sprite or level takes."""
 LONGEST_REASON = 200  # characters
 ESCAPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 UNDECODABLE = 0xDC00  # Python adds it to the bytes of a name that it cannot decode

