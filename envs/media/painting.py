@@ -28,7 +28,7 @@ BOARD = np.array((222, 202, 170), np.float64)
 """Of the palette's board."""
 INK = np.array((40, 34, 30), np.float64)
 MARK = np.array((255, 196, 64), np.float64)
-BLOB = 26  # pixels from one blob of paint to the next
+COLUMNS, BLOB = 3, 20  # of blobs of paint on the palette, and pixels from one to the next
 SHADES = "@%#*+=-:. "
 """From dark to light, in text."""
 
@@ -77,7 +77,7 @@ class Painting(Medium):
         return "#" + bytes(self.palette[index]).hex()
 
     def render(self, content: Array, condition: Ints | None = None, upto: int | None = None) -> Picture:
-        """Draws a painting in its frame, eight times as large, above the palette.
+        """Draws a painting in its frame, eight times as large, beside the palette.
 
         A picture does not tell in which order it was painted: ``upto=0`` is the white canvas, all else the whole.
 
@@ -99,32 +99,30 @@ class Painting(Medium):
         if laid is not None and laid.brush is not None and laid.place is not None:
             _outline(shown, laid.brush, laid.place, content.shape[0])
         height, width = shown.shape[:2]
-        edge = GAP + FRAME
-        board = self._board(width + 2 * FRAME, laid)
-        top = height + 2 * edge
-        frame = np.empty((top + board.shape[0] + GAP, width + 2 * edge, 3), np.float64)
+        left = width + 2 * (GAP + FRAME)
+        board = self._board(height + 2 * FRAME, laid)
+        frame = np.empty((height + 2 * (GAP + FRAME), left + board.shape[1] + GAP, 3), np.float64)
         frame[:] = BACKGROUND
-        _framed(frame[GAP : top - GAP, GAP : width + edge + FRAME], shown)
-        frame[top : top + board.shape[0], GAP : GAP + board.shape[1]] = board
+        _framed(frame[GAP:-GAP, GAP : left - GAP], shown)
+        frame[GAP:-GAP, left:-GAP] = board
         return frame.round().astype(np.uint8)
 
-    def _board(self, width: int, laid: Laid | None) -> Floats:
-        """Returns the palette's board, float [h, width, 3]: blobs of paint, and a stroke of the brush in hand."""
-        columns = max(1, (width - 2 * BLOB) // BLOB)
-        rows = -(-len(self.palette) // columns)
-        board = np.tile(BOARD, (rows * BLOB + GAP, width, 1))
-        across, down = (n + 0.5 for n in np.meshgrid(np.arange(width), np.arange(len(board))))
+    def _board(self, height: int, laid: Laid | None) -> Floats:
+        """Returns the palette's board, float [height, w, 3]: blobs of paint, and a stroke of the brush in hand."""
+        width = COLUMNS * BLOB + GAP
+        step = min(BLOB, (height - width) / -(-len(self.palette) // COLUMNS))
+        board = np.tile(BOARD, (height, width, 1))
+        across, down = (n + 0.5 for n in np.meshgrid(np.arange(width), np.arange(height)))
         for index, colour in enumerate(self.palette):
-            row, column = divmod(index, columns)
-            away = np.hypot(across - (GAP + (column + 0.5) * BLOB), down - (GAP / 2 + (row + 0.5) * BLOB))
+            row, column = divmod(index, COLUMNS)
+            away = np.hypot(across - (GAP / 2 + (column + 0.5) * BLOB), down - (GAP / 2 + (row + 0.5) * step))
             if laid is not None and index == laid.colour:
-                _blend(board, away, 12.5, MARK)
-            _blend(board, away, 10.0, colour * 0.75)
-            _blend(board, away, 9.0, colour)
+                _blend(board, away, 0.48 * step, MARK)
+            _blend(board, away, 0.4 * step, colour * 0.75)
+            _blend(board, away, 0.35 * step, colour)
         if laid is not None and laid.brush is not None:
-            icon = self._icon(laid.brush, 2 * BLOB - GAP)
-            top = (len(board) - len(icon)) // 2
-            board[top : top + len(icon), width - GAP // 2 - len(icon) : width - GAP // 2] = icon
+            icon = self._icon(laid.brush, width - GAP)
+            board[-len(icon) - GAP // 2 : -GAP // 2, GAP // 2 : -GAP // 2] = icon
         return board
 
     def _icon(self, brush: Brush, side: int) -> Floats:
