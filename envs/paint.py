@@ -1,4 +1,4 @@
-"""Small paintings in colour, stroke by stroke, from pictures alone: nobody wrote down how the real ones were painted."""
+"""Small paintings in colour, stroke by stroke, from pictures alone: how the real ones were painted is not known."""
 
 from __future__ import annotations
 

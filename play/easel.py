@@ -14,7 +14,9 @@ from .panel import CHIPS, PATIENCE, Panel, joined
 from .stage import Event, Stage
 from .works import Agent, Saver, Scorer, Work
 
-SHORT = "click, drag  paint    wheel  brush    1-9  colour    u  undo    g  agent    d  D's opinion    s  save    h  help"
+SHORT = (
+    "click, drag  paint    wheel  brush    1-9  colour    u  undo    g  agent    d  D's opinion    s  save    h  help"
+)
 HELP = (
     ("click, drag", "paint"),
     ("click below", "take a colour or a brush; the first colour covers all"),
@@ -101,8 +103,7 @@ class Easel:
             self._replay(stage)
         picture = self._task.render(self._state)[0] if self._ghost is None else self._ghost
         style = " ".join(
-            condition.values[value]
-            for condition, value in zip(self._task.conditions, self.work.condition, strict=True)
+            condition.values[value] for condition, value in zip(self._task.conditions, self.work.condition, strict=True)
         )
         left = self._task.horizon - len(self.actions)
         news = "finished" if self.done else f"{left} decisions left" if self.actions else self._first_of_all

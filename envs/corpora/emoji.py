@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-
 from ..task import Condition
 from .figures import Figure, Figures
 from .openmoji import COMPANY, MODIFIERS, PEOPLE, draw, needed, points_of
