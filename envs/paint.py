@@ -173,8 +173,8 @@ class PaintTask(Task[Easel]):
         B = len(draws)
         style = self.draw_conditions(draws, self._fixed) if condition is None else condition
         canvas = np.full((B, 3 * PIXELS), 255, np.uint8)
-        chosen = np.zeros((3, B), np.uint8)
-        return Easel(canvas, np.zeros(B, np.int64), *chosen, style=style.astype(np.uint8))
+        colour, brush, place = np.zeros((3, B), np.uint8)
+        return Easel(canvas, np.zeros(B, np.int64), colour, brush, place, style.astype(np.uint8))
 
     def advance(self, state: Easel, actions: Ints) -> tuple[Easel, Bools]:
         """Takes the next choice of every row; a place lays the stroke."""
@@ -219,11 +219,10 @@ class PaintTask(Task[Easel]):
     def restore(self, observations: Array) -> Easel:
         """Inverts ``observe``."""
         observations = np.asarray(observations).astype(np.uint8)
-        step, *chosen = observations[:, 3 * PIXELS : 3 * PIXELS + 4].T
-        style = observations[:, 3 * PIXELS + 4 :].copy()
-        canvas = np.ascontiguousarray(observations[:, : 3 * PIXELS])
-        step = step.astype(np.int64)
-        return Easel(canvas, step, *map(np.copy, chosen), style=style, done=step == self.horizon)
+        canvas, rest = np.ascontiguousarray(observations[:, : 3 * PIXELS]), observations[:, 3 * PIXELS :]
+        step = rest[:, 0].astype(np.int64)
+        colour, brush, place = (rest[:, column].copy() for column in (1, 2, 3))
+        return Easel(canvas, step, colour, brush, place, rest[:, 4:].copy(), done=step == self.horizon)
 
     def feature_values(self, state: Easel) -> Ints:
         """Returns int64 [B, 6]: strokes begun, the next choice, colour and brush chosen last, the last stroke's place.

@@ -87,7 +87,7 @@ def folder_of(name: str) -> str:
 
 
 @contextlib.contextmanager
-def opened(data: bytes, formats: Sequence[str]) -> Iterator[Image.Image]:
+def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     """Opens a picture of one of some formats, by their names in Pillow.
 
     Raises:
@@ -113,7 +113,7 @@ def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
     Raises:
         ValueError: It is no PNG, or too large.
     """
-    with opened(data, ["PNG"]) as image:
+    with opened(data, ("PNG",)) as image:
         palette = None
         if image.mode == "P" and image.info.get("transparency") in (0, b"\0"):
             palette = bytes(image.palette.getdata()[1])[3:] if image.palette else None

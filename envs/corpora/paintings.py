@@ -188,4 +188,5 @@ def _coarse(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Returns means of squares of pixels, float32 [N, squares]."""
     N, height, width, channels = pictures.shape
     parts = pictures.reshape(N, height // SQUARE, SQUARE, width // SQUARE, SQUARE, channels)
-    return parts.mean((2, 4), dtype=np.float32).reshape(N, -1)
+    means: NDArray[np.float32] = parts.mean((2, 4), dtype=np.float32).reshape(N, -1)
+    return means

@@ -110,7 +110,7 @@ class Strokes:
     def __init__(self, brushes: Sequence[Brush], places: Floats, palette: Pixels, side: int) -> None:
         self._side = side
         shares = np.stack([np.rint(FULL * cover(brush, places, side)).astype(np.uint8) for brush in brushes])
-        (tops, tall), (lefts, wide) = (_spans(shares.any(axis)) for axis in (3, 2))
+        (tops, tall), (lefts, wide) = (_spans(np.asarray(shares.any(axis))) for axis in (3, 2))
         needed = np.maximum(tall, wide).max(1)  # [N]
         fits = np.array([*(size for size in SIZES if size < side), side])
         sizes, self._classes = np.unique(fits[np.searchsorted(fits, needed)], return_inverse=True)

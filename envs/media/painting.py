@@ -132,7 +132,8 @@ class Painting(Medium):
         fine = -(-side // pixels)
         share = cover(brush, middle, pixels, fine)[0]
         at = (np.arange(side) * len(share)) // side
-        return BOARD + share[at[:, None], at][..., None] * (INK - BOARD)
+        icon: Floats = BOARD + share[at[:, None], at][..., None] * (INK - BOARD)
+        return icon
 
     @functools.cached_property
     def swatches(self) -> tuple[Picture, ...]:
@@ -229,7 +230,8 @@ class Painting(Medium):
         colours = colourmeasures.nearest_colours(pictures, self.palette).reshape(len(pictures), -1)
         P = len(self.palette)
         counts = np.bincount((np.arange(len(colours))[:, None] * P + colours).ravel(), minlength=len(colours) * P)
-        return counts.reshape(len(colours), P) / colours.shape[1]
+        shares: NDArray[np.float64] = counts.reshape(len(colours), P) / colours.shape[1]
+        return shares
 
     @functools.cached_property
     def _counts(self) -> NDArray[np.float64]:
