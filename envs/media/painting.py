@@ -237,7 +237,8 @@ class Painting(Medium):
     def _counts(self) -> NDArray[np.float64]:
         assert self._reference is not None
         pictures = _read(self._reference(), 4)
-        return self._shares(pictures).mean(0) * pictures[..., 0].size
+        counts: NDArray[np.float64] = self._shares(pictures).mean(0) * pictures[..., 0].size
+        return counts
 
 
 @functools.cache
