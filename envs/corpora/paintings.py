@@ -25,10 +25,10 @@ from .palettes import palette_of
 from .photographs import SUFFIXES, read_photographs
 from .portraits import CONDITIONS as RACES
 from .portraits import read_portraits
-from .sprites import colours, colours_in, split_figures
+from .sprites import HELD_OUT, colours, colours_in, further, mirrors, split_figures
 from .thumbnails import SIDE
 
-PARSER_VERSION = 1  # raise it whenever a picture or its part may come out differently: older caches are then ignored
+PARSER_VERSION = 2  # raise it whenever a picture or its part may come out differently: older caches are then ignored
 COLOURS = 32
 FEWEST = 16  # pixels of a picture that differ from its ground
 ALIKE = 4  # mean difference of bytes, from which on downwards two pictures are copies
@@ -45,6 +45,8 @@ class Collection(NamedTuple):
         read: returns the pictures of that folder.
         conditions: of the pictures.
         seconds: that reading takes, about.
+        most: pictures of one subject in a held-out split; None for all.
+        held_out: share of the pictures in validation, and in test; see ``sprites.split``.
         palette: of the pictures, from dark to light. It is ``palette_of`` the train split; being written down, it is
             known before any picture is read.
     """
@@ -53,6 +55,8 @@ class Collection(NamedTuple):
     read: Callable[[Path], Figures]
     conditions: tuple[Condition, ...]
     seconds: int
+    most: int | None
+    held_out: float
     palette: str
 
 
@@ -62,6 +66,8 @@ COLLECTIONS = {
         read_paintings,
         GROUPS,
         30,
+        4,
+        0.15,
         "000000 3f3f3f 6a462f d22f27 5c9e31 a57939 e27022 ea5a47 c19a65 9b9b9a f1b31c "
         "b1cc33 f4aa41 61b2e4 b399c8 debb90 fcea2b ffa7c0 92d3f5 d0cfce fadcbc ffffff",
     ),
@@ -70,6 +76,8 @@ COLLECTIONS = {
         read_portraits,
         RACES,
         10,
+        None,
+        HELD_OUT,
         "171310 311c10 222828 302b20 502615 4c3729 853019 3f433f 274655 3e5826 724527 5b4e42 73573e 576060 956533 "
         "6f6959 327388 708e41 90785f 727d7e d86e43 b88359 958d7a 2fa4da 729fa3 969b9e b6a07b b6ac96 debb7a b9bfc0 "
         "cfc4aa e8e3d4",
@@ -92,7 +100,7 @@ def load_collection(data: str) -> Gallery:
         logger.warning("reading %s to paint them: about %d seconds, this once", named, known.seconds)
         return known.read(next(iter(sorted(root.glob(known.folder)))))
 
-    return _load(cache, read, known.conditions, named, colours(known.palette))
+    return _load(cache, read, known.conditions, named, known)
 
 
 class Folder(NamedTuple):
@@ -123,26 +131,43 @@ def _load(
     read: Callable[[], Figures],
     conditions: tuple[Condition, ...],
     named: str,
-    palette: NDArray[np.uint8] | None,
+    known: Collection | None,
 ) -> Gallery:
-    own = palette is None
     return cached(
         cache,
         layout((SIDE, SIDE, 3), conditions),
-        lambda: _build(read(), conditions, palette),
-        lambda arrays: unpacked(arrays, "pictures", named, SUFFIXES, own),
+        lambda: _build(read(), conditions, known),
+        lambda arrays: unpacked(arrays, "pictures", named, SUFFIXES, known is None),
     )
 
 
-def _build(found: Figures, conditions: tuple[Condition, ...], palette: NDArray[np.uint8] | None) -> Arrays:
-    """Returns the arrays of a corpus; without a palette it is chosen for the train split."""
-    parts = split_figures(found.figures)
-    own = palette is None
-    if palette is None:
-        palette = palette_of(colours_in(found.figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
-    pixels = [figure.pixels[..., :3] for figure in found.figures]
-    contents = np.stack(pixels) if pixels else np.zeros((0, SIDE, SIDE, 3), np.uint8)
-    return packed(found, contents, parts, palette, conditions, _reasons(contents, parts, own=own))
+def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection | None) -> Arrays:
+    """Returns the arrays of a corpus; one of a user is not ``known``: its palette is chosen for its train split.
+
+    The train split of a known one holds mirrored pictures too.
+    """
+    figures = list(found.figures)
+    most, held_out = (known.most, known.held_out) if known else (None, HELD_OUT)
+    parts = split_figures(figures, most, held_out)
+    if known:
+        palette = colours(known.palette)
+    else:
+        palette = palette_of(colours_in(figures, parts == parts.min(initial=len(SPLITS))), COLOURS)
+    contents = np.array([figure.pixels[..., :3] for figure in figures], np.uint8).reshape(-1, SIDE, SIDE, 3)
+    reasons = _reasons(contents, parts, own=known is None)
+    if most is not None:
+        others = [row for row in np.flatnonzero(parts).tolist() if not reasons[row]]
+        for row in further(figures, others, most):
+            reasons[row] = "a further picture of a held-out subject"
+    rows = [row for row, reason in enumerate(reasons) if not reason]
+    contents, parts = contents[rows], parts[rows]
+    if known:
+        turned = mirrors(contents, parts)
+        contents = np.concatenate([contents, contents[turned, :, ::-1]])
+        parts = np.concatenate([parts, parts[turned]])
+        rows += [rows[row] for row in turned]
+    kins, styles = [figures[row].kin for row in rows], [figures[row].style for row in rows]
+    return packed(found, reasons, contents, kins, styles, parts, palette, conditions)
 
 
 def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -> list[str]:
@@ -158,6 +183,8 @@ def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -
     for part in range(1, len(SPLITS)):
         going = np.array([not reason for reason in reasons], np.bool_)
         before, here = contents[going & (parts < part)], np.flatnonzero(going & (parts == part))
+        if not own:
+            before = np.concatenate([before, before[:, :, ::-1]])
         if len(before) and len(here):
             for row in here[nearest_distances(contents[here], before) <= ALIKE]:
                 reasons[row] = "nearly equal to one of another split"
