@@ -57,23 +57,45 @@ PLACES = _places()
 
 @dataclasses.dataclass
 class Easel(State):
-    """B paintings in the making.
+    """B paintings in the making, each as a row of bytes: its observation.
 
     Attributes:
-        canvas: uint8 [B, 3072], row by row, red, green and blue of each pixel; white before the ground is laid.
-        step: int64 [B], decisions made.
-        colour: uint8 [B], 1 + the colour chosen last; 0 before the first stroke.
-        brush: uint8 [B], 1 + the brush chosen last; 0 before the first stroke.
-        place: uint8 [B], 1 + the place of the last stroke; 0 before the first one.
-        style: uint8 [B, C], the conditions.
+        sheet: uint8 [B, 3076 + C]: red, green and blue of each pixel, row by row, white before the ground is laid; the
+            number of decisions made; 1 + the colour chosen last, 1 + the brush, 1 + the place of the last stroke, each
+            0 before the first one; the conditions.
     """
 
-    canvas: NDArray[np.uint8]
-    step: NDArray[np.int64]
-    colour: NDArray[np.uint8]
-    brush: NDArray[np.uint8]
-    place: NDArray[np.uint8]
-    style: NDArray[np.uint8]
+    sheet: NDArray[np.uint8]
+
+    @property
+    def canvas(self) -> NDArray[np.uint8]:
+        """The pictures, uint8 [B, 3072]; this and the following are views."""
+        return self.sheet[:, : 3 * PIXELS]
+
+    @property
+    def step(self) -> NDArray[np.uint8]:
+        """Decisions made, uint8 [B]."""
+        return self.sheet[:, 3 * PIXELS]
+
+    @property
+    def colour(self) -> NDArray[np.uint8]:
+        """1 + the colour chosen last, uint8 [B]."""
+        return self.sheet[:, 3 * PIXELS + 1]
+
+    @property
+    def brush(self) -> NDArray[np.uint8]:
+        """1 + the brush chosen last, uint8 [B]."""
+        return self.sheet[:, 3 * PIXELS + 2]
+
+    @property
+    def place(self) -> NDArray[np.uint8]:
+        """1 + the place of the last stroke, uint8 [B]."""
+        return self.sheet[:, 3 * PIXELS + 3]
+
+    @property
+    def style(self) -> NDArray[np.uint8]:
+        """The conditions, uint8 [B, C]."""
+        return self.sheet[:, 3 * PIXELS + 4 :]
 
 
 class PaintTask(Task[Easel]):
@@ -170,33 +192,38 @@ class PaintTask(Task[Easel]):
 
     def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Easel:
         """Returns white canvases, with the styles of random training pictures where none are given."""
-        B = len(draws)
         style = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        canvas = np.full((B, 3 * PIXELS), 255, np.uint8)
-        colour, brush, place = np.zeros((3, B), np.uint8)
-        return Easel(canvas, np.zeros(B, np.int64), colour, brush, place, style.astype(np.uint8))
+        sheet = np.zeros((len(draws), 3 * PIXELS + 4 + style.shape[1]), np.uint8)
+        sheet[:, : 3 * PIXELS] = 255
+        sheet[:, 3 * PIXELS + 4 :] = style
+        return Easel(sheet)
 
     def advance(self, state: Easel, actions: Ints) -> tuple[Easel, Bools]:
         """Takes the next choice of every row; a place lays the stroke."""
         going = state.step < self.horizon
         choices = np.where(going, self._choices.take(state.step), -1)
-        for choice in (GROUND, COLOUR, BRUSH, PLACE):
-            rows = np.flatnonzero(choices == choice)
-            if not len(rows):
-                continue
-            chosen = actions.take(rows)
-            if choice == GROUND:
-                state.canvas[rows] = self._grounds.take(chosen, 0)
-            elif choice == COLOUR:
-                state.colour[rows] = chosen + 1
-            elif choice == BRUSH:
-                state.brush[rows] = chosen + 1
-            else:
-                state.place[rows] = chosen + 1
-                colour, brush = (values.take(rows).astype(np.int64) - 1 for values in (state.colour, state.brush))
-                self._strokes.lay(state.canvas, rows, colour, brush, chosen)
-        state.step += going
+        if (choices == choices[0]).all():  # works that begin together choose together
+            self._choose(state, int(choices[0]), np.arange(len(choices)), actions)
+        else:
+            for choice in (GROUND, COLOUR, BRUSH, PLACE):
+                rows = np.flatnonzero(choices == choice)
+                if len(rows):
+                    self._choose(state, choice, rows, actions.take(rows))
+        state.step[:] += going
         return state, state.step == self.horizon
+
+    def _choose(self, state: Easel, choice: int, rows: Ints, chosen: Ints) -> None:
+        """Makes one choice, int [n], in rows [n] that all make it next; -1 is none."""
+        if choice == GROUND:
+            state.canvas[rows] = self._grounds.take(chosen, 0)
+        elif choice == COLOUR:
+            state.colour[rows] = chosen + 1
+        elif choice == BRUSH:
+            state.brush[rows] = chosen + 1
+        elif choice == PLACE:
+            state.place[rows] = chosen + 1
+            colour, brush = (values.take(rows).astype(np.int64) - 1 for values in (state.colour, state.brush))
+            self._strokes.lay(state.sheet, rows, colour, brush, chosen)
 
     def action_mask(self, state: Easel) -> Bools:
         """Returns bool [B, 225]: the first ones, as many as the next choice has."""
@@ -209,20 +236,12 @@ class PaintTask(Task[Easel]):
 
     def observe(self, state: Easel) -> NDArray[np.uint8]:
         """Returns uint8 [B, 3076 + C]: the picture, decisions made, colour, brush, place, the conditions."""
-        observed = np.empty((len(state), 3 * PIXELS + 4 + state.style.shape[1]), np.uint8)
-        observed[:, : 3 * PIXELS] = state.canvas
-        for column, values in enumerate((state.step, state.colour, state.brush, state.place), 3 * PIXELS):
-            observed[:, column] = values
-        observed[:, 3 * PIXELS + 4 :] = state.style
-        return observed
+        return state.sheet.copy()
 
     def restore(self, observations: Array) -> Easel:
         """Inverts ``observe``."""
-        observations = np.asarray(observations).astype(np.uint8)
-        canvas, rest = np.ascontiguousarray(observations[:, : 3 * PIXELS]), observations[:, 3 * PIXELS :]
-        step = rest[:, 0].astype(np.int64)
-        colour, brush, place = (rest[:, column].copy() for column in (1, 2, 3))
-        return Easel(canvas, step, colour, brush, place, rest[:, 4:].copy(), done=step == self.horizon)
+        sheet = np.array(observations, np.uint8, order="C")
+        return Easel(sheet, done=sheet[:, 3 * PIXELS] == self.horizon)
 
     def feature_values(self, state: Easel) -> Ints:
         """Returns int64 [B, 6]: strokes begun, the next choice, colour and brush chosen last, the last stroke's place.
@@ -231,7 +250,8 @@ class PaintTask(Task[Easel]):
         """
         row, column = np.divmod(np.maximum(state.place, 1).astype(np.int64) - 1, POINTS) + (state.place > 0)
         choice = self._choices.take(state.step)
-        return np.stack([(state.step + 1) // 3, choice, state.colour, state.brush, row, column], 1).astype(np.int64)
+        begun = (state.step.astype(np.int64) + 1) // 3
+        return np.stack([begun, choice, state.colour, state.brush, row, column], 1).astype(np.int64)
 
     def view(self, state: Easel) -> NDArray[np.uint8]:
         """Returns the picture at half its size, uint8 [B, 16, 16, 3]: means of four pixels.
@@ -244,7 +264,7 @@ class PaintTask(Task[Easel]):
 
     def content(self, state: Easel) -> NDArray[np.uint8]:
         """Returns uint8 [B, 32, 32, 3]: red, green and blue."""
-        return state.canvas.reshape(-1, SIDE, SIDE, 3).copy()
+        return state.canvas.copy().reshape(-1, SIDE, SIDE, 3)
 
     def condition(self, state: Easel) -> Ints:
         """Returns the styles, int64 [B, C]."""

@@ -14,8 +14,8 @@ Pixels = NDArray[np.uint8]
 
 FULL = 128
 """Share of a stroke's colour where it covers all: products with differences of bytes fit into 16 bits."""
-AT_ONCE = 200_000  # bytes of canvases that are painted together: they and their products stay in the cache
-SIZES = (8, 16, 24)  # of windows, pixels: few of them, since each costs some calls
+AT_ONCE = 600_000  # bytes of windows that are painted together: they and their products stay in the cache
+SIZES = (8, 12, 16, 24)  # of windows, pixels: few of them, since each costs some calls
 
 
 class Brush(NamedTuple):
@@ -135,22 +135,24 @@ class Strokes:
         A pixel c becomes ``c + (k - c) s / 128``, rounded down, where the stroke of colour k has share s of it.
 
         Args:
-            canvas: uint8 [B, 3 * side^2], contiguous.
+            canvas: uint8 [B, 3 * side^2 + K], contiguous; the last K bytes of a row are no pixels.
             rows: int [n], which canvases.
             colour: int [n], indices of the palette.
             brush: int [n].
             place: int [n].
         """
         classes = self._classes.take(brush)
-        starts = rows * self._side**2 + self._starts[brush, place]
-        strokes = self._strokes[brush, place]
+        numbers = brush * self._starts.shape[1] + place
+        starts = rows * canvas.shape[1] + 3 * self._starts.take(numbers)
+        strokes = self._strokes.take(numbers)
         for number, (size, shares, colours) in enumerate(self._windows):
             every = np.flatnonzero(classes == number)
-            lines = _lines(canvas, size)
+            lines = _lines(canvas, 3 * size)
+            down = 3 * self._side * np.arange(size)
             most = max(1, AT_ONCE // shares.shape[1])
             for first in range(0, len(every), most):
                 own = every[first : first + most]
-                window = starts.take(own)[:, None] + self._side * np.arange(size)
+                window = starts.take(own)[:, None] + down
                 seen = lines[window]
                 pixels = seen.view(np.uint8)  # [n, bytes]
                 change = colours.take(colour.take(own), 0)
@@ -174,11 +176,9 @@ def _inside(starts: Ints, size: int, side: int) -> Ints:
     return pixels
 
 
-def _lines(canvas: Pixels, size: int) -> NDArray[np.void]:
-    """Returns all runs of ``size`` pixels of canvases, one from each pixel on, as overlapping views of their bytes."""
-    pixels = canvas.reshape(-1)
-    first = pixels[: 3 * size].view(f"V{3 * size}")
-    return np.lib.stride_tricks.as_strided(first, (len(pixels) // 3 - size + 1,), (3,))
+def _lines(canvas: Pixels, length: int) -> NDArray[np.void]:
+    """Returns all runs of so many bytes of canvases, one from each byte on, as overlapping views."""
+    return np.ndarray((canvas.size - length + 1,), f"V{length}", canvas, strides=(1,))
 
 
 def repainted(
