@@ -32,6 +32,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),
     ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
     ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
+    ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
 )
 """Rows (id, entry point of the task)."""
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .corpora.figures import SIZE
 from .corpora.files import absolute
-from .corpora.sprites import COLLECTIONS, COLOURS, Sprites, colours, find_folder, load_collection
+from .corpora.gallery import Gallery
+from .corpora.sprites import COLLECTIONS, COLOURS, colours, find_folder, load_collection
 from .media.sprites import Sprite
 from .task import Array, Bools, CorpusReport, Feature, Grid, Ints, Split, State, Task, Works, parse_style
 
@@ -222,5 +223,5 @@ class SpriteTask(Task[Canvas]):
         return self.medium.value_name(action)
 
     @functools.cached_property
-    def _sprites(self) -> Sprites:
+    def _sprites(self) -> Gallery:
         return load_collection(self.data_name) if self.data_name else self._folder.load()

@@ -165,6 +165,21 @@ class Feature:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tool:
+    """A choice that a person who builds by hand keeps until she makes another: a colour, a brush.
+
+    Attributes:
+        name: of the tool.
+        values: names of its values; action a chooses value a.
+        pictures: of its values, uint8 [h, w, 3] each.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Works:
     """Real works of one split.
 
@@ -503,6 +518,21 @@ class Task(abc.ABC, Generic[S]):
         None, the default, for the latest action that is legal again.
         """
         return None
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Choices that come before each place in a picture, in their order; () by default.
+
+        In the play window a person then paints with them: a click makes all of them, and takes ``action_at``.
+        """
+        return ()
+
+    def asks(self, state: S) -> int:
+        """Returns the number of the tool that the next action of row 0 chooses, ``len(tools)`` where it is a place.
+
+        A choice that the same question follows stands by itself: the colour of a ground, say.
+        """
+        return len(self.tools)
 
     def action_at(self, state: S, x: int, y: int, shift: bool = False) -> int | tuple[int, ...] | None:
         """Returns the action of row 0 that a click at pixel (x, y) of ``render``'s picture stands for.

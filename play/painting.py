@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,6 +34,30 @@ HELP = (
 MOST_RULES = 3  # that the line of news has room for
 SLOW = {"g", "d"}  # keys that load a network at first
 WATCH = ("w", "watch the agent again")
+
+
+class Workbench(Protocol):
+    """A work that a person makes by mouse and keys, and what the window says about it."""
+
+    finished: list[Array]
+    """The works that were completed."""
+    of_agent: bool
+    """True where the work began as one of an agent that is being watched."""
+
+    def open(self, work: Work) -> None:
+        """Starts from a work of the agent."""
+
+    def show(self, stage: Stage) -> None:
+        """Shows the work."""
+
+    def ask_patience(self) -> None:
+        """Announces that the next event takes a while."""
+
+    def handle(self, event: Event) -> bool:
+        """Applies an event; returns whether the window is to be shown anew."""
+
+    def leave(self) -> None:
+        """Notes a work that is complete, before another one takes its place."""
 
 
 class Painting:
@@ -239,7 +263,7 @@ class Painting:
         return self._task.medium.value_name(value)
 
 
-def paint(stage: Stage, painting: Painting) -> list[Array]:
+def paint(stage: Stage, painting: Workbench) -> list[Array]:
     """Lets a person paint until the window closes or "w" leads back to the agent; returns the works finished here."""
     before = len(painting.finished)
     painting.show(stage)

@@ -50,12 +50,14 @@ class Panel:
         chips: names of choices, at most nine.
         swatches: pictures of choices, uint8 [h, w, 3]; shown instead of chips.
         chosen: index of the marked choice.
+        also: indices of other marked swatches.
     """
 
     lines: tuple[str, str]
     chips: Sequence[str] = ()
     swatches: Sequence[NDArray[np.uint8]] = ()
     chosen: int = 0
+    also: Sequence[int] = ()
 
     def height(self, width: int) -> int:
         """Returns the height of the panel at a width, pixels."""
@@ -111,7 +113,7 @@ class Panel:
         for index, picture in enumerate(self.swatches):
             row, column = divmod(index, columns)
             box = pygame.Rect(2 * (GAP + CELL * column), 2 * (8 + CELL * row), side, side)
-            marked = index == self.chosen
+            marked = index == self.chosen or index in self.also
             frame = box.inflate(16, 16) if marked else box.inflate(4, 4)
             pygame.draw.rect(panel, MARKED if marked else CHIP, frame, border_radius=10)
             height, width, _ = picture.shape

@@ -15,7 +15,8 @@ from ..envs.task import Array, Task
 from ..errors import UsageError
 from .builder import Builder
 from .canvas import paintable
-from .painting import Painting, paint
+from .easel import Easel
+from .painting import Painting, Workbench, paint
 from .panel import PATIENCE, Panel, joined
 from .stage import Event, Stage
 from .works import Agent, Saver, Scorer, Work
@@ -49,7 +50,7 @@ def play(
 ) -> list[Array]:
     """Opens a window and plays until it is closed.
 
-    Works that are grids of cells are painted by mouse, all others are built action by action.
+    Works that are grids of cells, or that are painted with tools, are made by mouse, all others action by action.
 
     Args:
         env_id: environment id; not needed with a model.
@@ -79,7 +80,9 @@ def play(
         rng = np.random.default_rng(seed)
         saver, scorer = Saver(task, folder, name), Scorer(task, discriminator)
         agent = Agent(task, env_id, model, rng)
-        painting = Painting(task, rng, saver, scorer, agent) if paintable(task) else None
+        painting: Workbench | None = None
+        if paintable(task) or task.tools:
+            painting = (Easel if task.tools else Painting)(task, rng, saver, scorer, agent)
         if not by_hand:
             return _watch(stage, task, agent, speed, saver, scorer, painting)
         if painting is not None:
@@ -170,7 +173,7 @@ def _watch(
     speed: float,
     saver: Saver,
     scorer: Scorer,
-    painting: Painting | None,
+    painting: Workbench | None,
 ) -> list[Array]:
     finished = list[Array]()
     help_ = HELP_WATCH if painting is None else HELP_EDIT

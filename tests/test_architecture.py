@@ -24,6 +24,7 @@ OWN_WORDS = {
     *(
         (module, "level") for module in ("discriminators.trainer", "training.reporting")
     ),  # of real works' logits, of logs
+    *((f"play.{module}", "paint") for module in ("canvas", "easel", "painting", "session")),  # by mouse
 }
 """Modules that use a domain's name for something else: "density and coverage" are measures of Naeem et al. 2020."""
 LIGHT = {"training", *(f"training.{name}" for name in ("arguments", "files", "folder", "loading", "works"))}

@@ -18,7 +18,7 @@ from PIL import Image
 
 from musegym.agents import generate_episodes
 from musegym.envs import Task, ids, make_task
-from musegym.envs.media.pictures import save_gif
+from musegym.envs.media.pictures import palette_in, save_gif
 from musegym.envs.window import tile
 from musegym.errors import UsageError
 from musegym.training.loading import id_of, load_model
@@ -30,7 +30,8 @@ SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its la
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
 SHEET = 16  # works in a sheet
 WIDE = 600  # pixels; wider works are shown alone
-FRAMES = (96, 64, 48, 32, 24, 16)  # the first that makes a small file
+FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
+"""Pictures and share of the width: the first that makes a small file."""
 COLOURS = 64
 
 
@@ -77,12 +78,12 @@ def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
     """Writes an animation of at most ``MOST_BYTES`` if it can be; returns its last picture."""
     steps = len(states) - 1
     due = np.concatenate([[0.0], np.cumsum(pace(task, states[-1], steps))])
-    for most in FRAMES:
+    for most, share in FRAMES:
         shown = np.unique(np.linspace(0, steps, min(most, steps + 1)).round().astype(int))
         pictures = [picture(task, states[step]) for step in shown]
         seconds = [*np.diff(due[shown]).tolist(), LAST_SECONDS]
-        palette = Image.fromarray(np.vstack([pictures[0], pictures[-1]])).quantize(COLOURS).getpalette()
-        width = WIDTH if len(states[0]) == 1 else TILED_WIDTH
+        palette = palette_in(pictures, COLOURS)
+        width = round(share * (WIDTH if len(states[0]) == 1 else TILED_WIDTH))
         save_gif(pictures, seconds, path, min(width, pictures[0].shape[1]), palette, comment)
         if path.stat().st_size <= MOST_BYTES:
             break

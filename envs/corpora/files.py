@@ -24,11 +24,14 @@ LARGEST = {
     ".musicxml": 16 << 20,
     ".xml": 16 << 20,
     ".png": 4 << 20,
+    ".jpg": 16 << 20,
+    ".jpeg": 16 << 20,
+    ".webp": 16 << 20,
     ".sok": 1 << 20,
     ".svg": 1 << 20,
     ".txt": 1 << 20,
 }
-"""Bytes of a file: the largest tune books, and more than any other work takes."""
+"""Bytes of a file: the largest tune books and photographs, and more than any other work takes."""
 LONGEST_REASON = 200  # characters
 ESCAPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 UNDECODABLE = 0xDC00  # Python adds it to the bytes of a name that it cannot decode

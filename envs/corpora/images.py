@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from .figures import SIZE, Figure, Figures, box_of, fitted, stem
 from .files import Found, printable, read_files
 from .palettes import OPAQUE
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 LARGEST_SIDE = 4096  # pixels
 FEW_KINS = 10  # where names of files tell fewer figures apart, each file is its own
 MOST_FOLDERS = 64
@@ -20,7 +26,7 @@ MOST_FOLDERS = 64
 
 def conditions_of(found: Found) -> tuple[Condition, ...]:
     """Returns the condition "folder" where all files are in subfolders, of which there are several; else none."""
-    names = tuple(sorted({_folder(name) for name in _names(found)}))
+    names = tuple(sorted({folder_of(name) for name in _names(found)}))
     return (Condition("folder", names),) if 1 < len(names) <= MOST_FOLDERS and "" not in names else ()
 
 
@@ -41,9 +47,7 @@ def read_images(found: Found) -> Figures:
 
     items, skipped = read_files(found, read)
     styled = bool(conditions_of(found))
-    kins = [f"{name.rpartition('/')[0]}/{stem(name.rpartition('/')[2])}" for name, _ in items]
-    if len(set(kins)) < FEW_KINS:
-        kins = [name for name, _ in items]
+    kins = kins_of([name for name, _ in items])
     figures = list[Figure]()
     for (name, pixels), kin in zip(items, kins, strict=True):
         box = box_of(pixels)
@@ -57,20 +61,50 @@ def read_images(found: Found) -> Figures:
             continue
         else:
             square = fitted(pixels, box)
-        figures.append(Figure(name, kin, (_folder(name),) if styled else (), square))
+        figures.append(Figure(name, kin, (folder_of(name),) if styled else (), square))
     shared = palettes.pop() if len(palettes) == 1 else None
     palette = None if shared is None else np.frombuffer(shared, np.uint8).reshape(-1, 3)
     return Figures(figures, len(found.files) + len(found.skipped), dict(left_out), skipped, palette)
+
+
+def kins_of(names: Sequence[str]) -> list[str]:
+    """Returns the kin of each file: those whose names begin alike, as "cat-1.png" and "cat-2.png" do, are of one.
+
+    Where that tells few apart, each file is its own.
+    """
+    kins = [f"{name.rpartition('/')[0]}/{stem(name.rpartition('/')[2])}" for name in names]
+    return kins if len(set(kins)) >= FEW_KINS else list(names)
 
 
 def _names(found: Found) -> list[str]:
     return [printable(file.relative_to(found.root).as_posix()) for file in found.files]
 
 
-def _folder(name: str) -> str:
+def folder_of(name: str) -> str:
     """Returns the first folder of a file's name, without spaces; "" where it is in none."""
     first, slash, _ = name.partition("/")
     return "-".join(first.split()) if slash else ""
+
+
+@contextlib.contextmanager
+def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """Opens a picture of one of some formats, by their names in Pillow.
+
+    Raises:
+        ValueError: It is none, or too large.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    kinds = " or ".join(formats)
+    try:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if max(image.size) > LARGEST_SIDE:
+                raise ValueError(f"more than {LARGEST_SIDE} pixels wide or high")
+            yield image
+    except UnidentifiedImageError:
+        raise ValueError(f"no {kinds}: it does not begin as one") from None
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"no {kinds} that can be read ({error})") from error
 
 
 def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
@@ -79,17 +113,8 @@ def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
     Raises:
         ValueError: It is no PNG, or too large.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if max(image.size) > LARGEST_SIDE:
-                raise ValueError(f"more than {LARGEST_SIDE} pixels wide or high")
-            palette = None
-            if image.mode == "P" and image.info.get("transparency") in (0, b"\0"):
-                palette = bytes(image.palette.getdata()[1])[3:] if image.palette else None
-            return np.array(image.convert("RGBA")), palette
-    except UnidentifiedImageError:
-        raise ValueError("no PNG: it does not begin as one") from None
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"no PNG that can be read ({error})") from error
+    with opened(data, ("PNG",)) as image:
+        palette = None
+        if image.mode == "P" and image.info.get("transparency") in (0, b"\0"):
+            palette = bytes(image.palette.getdata()[1])[3:] if image.palette else None
+        return np.array(image.convert("RGBA")), palette

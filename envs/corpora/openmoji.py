@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -41,16 +42,17 @@ _SPANS = {
 CONDITIONS = (Condition("group", tuple(_SPANS)),)
 
 
-def _groups() -> dict[int, str]:
+def points_of(spans: Mapping[str, str]) -> dict[int, str]:
+    """Returns the group of each code point, from spans of hexadecimal numbers such as "1F400-1F408 1F54A"."""
     found = dict[int, str]()
-    for group, text in _SPANS.items():
+    for group, text in spans.items():
         for span in text.split():
             first, _, last = span.partition("-")
             found.update(dict.fromkeys(range(int(first, 16), int(last or first, 16) + 1), group))
     return found
 
 
-GROUPS = _groups()
+GROUPS = points_of(_SPANS)
 
 
 def read_emoji(folder: Path) -> Figures:
@@ -59,8 +61,7 @@ def read_emoji(folder: Path) -> Figures:
     Raises:
         CorpusMissingError: The library that draws vector pictures is not installed.
     """
-    if importlib.util.find_spec("resvg_py") is None:
-        raise CorpusMissingError("means to draw OpenMoji's vector pictures", "pip install resvg_py")
+    needed()
     left_out, figures = Counter[str](), list[Figure]()
     names = sorted(path.name for path in folder.glob("*.svg"))
     for name in names:
@@ -70,7 +71,7 @@ def read_emoji(folder: Path) -> Figures:
         elif COMPANY.intersection(points[1:]):
             left_out["several people"] += 1
         else:
-            pixels = _draw((folder / name).read_text(encoding="utf-8"))
+            pixels = draw((folder / name).read_text(encoding="utf-8"))
             box = box_of(pixels)
             if box is None:
                 left_out["empty"] += 1
@@ -83,10 +84,21 @@ def read_emoji(folder: Path) -> Figures:
     return Figures(figures, len(names), dict(left_out))
 
 
-def _draw(svg: str) -> NDArray[np.uint8]:
+def needed() -> None:
+    """Checks that vector pictures can be drawn.
+
+    Raises:
+        CorpusMissingError: The library that draws them is not installed.
+    """
+    if importlib.util.find_spec("resvg_py") is None:
+        raise CorpusMissingError("means to draw OpenMoji's vector pictures", "pip install resvg_py")
+
+
+def draw(svg: str, side: int = SIDE) -> NDArray[np.uint8]:
+    """Returns a vector picture as uint8 [side, side, 4]: red, green, blue, alpha."""
     import resvg_py
     from PIL import Image
 
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIDE, height=SIDE))
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side))
     with Image.open(io.BytesIO(png)) as image:
         return np.array(image.convert("RGBA"))

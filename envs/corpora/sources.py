@@ -252,6 +252,20 @@ _ALL = (
         sha256="25b549e46919c3a0569db6b68ddc96956b04a484ea4518ad2bbd4f137e307e86",
         needs=("pypinyin",),
     ),
+    Source(
+        name="wesnoth-portraits",
+        what="painted portraits (Battle for Wesnoth)",
+        client="apt",
+        package="wesnoth-*-data",
+        files=("usr/share/games/wesnoth/*/data/core/images/portraits/*/*.png",),
+        also=(
+            "usr/share/games/wesnoth/*/data/core/images/portraits/ARTISTS",
+            "usr/share/doc/wesnoth-*-data/copyright",
+        ),
+        licence="GPL-2+",
+        url="https://packages.debian.org/search?keywords=wesnoth",
+        megabytes=146,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,15 +16,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from ..task import SPLITS, Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .figures import SIZE, Figure, Figures
+from .gallery import Gallery, layout, packed, unpacked
 from .images import conditions_of, read_images
 from .openmoji import CONDITIONS as GROUPS
 from .openmoji import read_emoji
 from .palettes import OPAQUE, palette_of, reduce
-from .usable import UsableWorks, problem, warning
 from .wesnoth import CONDITIONS as FACTIONS
 from .wesnoth import MIRRORED, read_units
 
@@ -90,24 +89,12 @@ COLLECTIONS = {
 """By the name of their source; the first is the default."""
 
 
-class Sprites(NamedTuple):
-    """Sprites of a corpus.
-
-    Attributes:
-        palette: uint8 [P, 3], P of at most 16: the colours 1 .. P of sprites, from dark to light; 0 is transparent.
-        works: contents uint8 [N, 16, 16]; groups are figures. Those of the train split hold mirrored sprites too.
-    """
-
-    palette: NDArray[np.uint8]
-    works: UsableWorks
-
-
 def colours(palette: str) -> NDArray[np.uint8]:
     """Returns colours in hexadecimal numbers as uint8 [P, 3]."""
     return np.array([list(bytes.fromhex(colour)) for colour in palette.split()], np.uint8)
 
 
-def load_collection(data: str) -> Sprites:
+def load_collection(data: str) -> Gallery:
     """Returns the sprites of a source, a name of ``COLLECTIONS``, from the cache where they are there.
 
     Raises:
@@ -133,7 +120,7 @@ class Folder(NamedTuple):
     found: files.Found
     conditions: tuple[Condition, ...]
 
-    def load(self) -> Sprites:
+    def load(self) -> Gallery:
         """Returns the sprites, from the cache where they are there; ``works.usable`` raises where they are too few."""
         cache = cache_folder() / f"sprites-{self.found.fingerprint()}-v{PARSER_VERSION}.npz"
         named = files.printable(str(self.found.root))
@@ -156,46 +143,18 @@ def _load(
     conditions: tuple[Condition, ...],
     named: str,
     known: Collection | None,
-) -> Sprites:
-    layout = {
-        "contents": (np.uint8, (None, SIZE, SIZE)),
-        "conditions": (np.uint8, (None, len(conditions))),
-        "groups": (np.int32, (None,)),
-        "parts": (np.uint8, (None,)),
-        "palette": (np.uint8, (None, 3)),
-        "report": (np.uint8, (None,)),
-    }
+) -> Gallery:
     return cached(
         cache,
-        layout,
+        layout((SIZE, SIZE), conditions),
         lambda: _build(read(), conditions, known),
-        lambda arrays: _sprites(arrays, named, known is None),
+        lambda arrays: unpacked(arrays, "sprites", named, SUFFIXES, known is None),
     )
-
-
-def _sprites(arrays: Arrays, named: str, own: bool) -> Sprites:
-    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
-        raise ValueError("its arrays are of unequal lengths")
-    works = dict[Split, Works]()
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        works[name] = Works(
-            arrays["contents"][rows],
-            arrays["conditions"][rows].astype(np.int64),
-            arrays["groups"][rows].astype(np.int64),
-        )
-    known = json.loads(arrays["report"].tobytes())
-    counts = {name: len(works[name]) for name in SPLITS}
-    skipped = tuple((name, reason) for name, reason in known["skipped"])
-    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
-    units = len(np.unique(arrays["groups"]))
-    why = problem(report, "sprites", named, units, "figure", SUFFIXES)
-    return Sprites(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))
 
 
 def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection | None) -> Arrays:
     """Returns the arrays of a corpus; one of a user is not ``known``: its palette is its own or chosen for it."""
-    figures, left_out = list(found.figures), Counter(found.left_out)
+    figures = list(found.figures)
     most, held_out = (known.most, known.held_out) if known else (None, HELD_OUT)
     parts = split_figures(figures, most, held_out)
     palette = colours(known.palette) if known else found.palette
@@ -211,7 +170,6 @@ def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection 
         others = [row for row in np.flatnonzero(parts).tolist() if not reasons[row]]
         for row in further(figures, others, most):
             reasons[row] = "a further picture of a held-out figure"
-    left_out.update(filter(None, reasons))
     kept = np.array([not reason for reason in reasons], np.bool_)
     contents, parts, figures = contents[kept], parts[kept], list(itertools.compress(found.figures, kept))
     styles = [figure.style for figure in figures]
@@ -221,24 +179,8 @@ def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection 
         parts = np.concatenate([parts, parts[turned]])
         figures += [figures[row] for row in turned]
         styles += [tuple(known.mirrored.get(value, value) for value in styles[row]) for row in turned]
-    kins = {kin: number for number, kin in enumerate(sorted({figure.kin for figure in figures}))}
-    numbers = [
-        [condition.values.index(value) for condition, value in zip(conditions, style, strict=True)] for style in styles
-    ]
-    report = {
-        "files": found.files,
-        "read": len(found.figures),
-        "left_out": dict(left_out.most_common()),
-        "skipped": list(found.skipped),
-    }
-    return {
-        "contents": contents,
-        "conditions": np.array(numbers, np.uint8).reshape(len(figures), len(conditions)),
-        "groups": np.array([kins[figure.kin] for figure in figures], np.int32),
-        "parts": parts,
-        "palette": palette.astype(np.uint8),
-        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
-    }
+    kins = [figure.kin for figure in figures]
+    return packed(found, reasons, contents, kins, styles, parts, palette, conditions)
 
 
 def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[int]:

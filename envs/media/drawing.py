@@ -138,7 +138,7 @@ class Drawing(Medium):
         covered = np.minimum(grey, grey[:, :, ::-1]).sum((1, 2))
         inked = total > 0
         result["symmetry"] = float((covered[inked] / total[inked]).mean()) if inked.any() else 0.0
-        result["pixel_distance"] = _mean_distance(grey.reshape(len(grey), -1))
+        result["pixel_distance"] = mean_distance(grey.reshape(len(grey), -1))
         if self._reference is not None:
             result["grey_distance"] = hellinger(_histogram(pictures), self._greys)
         return result
@@ -179,7 +179,7 @@ def blend(
     patch += (opacity * cover[..., None]).astype(np.float32) * (colour - patch)
 
 
-def _mean_distance(points: NDArray[np.floating[Any]]) -> float:
+def mean_distance(points: NDArray[np.floating[Any]]) -> float:
     """Returns the mean distance of two different points of [N, D]; 0 for one."""
     n = len(points)
     squares = np.square(points).sum(1, dtype=np.float64)

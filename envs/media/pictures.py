@@ -24,6 +24,13 @@ def save_png(picture: NDArray[np.uint8], path: Path) -> None:
     Image.fromarray(picture).save(path, format="PNG")
 
 
+def palette_in(pictures: list[NDArray[np.uint8]], colours: int = 64) -> list[int]:
+    """Returns a palette for ``save_gif``, chosen for the first picture and the last one."""
+    from PIL import Image
+
+    return Image.fromarray(np.vstack([pictures[0], pictures[-1]])).quantize(colours).getpalette() or []
+
+
 def save_gif(
     pictures: list[NDArray[np.uint8]],
     seconds: list[float],

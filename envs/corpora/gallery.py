@@ -1,0 +1,116 @@
+"""Pictures of a corpus with their styles, kin and palette, as arrays of a cache file and as works."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from .cache import Arrays, Layout
+from .figures import Figures
+from .usable import UsableWorks, problem, warning
+
+
+class Gallery(NamedTuple):
+    """Pictures of a corpus, ready for use.
+
+    Attributes:
+        palette: uint8 [P, 3].
+        works: contents uint8 [N, ...]; groups are kin.
+    """
+
+    palette: NDArray[np.uint8]
+    works: UsableWorks
+
+
+def layout(shape: tuple[int, ...], conditions: Sequence[Condition]) -> Layout:
+    """Returns the layout of ``packed`` arrays, for contents of a shape: see ``cache.cached``."""
+    return {
+        "contents": (np.uint8, (None, *shape)),
+        "conditions": (np.uint8, (None, len(conditions))),
+        "groups": (np.int32, (None,)),
+        "parts": (np.uint8, (None,)),
+        "palette": (np.uint8, (None, 3)),
+        "report": (np.uint8, (None,)),
+    }
+
+
+def packed(
+    found: Figures,
+    reasons: Sequence[str],
+    contents: NDArray[np.uint8],
+    kins: Sequence[str],
+    styles: Sequence[tuple[str, ...]],
+    parts: NDArray[np.uint8],
+    palette: NDArray[np.uint8],
+    conditions: Sequence[Condition],
+) -> Arrays:
+    """Returns the arrays of a gallery.
+
+    Args:
+        found: what was read.
+        reasons: why figures of ``found`` are left out, "" for those that are not.
+        contents: uint8 [N, ...], the pictures.
+        kins: of the pictures, equal for those of one figure.
+        styles: of the pictures, a value of each condition.
+        parts: uint8 [N], indices of ``SPLITS``.
+        palette: uint8 [P, 3].
+        conditions: of the styles.
+    """
+    left_out = Counter(found.left_out)
+    left_out.update(filter(None, reasons))
+    numbers = {kin: number for number, kin in enumerate(sorted(set(kins)))}
+    values = [
+        [condition.values.index(value) for condition, value in zip(conditions, style, strict=True)] for style in styles
+    ]
+    report = {
+        "files": found.files,
+        "read": len(found.figures),
+        "left_out": dict(left_out.most_common()),
+        "skipped": list(found.skipped),
+    }
+    return {
+        "contents": contents,
+        "conditions": np.array(values, np.uint8).reshape(len(contents), len(conditions)),
+        "groups": np.array([numbers[kin] for kin in kins], np.int32),
+        "parts": parts,
+        "palette": palette.astype(np.uint8),
+        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
+    }
+
+
+def unpacked(arrays: Arrays, kind: str, named: str, suffixes: Sequence[str], own: bool) -> Gallery:
+    """Returns the gallery of arrays.
+
+    Args:
+        arrays: as ``packed`` returns them.
+        kind: names the works.
+        named: names the corpus.
+        suffixes: of the files that are read.
+        own: True for a user's corpus, about which there may be a warning.
+
+    Raises:
+        ValueError: the arrays are of unequal lengths.
+    """
+    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
+        raise ValueError("its arrays are of unequal lengths")
+    works = dict[Split, Works]()
+    for part, name in enumerate(SPLITS):
+        rows = arrays["parts"] == part
+        works[name] = Works(
+            arrays["contents"][rows],
+            arrays["conditions"][rows].astype(np.int64),
+            arrays["groups"][rows].astype(np.int64),
+        )
+    known = json.loads(arrays["report"].tobytes())
+    counts = {name: len(works[name]) for name in SPLITS}
+    skipped = tuple((name, reason) for name, reason in known["skipped"])
+    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
+    units = len(np.unique(arrays["groups"]))
+    why = problem(report, kind, named, units, "figure", suffixes)
+    return Gallery(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))
