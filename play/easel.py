@@ -196,7 +196,9 @@ class Easel:
             if done[0]:
                 return actions
         place = self._task.action_at(state, *spot)
-        return [] if place is None else [*actions, place]
+        if place is None:
+            return []
+        return [*actions, *(place if isinstance(place, tuple) else (place,))]
 
     @property
     def _stands_alone(self) -> bool:
