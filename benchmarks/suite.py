@@ -251,26 +251,29 @@ def tokens(task: Task[Any], contents: Array) -> Ints:
 
 def sweep_temperature(
     model: Any, temperatures: Sequence[float] = (0.8, 0.9, 0.95, 1.0, 1.05), *, seeds: int = FOLDS, seed: int = 0
-) -> tuple[float, list[dict[str, float]]]:
+) -> tuple[float, list[dict[str, float | None]]]:
     """Chooses a sampling temperature on the validation split: lowest C2ST, then Frechet distance.
 
-    Where the judges fail their own test (``judges.self_test``), the Frechet distance alone counts.
+    Where ``seeds`` is 0, or the judges fail their own test (``judges.self_test``), the Frechet distance alone counts.
 
     Returns:
-        The temperature, and for each one tried its ``temperature``, ``c2st`` and ``frechet``.
+        The temperature, and for each one tried its ``temperature``, ``c2st`` (None where it does not count) and
+        ``frechet``.
     """
     task: Task[Any] = model.task
     real, net = task.works("validation"), feature_net(task.corpus("train"), task.layout)
-    judges_count, rater = fresh_judges(task, real).passed, surprise(task)
-    tried = []
+    judges_count, rater = seeds > 0 and fresh_judges(task, real).passed, surprise(task)
+    tried, scores = list[dict[str, float | None]](), list[tuple[float, float]]()
     for temperature in temperatures:
         fake = generated(AgentSampler(model, temperature), real, len(real), seed)
-        found = c2st(real, fake, task.layout, rater=rater, seeds=seeds, seed=seed)
+        found = None
+        if judges_count:
+            found = c2st(real, fake, task.layout, rater=rater, seeds=min(seeds, FOLDS), seed=seed).accuracy
         distance = frechet(net(real.contents), net(fake.contents))
-        tried.append({"temperature": temperature, "c2st": found.accuracy, "frechet": distance})
-        logger.info("temperature %.2f: C2ST %.3f, Frechet %.2f on validation", temperature, found.accuracy, distance)
-    best = min(tried, key=lambda row: (row["c2st"] if judges_count else 0.0, row["frechet"]))
-    return best["temperature"], tried
+        tried.append({"temperature": temperature, "c2st": found, "frechet": distance})
+        scores.append((found or 0.0, distance))
+        logger.info("temperature %.2f: C2ST %s, Frechet %.2f on validation", temperature, found, distance)
+    return temperatures[scores.index(min(scores))], tried
 
 
 def clean(value: Any, notes: list[str], where: str = "") -> Any:

@@ -19,7 +19,7 @@ from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, pair, unjudged
 
 ID = "musegym/Dungeon-v0"
 MOST = 500  # works that are measured: searching for solutions takes up to a tenth of a second each
@@ -54,21 +54,8 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     return {**measure_rooms(sampler.task, rooms), "real": measure_rooms(sampler.task, real)}
 
 
-def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
-    return (
-        Row(name="ours", meaning="the recipe as it ships", env=env),
-        Row(
-            name="mle",
-            meaning="maximum likelihood; temperature by validation",
-            env=env,
-            params=MLE,
-            sweep=TEMPERATURES,
-        ),
-    )
-
-
-DUNGEON = Table(name="dungeon", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
-SOKOBAN = Table(name="dungeon-sokoban", env_id=ID, rows=_rows({"data": "sokoban"}))
+DUNGEON = Table(name="dungeon", env_id=ID, rows=(*pair(), unjudged(RANDOM)))
+SOKOBAN = Table(name="dungeon-sokoban", env_id=ID, rows=pair({"data": "sokoban"}))
 DOMAIN = Domain(
     measure,
     references,

@@ -19,7 +19,7 @@ from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..metrics.population import novel
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, pair, unjudged
 
 ID = "musegym/Poem-v0"
 NUM = 1000
@@ -63,17 +63,8 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     return {**own, "kept": kept, "references": compared, "real": compared["real"]}
 
 
-def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
-    return (
-        Row(name="ours", meaning="the recipe as it ships", env=env),
-        Row(
-            name="mle", meaning="maximum likelihood; temperature by validation", env=env, params=MLE, sweep=TEMPERATURES
-        ),
-    )
-
-
-POEM = Table(name="poem", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
-TANG = Table(name="poem-tang", env_id=ID, rows=(*_rows({"data": "tang"}), unjudged(RANDOM, env={"data": "tang"})))
+POEM = Table(name="poem", env_id=ID, rows=(*pair(), unjudged(RANDOM)))
+TANG = Table(name="poem-tang", env_id=ID, rows=(*pair({"data": "tang"}), unjudged(RANDOM, env={"data": "tang"})))
 DOMAIN = Domain(
     measure,
     references,

@@ -19,7 +19,7 @@ from ...envs.task import Array, Split
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, pair, unjudged
 
 ID = "musegym/Sketch-v0"
 NUM = 1000
@@ -63,11 +63,7 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
 SKETCH = Table(
     name="sketch",
     env_id=ID,
-    rows=(
-        Row(name="ours", meaning="the recipe as it ships"),
-        Row(name="mle", meaning="maximum likelihood; temperature by validation", params=MLE, sweep=TEMPERATURES),
-        unjudged(RANDOM),
-    ),
+    rows=(*pair(), unjudged(RANDOM)),
 )
 DOMAIN = Domain(
     measure,

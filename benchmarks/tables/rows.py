@@ -84,3 +84,22 @@ DQN = dataclasses.replace(
 def unjudged(row: Row, **changes: Any) -> Row:
     """Returns a row without judges, and with other changes."""
     return dataclasses.replace(row, judge_seeds=0, taught=False, **changes)
+
+
+def pair(env: Mapping[str, Any] | None = None, rules: Mapping[str, float] | None = None) -> tuple[Row, ...]:
+    """Returns rows of one seed: the recipe, with rewards for rules besides, and the same network by maximum likelihood.
+
+    Taught judges and distances compare them; classifiers that learn from held-out works alone are left out.
+
+    Args:
+        env: arguments of the environment.
+        rules: weights of its rules; no row where None.
+    """
+    one = functools.partial(Row, judge_seeds=0, seeds=(0,))
+    env = env or {}
+    ours = one(name="ours", meaning="the recipe as it ships", env=env)
+    ruled = one(name="ours-rules", meaning="rewards for rules besides", env={**env, "rule_weight": rules})
+    mle = one(
+        name="mle", meaning="maximum likelihood; temperature by validation", env=env, params=MLE, sweep=TEMPERATURES
+    )
+    return (ours, mle) if rules is None else (ours, ruled, mle)
