@@ -362,7 +362,7 @@ class TestOwnWorks:
             ChoraleTask(style="H minor")
         monkeypatch.setattr(sources, "_places", lambda source: [])
         with pytest.raises(CorpusMissingError, match="musegym data get chorales"):
-            ChoraleTask().corpus("train")
+            load_phrases(None)
 
 
 class TestComposing:

@@ -67,7 +67,7 @@ def test_an_environment_without_a_page_gets_one(tower):
 def test_animations_are_small_and_say_whose_works_they_show(path):
     assert path.stat().st_size <= images.MOST_BYTES
     with Image.open(path) as image:
-        assert image.n_frames > 5
+        assert image.n_frames >= 5
         assert "works" in image.info["comment"].decode()
 
 
@@ -80,6 +80,6 @@ def test_an_episode_of_any_task_becomes_an_animation(tmp_path):
     last = images.animate(task, states, tmp_path / "tower.gif", "works of a test")
     with Image.open(tmp_path / "tower.gif") as image:
         assert image.info["comment"] == b"works of a test"
-        assert image.n_frames > 5
+        assert image.n_frames >= 5
         assert image.size[0] <= images.TILED_WIDTH
     assert (last == images.picture(task, states[-1])).all()

@@ -71,7 +71,8 @@ def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
     rng = np.random.default_rng(0)
     result = native.reset(seed=7)
     assert_same(result, looped.reset(seed=7), "reset")
-    ends = illegal = forbidden = 0
+    ends = illegal = 0
+    expected = 0.0  # illegal actions among random ones
     rules, told = native.unwrapped.task.rule_names, set()
     for step in range(20 if limit else 150):
         masks = result[-1]["action_mask"] if legal else np.ones((ROWS, native.unwrapped.task.num_actions))
@@ -82,7 +83,7 @@ def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
             assert_same(result, looped.reset(options={"reset_mask": ended.copy()}), f"reset {step}")
             np.testing.assert_array_equal(result[1]["_action_mask"], ended)
             actions = np.array([mask.argmax() for mask in native.action_masks()])
-        forbidden += (~native.action_masks()).sum()
+        expected += (~native.action_masks()).mean(1).sum()
         result = native.step(actions)
         assert_same(result, looped.step(actions), f"step {step}")
         told |= result[4].keys() | result[4].get("final_info", {}).keys()
@@ -90,7 +91,7 @@ def test_native_and_looped_environments_agree(env_id, mode, legal, limit):
         for info in (result[4], result[4].get("final_info", {})):
             illegal += info.get("illegal_action", np.zeros(1)).sum()
     assert ends > 2 * ROWS or (native.unwrapped.task.horizon > 15 and not limit)
-    assert forbidden == 0 or (illegal == 0) == legal
+    assert illegal == 0 if legal else illegal > 0 or expected < 20
     assert ("rules" in told) == bool(rules and "content" in told), "told by name where they are paid"
     native.close()
     looped.close()
