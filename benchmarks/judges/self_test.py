@@ -40,6 +40,8 @@ ENOUGH = 0.12
 """Validation loss at which a judge has shown that it catches redrawn works, nats per work."""
 MOST_REAL = 1500
 """Real works a side, at most, that are told from others."""
+LEAST_REAL = 100
+"""Real works a side, at least."""
 TOLD = 0.4
 """Share of the training groups whose works are told from those of the other groups."""
 
@@ -142,8 +144,15 @@ def one_source(train: Works, share: float, seed: int) -> tuple[Works, Works]:
         drawn.append(groups[part[works <= share * counts[part].sum()]])
     first = np.isin(train.groups, np.concatenate(drawn))
     rows = rng.permutation(np.flatnonzero(first))
-    real, rest = train.take(np.sort(rows[: min(MOST_REAL, -(-len(rows) // 2))])), train.take(~first)
-    other = rest.take(matched_rows(real, rest, seed, halved=True))
+    most, rest = min(MOST_REAL, -(-len(rows) // 2)), train.take(~first)
+    while True:
+        real = train.take(np.sort(rows[:most]))
+        try:
+            other = rest.take(matched_rows(real, rest, seed, halved=True))
+            break
+        except ValueError:  # a large group stands for one group alone, however small
+            if (most := most // 2) < LEAST_REAL:
+                raise
     alike = (real.conditions == other.conditions).all(1)
     return real.take(alike), other.take(alike)
 
