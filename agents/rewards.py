@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from ..envs.rewards import RewardSettings, Scorer
 from ..envs.task import Array, Ints, Task
 from .episodes import Episodes
+
+
+MOST_RATED = 256
+"""Training works whose rules are rated for ``Rewards.usual``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +44,20 @@ class Rewards:
                 "leave dense_rules at False"
             )
 
+    @functools.cached_property
+    def usual(self) -> float:
+        """Mean weighted rules of real works; 0 where they are rewarded by decision, or not at all.
+
+        Subtracted from the reward of every finished work. A constant changes no optimal policy, since an episode ends
+        once; but Q-values that lie near 0, as those of the warm start do, need not be learned anew (advantages with a
+        constant baseline, Williams 1992, "Simple statistical gradient-following algorithms").
+        """
+        if not self.settings.rule_weight or self.dense_rules:
+            return 0.0
+        works = self.task.works("train")
+        works = works.take(np.random.default_rng(0).permutation(len(works))[:MOST_RATED])
+        return float(self.rules_at_end(works.contents, works.conditions).mean()) if len(works) else 0.0
+
     def decoded(self, plans: Array) -> Array:
         """Returns the contents of plans [N, ...]: the plans themselves, unless the task decodes them."""
         return self.task.decoded(plans, self.rng)
@@ -63,7 +82,7 @@ class Rewards:
 
         Args:
             episodes: N episodes; their wrappers' rewards (``Episodes.paid``) are part of the result.
-            at_end: float32 [N], added to the reward of the last decision.
+            at_end: float32 [N], added to the reward of the last decision, less ``usual``.
         """
         longest = int(episodes.lengths.max())
         rewards = episodes.paid[:, :longest].copy()
@@ -71,5 +90,5 @@ class Rewards:
             rules = self.task.step_rules(self.decoded(episodes.contents), episodes.conditions)  # [N, T, R]
             assert rules is not None
             rewards += self.settings.of_rules(rules[:, :longest], self.task.rule_names).astype(np.float32)
-        rewards[np.arange(len(episodes)), episodes.lengths - 1] += at_end
+        rewards[np.arange(len(episodes)), episodes.lengths - 1] += at_end - np.float32(self.usual)
         return rewards

@@ -64,7 +64,11 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
 
 
 POEM = Table(name="poem", env_id=ID, rows=(*pair(), unjudged(RANDOM)))
-TANG = Table(name="poem-tang", env_id=ID, rows=(*pair({"data": "tang"}), unjudged(RANDOM, env={"data": "tang"})))
+TANG = Table(
+    name="poem-tang",
+    env_id=ID,
+    rows=(*pair({"data": "tang"}, rules={"rhyme": 1.0}), unjudged(RANDOM, env={"data": "tang"})),
+)
 DOMAIN = Domain(
     measure,
     references,
