@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..media.notation import SIGNS
 from .musicxml import Mark
-from .notation import SIGNS, TICKS_PER_WHOLE
+from .notation import TICKS_PER_WHOLE
 
 LOUDEST = 127  # MIDI velocity
 DYNAMICS = {**SIGNS, "ffff": 127}

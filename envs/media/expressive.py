@@ -119,15 +119,12 @@ class Expressive(Melodic):
     def sound(self, content: Array, condition: Ints | None = None, since: int = 0, upto: int | None = None) -> Sound:
         """Synthesises the notes that decisions ``since`` to ``upto`` completed.
 
-        One whose velocity or length is undecided sounds at a middle velocity, or is short.
+        Without ``upto`` the last note sounds as far as it is decided: short, or at a middle velocity.
         """
-        phrase = self.phrase(content, condition, upto)
-        begun = self.phrase(content, condition, since)
-        first = len(begun.notes)
-        if first and not ((begun.velocities or ())[-1] or (begun.notes[-1].pitch is None and begun.notes[-1].ticks)):
-            first -= 1
-        first = min(first, len(phrase.notes))
-        return synthesise(phrase._replace(notes=phrase.notes[first:], velocities=(phrase.velocities or ())[first:]))
+        phrase, first = self.phrase(content, condition, upto), _complete(self.phrase(content, condition, since))
+        last = len(phrase.notes) if upto is None else _complete(phrase)
+        heard = slice(min(first, last), last)
+        return synthesise(phrase._replace(notes=phrase.notes[heard], velocities=(phrase.velocities or ())[heard]))
 
     def melodies(self, contents: Array, conditions: Ints | None = None) -> Melodies:
         """Reads the notes of a population [N, L, 6] under conditions int [N, 4]."""
@@ -175,3 +172,11 @@ class Expressive(Melodic):
         if conditions is None or np.shape(conditions) != (len(contents), 4):
             raise ValueError("composer, part, metre and mode are the condition of a phrase: pass condition=int [4]")
         return contents
+
+
+def _complete(phrase: Phrase) -> int:
+    """Returns the number of notes and rests of which everything is decided."""
+    if not phrase.notes or not phrase.velocities:
+        return 0
+    note, velocity = phrase.notes[-1], phrase.velocities[-1]
+    return len(phrase.notes) - (not note.ticks or (note.pitch is not None and not velocity))
