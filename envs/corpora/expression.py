@@ -85,7 +85,7 @@ def _curve(marks: Sequence[Mark]) -> tuple[list[float], list[float]]:
     for tick, kind, value, direction in sorted(events):
         if kind == 0:
             now = float(np.interp(tick, times, levels))
-            times += [tick - 0.5, tick]
+            times += [max(tick - 0.5, times[-1]), tick]
             levels += [now, value]
             continue
         if tick < times[-1]:  # within another swell

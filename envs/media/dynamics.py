@@ -51,7 +51,7 @@ def measure(played: Performances) -> dict[str, float]:
     """
     levels, sounding = played.levels, played.levels > 0
     changes, between = steps(played)
-    heard = sounding.any(1)
+    heard: NDArray[np.bool_] = np.asarray(sounding.any(1))
     span = np.where(sounding, levels, 0).max(1) - np.where(sounding, levels, LEVELS + 1).min(1)
     return {
         "velocity": _mean(levels, sounding),
@@ -90,7 +90,9 @@ def compare(played: Performances, real: Performances) -> dict[str, float]:
 def _some(played: Performances) -> Performances:
     """Returns at most ``MOST`` phrases, evenly spaced."""
     rows = np.linspace(0, len(played.levels) - 1, min(MOST, len(played.levels))).round().astype(np.int64)
-    return Performances(Melodies(*(each[rows] for each in played.melodies)), played.levels[rows], played.tempi[rows])
+    m = played.melodies
+    melodies = Melodies(m.pitch[rows], m.ticks[rows], m.scale[rows], m.bar[rows], m.upbeat[rows], m.closing[rows])
+    return Performances(melodies, played.levels[rows], played.tempi[rows])
 
 
 def _features(played: Performances) -> dict[str, Floats]:
