@@ -21,7 +21,7 @@ from ...envs.task import Array, Ints, Split
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, pair, unjudged
 
 ID = "musegym/Phrase-v0"
 NUM = 1000
@@ -88,15 +88,7 @@ def _kept(task: PhraseTask, own: dict[str, float], real: dict[str, float]) -> di
     return own | {"kept": min(own[rule] / max(real[rule], 1e-9) for rule in task.rule_names)}
 
 
-PHRASE = Table(
-    name="phrase",
-    env_id=ID,
-    rows=(
-        Row(name="ours", meaning="the recipe as it ships"),
-        Row(name="mle", meaning="maximum likelihood; temperature by validation", params=MLE, sweep=TEMPERATURES),
-        unjudged(RANDOM),
-    ),
-)
+PHRASE = Table(name="phrase", env_id=ID, rows=(*pair(), unjudged(RANDOM)))
 DOMAIN = Domain(
     measure,
     references,
