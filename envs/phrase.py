@@ -68,10 +68,17 @@ LONGEST = BARS * int(BAR_TICKS.max())
 TICKS = np.array([0, *DURATIONS], np.int16)  # by duration index of a content, 0 for padding
 METRE, MODE = HORIZON + 3, HORIZON + 4  # columns of a sheet, which has the number of its next slot at HORIZON
 AT_TEMPO, AT_LENGTH, AT_REST_LENGTH, AT_VELOCITY, AT_PITCH = range(5)  # kinds of choices, as ``_tables`` counts them
-KINDS = 5
+KINDS, SLOTS = 5, 256
 TEMPO_KIND, PITCH_KIND, VELOCITY_KIND, FINISHED = range(4)  # rows of the legal actions; later ones are of durations
-SPOTS = np.stack(np.divmod(np.arange(LONGEST + 1), BAR_TICKS[:, None]), -1).astype(np.uint8)
-"""Bar from 0 and tick within it, [metres, onsets, 2]."""
+SPOTS = np.stack(np.divmod(np.arange(LONGEST + 1), BAR_TICKS[:, None]), -1).reshape(-1, 2).astype(np.uint8)
+"""Bar from 0 and tick within it, [metres * onsets, 2]."""
+STARTS = KINDS * (BARS * BAR_TICKS * (NOTES + 1) + NOTES) + AT_TEMPO
+"""Place of an empty phrase by metre."""
+FIRST_BAR = np.array([1, 0], np.uint8)
+INDICES = np.zeros(1 + NUM_ACTIONS, np.uint8)
+"""Index in a content of pitch, duration, velocity or tempo by token."""
+for _first, _last in ((0, NUM_PITCHES), (NUM_PITCHES, TO_VELOCITY), (TO_VELOCITY, TO_TEMPO), (TO_TEMPO, NUM_ACTIONS)):
+    INDICES[1 + _first : 1 + _last] = np.arange(1, 1 + _last - _first)
 
 RANGES = ((52, 91), (48, 86), (44, 80), (36, 71), (36, 96))
 """Lowest and highest pitch of each part, the tonic at C: where 98% of the notes of the train split lie."""
@@ -89,18 +96,16 @@ class Tables:
     each note.
 
     Attributes:
-        kinds: int16 [places].
-        slots: uint8 [places], where the next choice is written.
+        spots: int32 [places], 256 x kind + slot of the next choice.
         legal: bool [kinds, A].
         effective: int16 [kinds * A], what ``legalise`` returns.
-        moves: int32 [1 + A], by token: 1 + action, 0 where the phrase is finished.
+        moves: int64 [1 + A], by token: 1 + action, 0 where the phrase is finished.
     """
 
-    kinds: NDArray[np.int16]
-    slots: NDArray[np.uint8]
+    spots: NDArray[np.int32]
     legal: Bools
     effective: NDArray[np.int16]
-    moves: NDArray[np.int32]
+    moves: NDArray[np.int64]
 
 
 @functools.cache
@@ -122,18 +127,18 @@ def _tables() -> Tables:
     legal[VELOCITY_KIND, TO_VELOCITY:TO_TEMPO] = True
     legal[FINISHED, 0] = True
     legal[FINISHED + 1 :, NUM_PITCHES:TO_VELOCITY] = sets
-    kinds = np.zeros((LONGEST + 1, NOTES + 1, KINDS), np.int16)
+    kinds = np.zeros((LONGEST + 1, NOTES + 1, KINDS), np.int32)
     kinds[..., AT_TEMPO], kinds[..., AT_PITCH], kinds[..., AT_VELOCITY] = TEMPO_KIND, PITCH_KIND, VELOCITY_KIND
     kinds[..., AT_LENGTH] = kinds[..., AT_REST_LENGTH] = number.reshape(LONGEST + 1, -1) + FINISHED + 1
     kinds[0, :, AT_PITCH] = FINISHED
     note = CHOICES * (NOTES - np.arange(NOTES + 1))  # slots of the notes that have a duration
-    slots = np.zeros(kinds.shape, np.uint8)
+    slots = np.zeros(kinds.shape, np.int32)
     slots[..., AT_PITCH], slots[..., AT_VELOCITY] = note + 1, note
     slots[..., AT_LENGTH] = slots[..., AT_REST_LENGTH] = np.minimum(note + 2, HORIZON)
     order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
     wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % legal.sum(1, keepdims=True), 1)
     effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
-    moves = np.zeros(1 + NUM_ACTIONS, np.int32)
+    moves = np.zeros(1 + NUM_ACTIONS, np.int64)
     moves[1] = AT_REST_LENGTH - AT_PITCH
     moves[2 : 1 + NUM_PITCHES] = AT_LENGTH - AT_PITCH
     # A length moves on by two kinds: from that of a note to its velocity, from that of a rest to the next pitch.
@@ -141,7 +146,7 @@ def _tables() -> Tables:
     moves[1 + NUM_PITCHES : 1 + TO_VELOCITY] -= KINDS * (np.array(DURATIONS) * (NOTES + 1) + 1)
     moves[1 + TO_VELOCITY : 1 + TO_TEMPO] = AT_PITCH - AT_VELOCITY
     moves[1 + TO_TEMPO :] = AT_PITCH - AT_TEMPO
-    return Tables(kinds.ravel(), slots.ravel(), legal, effective.ravel(), moves)
+    return Tables((SLOTS * kinds + slots).ravel(), legal, effective.ravel(), moves)
 
 
 @dataclasses.dataclass
@@ -149,14 +154,14 @@ class Draft(State):
     """B phrases being played.
 
     Attributes:
-        place: int32 [B], see ``Tables``.
-        kind: int16 [B], the row of the legal actions.
+        place: int64 [B], see ``Tables``.
+        kind: int32 [B], the row of the legal actions.
         sheet: uint8 [B, T + 5], what is observed: 1 + action in each slot (0 for those to come), the number of the
             next slot, the condition.
     """
 
-    place: NDArray[np.int32]
-    kind: NDArray[np.int16]
+    place: NDArray[np.int64]
+    kind: NDArray[np.int32]
     sheet: NDArray[np.uint8]
 
 
@@ -249,9 +254,7 @@ class PhraseTask(Task[Draft]):
             condition = self.draw_conditions(draws, self._fixed)
         sheet = np.zeros((len(draws), HORIZON + 1 + len(CONDITIONS)), np.uint8)
         sheet[:, HORIZON + 1 :] = condition
-        ticks = BARS * BAR_TICKS.take(sheet[:, METRE])
-        place = (KINDS * (ticks * (NOTES + 1) + NOTES) + AT_TEMPO).astype(np.int32)
-        return Draft(place, np.full(len(draws), TEMPO_KIND, np.int16), sheet)
+        return Draft(STARTS.take(sheet[:, METRE]), np.full(len(draws), TEMPO_KIND, np.int32), sheet)
 
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Writes one choice into every unfinished phrase."""
@@ -259,8 +262,9 @@ class PhraseTask(Task[Draft]):
         token = (actions + 1) * ~state.done  # 0 in finished rows: they stay
         sheet.reshape(-1)[_starts(len(sheet)) + sheet[:, HORIZON]] = token
         state.place += tables.moves.take(token)
-        state.kind = tables.kinds.take(state.place)
-        sheet[:, HORIZON] = tables.slots.take(state.place)
+        spot = tables.spots.take(state.place)
+        sheet[:, HORIZON] = spot  # the slot: its lowest eight bits
+        state.kind = spot // SLOTS
         return state, state.kind == FINISHED
 
     def action_mask(self, state: Draft) -> Bools:
@@ -269,7 +273,7 @@ class PhraseTask(Task[Draft]):
 
     def legalise(self, state: Draft, actions: Ints) -> Ints:
         """Returns illegal actions ``a`` as the ``a mod k``-th of the ``k`` legal ones."""
-        return self._tables.effective.take(state.kind.astype(np.int32) * NUM_ACTIONS + actions)
+        return self._tables.effective.take(state.kind * NUM_ACTIONS + actions)
 
     def observe(self, state: Draft) -> NDArray[np.uint8]:
         """Returns uint8 [B, 126]."""
@@ -286,7 +290,7 @@ class PhraseTask(Task[Draft]):
         by_slot = np.array([AT_PITCH, AT_LENGTH, AT_VELOCITY]).take((slot - 1) % CHOICES)
         choice = np.where(slot == 0, AT_TEMPO, np.where((by_slot == AT_LENGTH) & rests, AT_REST_LENGTH, by_slot))
         state.place[:] = KINDS * (ticks * (NOTES + 1) + left) + choice
-        state.kind, state.sheet = self._tables.kinds.take(state.place), sheet
+        state.kind, state.sheet = self._tables.spots.take(state.place) // SLOTS, sheet
         state.done = state.kind == FINISHED
         return state
 
@@ -305,7 +309,7 @@ class PhraseTask(Task[Draft]):
         ends = np.cumsum(TICKS.take(duration), 1)
         onsets = ends - TICKS.take(duration)
         clock = np.where(state.kind == FINISHED, ends[:, -1], onsets[rows, note])
-        bar, tick = SPOTS[metre, clock].astype(np.int64).T
+        bar, tick = SPOTS.take(metre * (LONGEST + 1) + clock, axis=0).astype(np.int64).T
         numbers = np.arange(NOTES)
         before = (numbers < note[:, None]) & (pitch >= BASE)
         last = np.where(before, numbers, -1).max(1)
@@ -331,14 +335,19 @@ class PhraseTask(Task[Draft]):
         Pitch 0 is padding, 1 a rest, 2 the lowest pitch; duration, velocity and tempo count from 1, 0 is padding, not
         chosen yet or the velocity of a rest. The first row has the tempo before its note.
         """
-        pitch, duration, velocity, tempo = _read(state.sheet)
-        ticks = TICKS.take(duration)
-        spots = SPOTS[state.sheet[:, METRE, None], np.cumsum(ticks, 1, dtype=np.int16) - ticks]
-        works = np.zeros((len(state), NOTES, 6), np.uint8)
-        there = pitch > 0
-        np.multiply(spots + np.array([1, 0], np.uint8), there[..., None], out=works[..., :PITCH])
-        works[..., PITCH], works[..., DURATION], works[..., VELOCITY] = pitch, duration, velocity
-        works[..., TEMPO] = tempo[:, None] * there
+        sheet = state.sheet
+        used = min(-(-int(sheet[:, HORIZON].max(initial=0)) // CHOICES), NOTES)
+        values = INDICES.take(sheet[:, : 1 + CHOICES * used])
+        notes, tempo = values[:, 1:].reshape(len(sheet), used, CHOICES), values[:, 0]
+        ends = TICKS.take(notes[..., 1]).cumsum(1, dtype=np.int16)
+        onsets = np.zeros_like(ends)
+        onsets[:, 1:] = ends[:, :-1]
+        onsets += (sheet[:, METRE, None] * np.int16(LONGEST + 1)).astype(np.int16)
+        works = np.zeros((len(sheet), NOTES, 6), np.uint8)
+        rows, there = works[:, :used], notes[..., :1] > 0
+        np.multiply(SPOTS.take(onsets, axis=0) + FIRST_BAR, there, out=rows[..., :PITCH])
+        rows[..., PITCH:TEMPO] = notes
+        np.multiply(tempo[:, None], there[..., 0], out=rows[..., TEMPO])
         works[:, 0, TEMPO] = tempo
         return works
 
@@ -444,9 +453,8 @@ class _Written(NamedTuple):
 
 def _read(sheet: NDArray[np.uint8]) -> _Written:
     """Reads the slots of sheets [B, T + 5]."""
-    pitch, duration, velocity = (sheet[:, 1 + column : HORIZON : CHOICES] for column in range(CHOICES))
-    lower = np.maximum(duration, NUM_PITCHES) - NUM_PITCHES, np.maximum(velocity, TO_VELOCITY) - TO_VELOCITY
-    return _Written(pitch, *lower, np.maximum(sheet[:, 0], TO_TEMPO) - TO_TEMPO)
+    values = INDICES.take(sheet[:, :HORIZON])
+    return _Written(*(values[:, column::CHOICES] for column in (1, 2, 3)), values[:, 0])
 
 
 @functools.lru_cache(maxsize=16)
@@ -463,7 +471,7 @@ def encode(phrases: list[Phrase]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]
     for content, phrase, tempo in zip(contents, phrases, np.abs(tempi).argmin(1), strict=True):
         pitch, ticks, velocity = phrase.notes.T.astype(np.int64)
         rows, rest = content[: len(pitch)], pitch < 0
-        rows[:, :PITCH] = SPOTS[phrase.metre, np.cumsum(ticks) - ticks] + np.array([1, 0], np.uint8)
+        rows[:, :PITCH] = SPOTS[phrase.metre * (LONGEST + 1) + np.cumsum(ticks) - ticks] + FIRST_BAR
         rows[:, PITCH] = np.where(rest, REST, pitch - LOWEST + BASE)
         rows[:, DURATION] = np.searchsorted(DURATIONS, ticks) + 1
         rows[:, VELOCITY] = np.where(rest, 0, velocity // PER_LEVEL + 1)

@@ -187,9 +187,9 @@ def _from_score(data: bytes, source: str) -> Piece:
         loud = velocities(part.marks, notes[:, 0])
         lines.append(Line(number if quartet else len(PARTS) - 1, top_line(np.column_stack([notes, loud]))))
     folder, _, name = source.rpartition("/")
-    number = "".join(sign for sign in Path(name).stem if sign.isdigit())
+    movement = "".join(sign for sign in Path(name).stem if sign.isdigit())
     headings = dict(enumerate(HEADINGS.get(folder, ()), 1))
-    found = tempi([mark for part in parts for mark in part.marks], headings.get(int(number or 0), ""))
+    found = tempi([mark for part in parts for mark in part.marks], headings.get(int(movement or 0), ""))
     return Piece(source, composer, tuple(lines), parts[0].measures, tuple(found))
 
 
@@ -217,12 +217,12 @@ def _from_midi(data: bytes, source: str) -> Piece:
     if ours:
         end = max(end, min(int(ours[2]), LONGEST))
     skipped, bars = bars_of(metres, [(0, (0, MODES[0]))], first, end)
-    found = dict[int, float]({0: UNKNOWN_TEMPO})
-    found |= {max(0, on_grid(tick, midi.resolution) - skipped): tempo for tick, tempo in sorted(midi.tempi)}
+    changes = {0: UNKNOWN_TEMPO}
+    changes |= {max(0, on_grid(tick, midi.resolution) - skipped): tempo for tick, tempo in sorted(midi.tempi)}
     moved = tuple(line._replace(notes=line.notes - np.array([skipped, skipped, 0, 0], np.int32)) for line in lines)
     measures = tuple(Measure(bar.start, bar.length, bar.metre) for bar in bars)
     key = read_key(ours[1])[:2] if ours else None
-    return Piece(source, _composer(source), moved, measures, tuple(sorted(found.items())), key)
+    return Piece(source, _composer(source), moved, measures, tuple(sorted(changes.items())), key)
 
 
 def _composer(source: str) -> int:
@@ -341,7 +341,10 @@ def _phrases(arrays: Arrays) -> Phrases:
         raise ValueError("the tempi of the phrases are not known")
     notes: Sequence[NDArray[np.int16]] = np.split(arrays["notes"], ends[:-1]) if rows else []
     items = [
-        Phrase(*row[:6], tempo, own) for row, tempo, own in zip(rows, arrays["tempi"].tolist(), notes, strict=True)
+        Phrase(piece, composer, part, metre, mode, tonic, tempo, own)
+        for (piece, composer, part, metre, mode, tonic, _), tempo, own in zip(
+            rows, arrays["tempi"].tolist(), notes, strict=True
+        )
     ]
     labels = tuple(str(label) for label in meta["labels"])
     if len(labels) != len(items) or not set(labels) <= set(SPLITS):
