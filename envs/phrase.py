@@ -80,7 +80,7 @@ INDICES = np.zeros(1 + NUM_ACTIONS, np.uint8)
 for _first, _last in ((0, NUM_PITCHES), (NUM_PITCHES, TO_VELOCITY), (TO_VELOCITY, TO_TEMPO), (TO_TEMPO, NUM_ACTIONS)):
     INDICES[1 + _first : 1 + _last] = np.arange(1, 1 + _last - _first)
 
-RANGES = ((52, 91), (48, 86), (44, 80), (36, 71), (36, 96))
+RANGES = ((56, 93), (53, 84), (46, 76), (36, 83), (36, 96))
 """Lowest and highest pitch of each part, the tonic at C: where 98% of the notes of the train split lie."""
 OCTAVE = 12
 LARGEST_CHANGE = 6
@@ -239,7 +239,7 @@ class PhraseTask(Task[Draft]):
         self._fixed = parse_style(style, CONDITIONS)
         last = [*[NUM_ACTIONS] * HORIZON, HORIZON, *(size - 1 for size in self.condition_sizes)]
         self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
-        self.medium = Expressive(
+        self.medium: Expressive = Expressive(
             PITCHES, DURATIONS, TEMPI, METRES, MODES, RANGES, BARS, reference=lambda: self.works("train")
         )
         self._tables = _tables()

@@ -51,6 +51,7 @@ LAYOUT = {
     "notes": (np.int16, (None, 3)),
     "text": (np.uint8, (None,)),
 }
+WIDEST = 0.07  # of the pieces go to train: whole quartets in one file would fill a held-out split alone
 HEADINGS = {
     "beethoven/opus18no1": ("Allegro con brio", "Adagio affettuoso", "Scherzo. Allegro molto", "Allegro"),
     "haydn/opus74no1": ("Allegro moderato", "Andantino grazioso", "Menuetto. Allegretto", "Vivace"),
@@ -159,9 +160,8 @@ def _build(found: Found) -> Phrases:
     kept = [(piece, phrases) for piece in pieces if (phrases := cut(piece, left_out))]
     items = [phrase._replace(piece=number) for number, (_, phrases) in enumerate(kept) for phrase in phrases]
     names = [piece.source for piece, _ in kept]
-    labels = (
-        deal([p.piece for p in items], [p.composer for p in items], [names[p.piece] for p in items]) if kept else []
-    )
+    parts = [phrase.piece for phrase in items], [phrase.composer for phrase in items], [names[p.piece] for p in items]
+    labels = deal(*parts, widest=WIDEST) if kept else []
     return Phrases(tuple(items), tuple(labels), tuple(names), left_out, len(found.files) + len(found.skipped), skipped)
 
 
