@@ -80,7 +80,7 @@ INDICES = np.zeros(1 + NUM_ACTIONS, np.uint8)
 for _first, _last in ((0, NUM_PITCHES), (NUM_PITCHES, TO_VELOCITY), (TO_VELOCITY, TO_TEMPO), (TO_TEMPO, NUM_ACTIONS)):
     INDICES[1 + _first : 1 + _last] = np.arange(1, 1 + _last - _first)
 
-RANGES = ((56, 93), (53, 84), (46, 76), (36, 83), (36, 96))
+RANGES = ((56, 93), (53, 84), (46, 76), (36, 84), (36, 96))
 """Lowest and highest pitch of each part, the tonic at C: where 98% of the notes of the train split lie."""
 OCTAVE = 12
 LARGEST_CHANGE = 6
