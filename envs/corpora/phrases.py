@@ -7,7 +7,7 @@ Each part of a piece is one line, cut into phrases of four bars; pieces are spli
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +51,7 @@ LAYOUT = {
     "notes": (np.int16, (None, 3)),
     "text": (np.uint8, (None,)),
 }
+SHARED = 2  # phrases from which two pieces are related
 WIDEST = 0.12  # of the pieces go to train: whole quartets in one file would fill a held-out split alone
 HEADINGS = {
     "beethoven/opus18no1": ("Allegro con brio", "Adagio affettuoso", "Scherzo. Allegro molto", "Allegro"),
@@ -94,7 +95,7 @@ class Phrase(NamedTuple):
     """Four bars of a line.
 
     Attributes:
-        piece: number of its piece.
+        piece: number of its piece, of several related ones the first.
         composer, part, metre, mode: indices in ``COMPOSERS``, ``PARTS``, ``METRES``, ``MODES``.
         tonic: pitch class, 0 is C.
         tempo: quarter notes a minute.
@@ -159,10 +160,31 @@ def _build(found: Found) -> Phrases:
     left_out = Counter[str]()
     kept = [(piece, phrases) for piece in pieces if (phrases := cut(piece, left_out))]
     items = [phrase._replace(piece=number) for number, (_, phrases) in enumerate(kept) for phrase in phrases]
+    family = families(items, len(kept))
+    items = [phrase._replace(piece=family[phrase.piece]) for phrase in items]
     names = [piece.source for piece, _ in kept]
     parts = [phrase.piece for phrase in items], [phrase.composer for phrase in items], [names[p.piece] for p in items]
     labels = deal(*parts, widest=WIDEST) if kept else []
     return Phrases(tuple(items), tuple(labels), tuple(names), left_out, len(found.files) + len(found.skipped), skipped)
+
+
+def families(phrases: Sequence[Phrase], pieces: int) -> list[int]:
+    """Numbers the families of pieces, each by its first one: two pieces are related if they share a few phrases.
+
+    Phrases are shared that have the same pitches and durations, the tonic at C: a movement in two files, one of which
+    repeats the other.
+    """
+    owners, shared = defaultdict[bytes, set[int]](set), Counter[tuple[int, int]]()
+    for phrase in phrases:
+        known = owners[phrase.notes[:, :2].tobytes()]
+        shared.update((min(other, phrase.piece), max(other, phrase.piece)) for other in known - {phrase.piece})
+        known.add(phrase.piece)
+    family = list(range(pieces))
+    for (first, second), count in sorted(shared.items()):
+        if count >= SHARED and family[first] != family[second]:
+            lower, higher = sorted((family[first], family[second]))
+            family = [lower if own == higher else own for own in family]
+    return family
 
 
 def read_piece(data: bytes, source: str) -> list[Piece]:
