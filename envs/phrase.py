@@ -454,7 +454,7 @@ class _Written(NamedTuple):
 def _read(sheet: NDArray[np.uint8]) -> _Written:
     """Reads the slots of sheets [B, T + 5]."""
     values = INDICES.take(sheet[:, :HORIZON])
-    return _Written(*(values[:, column::CHOICES] for column in (1, 2, 3)), values[:, 0])
+    return _Written(values[:, 1::CHOICES], values[:, 2::CHOICES], values[:, 3::CHOICES], values[:, 0])
 
 
 @functools.lru_cache(maxsize=16)

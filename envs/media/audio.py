@@ -160,7 +160,7 @@ def _bow(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
             tone += partial ** -(2.2 - 1.1 * share) * np.sin(partial * phase)
     attack = np.minimum(1, time / (0.06 - 0.045 * share))
     fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
-    return 0.45 * share**2 * tone * attack * fade
+    return 0.7 * share**2 * tone * attack * fade
 
 
 @functools.lru_cache(maxsize=64)
