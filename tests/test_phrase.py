@@ -13,13 +13,14 @@ from stable_baselines3.common.env_checker import check_env as check_sb3_env
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import phrase as domain
 from musegym.envs.checks import check_splits, check_task
-from musegym.envs.corpora.expression import tempi, tempo_of, velocities
+from musegym.envs.corpora.expression import DYNAMICS, tempi, tempo_of, velocities
 from musegym.envs.corpora.midi_events import parse
 from musegym.envs.corpora.musicxml import Mark, Measure, read_musicxml
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.phrases import Line, Piece, cut, families, read_piece, top_line
 from musegym.envs.media import pianoroll
 from musegym.envs.media.dynamics import Performances, compare
+from musegym.envs.media.notation import SIGNS
 from musegym.envs.phrase import (
     HORIZON,
     LARGEST_CHANGE,
@@ -149,6 +150,9 @@ class TestMarks:
     def test_velocities(self, marks, expected):
         found = velocities(marks, np.arange(0, 120, 24, dtype=np.int32))
         assert found.tolist() == pytest.approx(expected, abs=1)
+
+    def test_signs_are_written_as_they_are_read(self):
+        assert SIGNS == {sign: velocity for sign, velocity in DYNAMICS.items() if sign != "ffff"}
 
     def test_tempi(self):
         words = [Mark(0, "words", "Molto Adagio"), Mark(96, "words", "cresc."), Mark(192, "tempo", "131.5")]

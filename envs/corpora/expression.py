@@ -11,12 +11,22 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..media.notation import SIGNS
 from .musicxml import Mark
 from .notation import TICKS_PER_WHOLE
 
 LOUDEST = 127  # MIDI velocity
-DYNAMICS = {**SIGNS, "ffff": 127}
+DYNAMICS = {
+    "pppp": 10,
+    "ppp": 16,
+    "pp": 33,
+    "p": 49,
+    "mp": 64,
+    "mf": 80,
+    "f": 96,
+    "ff": 112,
+    "fff": 126,
+    "ffff": 127,
+}
 UNMARKED = DYNAMICS["mf"]
 THEN_SOFT = {"fp": ("f", "p"), "ffp": ("ff", "p"), "sfp": ("f", "p"), "sfzp": ("f", "p"), "pf": ("p", "f")}
 """Signs of one note in the first and all that follow in the second dynamic."""
