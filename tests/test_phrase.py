@@ -152,7 +152,7 @@ class TestMarks:
         assert found.tolist() == pytest.approx(expected, abs=1)
 
     def test_signs_are_written_as_they_are_read(self):
-        assert SIGNS == {sign: velocity for sign, velocity in DYNAMICS.items() if sign != "ffff"}
+        assert {sign: velocity for sign, velocity in DYNAMICS.items() if sign != "ffff"} == SIGNS
 
     def test_tempi(self):
         words = [Mark(0, "words", "Molto Adagio"), Mark(96, "words", "cresc."), Mark(192, "tempo", "131.5")]
