@@ -1,8 +1,8 @@
 """The events of a Standard MIDI File that notation needs, on the file's own clock.
 
 It follows the Standard MIDI Files Specification 1.0 (https://midi.org/standard-midi-files-specification). Times are
-counted in the file's ticks and tempo is never asked, so that a tempo on any track leaves the notation as it is. The
-time and memory it takes grow with the length of the file alone, whatever the numbers in it are.
+counted in the file's ticks; tempi are listed beside them, so that a tempo on any track leaves the notation as it is.
+The time and memory it takes grow with the length of the file alone, whatever the numbers in it are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF
-TEXT, END_OF_TRACK, TIME_SIGNATURE, KEY_SIGNATURE = 0x01, 0x2F, 0x58, 0x59
+TEXT, END_OF_TRACK, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x01, 0x2F, 0x51, 0x58, 0x59
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 NOTE_OFF, NOTE_ON = 0x80, 0x90
 DRUMS = 9  # General MIDI's channel of percussion, counted from 0
@@ -33,10 +33,14 @@ class Signature(NamedTuple):
 
 
 class Part(NamedTuple):
-    """The notes of one channel of one track: (start, end, pitch) in the order of their starts, times in ticks."""
+    """The notes of one channel of one track: (start, end, pitch) in the order of their starts, times in ticks.
+
+    ``velocities`` are those of the notes, 1 to 127.
+    """
 
     track: int
     notes: list[tuple[int, int, int]]
+    velocities: list[int]
 
 
 class Midi(NamedTuple):
@@ -48,6 +52,7 @@ class Midi(NamedTuple):
         metres: In the order of the file.
         keys: In the order of the file.
         texts: (tick, text) of text events.
+        tempi: (tick, quarter notes a minute) of tempo events.
     """
 
     resolution: int
@@ -55,6 +60,7 @@ class Midi(NamedTuple):
     metres: list[Signature]
     keys: list[Signature]
     texts: list[tuple[int, str]]
+    tempi: list[tuple[int, float]]
 
 
 def parse(data: bytes) -> Midi:
@@ -75,7 +81,7 @@ def parse(data: bytes) -> Midi:
         raise ValueError("its time is counted in frames of film (SMPTE), not in quarter notes")
     if not division:
         raise ValueError("a damaged MIDI file: its quarter note has no ticks (division 0)")
-    midi = Midi(division, [], [], [], [])
+    midi = Midi(division, [], [], [], [], [])
     place, track = 8 + size, 0
     while place + 8 <= len(data):
         name, start = data[place : place + 4], place + 8
@@ -94,8 +100,8 @@ def parse(data: bytes) -> Midi:
 
 def _read_track(data: bytes, track: int, midi: Midi) -> None:
     """Appends the events of a track to a file's lists; raises IndexError where its last event is cut off."""
-    notes: dict[int, list[tuple[int, int, int]]] = {}  # by channel
-    sounding: dict[tuple[int, int], list[int]] = {}  # starts, by channel and pitch
+    notes: dict[int, list[tuple[int, int, int, int]]] = {}  # by channel
+    sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}  # starts and velocities, by channel and pitch
     place = tick = status = 0
     while place < len(data):
         ticks, place = _number(data, place)
@@ -107,11 +113,12 @@ def _read_track(data: bytes, track: int, midi: Midi) -> None:
             pitch, velocity, place = data[place], data[place + 1], place + 2
             if kind == NOTE_ON and velocity:
                 starts = sounding.setdefault((channel, pitch), [])
-                if starts[-1:] != [tick]:
-                    starts.append(tick)
+                if not starts or starts[-1][0] != tick:
+                    starts.append((tick, velocity))
             elif starts := sounding.get((channel, pitch), []):
-                notes.setdefault(channel, []).extend((start, tick, pitch) for start in starts if start < tick)
-                sounding[channel, pitch] = [start for start in starts if start == tick]
+                ended = ((start, tick, pitch, loud) for start, loud in starts if start < tick)
+                notes.setdefault(channel, []).extend(ended)
+                sounding[channel, pitch] = [each for each in starts if each[0] == tick]
         elif kind in DATA_BYTES:
             place += DATA_BYTES[kind]
         elif status == META:
@@ -130,10 +137,10 @@ def _read_track(data: bytes, track: int, midi: Midi) -> None:
         if place > len(data):
             raise IndexError
     for (channel, pitch), starts in sounding.items():  # notes that nothing ends last to the end of the track
-        notes.setdefault(channel, []).extend((start, tick, pitch) for start in starts if start < tick)
-    midi.parts.extend(
-        Part(track, sorted(notes[channel])) for channel in sorted(notes) if channel != DRUMS and notes[channel]
-    )
+        notes.setdefault(channel, []).extend((start, tick, pitch, loud) for start, loud in starts if start < tick)
+    for channel in sorted(notes):
+        if channel != DRUMS and (own := sorted(notes[channel])):
+            midi.parts.append(Part(track, [note[:3] for note in own], [note[3] for note in own]))
 
 
 def _read_meta(what: int, value: bytes, tick: int, track: int, midi: Midi) -> None:
@@ -144,6 +151,8 @@ def _read_meta(what: int, value: bytes, tick: int, track: int, midi: Midi) -> No
         sharps = value[0] - 256 if value[0] > 127 else value[0]
         if -7 <= sharps <= 7 and value[1] <= 1:
             midi.keys.append(Signature(tick, track, (sharps, value[1])))
+    elif what == TEMPO and len(value) == 3 and any(value):
+        midi.tempi.append((tick, 60_000_000 / int.from_bytes(value, "big")))
     elif what == TEXT:
         midi.texts.append((tick, value.decode("latin-1")))
 

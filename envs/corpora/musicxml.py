@@ -1,4 +1,4 @@
-"""Scores in MusicXML: the notes of each part, its fermatas, and the measures.
+"""Scores in MusicXML: the notes of each part, its fermatas and marks of expression, and the measures.
 
 Read are scores by part (``score-partwise``) of MusicXML 4.0 and before, plain or compressed (``.mxl``):
 https://www.w3.org/2021/06/musicxml40/. Time is counted in ticks, 24 to the quarter note.
@@ -45,6 +45,21 @@ class Measure(NamedTuple):
     metre: tuple[int, int]
 
 
+class Mark(NamedTuple):
+    """A mark of expression.
+
+    Attributes:
+        tick: where it stands.
+        kind: "dynamics", "accent", "wedge" (a hairpin), "words" or "tempo".
+        text: the sign ("p", "sf", "strong-accent"), "crescendo", "diminuendo" or "stop" of a hairpin, the words, or
+            quarter notes a minute.
+    """
+
+    tick: int
+    kind: str
+    text: str
+
+
 class Part(NamedTuple):
     """A part of a score.
 
@@ -53,12 +68,14 @@ class Part(NamedTuple):
         notes: in the order of their onsets; grace notes and cues are left out.
         measures: in order.
         fifths: sharps of the first key signature, flats negative; None without one.
+        marks: in the order of the file.
     """
 
     name: str
     notes: tuple[Note, ...]
     measures: tuple[Measure, ...]
     fifths: int | None
+    marks: tuple[Mark, ...] = ()
 
 
 def read_musicxml(data: bytes) -> list[Part]:
@@ -100,7 +117,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _read_part(part: ElementTree.Element, name: str) -> Part:
-    notes, measures, fifths = list[Note](), list[Measure](), list[int]()
+    notes, measures, fifths, marks = list[Note](), list[Measure](), list[int](), list[Mark]()
     divisions, metre, begin = 1, (0, 0), 0
     for measure in part.iterfind("measure"):
         place = last = end = 0  # divisions within the measure
@@ -120,7 +137,12 @@ def _read_part(part: ElementTree.Element, name: str) -> Part:
                 last = last if element.find("chord") is not None else place
                 place = max(place, last + duration)
                 times = (round(TICKS_PER_QUARTER * time / divisions) for time in (last, last + duration))
-                _append(notes, element, *(begin + time for time in times))
+                start, stop = (begin + time for time in times)
+                _append(notes, element, start, stop)
+                marks += _on_note(element, start)
+            elif element.tag in ("direction", "sound"):
+                offset = _number(element, "offset", 0)
+                marks += _direction(element, begin + round(TICKS_PER_QUARTER * (place + offset) / divisions))
             if place < 0:
                 raise ValueError("a damaged score: a measure goes back beyond its beginning")
             end = max(end, place)
@@ -128,7 +150,36 @@ def _read_part(part: ElementTree.Element, name: str) -> Part:
         begin += measures[-1].ticks
         if begin > LONGEST:
             raise ValueError(f"it lasts more than {LONGEST // TICKS_PER_WHOLE:,} whole notes")
-    return Part(name, tuple(sorted(notes)), tuple(measures), fifths[0] if fifths else None)
+    return Part(name, tuple(sorted(notes)), tuple(measures), fifths[0] if fifths else None, tuple(marks))
+
+
+def _on_note(element: ElementTree.Element, tick: int) -> list[Mark]:
+    """Returns the accents and dynamics that a note itself carries."""
+    marks = list[Mark]()
+    for notations in element.iterfind("notations"):
+        for tag in ("accent", "strong-accent"):
+            if notations.find(f"articulations/{tag}") is not None:
+                marks.append(Mark(tick, "accent", tag))
+        marks += [Mark(tick, "dynamics", _sign(each)) for each in notations.iterfind("dynamics/*")]
+    return marks
+
+
+def _direction(element: ElementTree.Element, tick: int) -> list[Mark]:
+    """Returns the marks of a direction, or of a sound that stands alone."""
+    marks = [Mark(tick, "dynamics", _sign(each)) for each in element.iterfind("direction-type/dynamics/*")]
+    marks += [Mark(tick, "wedge", each.get("type", "")) for each in element.iterfind("direction-type/wedge")]
+    for words in element.iterfind("direction-type/words"):
+        if text := " ".join((words.text or "").split()):
+            marks.append(Mark(tick, "words", text))
+    for sound in (element, *element.iterfind("sound")):
+        if tempo := sound.get("tempo"):
+            marks.append(Mark(tick, "tempo", tempo))
+    return marks
+
+
+def _sign(element: ElementTree.Element) -> str:
+    """Returns a dynamic sign: its element's name, or the text of one that has no element of its own."""
+    return (element.text or "").strip() if element.tag == "other-dynamics" else element.tag
 
 
 def _append(notes: list[Note], element: ElementTree.Element, start: int, stop: int) -> None:

@@ -189,13 +189,16 @@ def split(strains: Sequence[Strain], gram: int = GRAM, beats: int = BEATS) -> li
     )
 
 
-def deal(component: Sequence[int], kinds_of: Sequence[Hashable], sources: Sequence[str]) -> list[str]:
+def deal(
+    component: Sequence[int], kinds_of: Sequence[Hashable], sources: Sequence[str], widest: float = WIDEST
+) -> list[str]:
     """Returns train, validation or test for each of some parts, in shares of 80, 10 and 10%.
 
     Args:
         component: of each part; those of one stay together.
         kinds_of: kind of each part: the splits are alike in kinds where there are enough parts.
         sources: of each part; a hash of a component's first one draws the order of dealing.
+        widest: share of the components, the largest, that go to train whatever the draw.
     """
     if ALIKE * len(set(kinds_of)) > len(kinds_of):  # too few of a kind to be dealt by kind
         kinds_of = [None] * len(kinds_of)
@@ -207,7 +210,7 @@ def deal(component: Sequence[int], kinds_of: Sequence[Hashable], sources: Sequen
         members.setdefault(name, np.zeros(len(kinds), np.int64))[kinds[kind]] += 1
     order = sorted(members, key=lambda name: (hashlib.sha256(first[name].encode()).digest(), name))
     sizes = {name: int(counts.sum()) for name, counts in members.items()}
-    wide = np.quantile(list(sizes.values()), 1 - WIDEST, method="higher")
+    wide = np.quantile(list(sizes.values()), 1 - widest, method="higher")
     filled = np.zeros((len(SPLITS), len(kinds)))
     place: dict[int, int] = {}
     for name in sorted(order, key=lambda name: sizes[name] <= wide):

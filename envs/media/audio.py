@@ -1,4 +1,4 @@
-"""Melodies and voices as MIDI and as sound: small synthesisers, plucked and organ, so that no soundfont is needed."""
+"""Melodies and voices as MIDI and as sound: plucked, bowed and organ tones, so that no soundfont is needed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 RATE = 44_100  # samples per second
 TAIL = 1.0  # seconds that the last note and the room ring on
-FLUTE, ORGAN = 73, 19  # programs of General MIDI
+FLUTE, ORGAN, VIOLIN = 73, 19, 40  # programs of General MIDI
 STOPS = {1: 1.0, 2: 0.55, 3: 0.3, 4: 0.28, 6: 0.1, 8: 0.08}
 """Partials of an organ's tone and their loudness: pipes of 8, 4, 2 2/3, 2, 1 1/3 and 1 foot."""
 PREVIEW = TICKS_PER_QUARTER // 2  # ticks that a note of undecided length sounds
 STRONG, BEAT, WEAK = 100, 88, 76  # MIDI velocities on the first beat of a bar, on other beats, between them
+UNDECIDED = 64  # velocity of a note whose own is to be chosen
 
 
 class Sound(NamedTuple):
@@ -69,9 +70,9 @@ def to_midi(
     midi.text_events += [pretty_midi.Text("musegym: rest", phrase.seconds(onset)) for onset in phrase.new_rests]
     for voice, name in zip(voices, names, strict=True):
         track = pretty_midi.Instrument(program, name=name)
-        for onset, ticks, pitch in voice.notes:
+        for index, (onset, ticks, pitch) in enumerate(voice.notes):
             if pitch is not None and ticks:
-                velocity = _velocity(voice, onset)
+                velocity = _velocity(voice, index)
                 track.notes.append(
                     pretty_midi.Note(velocity, pitch, voice.seconds(onset), voice.seconds(onset + ticks))
                 )
@@ -84,20 +85,22 @@ def synthesise(*voices: Phrase, organ: bool = False, start: int | None = None) -
 
     Args:
         voices: of one tempo.
-        organ: True for the tone of an organ, which holds its notes; else that of a plucked string.
+        organ: True for the tone of an organ, which holds its notes; else that of a plucked string, or of a bowed one
+            where the phrases have velocities.
         start: tick at which the sound begins; by default the onset of the first note.
     """
-    notes = [(voice, note) for voice in voices for note in voice.notes]
+    notes = [(voice, index, note) for voice in voices for index, note in enumerate(voice.notes)]
     if not notes:
         return Sound(np.zeros(0, np.float32), 0.0)
     phrase = voices[0]
-    start = min(note.onset for _, note in notes) if start is None else start
-    seconds = phrase.seconds(max(note.onset + note.ticks for _, note in notes) - start)
-    end = max(note.onset + (note.ticks or PREVIEW) for _, note in notes)
+    start = min(note.onset for _, _, note in notes) if start is None else start
+    seconds = phrase.seconds(max(note.onset + note.ticks for _, _, note in notes) - start)
+    end = max(note.onset + (note.ticks or PREVIEW) for _, _, note in notes)
     samples = np.zeros(round((phrase.seconds(end - start) + TAIL) * RATE))
-    for voice, (onset, ticks, pitch) in notes:
+    for voice, index, (onset, ticks, pitch) in notes:
         if pitch is not None:
-            tone = (_pipe if organ else _pluck)(pitch, phrase.seconds(ticks or PREVIEW), _velocity(voice, onset))
+            instrument = _pipe if organ else _bow if voice.velocities is not None else _pluck
+            tone = instrument(pitch, phrase.seconds(ticks or PREVIEW), _velocity(voice, index))
             begin = round(phrase.seconds(onset - start) * RATE)
             samples[begin : begin + len(tone)] += tone[: len(samples) - begin]
     size = 1 << (len(samples) + len(_room()) - 1).bit_length()
@@ -116,8 +119,11 @@ def save_wav(sound: Sound, path: Path) -> None:
         file.writeframes((sound.samples * 32767).astype("<i2").tobytes())
 
 
-def _velocity(phrase: Phrase, onset: int) -> int:
-    place = (onset - phrase.upbeat) % phrase.bar
+def _velocity(phrase: Phrase, index: int) -> int:
+    """Returns the velocity of a note by its index: its own, else one by its place in the bar."""
+    if phrase.velocities is not None:
+        return phrase.velocities[index] or UNDECIDED
+    place = (phrase.notes[index].onset - phrase.upbeat) % phrase.bar
     return STRONG if place == 0 else BEAT if place % phrase.beat == 0 else WEAK
 
 
@@ -135,6 +141,26 @@ def _pluck(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
     attack = np.minimum(1, time / 0.006)
     fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
     return 0.6 * (velocity / 127) * tone * attack * fade
+
+
+@functools.lru_cache(maxsize=64)
+def _bow(pitch: int, seconds: float, velocity: int) -> NDArray[np.float64]:
+    """A bowed tone: steady, with vibrato once it lasts; the louder, the brighter.
+
+    Amplitude is the square of the velocity's share of 127, as the General MIDI Level 1 Developer Guidelines ask for.
+    """
+    frequency, share = 440 * 2 ** ((pitch - 69) / 12), velocity / 127
+    release = 0.12  # seconds
+    time = np.arange(round((seconds + release) * RATE)) / RATE
+    bend = 0.004 * np.clip((time - 0.25) / 0.3, 0, 1) / 5.5 * np.sin(2 * np.pi * 5.5 * time)  # 5.5 Hz, 7 cents
+    phase = 2 * np.pi * frequency * (time + bend / (2 * np.pi))
+    tone = np.zeros(len(time))
+    for partial in range(1, 13):
+        if partial * frequency < RATE / 4:
+            tone += partial ** -(2.2 - 1.1 * share) * np.sin(partial * phase)
+    attack = np.minimum(1, time / (0.06 - 0.045 * share))
+    fade = np.clip((seconds + release - time) / release, 0, 1) ** 2
+    return 0.7 * share**2 * tone * attack * fade
 
 
 @functools.lru_cache(maxsize=64)

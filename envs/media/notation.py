@@ -18,6 +18,8 @@ UNIT = TICKS_PER_WHOLE // 8  # ABC lengths are written in eighths
 MODES = {"lydian": 1, "major": 0, "mixolydian": -1, "dorian": -2, "minor": -3, "phrygian": -4, "locrian": -5}
 """Sharps of the key signature of each mode on C, on the line of fifths (flats are negative)."""
 ABC_MODES = {"lydian": "lyd", "major": "", "mixolydian": "mix", "dorian": "dor", "minor": "m", "phrygian": "phr"}
+SIGNS = {"pppp": 10, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
+"""MIDI velocities of dynamic signs, those of MuseScore (https://musescore.org/en/handbook/4/dynamics)."""
 LETTERS = "FCGDAEB"  # in order of fifths
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {-2: "♭♭", -1: "♭", 0: "", 1: "♯", 2: "♯♯"}
@@ -101,6 +103,7 @@ class Phrase(NamedTuple):
         length: Ticks of the finished phrase.
         closing: True where a section ends with it.
         pace: Seconds that a quarter note lasts; 0 for those usual in the metre.
+        velocities: MIDI velocity of each note, 0 for rests and while undecided; None where nothing says how loud it is.
     """
 
     notes: tuple[Note, ...]
@@ -110,6 +113,7 @@ class Phrase(NamedTuple):
     length: int
     closing: bool = False
     pace: float = 0.0
+    velocities: tuple[int, ...] | None = None
 
     @property
     def bar(self) -> int:
@@ -146,6 +150,16 @@ class Phrase(NamedTuple):
         """Ticks at which a rest follows a rest."""
         pairs = itertools.pairwise(self.notes)
         return [note.onset for before, note in pairs if before.pitch is None and note.pitch is None]
+
+    @property
+    def signs(self) -> list[str]:
+        """The dynamic sign of each note: the nearest to its velocity where that is another than before, else ""."""
+        signs, now = list[str](), ""
+        for velocity in self.velocities or len(self.notes) * (0,):
+            sign = min(SIGNS, key=lambda name: abs(SIGNS[name] - velocity)) if velocity else now
+            signs.append(sign if sign != now else "")
+            now = sign
+        return signs
 
     @property
     def pending(self) -> Note | None:
@@ -198,7 +212,7 @@ def _name(key: Key, pitch: int | None) -> str:
 class _Piece(NamedTuple):
     """The part of a note that falls into one bar; ``place`` is its tick in the bar, counted from the bar line.
 
-    A spaced one is the beginning of a rest after a rest.
+    A spaced one is the beginning of a rest after a rest. ``sign`` is the dynamic that begins with it, "" for none.
     """
 
     place: int
@@ -206,19 +220,20 @@ class _Piece(NamedTuple):
     pitch: int | None
     tied: bool
     spaced: bool
+    sign: str
 
 
 def _split_at_bars(phrase: Phrase) -> list[list[_Piece]]:
     bars: dict[int, list[_Piece]] = {}
     new_rests = phrase.new_rests
-    for onset, ticks, pitch in phrase.notes:
+    for (onset, ticks, pitch), sign in zip(phrase.notes, phrase.signs, strict=True):
         end, spaced = onset + ticks, onset in new_rests
         while onset < end:
             bar, place = divmod(onset - phrase.upbeat, phrase.bar)
             stop = min(end, onset - place + phrase.bar)
             tied = stop < end and pitch is not None
-            bars.setdefault(bar, []).append(_Piece(place, stop - onset, pitch, tied, spaced))
-            onset, spaced = stop, False
+            bars.setdefault(bar, []).append(_Piece(place, stop - onset, pitch, tied, spaced, sign))
+            onset, spaced, sign = stop, False, ""
     return list(bars.values())
 
 
@@ -245,6 +260,7 @@ def _abc_bar(phrase: Phrase, pieces: list[_Piece]) -> str:
 def _abc_notes(key: Key, piece: _Piece, stretch: Fraction, altered: set[str]) -> list[str]:
     """Writes a note, in several tied ones where no dotted or plain note value is as long."""
     left, notes, space = piece.ticks * stretch / UNIT, list[str](), "y" if piece.spaced else ""
+    space += f"!{piece.sign}!" if piece.sign else ""
     while left:
         length = Fraction(1, 256)
         while 2 * length <= left:

@@ -24,6 +24,7 @@ import pygame
 
 WIDTH, HEIGHT = 960, 480  # pixels of the finished picture
 LEFT, TOP, RIGHT, BOTTOM = 70, 84, 22, 20  # margins around the lanes
+STRIP = 70  # pixels below the lanes where velocities stand
 SMOOTH = 2
 _SIZE = (WIDTH * SMOOTH, HEIGHT * SMOOTH)
 
@@ -61,11 +62,17 @@ class Frame(NamedTuple):
     low: int
     high: int
     voices: bool = False
+    strip: bool = False
+
+    @property
+    def height(self) -> int:
+        """Height of all lanes, pixels."""
+        return HEIGHT - TOP - BOTTOM - (STRIP if self.strip else 0)
 
     @property
     def lane(self) -> float:
         """Height of one semitone, pixels."""
-        return (HEIGHT - TOP - BOTTOM) / (self.high - self.low + 1)
+        return self.height / (self.high - self.low + 1)
 
     def x(self, tick: float) -> float:
         """Returns where a tick lies, pixels."""
@@ -80,7 +87,8 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     """Draws a phrase.
 
     Args:
-        phrase: The melody; a note of undecided length is drawn as an open outline.
+        phrase: The melody; a note of undecided length is drawn as an open outline. Where it has velocities, softer
+            notes are darker, and a strip below the lanes has a bar for each.
         low: Lowest pitch shown.
         high: Highest pitch shown.
         highlight: Marks the last note and the point up to which the phrase is written.
@@ -90,7 +98,8 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     """
     pygame.font.init()
     length = max(phrase.length, phrase.written)
-    frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high)
+    loud = phrase.velocities
+    frame = Frame(phrase.metre, phrase.key, phrase.upbeat, length, phrase.closing, low, high, strip=loud is not None)
     canvas = pygame.Surface(_SIZE, 0, 32)
     canvas.get_buffer().write(_background(frame))
     _status(canvas, phrase, [phrase], highlight)
@@ -101,7 +110,11 @@ def draw(phrase: Phrase, low: int, high: int, highlight: bool) -> NDArray[np.uin
     for index, note in enumerate(phrase.notes):
         level = level if note.pitch is None else note.pitch
         colour = DEGREES[0 if note.pitch is None else frame.key.degree(note.pitch)]
-        _note(canvas, frame, note, level, colour, current=highlight and index == len(phrase.notes) - 1)
+        current = highlight and index == len(phrase.notes) - 1
+        if loud is not None and note.pitch is not None:
+            _velocity(canvas, frame, note, loud[index], colour, current)
+            colour = _shade(colour, 0.62 * (1 - loud[index] / 127) if loud[index] else 0, BACKGROUND)
+        _note(canvas, frame, note, level, colour, current)
     return _picture(canvas)
 
 
@@ -128,8 +141,8 @@ def draw_voices(
     canvas.get_buffer().write(_background(frame))
     if not highlight:
         x = frame.x(phrase.length)
-        pygame.draw.rect(canvas, BAR, _rect(x - 5, TOP, 1.5, HEIGHT - TOP - BOTTOM))
-        pygame.draw.rect(canvas, BAR, _rect(x - 2, TOP, 3, HEIGHT - TOP - BOTTOM))
+        pygame.draw.rect(canvas, BAR, _rect(x - 5, TOP, 1.5, frame.height))
+        pygame.draw.rect(canvas, BAR, _rect(x - 2, TOP, 3, frame.height))
     writing = min(range(len(voices)), key=lambda voice: voices[voice].written)  # the voice to be written next
     begun = any(voice.notes for voice in voices)
     latest = (writing - 1) % len(voices) if highlight and begun else None
@@ -197,7 +210,7 @@ def _background(frame: Frame) -> bytes:
     """Lanes, beats, bar lines, keyboard and title, as bytes: they outlive a ``pygame.quit()``, a surface need not."""
     canvas = pygame.Surface(_SIZE, 0, 32)
     canvas.fill(BACKGROUND)
-    left, right, bottom = frame.x(0), frame.x(frame.length), HEIGHT - BOTTOM
+    left, right, bottom = frame.x(0), frame.x(frame.length), TOP + frame.height
     for pitch in range(frame.low, frame.high + 1):
         degree = frame.key.degree(pitch)
         colour = LANE_TONIC if degree == 1 else LANE if degree else LANE_OUT
@@ -219,14 +232,25 @@ def _background(frame: Frame) -> bytes:
         pygame.draw.rect(canvas, BAR, _rect(x - 1, TOP - 16, 2, bottom - TOP + 16))
         _text(canvas, str(number), x + 6, TOP - 10, 17, FAINT)
     pygame.draw.rect(canvas, BAR, _rect(right - 1, TOP, 2, bottom - TOP))
+    if frame.strip:
+        _scale(canvas)
     _keyboard(canvas, frame)
     _title(canvas, phrase, frame.voices)
     return bytes(canvas.get_buffer().raw)
 
 
+def _scale(canvas: pygame.Surface) -> None:
+    """Lines and signs of the strip of velocities."""
+    for sign, velocity in (("p", 49), ("f", 96)):
+        y = HEIGHT - BOTTOM + 6 - (STRIP - 10) * velocity / 127
+        pygame.draw.rect(canvas, BEAT, _rect(LEFT, y, WIDTH - LEFT - RIGHT, 1))
+        _text(canvas, sign, LEFT - 10, y, 20, FAINT, align=1)
+    pygame.draw.rect(canvas, BAR, _rect(LEFT, HEIGHT - BOTTOM + 6, WIDTH - LEFT - RIGHT, 1))
+
+
 def _keyboard(canvas: pygame.Surface, frame: Frame) -> None:
     x, width, size = 12, LEFT - 18, round(min(16, frame.lane * 1.3))
-    ivory = _rect(x, TOP, width, HEIGHT - TOP - BOTTOM)
+    ivory = _rect(x, TOP, width, frame.height)
     pygame.draw.rect(canvas, IVORY, ivory, border_radius=3 * SMOOTH)
     for pitch in range(frame.low, frame.high + 1):
         black, degree, y = pitch % 12 in (1, 3, 6, 8, 10), frame.key.degree(pitch), frame.y(pitch)
@@ -274,17 +298,19 @@ def _status(canvas: pygame.Surface, phrase: Phrase, voices: Sequence[Phrase], hi
         text = f"bar {bar}   ·   {text}" if bar else f"upbeat   ·   {text}"
     else:
         text += f"   ·   {phrase.seconds(phrase.written):.1f} s"
+    if phrase.velocities is not None and phrase.pace:
+        text = f"{60 / phrase.pace:.0f} quarters a minute   ·   {text}"
     _text(canvas, text, WIDTH - RIGHT, 27, 20, FAINT, align=1)
 
 
 def _cursor(canvas: pygame.Surface, frame: Frame, tick: int) -> None:
     x = frame.x(tick)
-    glow = pygame.Surface((28 * SMOOTH, (HEIGHT - TOP - BOTTOM) * SMOOTH), pygame.SRCALPHA, 32)
+    glow = pygame.Surface((28 * SMOOTH, frame.height * SMOOTH), pygame.SRCALPHA, 32)
     for column in range(28 * SMOOTH):
         glow.fill((255, 255, 255, round(26 * (1 - column / (28 * SMOOTH)) ** 2)), (column, 0, 1, glow.get_height()))
     if tick < frame.length:
         canvas.blit(glow, (round(x * SMOOTH), TOP * SMOOTH))
-    pygame.draw.rect(canvas, TEXT, _rect(x - 0.75, TOP - 3, 1.5, HEIGHT - TOP - BOTTOM + 6))
+    pygame.draw.rect(canvas, TEXT, _rect(x - 0.75, TOP - 3, 1.5, frame.height + 6))
 
 
 def _contour(canvas: pygame.Surface, frame: Frame, notes: tuple[Note, ...], colour: Colour = BAR) -> None:
@@ -328,6 +354,19 @@ def _note(
         pygame.draw.rect(canvas, _shade(colour, 0.5, (255, 255, 255)), shine, border_radius=SMOOTH)
     if current:
         pygame.draw.rect(canvas, (255, 255, 255), body, width=SMOOTH, border_radius=radius)
+
+
+def _velocity(canvas: pygame.Surface, frame: Frame, note: Note, velocity: int, colour: Colour, current: bool) -> None:
+    """Draws a note's velocity as a bar in the strip below the lanes, an open one while it is undecided."""
+    x, floor = frame.x(note.onset) + 1, HEIGHT - BOTTOM + 6
+    width = max(min(frame.x(note.onset + (note.ticks or 6)) - x - 1, 12), 3)
+    height = max((STRIP - 10) * (velocity or 64) / 127, 2)
+    bar = _rect(x, floor - height, width, height)
+    if velocity:
+        pygame.draw.rect(canvas, _shade(colour, 0.62 * (1 - velocity / 127), BACKGROUND), bar, border_radius=SMOOTH)
+    if current or not velocity:
+        edge = (255, 255, 255) if current else colour
+        pygame.draw.rect(canvas, edge, bar, width=SMOOTH, border_radius=SMOOTH)
 
 
 def _halo(canvas: pygame.Surface, body: pygame.Rect, colour: Colour) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import Array, Ints, Medium, Works
-from .audio import Sound, save_wav, synthesise, to_midi
+from .audio import FLUTE, Sound, save_wav, synthesise, to_midi
 from .measures import Melodies, distances, measure
 from .notation import MODES as KNOWN_MODES
 from .notation import Key, Note, Phrase, fraction, to_abc
@@ -28,6 +28,9 @@ class Melodic(Medium):
         highest: of the highest.
         reference: returns the real melodies that histograms are compared with; called when first needed.
     """
+
+    program = FLUTE
+    """Of General MIDI."""
 
     def __init__(self, lowest: int, highest: int, reference: Callable[[], Works] | None = None) -> None:
         self._lowest, self._highest, self._reference = lowest, highest, reference
@@ -54,7 +57,11 @@ class Melodic(Medium):
 
         phrase = self.phrase(content, condition, upto)
         writing = upto is not None or phrase.written < phrase.length
-        return pianoroll.draw(phrase, self._lowest, self._highest, highlight=writing)
+        return pianoroll.draw(phrase, *self.compass(phrase, condition), highlight=writing)
+
+    def compass(self, phrase: Phrase, condition: Ints | None = None) -> tuple[int, int]:
+        """Returns the lowest and the highest MIDI pitch that a picture shows."""
+        return self._lowest, self._highest
 
     def describe(self, content: Array, condition: Ints | None = None) -> str:
         """Writes the melody as an ABC tune, header included."""
@@ -69,7 +76,7 @@ class Melodic(Medium):
         targets = [Path(path).with_suffix(suffix) for suffix in (".mid", ".wav", ".png", ".abc")]
         midi, wav, png, text = targets
         midi.parent.mkdir(parents=True, exist_ok=True)
-        to_midi(phrase).write(str(midi))
+        to_midi(phrase, program=self.program).write(str(midi))
         save_wav(synthesise(phrase), wav)
         save_png(self.render(content, condition), png)
         text.write_text(to_abc(phrase), encoding="utf-8")
