@@ -33,6 +33,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
     ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
     ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
+    ("musegym/Animation-v0", "musegym.envs.animation:AnimationTask"),
 )
 """Rows (id, entry point of the task)."""
 
