@@ -155,7 +155,9 @@ class AnimationTask(Task[Reel]):
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
         if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names animations that others drew, one a folder of yours")
+            raise ValueError(
+                "give data or corpus, not both: one names animations that others drew, one a folder of yours"
+            )
         if data is not None and data not in COLLECTIONS:
             raise ValueError(f"no animations are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
         self._corpus, self._style = absolute(corpus), style
@@ -293,8 +295,7 @@ class AnimationTask(Task[Reel]):
 
     def kept(self, content: Array, touched: Bools, condition: Ints) -> Ints:
         """Returns the decisions that build all frames up to the last one that a person touched, int64 [P]."""
-        frames = np.flatnonzero(touched.reshape(FRAMES, -1).any(1))
-        return self.beginning(content[None], int(frames[-1]) + 1)[0] if len(frames) else np.zeros(0, np.int64)
+        return self.beginning(content[None], 1 + int(np.flatnonzero(touched.any((1, 2)))[-1]))[0]
 
     def works(self, split: Split) -> Works:
         """Returns the animations of a split, related by the unit or file that they are of."""

@@ -126,6 +126,10 @@ class Easel:
         """Announces that the next event takes a while."""
         self._message = PATIENCE
 
+    def tick(self) -> bool:
+        """Returns False: paintings stand still."""
+        return False
+
     def leave(self) -> None:
         """Notes a work that is finished, before another one takes its place."""
         if self.done:

@@ -87,10 +87,9 @@ class Animation(Medium):
         """Returns the frame that is shown, beside it in small, the palette, and the strip below them."""
         T, height, width = content.shape
         top = LARGE * height
-        whole = np.full((self._strip_top(content) + STRIP * height + MARGIN, self._width(content), 3), BACKGROUND, np.uint8)
-        part = None if place is None or place // (height * width) > shown else place % (height * width)
-        if place is not None and shown > place // (height * width):
-            part = 0
+        whole = np.full(
+            (self._strip_top(content) + STRIP * height + MARGIN, self._width(content), 3), BACKGROUND, np.uint8
+        )
         frame = content[min(shown, T - 1)]
         whole[MARGIN : MARGIN + top, MARGIN : MARGIN + LARGE * width] = _scaled(self._still.flat(frame), LARGE)
         left = 2 * MARGIN + LARGE * width
@@ -133,7 +132,7 @@ class Animation(Medium):
             built = np.arange(own.size).reshape(own.shape) < upto
             odd = np.indices(own.shape).sum(0) % 2
             dark = AHEAD[odd]
-            if 0 < upto:
+            if upto > 0:
                 faint = ((1 - GHOST) * dark + GHOST * self._still.flat(own)).astype(np.uint8)
                 dark = np.where((own > 0)[..., None], faint, dark)
             tile = np.where(built[..., None], tile, dark)
@@ -142,7 +141,9 @@ class Animation(Medium):
     @staticmethod
     def _width(content: Picture) -> int:
         T, _, width = content.shape
-        return max(2 * MARGIN + T * STRIP * width + (T - 1) * GAP, (LARGE + SMALL[0] + 1) * width + 4 * MARGIN + 4 * SWATCH)
+        return max(
+            2 * MARGIN + T * STRIP * width + (T - 1) * GAP, (LARGE + SMALL[0] + 1) * width + 4 * MARGIN + 4 * SWATCH
+        )
 
     @staticmethod
     def _strip_top(content: Picture) -> int:
@@ -163,7 +164,9 @@ class Animation(Medium):
     def cells(self, content: Array) -> Ints:
         """Maps the pixels of ``render``'s picture to those of the strip's frames, int [H, W]; -1 for none."""
         content = np.asarray(content)
-        frame = np.full((self._strip_top(content) + STRIP * content.shape[1] + MARGIN, self._width(content)), -1, np.int64)
+        frame = np.full(
+            (self._strip_top(content) + STRIP * content.shape[1] + MARGIN, self._width(content)), -1, np.int64
+        )
         numbers = np.arange(content.size).reshape(content.shape)
         for own, (row, column) in zip(numbers, self._corners(content), strict=True):
             tile = _scaled(own, STRIP)
