@@ -74,6 +74,11 @@ def _legal() -> NDArray[np.bool_]:
 
 
 PLACES, LEGAL = _places(), _legal()
+NUMBER = LEGAL.sum(1)
+ORDER = np.argsort(~LEGAL, axis=1, kind="stable")
+"""Number of the legal actions, and these in order, by ``Reel.key``."""
+LATER = np.maximum.outer(np.arange(FRAMES), np.arange(FRAMES)) * PIXELS
+"""First pixels of the frames that a pixel of each frame is painted in: all from that frame on, itself repeated."""
 MOVES = np.array([*[1] * KEEP, *(1 << power for power in range(POWERS)), 0], np.int64)
 """Pixels that each action goes on; ``REST`` is computed."""
 RUNS = np.array([*[0] * KEEP, *range(1, POWERS + 1), 0], np.int64)
@@ -90,12 +95,43 @@ class Reel(State):
         at: int64 [B], the pixel that is next, 0 .. 1280.
         run: int64 [B], 0 after a painted pixel, ``1 + p`` after ``2^p`` kept ones.
         step: int64 [B], decisions made.
+        key: int64 [B], row of ``LEGAL``.
+        here: int64 [B], value of the next pixel, as which it is not painted.
     """
 
     sheet: NDArray[np.uint8]
     at: NDArray[np.int64]
     run: NDArray[np.int64]
     step: NDArray[np.int64]
+    key: NDArray[np.int64]
+    here: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, sheet: NDArray[np.uint8], at: Ints, run: Ints, step: Ints) -> Reel:
+        """Returns a state with all that follows from its first arrays."""
+        nothing = (np.zeros(len(at), np.int64) for _ in range(2))
+        state = cls(sheet, at, run, step, *nothing, done=at == WHOLE)
+        state.look()
+        return state
+
+    def look(self) -> None:
+        """Computes ``key``, ``here`` and the columns of the sheet that follow from the others."""
+        frame, place = self.at >> 8, self.at & 255
+        finished = frame == FRAMES
+        left = PIXELS - place
+        left[finished] = 0
+        spare = np.minimum(HORIZON - FRAMES - self.step + frame, 2)
+        spare[finished] = 0
+        self.key = (left * (POWERS + 1) + self.run) * 3 + spare
+        width = self.sheet.shape[1]
+        self.here = self.sheet.reshape(-1).take(np.arange(0, self.sheet.size, width) + self.at).astype(np.int64)
+        head = self.sheet[:, AT : AT + HEAD]
+        head[:, 0] = frame
+        head[:, 1] = place >> 4
+        head[:, 2] = place & 15
+        head[:, 3] = self.run
+        head[:, 4] = self.step >> 8
+        head[:, 5] = self.step & 255
 
 
 class AnimationTask(Task[Reel]):
@@ -185,46 +221,44 @@ class AnimationTask(Task[Reel]):
         B = len(draws)
         sheet = np.zeros((B, WHOLE + HEAD + len(self.conditions)), np.uint8)
         sheet[:, AT + HEAD :] = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        return Reel(sheet, *(np.zeros(B, np.int64) for _ in range(3)))
+        return Reel.of(sheet, *(np.zeros(B, np.int64) for _ in range(3)))
 
     def advance(self, state: Reel, actions: Ints) -> tuple[Reel, Bools]:
         """Keeps pixels, or paints one in this and all later frames."""
         sheet, at = state.sheet, state.at
         going = at < WHOLE
         rows = np.flatnonzero((actions < KEEP) & going)
-        if len(rows):
-            frames, places = np.divmod(at[rows], PIXELS)
-            later = np.maximum(frames[:, None], np.arange(FRAMES)) * PIXELS + places[:, None]
-            sheet[rows[:, None], later] = actions[rows, None]
+        next_ = at[rows]
+        later = LATER[next_ >> 8] + (rows * sheet.shape[1] + (next_ & 255))[:, None]
+        sheet.reshape(-1)[later.ravel()] = np.repeat(actions[rows], FRAMES)
         after = np.where(actions == REST, (at | PIXELS - 1) + 1, at + MOVES[actions])
         np.copyto(at, after, where=going)
         np.copyto(state.run, RUNS[actions], where=going)
         state.step += going
-        self._write_head(state)
+        state.look()
         return state, at == WHOLE
-
-    @staticmethod
-    def _write_head(state: Reel) -> None:
-        """Writes the columns of the sheet that follow from the rest of the state."""
-        head, at = state.sheet[:, AT : AT + HEAD], state.at
-        head[:, 0] = at >> 8
-        head[:, 1] = at >> 4 & 15
-        head[:, 2] = at & 15
-        head[:, 3] = state.run
-        head[:, 4] = state.step >> 8
-        head[:, 5] = state.step & 255
 
     def action_mask(self, state: Reel) -> Bools:
         """Returns the legal actions, bool [B, 26]."""
-        at = state.at
-        frame = at >> 8
-        left = np.where(at < WHOLE, PIXELS - (at & 255), 0)
-        spare = np.clip(HORIZON - state.step - FRAMES + frame, 0, 2)
-        mask: Bools = LEGAL.take((left * (POWERS + 1) + state.run) * 3 + spare, axis=0)
-        rows = np.flatnonzero(at < WHOLE)
-        mask[rows, state.sheet[rows, at[rows]]] = False  # a pixel that stays is kept
+        mask: Bools = LEGAL.take(state.key, axis=0)
+        mask[np.arange(len(mask)), state.here] = False  # a pixel that stays is kept
         mask[:, 1 + len(self.medium.palette) : KEEP] = False
         return mask
+
+    def legalise(self, state: Reel, actions: Ints) -> Ints:
+        """Returns actions as ``Task.legalise`` does, without a mask where there are 16 colours."""
+        if len(self.medium.palette) < COLOURS:
+            return super().legalise(state, actions)
+        legal = LEGAL.reshape(-1).take(state.key * ACTIONS + actions) & (actions != state.here)
+        illegal = np.flatnonzero(~legal)
+        if len(illegal):
+            key, here = state.key[illegal], state.here[illegal]
+            paints = LEGAL[key, 0]  # all values but one
+            ranks = actions[illegal] % (NUMBER[key] - paints)
+            ranks += paints & (ranks >= here)
+            actions = np.array(actions)
+            actions[illegal] = ORDER[key, ranks]
+        return actions
 
     def observe(self, state: Reel) -> NDArray[np.uint8]:
         """Returns uint8 [B, 1286 + C]."""
@@ -235,7 +269,7 @@ class AnimationTask(Task[Reel]):
         sheet = np.asarray(observations).astype(np.uint8)
         frame, row, column, run, high, low = sheet[:, AT : AT + HEAD].astype(np.int64).T
         at = frame * PIXELS + row * SIZE + column
-        return Reel(sheet, at, run, high << 8 | low, done=at == WHOLE)
+        return Reel.of(sheet, at, run, high << 8 | low)
 
     def feature_values(self, state: Reel) -> Ints:
         """Returns int64 [B, 20]: the frame, place, run and spare decisions, transparent pixels ahead, neighbours.
