@@ -77,8 +77,6 @@ PLACES, LEGAL = _places(), _legal()
 NUMBER = LEGAL.sum(1)
 ORDER = np.argsort(~LEGAL, axis=1, kind="stable")
 """Number of the legal actions, and these in order, by ``Reel.key``."""
-LATER = np.maximum.outer(np.arange(FRAMES), np.arange(FRAMES)) * PIXELS
-"""First pixels of the frames that a pixel of each frame is painted in: all from that frame on, itself repeated."""
 MOVES = np.array([*[1] * KEEP, *(1 << power for power in range(POWERS)), 0], np.int64)
 """Pixels that each action goes on; ``REST`` is computed."""
 RUNS = np.array([*[0] * KEEP, *range(1, POWERS + 1), 0], np.int64)
@@ -90,8 +88,9 @@ class Reel(State):
     """B animations in the making.
 
     Attributes:
-        sheet: uint8 [B, 1286 + C], what is observed: the pixels, frame by frame, as they are if all that follows is
-            kept; frame, row and column of the next one; ``run``; decisions made, high and low byte; the conditions.
+        sheet: uint8 [B, 1286 + C], what is observed: the pixels, frame by frame, those to come of the current frame
+            being the frame before's, and those of later frames 0; frame, row and column of the next one; ``run``;
+            decisions made, high and low byte; the conditions.
         at: int64 [B], the pixel that is next, 0 .. 1280.
         run: int64 [B], 0 after a painted pixel, ``1 + p`` after ``2^p`` kept ones.
         step: int64 [B], decisions made.
@@ -152,9 +151,9 @@ class AnimationTask(Task[Reel]):
     legal ones.
 
     ### Observation Space
-    ``Box``, uint8: the pixels frame by frame, 0 .. 16, those to come as they are if all is kept; frame (5 at the end),
-    row and column of the next pixel; 1 + the power of two that was kept last, 0 after a painted pixel; the number of
-    decisions made, its high and its low byte; the conditions.
+    ``Box``, uint8: the pixels frame by frame, 0 .. 16, those to come of the current frame as they are if all is kept,
+    and those of later frames 0; frame (5 at the end), row and column of the next pixel; 1 + the power of two that was
+    kept last, 0 after a painted pixel; the number of decisions made, its high and its low byte; the conditions.
 
     ### Rewards
     0 until the last decision, then the discriminator's score of the animation. No rule reward.
@@ -221,20 +220,22 @@ class AnimationTask(Task[Reel]):
         B = len(draws)
         sheet = np.zeros((B, WHOLE + HEAD + len(self.conditions)), np.uint8)
         sheet[:, AT + HEAD :] = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        return Reel.of(sheet, *(np.zeros(B, np.int64) for _ in range(3)))
+        at, run, step, here = np.zeros((4, B), np.int64)
+        return Reel(sheet, at, run, step, np.full(B, len(LEGAL) - 3 * POWERS - 1), here)
 
     def advance(self, state: Reel, actions: Ints) -> tuple[Reel, Bools]:
-        """Keeps pixels, or paints one in this and all later frames."""
+        """Keeps pixels, or paints one; a frame that ends is copied to the next one."""
         sheet, at = state.sheet, state.at
         going = at < WHOLE
         rows = np.flatnonzero((actions < KEEP) & going)
-        next_ = at[rows]
-        later = LATER[next_ >> 8] + (rows * sheet.shape[1] + (next_ & 255))[:, None]
-        sheet.reshape(-1)[later.ravel()] = np.repeat(actions[rows], FRAMES)
+        sheet.reshape(-1)[rows * sheet.shape[1] + at[rows]] = actions[rows]
         after = np.where(actions == REST, (at | PIXELS - 1) + 1, at + MOVES[actions])
         np.copyto(at, after, where=going)
         np.copyto(state.run, RUNS[actions], where=going)
         state.step += going
+        begun = np.flatnonzero((at & 255 == 0) & (at < WHOLE))
+        frames, number = sheet[:, :WHOLE].reshape(-1, FRAMES, PIXELS), at[begun] >> 8  # a view
+        frames[begun, number] = frames[begun, number - 1]
         state.look()
         return state, at == WHOLE
 
@@ -295,7 +296,10 @@ class AnimationTask(Task[Reel]):
 
     def content(self, state: Reel) -> NDArray[np.uint8]:
         """Returns uint8 [B, 5, 16, 16]; pixels to come are as they are if all is kept."""
-        return state.sheet[:, :WHOLE].reshape(-1, FRAMES, SIZE, SIZE).copy()
+        frames = state.sheet[:, :WHOLE].reshape(-1, FRAMES, SIZE, SIZE)
+        latest = np.minimum(np.arange(FRAMES), (state.at >> 8)[:, None])
+        content: NDArray[np.uint8] = frames[np.arange(len(frames))[:, None], latest]
+        return content
 
     def condition(self, state: Reel) -> Ints:
         """Returns the styles, int64 [B, C]."""
