@@ -29,7 +29,7 @@ HELP = (
     ("r", "see it painted again"),
     ("d", "the discriminator's opinion, after each stroke"),
     ("c", "another style, where there are styles"),
-    ("s", "save: picture, animation, arrays"),
+    ("s", "save: picture, GIF, arrays"),
     ("n", "new"),
     ("q", "quit"),
     ("h", "close this help"),
