@@ -60,8 +60,7 @@ def _legal() -> NDArray[np.bool_]:
     A decision is to spare where the animation can be ended without it. A kept run needs one more, for the pixel that
     ends it, unless that is the last of the frame.
     """
-    left, run, spare = (np.arange(size) for size in (PIXELS + 1, POWERS + 1, 3))
-    left, run, spare = np.meshgrid(left, run, spare, indexing="ij")
+    left, run, spare = np.indices((PIXELS + 1, POWERS + 1, 3))
     legal = np.ones((*left.shape, ACTIONS), np.bool_)
     legal[..., :KEEP] = ((spare > 0) | (left == 1))[..., None]
     for power in range(POWERS):
@@ -106,7 +105,9 @@ class Reel(State):
     here: NDArray[np.int64]
 
     @classmethod
-    def of(cls, sheet: NDArray[np.uint8], at: Ints, run: Ints, step: Ints) -> Reel:
+    def of(
+        cls, sheet: NDArray[np.uint8], at: NDArray[np.int64], run: NDArray[np.int64], step: NDArray[np.int64]
+    ) -> Reel:
         """Returns a state with all that follows from its first arrays."""
         nothing = (np.zeros(len(at), np.int64) for _ in range(2))
         state = cls(sheet, at, run, step, *nothing, done=at == WHOLE)

@@ -141,7 +141,8 @@ def _build(found: Figures, conditions: tuple[Condition, ...], known: Pixels | No
 def _frames(figure: Figure, palette: Pixels) -> Pixels:
     """Returns the frames of a strip, reduced, uint8 [n, 16, 16]."""
     strip = reduce(figure.pixels[None], palette, len(figure.pixels) // SIZE)[0]
-    return strip.reshape(SIZE, -1, SIZE).swapaxes(0, 1)
+    frames: Pixels = strip.reshape(SIZE, -1, SIZE).swapaxes(0, 1)
+    return frames
 
 
 def phases(frames: Pixels) -> Iterator[Pixels]:

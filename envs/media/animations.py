@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..task import Array, Ints, Medium
 from . import motionmeasures
 from .pictures import BACKGROUND, save_gif
+from .spritemeasures import Counts
 from .sprites import AHEAD, CURSOR, GROUND, PLAIN, SYMBOLS, Sprite
 
 Picture = NDArray[np.uint8]
@@ -249,7 +250,7 @@ class Animation(Medium):
         return found
 
     @functools.cached_property
-    def _counts(self) -> Sequence[motionmeasures.Counts]:
+    def _counts(self) -> tuple[Counts, Counts]:
         assert self._reference is not None
         return motionmeasures.counts(self._read(self._reference(), 4), 1 + len(self.palette))
 
