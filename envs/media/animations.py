@@ -141,14 +141,13 @@ class Animation(Medium):
 
     @staticmethod
     def _width(content: Picture) -> int:
-        T, _, width = content.shape
-        return max(
-            2 * MARGIN + T * STRIP * width + (T - 1) * GAP, (LARGE + SMALL[0] + 1) * width + 4 * MARGIN + 4 * SWATCH
-        )
+        T, _, width = (int(side) for side in content.shape)
+        beside = (LARGE + SMALL[0] + 1) * width + 4 * MARGIN + 4 * SWATCH
+        return max(2 * MARGIN + T * STRIP * width + (T - 1) * GAP, beside)
 
     @staticmethod
     def _strip_top(content: Picture) -> int:
-        return 2 * MARGIN + LARGE * content.shape[1]
+        return 2 * MARGIN + LARGE * int(content.shape[1])
 
     def _corners(self, content: Picture) -> list[tuple[int, int]]:
         """Returns row and column of the top left pixel of each frame in the strip."""
