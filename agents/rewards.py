@@ -13,7 +13,6 @@ from ..envs.rewards import RewardSettings, Scorer
 from ..envs.task import Array, Ints, Task
 from .episodes import Episodes
 
-
 MOST_RATED = 256
 """Training works whose rules are rated for ``Rewards.usual``."""
 

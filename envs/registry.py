@@ -34,6 +34,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
     ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
     ("musegym/Phrase-v0", "musegym.envs.phrase:PhraseTask"),
+    ("musegym/Animation-v0", "musegym.envs.animation:AnimationTask"),
 )
 """Rows (id, entry point of the task)."""
 

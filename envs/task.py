@@ -318,6 +318,13 @@ class Medium(abc.ABC):
         """
         return None
 
+    def moments(self, content: Array, condition: Ints | None = None) -> list[tuple[NDArray[np.uint8], float]]:
+        """Returns the pictures of a work that moves, as large as ``render``'s, and the seconds that each is shown.
+
+        They are shown over and over. [], the default, for works that stand still.
+        """
+        return []
+
     def value_name(self, value: int) -> str:
         """Names the value of a cell, such as a tile or a colour; its number by default."""
         return str(value)
@@ -546,6 +553,21 @@ class Task(abc.ABC, Generic[S]):
             shift: True while a shift key is held, for a second action at the same place.
         """
         return None
+
+    def kept(self, content: Array, touched: Bools, condition: Ints) -> Ints:
+        """Returns first actions int [P] that build the cells that a person painted; an agent takes the others.
+
+        The play window asks where actions do not write one cell each.
+
+        Args:
+            content: [*shape], as it is painted.
+            touched: bool [*shape], True for painted cells; some are.
+            condition: int [C].
+
+        Raises:
+            ValueError: no actions do; that is the default.
+        """
+        raise ValueError("the agent cannot keep cells of this task; start a new work with n")
 
     def typed(self, state: S, sign: str) -> Ints | None:
         """Returns the actions int [L] that build row 0's work with one more character at its end, from the start.

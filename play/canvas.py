@@ -14,9 +14,9 @@ FREE = -1  # in prefixes: an action that is left to the agent
 
 
 def paintable(task: Task[Any]) -> bool:
-    """Returns whether works of a task are grids whose cells are seen in their picture."""
+    """Returns whether works of a task are grids, or frames of cells, that are seen in their picture."""
     layout = task.layout
-    if layout.kind != "grid" or not layout.categorical:
+    if layout.kind not in {"grid", "frames"} or not layout.categorical:
         return False
     return task.medium.cells(np.zeros(layout.shape, layout.dtype)) is not None
 
@@ -119,10 +119,25 @@ class Canvas:
         if (content[cells] == self.brush).all() and touched[cells].all():
             return False
         content, touched = content.copy(), touched.copy()
-        content[cells], touched[cells] = self.brush, True
+        content[self._with_later(cells)] = self.brush
+        touched[cells] = True
         self._set(_Moment(content, touched), go_on=self._stroke)
         self._stroke = True
         return True
+
+    def _with_later(self, cells: Ints) -> Ints:
+        """Returns cells and, of frames, the same cells of later frames for as long as they keep the value."""
+        if self.task.layout.kind != "frames":
+            return cells
+        frames = self._now.content.reshape(self.task.layout.shape[0], -1)
+        found = [cells]
+        frame, place = np.divmod(cells, frames.shape[1])
+        going, value = np.ones(len(cells), np.bool_), self._now.content[cells]
+        for later in range(1, len(frames)):
+            going = going & (frame + later < len(frames))
+            going &= frames[np.minimum(frame + later, len(frames) - 1), place] == value
+            found.append(cells[going] + later * frames.shape[1])
+        return np.unique(np.concatenate(found))
 
     def place(self, anything: bool = False) -> bool:
         """Paints the next cell in building order, with the brush or with any legal value; returns whether it did."""
@@ -164,12 +179,13 @@ class Canvas:
         All are -1 where nobody set a cell.
 
         Raises:
-            ValueError: no actions build the grid, or actions do not write one cell each.
+            ValueError: no actions build the grid, or the cells cannot be kept.
         """
         if not self._now.touched.any():
             return np.full(self.task.horizon, FREE)
         if self._order is None:
-            raise ValueError("the agent cannot keep cells of this task; start a new work with n")
+            shape = self.task.layout.shape
+            return self.task.kept(self.content, self._now.touched.reshape(shape), self.condition)
         return np.where(self._now.touched[self._order], self._actions(), FREE)
 
     def fill(self, work: Work) -> None:
@@ -220,7 +236,7 @@ def swatches(task: Task[Any], condition: Ints) -> list[NDArray[np.uint8]]:
         content = np.full(shape, value, task.layout.dtype)
         cells = task.medium.cells(content)
         assert cells is not None
-        left, top, width, height = box_of(cells, shape[0] // 2 * shape[1] + shape[1] // 2)
+        left, top, width, height = box_of(cells, int(np.ravel_multi_index([side // 2 for side in shape], shape)))
         pictures.append(task.medium.render(content, condition)[top : top + height, left : left + width])
     return pictures
 

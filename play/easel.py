@@ -29,7 +29,7 @@ HELP = (
     ("r", "see it painted again"),
     ("d", "the discriminator's opinion, after each stroke"),
     ("c", "another style, where there are styles"),
-    ("s", "save: picture, animation, arrays"),
+    ("s", "save: picture, GIF, arrays"),
     ("n", "new"),
     ("q", "quit"),
     ("h", "close this help"),
@@ -125,6 +125,10 @@ class Easel:
     def ask_patience(self) -> None:
         """Announces that the next event takes a while."""
         self._message = PATIENCE
+
+    def tick(self) -> bool:
+        """Returns False: paintings stand still."""
+        return False
 
     def leave(self) -> None:
         """Notes a work that is finished, before another one takes its place."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..envs.task import Array, Ints, Task
 from ..errors import UsageError
@@ -25,6 +27,7 @@ HELP = (
     ("ctrl y", "redo"),
     ("g", "the agent fills in all cells that you did not set"),
     ("d", "the discriminator's opinion, after each change"),
+    ("p", "play or stop, where works move"),
     ("c", "another style, where there are styles"),
     ("s", "save: picture, text, arrays"),
     ("n", "new"),
@@ -56,6 +59,9 @@ class Workbench(Protocol):
     def handle(self, event: Event) -> bool:
         """Applies an event; returns whether the window is to be shown anew."""
 
+    def tick(self) -> bool:
+        """Lets time go on; returns whether the window is to be shown anew."""
+
     def leave(self) -> None:
         """Notes a work that is complete, before another one takes its place."""
 
@@ -86,6 +92,8 @@ class Painting:
         self._judging = self._help = self._complete = False
         self._under: int | None = None
         self._down = False
+        self._playing, self._moment = True, 0
+        self._played: tuple[bytes, list[tuple[NDArray[np.uint8], float]]] = (b"", [])
         self._last: tuple[int, int] | None = None
         """Where the pointer was, the button down; None before and beside the picture."""
 
@@ -111,7 +119,9 @@ class Painting:
             self._message or self._problem,
         )
         panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
-        stage.show(self.canvas.picture, panel, boxes, self._help_rows if self._help else ())
+        moments = self._moments
+        picture = moments[self._moment % len(moments)][0] if moments and self._playing else self.canvas.picture
+        stage.show(picture, panel, boxes, self._help_rows if self._help else ())
 
     def ask_patience(self) -> None:
         """Announces that the next event takes a while."""
@@ -138,6 +148,23 @@ class Painting:
     def _help_rows(self) -> tuple[tuple[str, str], ...]:
         return (*HELP[:-2], WATCH, *HELP[-2:]) if self.of_agent else HELP
 
+    def tick(self) -> bool:
+        """Plays a work that moves; returns whether another moment is to be shown."""
+        moments = self._moments
+        if not self._playing or len(moments) < 2:
+            return False
+        ends = np.cumsum([seconds for _, seconds in moments])
+        before, self._moment = self._moment, int((ends <= time.monotonic() % ends[-1]).sum())
+        return before != self._moment
+
+    @property
+    def _moments(self) -> list[tuple[NDArray[np.uint8], float]]:
+        """The pictures of a work that moves; they are drawn anew after a change."""
+        content = self.canvas.content
+        if self._played[0] != content.tobytes():
+            self._played = content.tobytes(), self._task.medium.moments(content, self.canvas.condition)
+        return self._played[1]
+
     def leave(self) -> None:
         """Notes a work that the agent completed, before another one takes its place."""
         if self._complete or self.canvas.full:
@@ -151,8 +178,10 @@ class Painting:
         if event.choice is not None:
             self._hovered = self._name(event.choice)
         elif self._under is not None:
-            row, column = divmod(self._under, self._task.layout.shape[1])
-            self._hovered = f"row {row + 1}, column {column + 1}: {self._name(int(self.canvas.content[row, column]))}"
+            *frame, row, column = (int(place) for place in np.unravel_index(self._under, self._task.layout.shape))
+            named = "".join(f"frame {number + 1}, " for number in frame)
+            value = self._name(int(self.canvas.content.flat[self._under]))
+            self._hovered = f"{named}row {row + 1}, column {column + 1}: {value}"
         return before != (self._under, self._hovered)
 
     def _point(self, event: Event) -> bool:
@@ -199,6 +228,8 @@ class Painting:
         elif key == "d":
             self._judging = not self._judging
             self._judge()
+        elif key == "p":
+            self._playing = not self._playing
         elif key == "s":
             self._save()
         elif key == "g":
@@ -277,7 +308,7 @@ def paint(stage: Stage, painting: Workbench) -> list[Array]:
                 painting.ask_patience()
                 painting.show(stage)
             changes.append(painting.handle(event))
-        if any(changes):
+        if painting.tick() or any(changes):
             painting.show(stage)
     painting.leave()
     return painting.finished[before:]

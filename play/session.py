@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,12 +197,25 @@ def _watch(
                 break
             if key == "s":
                 message = saver.save(work)
-            stage.show(task.medium.render(work.content, work.condition), Panel((joined(line, message), help_)))
+            panel = Panel((joined(line, message), help_))
+            stage.show(task.medium.render(work.content, work.condition), panel)
             if key == "r" or not played:
                 played = True
                 seconds = _sound(stage, task, work)
-            key = next(iter(stage.wait(seconds + PAUSE / speed)), "n")  # no key: the next work
+            key = next(iter(_linger(stage, task, work, panel, seconds + PAUSE / speed)), "n")  # no key: the next work
     return finished
+
+
+def _linger(stage: Stage, task: Task[Any], work: Work, panel: Panel, seconds: float) -> list[str]:
+    """Waits as ``Stage.wait`` does, while a work that moves is played; returns the keys."""
+    moments = task.medium.moments(work.content, work.condition)
+    until = time.monotonic() + seconds
+    for picture, each in itertools.cycle(moments):
+        stage.show(picture, panel)
+        keys = stage.wait(min(each, until - time.monotonic()))
+        if keys or not stage.open or time.monotonic() >= until:
+            return keys
+    return stage.wait(seconds)
 
 
 def _steps(stage: Stage, task: Task[Any], work: Work) -> Iterator[tuple[int, float]]:

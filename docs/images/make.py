@@ -33,6 +33,7 @@ WIDE = 600  # pixels; wider works are shown alone
 FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
 """Pictures and share of the width: the first that makes a small file."""
 COLOURS = 64
+ROUNDS, BEAT = 5, 0.2  # times that a work that moves is played, and seconds of each of its pictures
 
 
 def played(task: Task, model, seed: int):
@@ -74,6 +75,17 @@ def pace(task: Task, state, steps: int) -> list[float]:
     return [max(task.medium.sound(content, condition, step, step + 1).seconds, 0.08) for step in range(steps)]
 
 
+def in_motion(task: Task, state) -> list[np.ndarray]:
+    """Returns the pictures of finished works that move, each repeated ``ROUNDS`` times; none of works that do not."""
+    works = zip(task.content(state), task.condition(state), strict=True)
+    moments = [[shown for shown, _ in task.medium.moments(*work)] for work in works]
+    if not all(moments):
+        return []
+    longest = max(map(len, moments))
+    turn = [[own[min(beat, len(own) - 1)] for own in moments] for beat in (*range(longest), longest - 1)]
+    return ROUNDS * [own[0] if len(own) == 1 else tile(own) for own in turn]
+
+
 def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
     """Writes an animation of at most ``MOST_BYTES`` if it can be; returns its last picture."""
     steps = len(states) - 1
@@ -81,7 +93,9 @@ def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
     for most, share in FRAMES:
         shown = np.unique(np.linspace(0, steps, min(most, steps + 1)).round().astype(int))
         pictures = [picture(task, states[step]) for step in shown]
-        seconds = [*np.diff(due[shown]).tolist(), LAST_SECONDS]
+        moving = in_motion(task, states[-1])
+        pictures += moving
+        seconds = [*np.diff(due[shown]).tolist(), LAST_SECONDS, *len(moving) * [BEAT]]
         palette = palette_in(pictures, COLOURS)
         width = round(share * (WIDTH if len(states[0]) == 1 else TILED_WIDTH))
         save_gif(pictures, seconds, path, min(width, pictures[0].shape[1]), palette, comment)

@@ -41,7 +41,7 @@ def read_images(found: Found) -> Figures:
     left_out = Counter[str]()
 
     def read(data: bytes, name: str) -> list[tuple[str, NDArray[np.uint8]]]:
-        pixels, palette = _read(data)
+        pixels, palette = read_png(data)
         palettes.add(palette)
         return [(name, pixels)]
 
@@ -107,7 +107,7 @@ def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
         raise ValueError(f"no {kinds} that can be read ({error})") from error
 
 
-def _read(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
+def read_png(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
     """Returns a picture uint8 [H, W, 4], and its palette without the transparent first entry; None where it has none.
 
     Raises:
