@@ -35,6 +35,8 @@ MIRRORS = ("mirror", "mirror_odd", "reflection", "reflection_odd")
 """Cells opposite to the next one across the vertical and the horizontal middle of rooms of even and of odd length."""
 PARTS, LOST, CUT_OFF = 4, 2, 3  # largest values of the features of connected parts
 BALANCE = 6  # largest difference of boxes and goals that the policy sees
+REWARDED = 300
+"""Positions that the search behind the rule ``solvable`` visits: fewer than a measure allows itself."""
 CONNECTED = "connected"
 RULES = {
     "crawl": (CONNECTED, "doors"),
@@ -254,7 +256,7 @@ class DungeonTask(Task[Draft]):
         """Returns 1 or 0 for each of ``rule_names``, float32 [N, R]."""
         contents = np.asarray(contents)
         if self._kind == "sokoban":
-            return level_rules(contents, self.alphabet).astype(np.float32)
+            return level_rules(contents, self.alphabet, REWARDED).astype(np.float32)
         if self._kind == "crawl":
             every, leading = doors(contents, self.alphabet)
             return np.stack([connected(contents, self.alphabet), every == leading], 1).astype(np.float32)

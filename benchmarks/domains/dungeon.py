@@ -55,7 +55,7 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
 
 
 DUNGEON = Table(name="dungeon", env_id=ID, rows=(*pair(), unjudged(RANDOM)))
-SOKOBAN = Table(name="dungeon-sokoban", env_id=ID, rows=pair({"data": "sokoban"}))
+SOKOBAN = Table(name="dungeon-sokoban", env_id=ID, rows=pair({"data": "sokoban"}, rules={"solvable": 4.0}))
 DOMAIN = Domain(
     measure,
     references,

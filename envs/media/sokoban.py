@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .warehouse import closed, solutions
+from .warehouse import NODES, closed, solutions
 
 
-def level_rules(contents: NDArray[Any], alphabet: str) -> NDArray[np.bool_]:
+def level_rules(contents: NDArray[Any], alphabet: str, nodes: int = NODES) -> NDArray[np.bool_]:
     """Returns which levels [N, H, W] keep which rule, bool [N, 4].
 
-    One player; boxes, and as many goals; a player who cannot leave; a solution found by ``warehouse.solve`` within its
-    limit.
+    One player; boxes, and as many goals; a player who cannot leave; a solution found by ``warehouse.solve`` within
+    ``nodes`` positions.
     """
     symbols = np.array(list(alphabet))
     players, boxes, goals = (_count(symbols[contents], kind) for kind in ("@+", "$*", ".*+"))
     shut = [closed(["".join(row) for row in level]) for level in symbols[contents]]
-    solved = [end.solved for end in solutions(contents, alphabet)]
+    solved = [end.solved for end in solutions(contents, alphabet, nodes)]
     return np.stack(
         [players == 1, (boxes > 0) & (boxes == goals), np.array(shut, np.bool_), np.array(solved, np.bool_)], 1
     )
