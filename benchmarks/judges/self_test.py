@@ -195,7 +195,10 @@ def _timed(measure: Callable[[], list[float]], num: int) -> list[float]:
 
 
 def _kept(path: Path, num: int, measure: Callable[[], list[float]]) -> list[float]:
-    """Returns ``num`` figures from a file; where it is missing or damaged, measures them and writes it."""
+    """Returns ``num`` figures from a file; where it is missing or damaged, measures them and writes it.
+
+    Figures that are not numbers, of too few works, cost nothing and are measured anew.
+    """
     try:
         figures: list[float] = load_arrays(path, {"figures": (np.float64, (num,))})["figures"].tolist()
     except FileNotFoundError:
@@ -203,7 +206,8 @@ def _kept(path: Path, num: int, measure: Callable[[], list[float]]) -> list[floa
     except ValueError as error:
         logger.warning("testing judges anew, since %s is damaged: %s", path, error)
     else:
-        return figures
+        if np.isfinite(figures).all():
+            return figures
     logger.info("testing the judges; the result is kept for the next time")
     figures = measure()
     save_arrays(path, {"figures": np.array(figures, np.float64)})
