@@ -41,13 +41,17 @@ def generated(env_id: str) -> str:
 
 
 def animation(env_id: str) -> str:
-    """Returns the animation with its caption, nothing where there is none."""
+    """Returns the animation and the sheet of works with their captions, nothing where there are none."""
     path = IMAGES / f"{env_id.rpartition('/')[2].lower()}.gif"
     if not path.exists():
         return ""
     with Image.open(path) as image:
         caption = image.info["comment"].decode()
-    return f"![{env_id.rpartition('/')[2]}: {caption}](../images/{path.name})\n\n*{caption[0].upper()}{caption[1:]}.*"
+    shown = f"![{env_id.rpartition('/')[2]}: {caption}](../images/{path.name})\n\n*{caption[0].upper()}{caption[1:]}.*"
+    sheet = path.with_name(f"{path.stem}-sheet.png")
+    if not sheet.exists():
+        return shown
+    return f"{shown}\n\n![Sixteen works](../images/{sheet.name})\n\n*Sixteen {caption}, not selected.*"
 
 
 def properties(env_id: str, task: Task) -> str:

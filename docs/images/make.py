@@ -1,4 +1,4 @@
-"""Writes an animation of each environment, and its picture in the README's table: works of agents, never of others.
+"""Writes an animation of each environment, its picture in the README's table, and sixteen works: of agents alone.
 
 From the root of the repository::
 
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from musegym.agents import generate_episodes
+from musegym.agents.episodes import Episodes
 from musegym.envs import Task, ids, make_task
 from musegym.envs.media.pictures import palette_in, save_gif
 from musegym.envs.window import tile
@@ -28,7 +29,7 @@ WIDTH, TILED_WIDTH, THUMBNAIL = 640, 480, 320  # pixels: of one work, of several
 MOST_BYTES = 300_000
 SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
-SHEET = 16  # works in a sheet
+SHEET, SHEET_WIDTH = 16, 280  # works in a sheet, pixels of one
 WIDE = 600  # pixels; wider works are shown alone
 FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
 """Pictures and share of the width: the first that makes a small file."""
@@ -104,6 +105,21 @@ def animate(task: Task, states: list, path: Path, comment: str) -> np.ndarray:
     return pictures[-1]
 
 
+def save_sheet(task: Task, works: Episodes, path: Path) -> None:
+    """Writes a picture of many works: by the medium where it lays them out itself, else side by side, smaller."""
+    if hasattr(task.medium, "sheet"):
+        whole = Image.fromarray(task.medium.sheet(works.contents, columns=8))
+    else:
+        frames = []
+        for content, condition in zip(works.contents, works.conditions, strict=True):
+            frame = Image.fromarray(task.medium.render(content, condition))
+            frame.thumbnail((SHEET_WIDTH, frame.height), Image.Resampling.LANCZOS)
+            frames.append(np.asarray(frame))
+        whole = Image.fromarray(tile(frames))
+    colours = whole.quantize(256, dither=Image.Dither.NONE)
+    colours.save(path, optimize=True)
+
+
 def main() -> None:
     """Reads the command line; writes the files."""
     parser = argparse.ArgumentParser(description="Writes an animation and a picture of each environment.")
@@ -129,9 +145,8 @@ def main() -> None:
         if "random" not in author or not thumbnail.exists():
             height = math.ceil(THUMBNAIL * last.shape[0] / last.shape[1])
             Image.fromarray(last).resize((THUMBNAIL, height), Image.Resampling.LANCZOS).save(thumbnail, optimize=True)
-        if model is not None and hasattr(task.medium, "sheet"):  # small works, many in a picture
-            works = generate_episodes(model, SHEET, seed=arguments.seed).contents
-            Image.fromarray(task.medium.sheet(works, columns=8)).save(FOLDER / f"{stem}-sheet.png", optimize=True)
+        if model is not None and task.overview(states[0]) is None:
+            save_sheet(task, generate_episodes(model, SHEET, seed=arguments.seed), FOLDER / f"{stem}-sheet.png")
         print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
 
 
