@@ -99,8 +99,8 @@ class SceneTask(Task[Draft]):
     After 256 cells.
 
     ### Arguments
-    ``data``: "freedoom", the default, or "freedm". ``corpus``: a folder of your own PNG pictures of heights, in place of
-    ``data``. ``style``: words for conditions, such as ``"labs"`` (a theme), ``"lava"`` (the most common material) or
+    ``data``: "freedoom", the default, or "freedm". ``corpus``: a folder of your own PNG pictures of heights, in place
+    of ``data``. ``style``: words for conditions, such as ``"labs"`` (a theme), ``"lava"`` (the most common material) or
     both; of your own pictures, also the name of a subfolder.
 
     ### Version History

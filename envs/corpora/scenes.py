@@ -309,7 +309,7 @@ def _build(
             if reason or known in scenes:
                 left_out[reason or "equal to another, turned or mirrored"] += 1
                 continue
-            style = (*plan.style, GROUND.values[_ground(content)])
+            style = (*plan.style, GROUND.values[ground_of(content)])
             scenes[known] = Figure(plan.name, plan.kin, style, content)
             found.append(scenes[known])
         read += found[:1]
@@ -333,7 +333,7 @@ def _build(
     )
 
 
-def _ground(content: Cells) -> int:
+def ground_of(content: Cells) -> int:
     """Returns the material of most open cells of a scene."""
     return int(np.bincount((content[content > 0].astype(np.int64) - 1) // LEVELS).argmax())
 
@@ -354,7 +354,7 @@ def near_copies(contents: Cells, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
     near = np.zeros(len(contents), np.bool_)
     for part in range(1, len(SPLITS)):
         rows, earlier = np.flatnonzero(parts == part), contents[(parts < part) & ~near]
-        for turn in range(TURNS):
+        for turn in range(TURNS if len(rows) and len(earlier) else 0):
             ours = np.array([turned(each, turn) for each in contents[rows]], np.uint8).reshape(-1, SIDE, SIDE)
             same = (hot(ours, 0) @ hot(earlier, 0).T).toarray()
             either = (ours > 0).sum((1, 2))[:, None] + (earlier > 0).sum((1, 2)) - same

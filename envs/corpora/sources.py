@@ -293,7 +293,7 @@ _ALL = (
         also=("usr/share/doc/freedoom/copyright", "usr/share/doc/freedoom/CREDITS.gz"),
         licence="BSD-3-Clause",
         url="https://packages.debian.org/stable/freedoom",
-        megabytes=22,
+        megabytes=16,
     ),
     Source(
         name="freedm",
@@ -304,7 +304,7 @@ _ALL = (
         also=("usr/share/doc/freedm/copyright", "usr/share/doc/freedm/CREDITS.gz"),
         licence="BSD-3-Clause",
         url="https://packages.debian.org/stable/freedm",
-        megabytes=9,
+        megabytes=7.3,
     ),
 )
 SOURCES = {source.name: source for source in _ALL}

@@ -19,19 +19,23 @@ HEADER, ENTRY = "<4sii", 16
 NONE = 0xFFFF  # a line without this side
 FLAT = 64 * 64  # bytes of a floor's picture
 MAP_NAME = re.compile(r"E\dM\d|MAP\d\d")
-DOORS = frozenset(
-    (1, 2, 4, 26, 27, 28, 29, 31, 32, 33, 34, 46, 61, 63, 86, 90, 99, 103, 105, 106, 108, 109, 111, 112, 114, 115)
-    + (117, 118, 133, 134, 135, 136, 137)
+MANUAL = frozenset((1, 26, 27, 28, 31, 32, 33, 34, 117, 118))
+TAGGED = frozenset(
+    (2, 4, 29, 46, 61, 63, 86, 90, 99, 103, 105, 106, 108, 109, 111, 112, 114, 115, 133, 134, 135, 136, 137)
 )
 """Specials of lines that open a door: that behind them, or those of their tag."""
-MANUAL = frozenset((1, 26, 27, 28, 31, 32, 33, 34, 117, 118))
 
 _VERTEX = np.dtype([("x", "<i2"), ("y", "<i2")])
 _LINE = np.dtype([(name, "<u2") for name in ("start", "end", "flags", "special", "tag", "right", "left")])
 _SIDE = np.dtype([("x", "<i2"), ("y", "<i2"), ("upper", "S8"), ("lower", "S8"), ("middle", "S8"), ("sector", "<u2")])
 _SECTOR = np.dtype(
-    [("floor", "<i2"), ("ceiling", "<i2"), ("flat", "S8"), ("above", "S8"), ("light", "<i2")]
-    + [("special", "<i2"), ("tag", "<i2")]
+    [
+        ("floor", "<i2"),
+        ("ceiling", "<i2"),
+        ("flat", "S8"),
+        ("above", "S8"),
+        *((n, "<i2") for n in ("light", "kind", "tag")),
+    ]
 )
 _PARTS = {"LINEDEFS": _LINE, "SIDEDEFS": _SIDE, "VERTEXES": _VERTEX, "SECTORS": _SECTOR}
 
@@ -83,7 +87,7 @@ def _lumps(data: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-def _maps(lumps: list[tuple[str, bytes]]) -> list[tuple[str, Mapping[str, NDArray[Any]]]]:
+def _maps(lumps: list[tuple[str, bytes]]) -> list[tuple[str, dict[str, NDArray[Any]]]]:
     """Returns the arrays of each map: a marker with its name comes first, its parts follow."""
     found = list[tuple[str, dict[str, NDArray[Any]]]]()
     for name, data in lumps:
@@ -129,7 +133,7 @@ def _doors(lines: NDArray[Any], left: NDArray[np.int64], sectors: NDArray[Any]) 
     found = np.zeros(len(sectors), np.bool_)
     manual = np.isin(lines["special"], list(MANUAL)) & (left >= 0)
     found[left[manual]] = True
-    tags = lines["tag"][np.isin(lines["special"], list(DOORS - MANUAL)) & (lines["tag"] > 0)]
+    tags = lines["tag"][np.isin(lines["special"], list(TAGGED)) & (lines["tag"] > 0)]
     return found | np.isin(sectors["tag"], tags)
 
 

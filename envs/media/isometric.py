@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .pictures import Colour
 
@@ -82,7 +81,16 @@ def diamond() -> NDArray[np.bool_]:
     """Returns the shape of a cell from above, bool [16, 32]: shapes of neighbours fit without gap or overlap."""
     rows, columns = np.mgrid[:HALF, : 2 * HALF]
     half = 1 + 2 * np.minimum(rows, HALF - 1 - rows)
-    return (columns >= HALF - half) & (columns < HALF + half)
+    shape: NDArray[np.bool_] = (columns >= HALF - half) & (columns < HALF + half)
+    return shape
+
+
+@functools.cache
+def outline() -> NDArray[np.bool_]:
+    """Returns the edge of a cell from above, bool [16, 32]."""
+    inner = np.pad(diamond(), 1)
+    edge: NDArray[np.bool_] = diamond() & ~(inner[:-2, 1:-1] & inner[2:, 1:-1])
+    return edge
 
 
 @functools.cache
@@ -90,8 +98,9 @@ def block(height: int) -> NDArray[np.int64]:
     """Returns the pixels of a block, int [16 + height, 32]: 0 none, 1 top, 2 left side, 3 right side."""
     shape, found = diamond(), np.zeros((HALF + height, 2 * HALF), np.int64)
     for column in range(2 * HALF):
-        last = int(np.flatnonzero(shape[:, column]).max())
-        found[last + 1 : last + 1 + height, column] = 2 if column < HALF else 3
+        inside = np.flatnonzero(shape[:, column])
+        if len(inside):
+            found[inside[-1] + 1 : inside[-1] + 1 + height, column] = 2 if column < HALF else 3
     found[:HALF][shape] = 1
     return found
 
@@ -126,8 +135,7 @@ def draw(
         cells[part][seen] = cell
         if not tall:
             if cell >= built:
-                edge = diamond() & ~ndimage.binary_erosion(diamond(), np.ones((3, 3)))
-                picture[part][edge] = NEXT if cell == built else GRID
+                picture[part][outline()] = NEXT if cell == built else GRID
             continue
         material = int(scene.materials[row, column])
         faces = _faces(colours[material], material, (5 * row + 3 * column) % VARIANTS, tall)
@@ -135,7 +143,9 @@ def draw(
         behind = (int(around[row, column + 1]) - tall, int(around[row + 1, column]) - tall)
         before = (int(around[row + 2, column + 1]) - tall, int(around[row + 1, column + 2]) - tall)
         lit = faces * light
-        lit[:HALF] *= _edges(tuple(np.sign(behind).tolist()), tuple(np.sign(before).tolist()))[..., None]
+        lit[:HALF][diamond()] *= _edges(tuple(np.sign(behind).tolist()), tuple(np.sign(before).tolist()))[diamond()][
+            :, None
+        ]
         picture[part][seen] = np.clip(lit[seen], 0, 255).astype(np.uint8)
     return picture, cells
 
@@ -144,6 +154,8 @@ def draw(
 def _faces(colour: Colour, material: int, variant: int, tall: int) -> NDArray[np.float64]:
     """Returns the colours of a block before light, float [16 + tall, 32, 3]."""
     kinds = block(tall)
+    from scipy import ndimage
+
     rng = np.random.default_rng(1000 * material + variant)
     grain = 1 + 0.09 * ndimage.gaussian_filter(rng.standard_normal((HALF, 2 * HALF)), (0.6, 1.2)) / 0.35
     rows, columns = np.mgrid[: HALF + tall, : 2 * HALF]
@@ -158,7 +170,7 @@ def _faces(colour: Colour, material: int, variant: int, tall: int) -> NDArray[np
 
 @functools.cache
 def _edges(behind: tuple[int, int], before: tuple[int, int]) -> NDArray[np.float64]:
-    """Returns the light along the edges of a top, float [16, 32]: dark below higher neighbours, bright above lower ones.
+    """Returns the light along the edges of a top, float [16, 32]: dark below higher neighbours, bright above lower.
 
     Args:
         behind: sign of the heights of the neighbours behind, right and left, less the block's own.

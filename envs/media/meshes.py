@@ -115,8 +115,8 @@ def save_glb(mesh: Mesh, path: Path) -> None:
         import trimesh
     except ModuleNotFoundError:
         raise ModuleNotFoundError(INSTALL) from None
-    number = 4 * np.arange(len(mesh.corners))[:, None]
-    faces = np.concatenate([number + (0, 1, 2), number + (0, 2, 3)])
+    triangles = np.array([[0, 1, 2], [0, 2, 3]])
+    faces = (4 * np.arange(len(mesh.corners))[:, None, None] + triangles).reshape(-1, 3)
     colours = np.concatenate([mesh.colours.reshape(-1, 3), np.full((4 * len(mesh.corners), 1), 255, np.uint8)], 1)
     solid = trimesh.Trimesh(mesh.corners.reshape(-1, 3), faces, vertex_colors=colours, process=False)
     path.write_bytes(trimesh.Scene(solid).export(file_type="glb"))

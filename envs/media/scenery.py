@@ -91,8 +91,10 @@ class Scenery(Medium):
         save_png(coloured.astype(np.uint8), kinds)
         save_png(self.render(content), view)
         mesh = mesh_of(levels, materials, self._colours, self._numbers(SHINING))
-        save_page(mesh, levels, materials, self._numbers(LIQUID), html, Path(path).stem)
         written = [txt, heights, kinds, view, html]
+        save_page(mesh, levels, materials, self._numbers(LIQUID), html, Path(path).stem)
+        if not len(mesh.corners):  # all is solid
+            return written
         try:
             save_glb(mesh, glb)
         except ModuleNotFoundError as error:
@@ -103,8 +105,8 @@ class Scenery(Medium):
     def metrics(self, contents: Array, conditions: Ints | None = None) -> dict[str, float]:
         """Measures a population [N, H, W].
 
-        ``walkable``, ``connected``, ``open``, ``heights``, ``steps``, ``cliffs``: ``walks.walk_measures``. ``distinct``:
-        share of different scenes. ``tpkldiv``: Kullback-Leibler divergence of the patterns of 2 x 2 and 3 x 3 cells
+        ``walkable``, ``connected``, ``open``, ``heights``, ``steps``, ``cliffs``: ``walks.walk_measures``.
+        ``distinct``: share of different scenes. ``tpkldiv``: Kullback-Leibler divergence of the patterns of 2 x 2 and 3 x 3 cells
         from those of real scenes, the mean of both directions and sizes (Lucas & Volz 2019, "Tile Pattern KL-Divergence
         for Analysing and Evolving Game Levels", arXiv:1905.05077), nats; it falls as N grows: compare populations of
         one size.

@@ -31,7 +31,8 @@ def parts(levels: NDArray[Any]) -> NDArray[np.int64]:
     structure = np.zeros((3, 3, 3), np.bool_)
     structure[1] = ndimage.generate_binary_structure(2, 1)
     labels, _ = ndimage.label(fine, structure)
-    return labels[:, ::2, ::2].astype(np.int64)
+    found: NDArray[np.int64] = labels[:, ::2, ::2].astype(np.int64)
+    return found
 
 
 def largest(levels: NDArray[Any]) -> NDArray[np.float64]:
@@ -39,7 +40,8 @@ def largest(levels: NDArray[Any]) -> NDArray[np.float64]:
     labels = parts(levels).reshape(len(levels), -1)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return sizes[labels].max(1, initial=0) / np.maximum((labels > 0).sum(1), 1)
+    share: NDArray[np.float64] = sizes[labels].max(1, initial=0) / np.maximum((labels > 0).sum(1), 1)
+    return share
 
 
 def walkable(levels: NDArray[Any]) -> NDArray[np.bool_]:
