@@ -106,10 +106,10 @@ class Scenery(Medium):
         """Measures a population [N, H, W].
 
         ``walkable``, ``connected``, ``open``, ``heights``, ``steps``, ``cliffs``: ``walks.walk_measures``.
-        ``distinct``: share of different scenes. ``tpkldiv``: Kullback-Leibler divergence of the patterns of 2 x 2 and 3 x 3 cells
-        from those of real scenes, the mean of both directions and sizes (Lucas & Volz 2019, "Tile Pattern KL-Divergence
-        for Analysing and Evolving Game Levels", arXiv:1905.05077), nats; it falls as N grows: compare populations of
-        one size.
+        ``distinct``: share of different scenes. ``tpkldiv``: Kullback-Leibler divergence of the patterns of 2 x 2 and
+        3 x 3 cells from those of real scenes, the mean of both directions and sizes (Lucas & Volz 2019, "Tile Pattern
+        KL-Divergence for Analysing and Evolving Game Levels", arXiv:1905.05077), nats; it falls as N grows: compare
+        populations of one size.
 
         Raises:
             ValueError: there are no scenes, or they have another shape or unknown values.
