@@ -17,6 +17,8 @@ from musegym.envs.media import isometric, meshes, walks
 from musegym.envs.media.frontier import Frontier
 from musegym.envs.scene import NEIGHBOURS, SceneTask
 from musegym.play.canvas import box_of, paintable
+from musegym.play.painting import Painting
+from musegym.play.stage import Event
 from musegym.training.works import export_all
 
 SIDE, LEVELS = 16, scenes.LEVELS
@@ -414,3 +416,26 @@ def test_own_measures_of_the_benchmark(folder):
     assert found["floor"]["nearest"] == 1
     assert found["real"]["ground_met"] == 1
     assert found["random"]["connected"] < found["real"]["connected"]
+
+
+# ---- play
+
+
+def test_blocks_are_placed_by_mouse(folder):
+    painting = Painting(SceneTask(corpus=str(folder)), np.random.default_rng(0), None, None, None)
+    canvas, spot = painting.canvas, None
+
+    def click(value, up=0):
+        canvas.brush = value
+        for name in ("press", "lift"):
+            painting.handle(Event(name, spot=(spot[0], spot[1] - up)))
+
+    cells = SceneTask().medium.cells(canvas.content)
+    left, top, _, _ = box_of(cells, 8 * SIDE + 8)
+    spot = (left + 15, top + 8)
+    click(8)
+    assert canvas.content[8, 8] == 8, "stone at level 7"
+    assert np.count_nonzero(canvas.content) == 1
+    click(3, up=isometric.BASE + 7 * isometric.RISE)
+    assert canvas.content[8, 8] == 3, "the top of the block is where it is seen"
+    assert np.count_nonzero(canvas.content) == 1
