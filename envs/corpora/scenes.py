@@ -207,7 +207,8 @@ def _heights(data: bytes) -> Heights:
         pixels = np.array(image.convert("RGB")).astype(np.int64)
     if np.ptp(pixels, axis=2).max() > GREY:
         raise ValueError("it has colours, and heights are shades of grey")
-    return np.rint(pixels.mean(2) * LEVELS / 255).astype(np.int64) - 1
+    levels: Heights = np.rint(pixels.mean(2) * LEVELS / 255).astype(np.int64) - 1
+    return levels
 
 
 def _materials(path: Path, shape: tuple[int, ...]) -> Heights:
@@ -217,7 +218,8 @@ def _materials(path: Path, shape: tuple[int, ...]) -> Heights:
     if pixels.shape[:2] != shape:
         raise ValueError(f"{path.name} is of another size")
     distance = ((pixels[:, :, None] - np.array(list(MATERIALS.values()))) ** 2).sum(-1)
-    return distance.argmin(-1)
+    nearest: Heights = distance.argmin(-1)
+    return nearest
 
 
 def _plans(file: Path, themes: Mapping[str, str]) -> list[Plan]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def mesh_of(
 def _corner(around: NDArray[np.float64], row: int, column: int, level: int, down: int, across: int) -> float:
     """Returns the light of a corner of a floor: each higher cell that touches it takes some."""
     touching = [around[1 + row + d, 1 + column + a] for d, a in ((down, 0), (0, across), (down, across))]
-    return 1 - CORNER * sum(each == -1 or each > level for each in touching)
+    return 1 - CORNER * sum(bool(each == -1 or each > level) for each in touching)
 
 
 def _side(
@@ -112,7 +113,7 @@ def save_glb(mesh: Mesh, path: Path) -> None:
         ModuleNotFoundError: trimesh is not installed.
     """
     try:
-        import trimesh
+        trimesh: Any = importlib.import_module("trimesh")  # without types
     except ModuleNotFoundError:
         raise ModuleNotFoundError(INSTALL) from None
     triangles = np.array([[0, 1, 2], [0, 2, 3]])
