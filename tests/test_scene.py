@@ -207,10 +207,10 @@ def test_exported_pictures_read_back(folder):
 
 def test_generated_folders_read_back(folder, tmp_path):
     task = SceneTask(corpus=str(folder))
-    works = task.works("train")
-    export_all(task, works.contents, works.conditions, tmp_path / "out")
-    again = SceneTask(corpus=str(tmp_path / "out")).corpus_report()
-    assert again.total == len(works)
+    contents = np.concatenate([task.corpus(split) for split in SPLITS])
+    export_all(task, contents, tmp_path / "out", "Scene-v0-12")
+    again = SceneTask(corpus=str(tmp_path / "out"))
+    assert {each.tobytes() for split in SPLITS for each in again.corpus(split)} == {each.tobytes() for each in contents}
 
 
 def test_large_pictures_are_cut_and_subfolders_are_styles(tmp_path):
@@ -230,12 +230,12 @@ def test_mistakes_are_named(folder, tmp_path):
     Image.new("RGB", (16, 16), (200, 10, 10)).save(folder / "red.png")
     Image.new("L", (15, 16)).save(folder / "small.png")
     (folder / "broken.png").write_bytes(b"\x89PNG")
-    Image.new("RGB", (8, 8)).save(folder / "0.materials.png")
+    Image.new("RGB", (8, 8)).save(folder / "materials" / "0.png")
     skipped = dict(SceneTask(corpus=str(folder)).corpus_report().skipped)
     assert skipped["red.png"] == "it has colours, and heights are shades of grey"
     assert "smaller than a scene" in skipped["small.png"]
     assert "no PNG" in skipped["broken.png"]
-    assert skipped["0.png"] == "0.materials.png is of another size"
+    assert skipped["0.png"] == "materials/0.png is of another size"
     with pytest.raises(ValueError, match="data or corpus, not both"):
         SceneTask("freedm", str(folder))
     with pytest.raises(ValueError, match="no scenes are called 'quake'"):
@@ -363,9 +363,8 @@ def test_faces_look_away_from_the_solid():
 def test_exports_of_a_scene(tmp_path):
     trimesh = pytest.importorskip("trimesh", reason='GLB files take trimesh: pip install "musegym[scene]"')
     written = SceneTask().medium.export(scene(1), tmp_path / "own.npz")
-    assert sorted(path.name for path in written) == [
-        "own.glb", "own.html", "own.materials.png", "own.png", "own.txt", "own.view.png",
-    ]  # fmt: skip
+    names = {path.relative_to(tmp_path).as_posix() for path in written}
+    assert names == {"own.glb", "own.html", "own.png", "own.txt", "materials/own.png", "view/own.png"}
     levels = scenes.levels_of(scene(1))
     loaded = trimesh.load(tmp_path / "own.glb", force="mesh")
     assert np.allclose(loaded.extents[[0, 2]], np.ptp(np.argwhere(levels >= 0), axis=0)[::-1] + 1)
@@ -410,8 +409,9 @@ def test_measures_of_the_medium(folder):
 
 
 def test_own_measures_of_the_benchmark(folder):
-    task = SceneTask(corpus=str(folder))
-    found = domain_of(task).references(task)
+    domain = domain_of("musegym/Scene-v0")
+    found = domain.references(SceneTask(corpus=str(folder)), "validation")
+    assert {column.key for column in domain.columns} <= set(found["real"])
     assert set(found) == {"real", "floor", "random"}
     assert found["floor"]["nearest"] == 1
     assert found["real"]["ground_met"] == 1

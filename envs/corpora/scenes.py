@@ -52,8 +52,8 @@ SOLID = -(2**20)  # units, below all floors
 TINGE = 0.08  # share by which green exceeds red and blue in grass
 GREY = 12  # difference of red, green and blue up to which a colour is grey
 SUFFIXES = (".png",)
-BESIDE = (MATERIALS_PNG, VIEW_PNG) = (".materials", ".view")
-"""Ends of the names of a scene's other pictures: its materials, and how it looks."""
+BESIDE = (MATERIALS_FOLDER, VIEW_FOLDER) = ("materials", "view")
+"""Folders of a scene's other pictures, beside that of its heights: its materials, and how it looks."""
 GROUND = Condition("ground", tuple(MATERIALS))
 
 Cells = NDArray[np.uint8]
@@ -166,7 +166,7 @@ def find_folder(corpus: str) -> Folder:
         ValueError: There is no such folder.
     """
     found = files.find(Path(corpus), SUFFIXES)
-    heights = [file for file in found.files if Path(file.stem).suffix.lower() not in BESIDE]
+    heights = [file for file in found.files if not {*file.relative_to(found.root).parts[:-1][-1:]} & {*BESIDE}]
     own = dataclasses.replace(found, files=heights)
     return Folder((*conditions_of(own), GROUND), own)
 
@@ -175,14 +175,15 @@ def read_pictures(found: files.Found) -> tuple[list[Plan], tuple[tuple[str, str]
     """Returns the plans of PNG files, and (name, reason) of those that give none.
 
     A pixel is a cell. Its shade of grey, from 0 to 255, is its height: rounded to eighths, 0 is solid, 1 to 8 are the
-    levels 0 to 7. ``NAME.materials.png``, where it is there, gives the material of each cell by the nearest colour of
+    levels 0 to 7. ``materials/NAME.png`` beside, where it is there, gives the material of each cell by the nearest colour of
     ``MATERIALS``; without it all is stone.
     """
     folders = bool(conditions_of(found))
 
     def read(data: bytes, name: str) -> list[tuple[str, Heights, Heights]]:
         levels = _heights(data)
-        beside = (found.root / name).with_suffix(MATERIALS_PNG + SUFFIXES[0])
+        file = found.root / name
+        beside = file.parent / MATERIALS_FOLDER / file.name
         materials = _materials(beside, levels.shape) if beside.is_file() else np.zeros_like(levels)
         return [(name, levels, materials)]
 
@@ -216,7 +217,7 @@ def _materials(path: Path, shape: tuple[int, ...]) -> Heights:
     with opened(path.read_bytes(), ("PNG",)) as image:
         pixels = np.array(image.convert("RGB")).astype(np.int64)
     if pixels.shape[:2] != shape:
-        raise ValueError(f"{path.name} is of another size")
+        raise ValueError(f"{path.parent.name}/{path.name} is of another size")
     distance = ((pixels[:, :, None] - np.array(list(MATERIALS.values()))) ** 2).sum(-1)
     nearest: Heights = distance.argmin(-1)
     return nearest

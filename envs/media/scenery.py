@@ -34,7 +34,7 @@ class Scenery(Medium):
     Args:
         materials: colours by name.
         levels: number of levels.
-        beside: ends of the names of the pictures of materials and of the view.
+        beside: names of the folders of pictures of materials and of views.
         reference: returns the real contents that patterns are compared with; called when first needed.
     """
 
@@ -75,16 +75,17 @@ class Scenery(Medium):
         return "\n".join(rows)
 
     def export(self, content: Array, path: Path, condition: Ints | None = None) -> list[Path]:
-        """Writes .txt; .png (heights) and .materials.png, which ``corpus=`` reads again; .view.png, .glb and .html.
+        """Writes .txt; .png (heights) and materials/.png, which ``corpus=`` reads again; view/.png, .glb and .html.
 
         The .html file turns the scene and walks through it, in a browser or a headset, without a network. Without
         ``trimesh`` there is no .glb: a line in the log says so.
         """
         levels, materials = self._read(content, 2)
         text = self.describe(content)
-        ends = (".txt", ".png", *(f"{end}.png" for end in self._beside), ".html", ".glb")
-        txt, heights, kinds, view, html, glb = (Path(path).with_suffix(end) for end in ends)
-        txt.parent.mkdir(parents=True, exist_ok=True)
+        txt, heights, html, glb = (Path(path).with_suffix(end) for end in (".txt", ".png", ".html", ".glb"))
+        kinds, view = (heights.parent / folder / heights.name for folder in self._beside)
+        for folder in (kinds.parent, view.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         txt.write_text(text + "\n", encoding="utf-8", newline="\n")
         save_png(np.rint((levels + 1) * 255 / self._levels).astype(np.uint8), heights)
         coloured = np.where(levels[..., None] < 0, 0, np.array(self._colours, np.uint8)[materials])
