@@ -382,7 +382,8 @@ def _check_cells(task: Task[Any], content: Array, condition: Ints) -> None:
     _require(cells.shape == picture.shape[:2], "cells has a number for each pixel of a picture")
     _require(set(np.unique(cells)) - {-1} <= set(range(content.size)), "cells shows cells of a content")
     seen = task.medium.cells(np.zeros_like(content))  # a block may hide those behind it, nothing can in an empty work
-    _require(set(np.unique(seen)) - {-1} == set(range(content.size)), "cells shows every cell of an empty content")
+    everything = seen is not None and set(np.unique(seen)) - {-1} == set(range(content.size))
+    _require(everything, "cells shows every cell of an empty content")
     last, other = content.size - 1, content.copy()
     other.flat[last] = (int(other.flat[last]) + 1) % task.layout.sizes[0]
     changed = (task.medium.render(other, condition) != picture).any(-1)
