@@ -175,8 +175,8 @@ def read_pictures(found: files.Found) -> tuple[list[Plan], tuple[tuple[str, str]
     """Returns the plans of PNG files, and (name, reason) of those that give none.
 
     A pixel is a cell. Its shade of grey, from 0 to 255, is its height: rounded to eighths, 0 is solid, 1 to 8 are the
-    levels 0 to 7. ``materials/NAME.png`` beside, where it is there, gives the material of each cell by the nearest colour of
-    ``MATERIALS``; without it all is stone.
+    levels 0 to 7. ``materials/NAME.png`` beside, where it is there, gives the material of each cell by the nearest
+    colour of ``MATERIALS``; without it all is stone.
     """
     folders = bool(conditions_of(found))
 
