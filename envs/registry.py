@@ -27,6 +27,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
     ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
+    ("musegym/Scene-v0", "musegym.envs.scene:SceneTask"),
     ("musegym/Verse-v0", "musegym.envs.verse:VerseTask"),
     ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
     ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),

@@ -84,9 +84,7 @@ class Painting:
         """The works that were saved, filled in by the agent or set in every cell."""
         self.of_agent = False
         """True where the work began as one of an agent that is being watched."""
-        cells = task.medium.cells(self.canvas.content)
-        assert cells is not None
-        self._cells: Ints = cells
+        self._cells: Ints = self._map()
         self._swatches = swatches(task, self.canvas.condition)
         self._message = self._problem = self._opinion = self._rules = self._hovered = ""
         self._judging = self._help = self._complete = False
@@ -106,7 +104,8 @@ class Painting:
     def show(self, stage: Stage) -> None:
         """Shows the canvas, its palette and a line of news."""
         marks = [(self.canvas.next_cell, MARKED), (self._under, HOVER)]
-        boxes = [(box_of(self._cells, cell), colour) for cell, colour in marks if cell is not None]
+        seen = [(cell, colour) for cell, colour in marks if cell is not None and (self._cells == cell).any()]
+        boxes = [(box_of(self._cells, cell), colour) for cell, colour in seen]
         style = " ".join(
             condition.values[value]
             for condition, value in zip(self._task.conditions, self.canvas.condition, strict=True)
@@ -201,6 +200,7 @@ class Painting:
             return self._stroke(event)
         elif event.name == "lift":
             self._down, self._last = False, None
+            self._cells = self._map()
             canvas.begin()
             self._weigh()
         return False
@@ -268,8 +268,15 @@ class Painting:
             self.canvas.work()
         except ValueError as error:
             self._problem = f"cannot be built: {error}"
-        if not self._down:
+        if not self._down:  # blocks that rise under the pointer are not to catch the rest of a stroke
+            self._cells = self._map()
             self._weigh()
+
+    def _map(self) -> Ints:
+        """Returns the cell behind each pixel, int [H, W]: blocks hide those behind them."""
+        cells = self._task.medium.cells(self.canvas.content)
+        assert cells is not None
+        return cells
 
     def _weigh(self) -> None:
         """Computes the rule rewards, and the discriminator's opinion where it is wanted."""

@@ -72,7 +72,7 @@ def test_wheel(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("musegym-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     files = [*source.glob("*.py"), *(path for name in FOLDERS for path in (source / name).rglob("*") if path.is_file())]
-    files = [path for path in files if path.suffix == ".py" or path.parent.name == "pretrained"]
+    files = [path for path in files if path.suffix in {".py", ".html"} or path.parent.name == "pretrained"]
     assert {f"musegym/{path.relative_to(source).as_posix()}" for path in files} <= names
     assert "musegym/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -84,7 +84,9 @@ def packed(
     }
 
 
-def unpacked(arrays: Arrays, kind: str, named: str, suffixes: Sequence[str], own: bool) -> Gallery:
+def unpacked(
+    arrays: Arrays, kind: str, named: str, suffixes: Sequence[str], own: bool, unit: str = "figure"
+) -> Gallery:
     """Returns the gallery of arrays.
 
     Args:
@@ -93,6 +95,7 @@ def unpacked(arrays: Arrays, kind: str, named: str, suffixes: Sequence[str], own
         named: names the corpus.
         suffixes: of the files that are read.
         own: True for a user's corpus, about which there may be a warning.
+        unit: names what is in one split, in the singular.
 
     Raises:
         ValueError: the arrays are of unequal lengths.
@@ -112,5 +115,5 @@ def unpacked(arrays: Arrays, kind: str, named: str, suffixes: Sequence[str], own
     skipped = tuple((name, reason) for name, reason in known["skipped"])
     report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
     units = len(np.unique(arrays["groups"]))
-    why = problem(report, kind, named, units, "figure", suffixes)
+    why = problem(report, kind, named, units, unit, suffixes)
     return Gallery(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))

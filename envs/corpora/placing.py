@@ -62,12 +62,12 @@ def kins(maps: Sequence[Tiles], ground: int, alike: float, named: Sequence[str])
 
     N = len(maps)
     small = [cropped(tiles) for tiles in maps]
-    upright = _hot(np.stack([centred(tiles) for tiles in small]), ground)
+    upright = hot(np.stack([centred(tiles) for tiles in small]), ground)
     size = np.asarray(upright.sum(1)).ravel()
     numbers = {name: index for index, name in enumerate(dict.fromkeys(named))}
     first, second = [np.arange(N)], [N + np.array([numbers[name] for name in named])]
     for turn in range(TURNS):
-        other = _hot(np.stack([centred(turned(tiles, turn)) for tiles in small]), ground)
+        other = hot(np.stack([centred(turned(tiles, turn)) for tiles in small]), ground)
         for start in range(0, N, BLOCK):
             same = (upright[start : start + BLOCK] @ other.T).toarray()
             either = size[start : start + BLOCK, None] + size - same
@@ -81,8 +81,11 @@ def kins(maps: Sequence[Tiles], ground: int, alike: float, named: Sequence[str])
     return found
 
 
-def _hot(squares: Tiles, ground: int) -> Any:
-    """Returns pairs of place and tile as a sparse matrix float32 [N, 256 * 256]."""
+def hot(squares: Tiles, ground: int) -> Any:
+    """Returns pairs of place and tile as a sparse matrix float32 [N, 256 * 256], those of 0 and of ``ground`` aside.
+
+    Products of such matrices count the cells that are equal in squares uint8 [N, 16, 16].
+    """
     from scipy import sparse
 
     flat = squares.reshape(len(squares), -1)

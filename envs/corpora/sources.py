@@ -284,6 +284,28 @@ _ALL = (
         url="https://packages.debian.org/search?keywords=wesnoth",
         megabytes=146,
     ),
+    Source(
+        name="freedoom",
+        what="maps of two games (Freedoom)",
+        client="apt",
+        package="freedoom",
+        files=("usr/share/games/doom/freedoom1.wad", "usr/share/games/doom/freedoom2.wad"),
+        also=("usr/share/doc/freedoom/copyright", "usr/share/doc/freedoom/CREDITS.gz"),
+        licence="BSD-3-Clause",
+        url="https://packages.debian.org/stable/freedoom",
+        megabytes=16,
+    ),
+    Source(
+        name="freedm",
+        what="maps to play against others (FreeDM)",
+        client="apt",
+        package="freedm",
+        files=("usr/share/games/doom/freedm.wad",),
+        also=("usr/share/doc/freedm/copyright", "usr/share/doc/freedm/CREDITS.gz"),
+        licence="BSD-3-Clause",
+        url="https://packages.debian.org/stable/freedm",
+        megabytes=7.3,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""

@@ -34,13 +34,22 @@ class Frontier:
         zeros = np.zeros(rows, np.int16)
         return cls(np.zeros((rows, width), np.int16), zeros, zeros.astype(np.uint8), zeros.astype(np.int64))
 
-    def read(self, rows: NDArray[np.int64], inside: NDArray[np.bool_], diagonal: bool) -> None:
+    def read(
+        self,
+        rows: NDArray[np.int64],
+        inside: NDArray[np.bool_],
+        diagonal: bool = False,
+        left_joins: NDArray[np.bool_] | bool = True,
+        above_joins: NDArray[np.bool_] | bool = True,
+    ) -> None:
         """Reads the next cell of some maps.
 
         Args:
             rows: of the maps, int [N].
             inside: which cells belong to a part, bool [N].
             diagonal: True where cells that touch at a corner are of one part.
+            left_joins: False where a cell is of another part than its left neighbour, such as beside a cliff, bool [N].
+            above_joins: The same of the cell above it; these two are for maps without diagonals.
         """
         labels, cell = self.labels[rows], self.cells[rows]
         width, each = labels.shape[1], np.arange(len(rows))
@@ -48,6 +57,7 @@ class Frontier:
         padded = np.pad(labels, ((0, 0), (1, 1)))
         left, above, right = (padded[each, column + step] for step in range(3))
         lost = self._lost(labels, column, corner, diagonal)
+        left, above = np.where(left_joins, left, 0), np.where(above_joins, above, 0)
         joined = (labels == left[:, None]) | (labels == above[:, None])
         if diagonal:
             joined |= (labels == corner[:, None]) | (labels == right[:, None])
@@ -56,7 +66,7 @@ class Frontier:
         self.corner[rows] = np.where(column == width - 1, 0, labels[each, column])
         labels[each, column] = np.where(inside, new, 0)
         self.labels[rows], self.cells[rows] = labels, cell + 1
-        self.cut_off[rows] += np.where(inside, 0, lost).astype(np.uint8)
+        self.cut_off[rows] += np.where(inside & above_joins, 0, lost).astype(np.uint8)
 
     def _lost(
         self, labels: NDArray[np.int16], column: NDArray[np.int64], corner: NDArray[np.int16], diagonal: bool
