@@ -27,14 +27,14 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/RLTuner-v0", "musegym.envs.rltuner:RLTunerTask"),
     ("musegym/Level-v0", "musegym.envs.level:LevelTask"),
     ("musegym/Sprite-v0", "musegym.envs.sprite:SpriteTask"),
-    ("musegym/Scene-v0", "musegym.envs.scene:SceneTask"),
     ("musegym/Verse-v0", "musegym.envs.verse:VerseTask"),
+    ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
     ("musegym/Chorale-v0", "musegym.envs.chorale:ChoraleTask"),
     ("musegym/Sketch-v0", "musegym.envs.sketch:SketchTask"),
-    ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
     ("musegym/Poem-v0", "musegym.envs.poem:PoemTask"),
-    ("musegym/Paint-v0", "musegym.envs.paint:PaintTask"),
+    ("musegym/Dungeon-v0", "musegym.envs.dungeon:DungeonTask"),
     ("musegym/Phrase-v0", "musegym.envs.phrase:PhraseTask"),
+    ("musegym/Scene-v0", "musegym.envs.scene:SceneTask"),
     ("musegym/Animation-v0", "musegym.envs.animation:AnimationTask"),
 )
 """Rows (id, entry point of the task)."""
