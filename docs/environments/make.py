@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
+from musegym.discriminators.discriminator import PRETRAINED
 from musegym.envs import ids, make_task
 from musegym.envs.corpora.sources import SOURCES
 from musegym.envs.registry import task_class
@@ -37,6 +38,7 @@ def generated(env_id: str) -> str:
     """Returns the generated part of a page, markers included."""
     task = make_task(env_id)
     parts = [animation(env_id), "## Reference", properties(env_id, task), *documented(type(task)), real_works(task)]
+    parts.append(in_the_package(env_id, task))
     return "\n\n".join([BEGIN, *filter(None, parts), END])
 
 
@@ -113,6 +115,18 @@ def real_works(task: Task) -> str:
     head = ["| source | real works | package | licence | command |", "|---|---|---|---|---|"]
     note = "The first is the default. Nothing of them is part of this repository."
     return "\n".join(["### Real works", "", *head, *rows, "", note if len(rows) > 1 else note.partition(". ")[2]])
+
+
+def in_the_package(env_id: str, task: Task) -> str:
+    """Returns the note on the policy and the discriminator that ship, with the licence of the works they learned from."""
+    if not (PRETRAINED / f"{type(task).__name__.removesuffix('Task')}.zip").exists():
+        return ""
+    names = task.data_names
+    learned = f"`{names[0]}` ({SOURCES[names[0]].licence})" if names else "its real works"
+    return (
+        f'**In the package.** `--pretrained {env_id}` and `discriminator="pretrained"` are a policy and a discriminator '
+        f"that learned from {learned}; `benchmarks/studies/ship.py` has the commands."
+    )
 
 
 def updated(env_id: str, page: str) -> str:
