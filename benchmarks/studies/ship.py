@@ -1,11 +1,13 @@
 """Makes the files that ship with the package from a finished run.
 
-The runs behind ``pretrained/``, where seed is 2 for Melody, 0 for Level and Sprite::
+The runs behind ``pretrained/``, where seed is 2 for Melody and 0 for all others::
 
     musegym train musegym/NAME-v0 --seconds 600 --seed SEED --out RUN
     python -m musegym.benchmarks.studies.ship RUN
 
-Sprite's run counted its seconds with ``--clock processor``.
+All but Melody's and Level's counted their seconds with ``--clock processor``. Those of Verse and Chorale are the rows
+``ours-rules`` of their tables: with ``--set 'rule_weight={"ten_syllables": 4, "dictionary": 40}'`` and
+``--set 'rule_weight={"parallels": 200}'``.
 """
 
 from __future__ import annotations

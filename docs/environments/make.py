@@ -118,14 +118,14 @@ def real_works(task: Task) -> str:
 
 
 def in_the_package(env_id: str, task: Task) -> str:
-    """Returns the note on the policy and the discriminator that ship, with the licence of the works they learned from."""
+    """Returns the note on the policy and the discriminator that ship, with the licence of their works."""
     if not (PRETRAINED / f"{type(task).__name__.removesuffix('Task')}.zip").exists():
         return ""
     names = task.data_names
     learned = f"`{names[0]}` ({SOURCES[names[0]].licence})" if names else "its real works"
     return (
-        f'**In the package.** `--pretrained {env_id}` and `discriminator="pretrained"` are a policy and a discriminator '
-        f"that learned from {learned}; `benchmarks/studies/ship.py` has the commands."
+        f'**In the package.** `--pretrained {env_id}` and `discriminator="pretrained"` are a policy and a '
+        f"discriminator that learned from {learned}; `benchmarks/studies/ship.py` has the commands."
     )
 
 

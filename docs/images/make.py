@@ -29,7 +29,7 @@ WIDTH, TILED_WIDTH, THUMBNAIL = 640, 480, 320  # pixels: of one work, of several
 MOST_BYTES = 300_000
 SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
-SHEET, SHEET_WIDTH = 16, 280  # works in a sheet, pixels of one
+SHEET, SHEET_WIDTH, EDGE = 16, 280, 40  # works in a sheet, width of one, grey around it
 WIDE = 600  # pixels; wider works are shown alone
 FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
 """Pictures and share of the width: the first that makes a small file."""
@@ -114,8 +114,8 @@ def save_sheet(task: Task, works: Episodes, path: Path) -> None:
         for content, condition in zip(works.contents, works.conditions, strict=True):
             frame = Image.fromarray(task.medium.render(content, condition))
             frame.thumbnail((SHEET_WIDTH, frame.height), Image.Resampling.LANCZOS)
-            frames.append(np.asarray(frame))
-        whole = Image.fromarray(tile(frames))
+            frames.append(np.pad(np.asarray(frame), ((2, 2), (2, 2), (0, 0)), constant_values=EDGE))
+        whole = Image.fromarray(np.vstack([np.hstack(frames[first : first + 4]) for first in range(0, SHEET, 4)]))
     colours = whole.quantize(256, dither=Image.Dither.NONE)
     colours.save(path, optimize=True)
 
