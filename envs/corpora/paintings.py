@@ -20,12 +20,13 @@ from .emoji import CONDITIONS as GROUPS
 from .emoji import read_paintings
 from .figures import Figures
 from .gallery import Gallery, layout, packed, unpacked
-from .images import conditions_of
 from .palettes import palette_of
 from .photographs import SUFFIXES, read_photographs
 from .portraits import CONDITIONS as RACES
 from .portraits import read_portraits
-from .sprites import HELD_OUT, colours, colours_in, further, mirrors, split_figures
+from .splitting import HELD_OUT
+from .sprites import colours, colours_in, further, mirrors, split_figures
+from .subfolders import conditions_of
 from .thumbnails import SIDE
 
 PARSER_VERSION = 2  # raise it whenever a picture or its part may come out differently: older caches are then ignored
@@ -46,7 +47,7 @@ class Collection(NamedTuple):
         conditions: of the pictures.
         seconds: that reading takes, about.
         most: pictures of one subject in a held-out split; None for all.
-        held_out: share of the pictures in validation, and in test; see ``sprites.split``.
+        held_out: share of the pictures in validation, and in test; see ``splitting.split``.
         palette: of the pictures, from dark to light. It is ``palette_of`` the train split; being written down, it is
             known before any picture is read.
     """
