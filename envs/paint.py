@@ -104,11 +104,11 @@ class PaintTask(Task[Easel]):
     ### Description
     The first decision covers the canvas with a colour, the ground. Each stroke then takes three: a colour of the
     palette, a brush (dots of six sizes, lines of four sizes in four directions) and a place on a grid of 15 x 15. Edges
-    of strokes are soft, over one pixel; elsewhere paint covers what was there. Real works are emoji, portraits, or
-    pictures of your own. Nobody wrote down how they were painted, and most of them these brushes could not paint
-    exactly: there are no demonstrations, and a discriminator's score of finished pictures is the only signal, as in
-    SPIRAL (Ganin et al. 2018, "Synthesizing programs for images using reinforced adversarial learning"). See
-    ``docs/environments/paint.md``.
+    of strokes are soft, over one pixel; elsewhere paint covers what was there. Real works are emoji, portraits, patches
+    of masters' paintings, or pictures of your own. Nobody wrote down how they were painted, and most of them these
+    brushes could not paint exactly: there are no demonstrations, and a discriminator's score of finished pictures is
+    the only signal, as in SPIRAL (Ganin et al. 2018, "Synthesizing programs for images using reinforced adversarial
+    learning"). See ``docs/environments/paint.md``.
 
     ### Action Space
     ``Discrete(225)``, of which a decision takes the first ones: as many as there are colours for ground and colour, 22
@@ -129,10 +129,10 @@ class PaintTask(Task[Easel]):
     fewer.
 
     ### Arguments
-    ``data``: "openmoji", the default, or "wesnoth-portraits". ``corpus``: a folder of your own pictures instead (PNG,
-    JPEG or WebP, of any size: the square in the middle is taken). ``strokes``: 32, at most 80. ``style``: a word for
-    the condition, such as ``"food"`` (OpenMoji's groups) or ``"elves"`` (race of a portrait); of your own pictures, the
-    name of a subfolder.
+    ``data``: "openmoji", the default, "wesnoth-portraits" or "masters". ``corpus``: a folder of your own pictures
+    instead (PNG, JPEG or WebP, of any size: the square in the middle is taken). ``strokes``: 32, at most 80.
+    ``style``: a word for the condition, such as ``"food"`` (OpenMoji's groups), ``"elves"`` (race of a portrait) or
+    ``"van-gogh"`` (painter); of your own pictures, the name of a subfolder.
 
     ### Version History
     v0: initial version.

@@ -1,6 +1,9 @@
 """Small paintings: strokes, the pictures that are read, how they are shown, measured, written and read again."""
 
+import io
 import logging
+import struct
+import zlib
 
 import gymnasium as gym
 import numpy as np
@@ -15,10 +18,13 @@ from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.emoji import GROUPS, read_paintings
 from musegym.envs.corpora.figures import box_of
+from musegym.envs.corpora.masters import PAINTERS, assembled, read_board, read_masters, trimmed
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.paintings import ALIKE, COLLECTIONS, COLOURS, nearest_distances
 from musegym.envs.corpora.palettes import palette_of
 from musegym.envs.corpora.portraits import GROUND, bust, read_portraits
+from musegym.envs.corpora.qtresources import read_resources
+from musegym.envs.corpora.splitting import split
 from musegym.envs.corpora.sprites import colours, colours_in, split_figures
 from musegym.envs.corpora.thumbnails import laid_on, shrunk
 from musegym.envs.media import colourmeasures
@@ -282,6 +288,158 @@ class TestPictures:
         some, others = (np.cumsum(rng.integers(0, 9, (num, 32, 32, 3)), 2, dtype=np.uint8) for num in (5, 90))
         every = np.abs(some[:, None].astype(int) - others).mean((2, 3, 4)).min(1)
         assert nearest_distances(some, others) == pytest.approx(every)
+
+
+def archive(files, compressed=(), version=3, flag=1):
+    """A small archive of Qt's resources, laid out as its compiler does."""
+    root = {}
+    for path, content in files.items():
+        *folders, name = path.split("/")
+        place = root
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = content
+    contents, names, tree, free, waiting = b"", b"", b"", 1, [("root", root)]
+    while waiting:
+        name, item = waiting.pop(0)
+        if isinstance(item, dict):
+            tree += struct.pack(">IHII", len(names), 2, len(item), free)
+            free += len(item)
+            waiting += item.items()
+        else:
+            packed = struct.pack(">I", len(item)) + zlib.compress(item) if name in compressed else item
+            tree += struct.pack(">IHHHI", len(names), flag * (name in compressed), 0, 0, len(contents))
+            contents += struct.pack(">I", len(packed)) + packed
+        tree += bytes(8 * (version > 1))
+        names += struct.pack(">HI", len(name), 0) + name.encode("utf-16-be")
+    begin = 24 if version > 2 else 20
+    places = (begin + len(contents) + len(names), begin, begin + len(contents))
+    return struct.pack(">4s4I", b"qres", version, *places) + bytes(begin - 20) + contents + names + tree
+
+
+def webp(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True, exact=True)
+    return file.getvalue()
+
+
+def board(title, *items):
+    listed = ",\n".join("{" + ", ".join(f'"{key}" : "{value}"' for key, value in item.items()) + "}" for item in items)
+    return (
+        f'QtObject {{\n property string instruction: qsTr("{title}")\n property var levels: [\n{listed}\n]\n}}'.encode()
+    )
+
+
+class TestMasters:
+    TITLE = "Katsushika Hokusa, A made-up wave - 1830"
+
+    @pytest.fixture
+    def picture(self):
+        blocks = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+        return np.concatenate([blocks, np.full_like(blocks[..., :1], 255)], -1).repeat(8, 0).repeat(8, 1)
+
+    @pytest.fixture
+    def puzzle(self, picture):
+        """A picture of 240 x 160 pixels in four pieces on a table of 300 x 200, its corner at 30, 20."""
+        items = [{"pixmapfile": "image/bg.svg", "type": "SHAPE_BACKGROUND_IMAGE", "width": 300, "height": 200}]
+        files = dict[str, bytes]()
+        for top, bottom, left, right in ((0, 90, 0, 100), (0, 90, 100, 240), (90, 160, 0, 100), (90, 160, 100, 240)):
+            name = f"image/{top}-{left}.webp"
+            files[f"puzzles/resource/{name}"] = webp(picture[top:bottom, left:right])
+            x, y = (30 + (left + right) / 2) / 300, (20 + (top + bottom) / 2) / 200
+            items.append({"pixmapfile": name, "x": f"{x:.4f}", "y": f"{y:.4f}"})
+        return {**files, "puzzles/resource/board/board1.qml": board(self.TITLE, *items)}
+
+    @pytest.fixture
+    def folder(self, tmp_path, puzzle, picture):
+        ground = {"pixmapfile": "image/dürer.webp", "type": "SHAPE_BACKGROUND_IMAGE"}
+        others = {
+            "d/resource/image/dürer.webp": webp(picture[:, ::-1]),
+            "d/resource/board/board2.qml": board("Albrecht Dürer, A lion - 1494", ground),
+            "d/resource/board/board3.qml": board("A castle by the sea, Scotland", ground),
+        }
+        plain = np.full((64, 64, 4), 200, np.uint8)
+        (tmp_path / "paintings.rcc").write_bytes(archive(puzzle, ("board1.qml", "0-0.webp")))
+        (tmp_path / "details.rcc").write_bytes(archive(others, version=2))
+        shapes = {"b/image/dürer.webp": webp(plain), "b/board/board1.qml": board("Renoir, A wall", ground)}
+        (tmp_path / "babyshapes.rcc").write_bytes(archive(shapes, version=1))
+        return tmp_path
+
+    @pytest.mark.parametrize("version", [1, 2, 3])
+    def test_archives_are_read_whole(self, version):
+        files = {"a/b/one.txt": b"one", "a/two.txt": 99 * b"two", "a/\u6ce2/three": b"", "four": b"4"}
+        assert read_resources(archive(files, ("two.txt", "three"), version)) == files
+
+    @pytest.mark.parametrize(
+        ("damage", "reason"),
+        [
+            (lambda data: b"PK" + data, "it does not begin as one"),
+            (lambda data: data[:10], "it does not begin as one"),
+            (lambda data: data[:4] + struct.pack(">I", 7) + data[8:], "of version 7, where 1 to 3 are known"),
+            (lambda data: data[:-30], "it is cut short"),
+            (lambda data: data.replace(zlib.compress(b"two")[:4], b"xxxx"), "its entries are damaged"),
+            (lambda data: data.replace(struct.pack(">II", 3, 1), struct.pack(">II", 3, 0)), "one is in two folders"),
+        ],
+    )
+    def test_damaged_archives_say_so(self, damage, reason):
+        whole = archive({"one.txt": b"one", "two.txt": b"two", "three": b"3"}, ("two.txt",))
+        assert len(read_resources(whole)) == 3
+        with pytest.raises(ValueError, match=reason):
+            read_resources(damage(whole))
+        with pytest.raises(ValueError, match=r"two\.txt is compressed with Zstandard, which is not read"):
+            read_resources(archive({"two.txt": b"two"}, ("two.txt",), flag=4))
+
+    def test_pieces_are_put_together(self, puzzle, picture):
+        text = puzzle["puzzles/resource/board/board1.qml"].decode()
+        found = assembled(read_board(text), puzzle, "puzzles/resource")
+        assert found.shape == (200, 300, 4)
+        assert (found[20:180, 30:270] == picture).all()
+        assert np.count_nonzero(found[..., 3]) == 240 * 160
+        inner = trimmed(found, self.TITLE)
+        assert (inner == picture[8:152, 12:228]).all(), "a twentieth of each side is cut off"
+
+    def test_seams_show_the_nearest_pixel_and_missing_pieces_are_refused(self, picture):
+        seam = picture.copy()
+        seam[80, :, 3] = 0
+        found, above, below = trimmed(seam, "seam"), picture[79, 12:228], picture[81, 12:228]
+        assert (found[..., 3] == 255).all()
+        assert ((found[72] == above).all(-1) | (found[72] == below).all(-1)).all()
+        seam[40:60, 40:90, 3] = 0
+        with pytest.raises(ValueError, match="pieces of 'seam' are missing"):
+            trimmed(seam, "seam")
+
+    def test_patches_of_every_scale_with_the_painter_as_style(self, folder):
+        found = read_masters(folder)
+        kins = {figure.kin: figure.style for figure in found.figures}
+        assert kins == {"hokusai/A made-up wave - 1830": ("hokusai",), "duerer/A lion - 1494": ("duerer",)}
+        assert (found.files, found.read) == (4, 2)
+        assert found.left_out["no painting"] == 1
+        assert found.left_out["nearly one colour"] == 1 + 9 + 16
+        own = [figure for figure in found.figures if figure.style == ("hokusai",)]
+        assert {figure.pixels.shape for figure in own} == {(32, 32, 4)}
+        scales = [figure.name.split()[-2] for figure in own]
+        assert {scale: scales.count(scale) for scale in scales} == {"1/1": 3, "1/2": 3 * 5, "1/4": 4 * 6}
+
+    def test_a_damaged_archive_is_named_with_the_command_that_brings_it_anew(self, folder):
+        whole = (folder / "paintings.rcc").read_bytes()
+        (folder / "paintings.rcc").write_bytes(whole[:-9])
+        with pytest.raises(
+            ValueError, match=r"cannot read \S*paintings\.rcc \(.*\): get it anew with: musegym data"
+        ) as no:
+            read_masters(folder)
+        assert "\n" not in str(no.value)
+        lacking = {"p/board/board1.qml": board(self.TITLE, {"pixmapfile": "a.webp", "type": "SHAPE_BACKGROUND_IMAGE"})}
+        (folder / "paintings.rcc").write_bytes(archive(lacking))
+        with pytest.raises(ValueError, match=r"p/a\.webp is missing"):
+            read_masters(folder)
+
+    def test_every_painter_that_has_one_work_is_learned(self):
+        """And so is every other one: the works of a painter that are held out leave some."""
+        kins = [f"{style}/{number}" for style in PAINTERS.values() for number in range(1 + 4 * (style > "m"))]
+        parts = split(kins, [(kin.partition("/")[0],) for kin in kins], None, COLLECTIONS["masters"].held_out)
+        learned = {kin.partition("/")[0] for kin, part in zip(kins, parts, strict=True) if part == 0}
+        assert learned == set(PAINTERS.values())
+        assert set(parts) == {0, 1, 2}
 
 
 class TestFolder:

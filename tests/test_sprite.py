@@ -16,19 +16,19 @@ from musegym.benchmarks.domains import sprite as domain
 from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.figures import Figure, Figures, box_of, fitted, stem
+from musegym.envs.corpora.likeness import likeness
 from musegym.envs.corpora.openmoji import GROUPS, read_emoji
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.palettes import nearest, palette_of, reduce
+from musegym.envs.corpora.splitting import split
 from musegym.envs.corpora.sprites import (
     ALIKE,
     COLLECTIONS,
     colours,
     colours_in,
     further,
-    likeness,
     load_collection,
     mirrors,
-    split,
     split_figures,
 )
 from musegym.envs.corpora.wesnoth import BLUE, MIRRORED, REFERENCE, direction, read_units, recoloured

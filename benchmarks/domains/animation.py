@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...envs.corpora.sprites import likeness
+from ...envs.corpora.likeness import likeness
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain

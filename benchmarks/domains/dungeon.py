@@ -3,7 +3,7 @@
 * of dungeons ``connected``, ``doors``, ``openness``, ``symmetry``: ``envs.media.dungeons.dungeon_measures``;
 * of Sokoban ``valid``, ``solvable``, ``given_up``, ``pushes``: ``envs.media.sokoban.sokoban_measures``;
 * ``tpkldiv``: divergence of the patterns of tiles from those of the train split (Lucas & Volz 2019): ``media.tiles``;
-* ``nearest``: mean likeness of a room to the most similar one of the train split, 1 for a copy: ``corpora.sprites``.
+* ``nearest``: mean likeness of a room to the most similar one of the train split, 1 for a copy: ``corpora.likeness``.
 
 Figures of real works are those of as many held-out works as are measured: TPKLDiv falls with their number.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...envs.corpora.sprites import likeness
+from ...envs.corpora.likeness import likeness
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...envs.corpora.sprites import likeness
+from ...envs.corpora.likeness import likeness
 from ...envs.sprite import SpriteTask
 from ...envs.task import Array, Split
 from ..baselines.random_policy import RandomPolicy

@@ -19,12 +19,14 @@ from .cache import Arrays, cache_folder, cached
 from .changes import COLOURS, FRAMES, HORIZON, decisions
 from .figures import SIZE, Figure, Figures
 from .gallery import Gallery, layout, packed, unpacked
-from .images import conditions_of
+from .likeness import likeness
 from .motions import CONDITIONS, MIRRORED, read_motions
 from .palettes import palette_of, reduce
 from .reels import SUFFIXES, read_reels
-from .sprites import ALIKE, HELD_OUT, colours, colours_in, likeness, split_figures
+from .splitting import HELD_OUT
+from .sprites import ALIKE, colours, colours_in, split_figures
 from .sprites import COLLECTIONS as SPRITES
+from .subfolders import conditions_of
 
 PARSER_VERSION = 1  # raise it whenever a work or its part may come out differently: older caches are then ignored
 FEWEST = 24  # covered pixels of the fullest frame

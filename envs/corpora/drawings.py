@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..task import SPLITS, Condition, CorpusReport, Split, Works
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
-from .sprites import split
+from .splitting import split
 from .usable import UsableWorks, problem, warning
 from .vectors import Line, Vectors, read_svg
 

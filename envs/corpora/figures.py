@@ -42,6 +42,7 @@ class Figures(NamedTuple):
         left_out: number of files that gave none, by reason.
         skipped: (name, reason) of files that could not be read.
         palette: colours that all pictures share, uint8 [P, 3]; None where they are to be chosen.
+        read: number of files that gave figures; None where each gave one.
     """
 
     figures: Sequence[Figure]
@@ -49,6 +50,7 @@ class Figures(NamedTuple):
     left_out: Mapping[str, int]
     skipped: tuple[tuple[str, str], ...] = ()
     palette: Pixels | None = None
+    read: int | None = None
 
 
 def stem(name: str) -> str:

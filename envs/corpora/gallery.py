@@ -70,7 +70,7 @@ def packed(
     ]
     report = {
         "files": found.files,
-        "read": len(found.figures),
+        "read": len(found.figures) if found.read is None else found.read,
         "left_out": dict(left_out.most_common()),
         "skipped": list(found.skipped),
     }

@@ -11,23 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import Condition
 from .figures import SIZE, Figure, Figures, box_of, fitted, stem
-from .files import Found, printable, read_files
+from .files import Found, read_files
 from .palettes import OPAQUE
+from .subfolders import conditions_of, folder_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
 LARGEST_SIDE = 4096  # pixels
 FEW_KINS = 10  # where names of files tell fewer figures apart, each file is its own
-MOST_FOLDERS = 64
-
-
-def conditions_of(found: Found) -> tuple[Condition, ...]:
-    """Returns the condition "folder" where all files are in subfolders, of which there are several; else none."""
-    names = tuple(sorted({folder_of(name) for name in _names(found)}))
-    return (Condition("folder", names),) if 1 < len(names) <= MOST_FOLDERS and "" not in names else ()
 
 
 def read_images(found: Found) -> Figures:
@@ -74,16 +67,6 @@ def kins_of(names: Sequence[str]) -> list[str]:
     """
     kins = [f"{name.rpartition('/')[0]}/{stem(name.rpartition('/')[2])}" for name in names]
     return kins if len(set(kins)) >= FEW_KINS else list(names)
-
-
-def _names(found: Found) -> list[str]:
-    return [printable(file.relative_to(found.root).as_posix()) for file in found.files]
-
-
-def folder_of(name: str) -> str:
-    """Returns the first folder of a file's name, without spaces; "" where it is in none."""
-    first, slash, _ = name.partition("/")
-    return "-".join(first.split()) if slash else ""
 
 
 @contextlib.contextmanager

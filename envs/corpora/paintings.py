@@ -20,12 +20,15 @@ from .emoji import CONDITIONS as GROUPS
 from .emoji import read_paintings
 from .figures import Figures
 from .gallery import Gallery, layout, packed, unpacked
-from .images import conditions_of
+from .masters import CONDITIONS as PAINTERS
+from .masters import read_masters
 from .palettes import palette_of
 from .photographs import SUFFIXES, read_photographs
 from .portraits import CONDITIONS as RACES
 from .portraits import read_portraits
-from .sprites import HELD_OUT, colours, colours_in, further, mirrors, split_figures
+from .splitting import HELD_OUT
+from .sprites import colours, colours_in, further, mirrors, split_figures
+from .subfolders import conditions_of
 from .thumbnails import SIDE
 
 PARSER_VERSION = 2  # raise it whenever a picture or its part may come out differently: older caches are then ignored
@@ -46,7 +49,7 @@ class Collection(NamedTuple):
         conditions: of the pictures.
         seconds: that reading takes, about.
         most: pictures of one subject in a held-out split; None for all.
-        held_out: share of the pictures in validation, and in test; see ``sprites.split``.
+        held_out: share of the pictures in validation, and in test; see ``splitting.split``.
         palette: of the pictures, from dark to light. It is ``palette_of`` the train split; being written down, it is
             known before any picture is read.
     """
@@ -81,6 +84,17 @@ COLLECTIONS = {
         "171310 311c10 222828 302b20 502615 4c3729 853019 3f433f 274655 3e5826 724527 5b4e42 73573e 576060 956533 "
         "6f6959 327388 708e41 90785f 727d7e d86e43 b88359 958d7a 2fa4da 729fa3 969b9e b6a07b b6ac96 debb7a b9bfc0 "
         "cfc4aa e8e3d4",
+    ),
+    "masters": Collection(
+        "usr/share/gcompris-qt/rcc",
+        read_masters,
+        PAINTERS,
+        10,
+        None,
+        0.15,
+        "121516 3b2a1e 334241 5c4833 2e506e 99442d 775d27 636059 cd4b1d 62763b 8d6b53 4278a3 b9782c 667f79 a77945 "
+        "878368 8265b1 8c9947 de981e b0956a c7a43f 989b87 d19965 83a7a1 c0af90 e5c73e aebea7 e4c37c 9cbfd8 e1d2ae "
+        "bfd3d6 e9e6d0",
     ),
 }
 """By the name of their source; the first is the default."""

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from .figures import Figure, Figures
 from .files import Found, read_files
-from .images import conditions_of, folder_of, kins_of, opened
+from .images import kins_of, opened
+from .subfolders import conditions_of, folder_of
 from .thumbnails import laid_on, shrunk
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from .files import Found, decode, read_files
 from .sources import SOURCES
+from .subfolders import folder_of
 from .syllables import syllables
 
 LINES = 4  # of a passage, at most
@@ -262,7 +263,7 @@ def read_texts(found: Found, styled: bool) -> Poems:
         text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
         if "\0" in text or "\ufffd" in text:
             raise ValueError("no text: it holds signs that no text has")
-        style = ("-".join(name.partition("/")[0].split()),) if styled else ()  # as ``images.conditions_of`` has it
+        style = (folder_of(name),) if styled else ()
         poems = list[Poem]()
         for number, stanza in enumerate(re.split(r"\n\s*\n", text), 1):
             runs = [run for run in _runs(map(cleaned, stanza.split("\n")), left_out) if run]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from .figures import SIZE, Box, Figure, Figures, box_of, fitted
 from .files import Found, read_files
-from .images import conditions_of, folder_of, kins_of, opened, read_png
+from .images import kins_of, opened, read_png
 from .palettes import OPAQUE
+from .subfolders import conditions_of, folder_of
 
 SUFFIXES = (".png", ".gif")
 MOST = 64  # frames that are read

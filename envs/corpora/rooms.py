@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ..task import SPLITS, Condition, CorpusReport, Split, Works
 from . import files, sokoban, sources, vaults
 from .cache import Arrays, cache_folder, cached
-from .images import conditions_of
 from .levels import MOST_TILES, encode, is_overview, is_strange
 from .placing import SIDE, TURNS, canonical, centred, cropped, kins, known_by, turned
-from .sprites import split
+from .splitting import split
+from .subfolders import conditions_of, folder_of
 from .usable import UsableWorks, problem, warning
 
 PARSER_VERSION = 1  # raise it whenever a room or its part may come out differently: older caches are then ignored
@@ -187,7 +187,7 @@ def read_folder(corpus: str) -> Folder:
     width = [max(map(len, rows)) for _, rows in maps]
     tiles = encode([[row.ljust(w) for row in rows] for (_, rows), w in zip(maps, width, strict=True)], alphabet)
     rooms = [
-        Room(name, name, ("-".join(name.partition("/")[0].split()),) if conditions else (), (0,), each)
+        Room(name, name, (folder_of(name),) if conditions else (), (0,), each)
         for (name, _), each in zip(maps, tiles, strict=True)
     ]
     read = Read(rooms, len(found.files) + len(found.skipped), left_out, skipped)

@@ -20,9 +20,10 @@ from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .figures import Figure, Figures
 from .gallery import Gallery, layout, packed, unpacked
-from .images import conditions_of, folder_of, kins_of, opened
+from .images import kins_of, opened
 from .placing import SIDE, TURNS, hot, turned
-from .sprites import split
+from .splitting import split
+from .subfolders import conditions_of, folder_of
 from .wads import read_maps
 
 PARSER_VERSION = 1  # raise it whenever a scene or its part may come out differently: older caches are then ignored

@@ -306,6 +306,17 @@ _ALL = (
         url="https://packages.debian.org/stable/freedm",
         megabytes=7.3,
     ),
+    Source(
+        name="masters",
+        what="paintings of masters as puzzles (GCompris)",
+        client="apt",
+        package="gcompris-qt-data",
+        files=tuple(f"usr/share/gcompris-qt/rcc/{name}.rcc" for name in ("paintings", "details", "babyshapes")),
+        also=("usr/share/doc/gcompris-qt-data/copyright",),
+        licence="GPL-3+; paintings in the public domain",
+        url="https://packages.debian.org/stable/gcompris-qt-data",
+        megabytes=44,
+    ),
 )
 SOURCES = {source.name: source for source in _ALL}
 """Every source, by its name."""

@@ -5,7 +5,6 @@ See ``docs/environments/sprite.md``.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 from collections import Counter
@@ -21,10 +20,13 @@ from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .figures import SIZE, Figure, Figures
 from .gallery import Gallery, layout, packed, unpacked
-from .images import conditions_of, read_images
+from .images import read_images
+from .likeness import likeness
 from .openmoji import CONDITIONS as GROUPS
 from .openmoji import read_emoji
 from .palettes import OPAQUE, palette_of, reduce
+from .splitting import HELD_OUT, drawn_hash, split
+from .subfolders import conditions_of
 from .wesnoth import CONDITIONS as FACTIONS
 from .wesnoth import MIRRORED, read_units
 
@@ -34,8 +36,6 @@ COLOURS = 16
 FEWEST = 32  # covered pixels of a sprite
 WHOLE = 0.75  # least share of them in the largest connected piece
 ALIKE = 0.6  # likeness from which on two sprites are copies
-HELD_OUT = 0.1  # share of the sprites in validation, and in test, unless a collection says otherwise
-SEED = b"musegym sprites 1"
 SECONDS = 20  # that reading a source takes, about
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Collection(NamedTuple):
             known before any picture is read.
         mirrored: values of conditions that a mirrored sprite has instead of its original's; others stay.
         most: sprites of one figure in a held-out split; None for all.
-        held_out: share of the sprites in validation, and in test; see ``split``.
+        held_out: share of the sprites in validation, and in test; see ``splitting.split``.
     """
 
     folder: str
@@ -189,7 +189,7 @@ def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[i
     The picture of the shortest name stays, which has neither skin tone nor hair, and others in the order of a seeded
     hash of their names.
     """
-    drawn = {row: _hash(figures[row].name) for row in rows}
+    drawn = {row: drawn_hash(figures[row].name) for row in rows}
     plain = sorted(rows, key=lambda row: (len(figures[row].name), drawn[row]))
     first = {figures[row].kin: row for row in reversed(plain)}
     others = sorted(set(rows) - set(first.values()), key=drawn.__getitem__)
@@ -212,42 +212,8 @@ def mirrors(contents: NDArray[np.uint8], parts: NDArray[np.uint8]) -> list[int]:
     return rows
 
 
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(SEED + text.encode()).digest()
-
-
-def split(
-    kins: Sequence[str],
-    styles: Sequence[tuple[str, ...]] = (),
-    most: int | None = None,
-    share: float = HELD_OUT,
-) -> NDArray[np.uint8]:
-    """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one kin are in one part.
-
-    Kins come in the order of a seeded hash, and fill test and validation to a share of the works each, of which those
-    beyond the first ``most`` of a kin do not count. A style that the train split would lack gets its largest kin, where
-    that does not empty the other part.
-    """
-    counts = Counter(kins)
-    weights = {kin: min(count, most or count) for kin, count in counts.items()}
-    parts, part, filled = dict[str, int](), len(SPLITS) - 1, 0
-    for kin in sorted(counts, key=_hash):
-        parts[kin] = part
-        filled += weights[kin]
-        if part and filled >= share * sum(weights.values()):
-            part, filled = part - 1, 0
-    for column in zip(*styles, strict=True):
-        for value in sorted(set(column)):
-            own = {kin for kin, style in zip(kins, column, strict=True) if style == value}
-            if all(parts[kin] for kin in own):
-                largest = max(sorted(own), key=counts.__getitem__)
-                if list(parts.values()).count(parts[largest]) > 1:
-                    parts[largest] = 0
-    return np.array([parts[kin] for kin in kins], np.uint8)
-
-
 def split_figures(figures: Sequence[Figure], most: int | None, share: float) -> NDArray[np.uint8]:
-    """Returns the part of each figure: see ``split``."""
+    """Returns the part of each figure: see ``splitting.split``."""
     return split([figure.kin for figure in figures], [figure.style for figure in figures], most, share)
 
 
@@ -292,17 +258,3 @@ def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -
             for row in here[likeness(contents[here], before).max(1) >= ALIKE]:
                 reasons[row] = "nearly equal to one of another split"
     return reasons
-
-
-def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Returns equal pixels over pixels that either covers, float32 [N, M], of sprites [N, H, W] and [M, H, W].
-
-    The Jaccard index of (place, colour) pairs.
-    """
-    ours, theirs = first.reshape(len(first), -1), second.reshape(len(second), -1)
-    same = np.zeros((len(ours), len(theirs)), np.float32)
-    for value in np.unique(ours[ours > 0]):
-        same += (ours == value).astype(np.float32) @ (theirs == value).astype(np.float32).T
-    either = (ours > 0).sum(1)[:, None] + (theirs > 0).sum(1) - same
-    ratio: NDArray[np.float32] = same / np.maximum(either, 1)
-    return ratio

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from ..task import SPLITS, Condition, CorpusReport, Split, Works
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
-from .images import conditions_of
 from .packages import CorpusMissingError
 from .poems import GENRES, POETS, Poems, passages, read_plays, read_poets, read_texts
+from .subfolders import conditions_of
 from .subwords import Subwords, learn
 from .usable import UsableWorks, problem, warning
 

@@ -1,0 +1,50 @@
+"""Works split into train, validation and test by a seeded hash of their kin, which stay together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..task import SPLITS
+
+HELD_OUT = 0.1  # share of the works in validation, and in test, unless a corpus says otherwise
+SEED = b"musegym sprites 1"  # named after the first works that it split: another one would split all of them anew
+
+
+def split(
+    kins: Sequence[str],
+    styles: Sequence[tuple[str, ...]] = (),
+    most: int | None = None,
+    share: float = HELD_OUT,
+) -> NDArray[np.uint8]:
+    """Returns the part of each work, an index of ``SPLITS``, uint8 [N]: works of one kin are in one part.
+
+    Kins come in the order of a seeded hash, and fill test and validation to a share of the works each, of which those
+    beyond the first ``most`` of a kin do not count. A style that the train split would lack gets its largest kin, where
+    that does not empty the other part.
+    """
+    counts = Counter(kins)
+    weights = {kin: min(count, most or count) for kin, count in counts.items()}
+    parts, part, filled = dict[str, int](), len(SPLITS) - 1, 0
+    for kin in sorted(counts, key=drawn_hash):
+        parts[kin] = part
+        filled += weights[kin]
+        if part and filled >= share * sum(weights.values()):
+            part, filled = part - 1, 0
+    for column in zip(*styles, strict=True):
+        for value in sorted(set(column)):
+            own = {kin for kin, style in zip(kins, column, strict=True) if style == value}
+            if all(parts[kin] for kin in own):
+                largest = max(sorted(own), key=counts.__getitem__)
+                if list(parts.values()).count(parts[largest]) > 1:
+                    parts[largest] = 0
+    return np.array([parts[kin] for kin in kins], np.uint8)
+
+
+def drawn_hash(text: str) -> bytes:
+    """Returns a seeded hash of a text: the order of hashes is drawn, and the same everywhere."""
+    return hashlib.sha256(SEED + text.encode()).digest()
