@@ -18,7 +18,7 @@ from PIL import Image
 
 from musegym.agents import generate_episodes
 from musegym.agents.episodes import Episodes
-from musegym.envs import Task, ids, make_task
+from musegym.envs import Medium, Task, ids, make_task
 from musegym.envs.media.pictures import palette_in, save_gif
 from musegym.envs.window import tile
 from musegym.errors import UsageError
@@ -30,7 +30,8 @@ MOST_BYTES = 300_000
 SECONDS, LAST_SECONDS = 6.0, 2.0  # of an animation without sound, and of its last picture
 WORKS, POINTS = 4, 1024  # works side by side, and works in one picture where a task draws all together
 SHEET, SHEET_WIDTH, EDGE = 16, 280, 40  # works in a sheet, width of one, grey around it
-WIDE = 600  # pixels; wider works are shown alone
+WIDE = 600  # pixels; wider works are shown alone, as are works that move
+WIDEST = 1200  # pixels of a sheet of eight columns
 FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
 """Pictures and share of the width: the first that makes a small file."""
 COLOURS = 64
@@ -40,7 +41,8 @@ ROUNDS, BEAT = 5, 0.2  # times that a work that moves is played, and seconds of 
 def played(task: Task, model, seed: int):
     """Yields the state of works before and after each decision: the agent's, real ones of a formula, or random ones."""
     rng = np.random.default_rng(seed)
-    alone = task.render(task.initial(np.zeros(1, np.uint64)))[0].shape[1] > WIDE
+    moves = type(task.medium).moments is not Medium.moments
+    alone = moves or task.render(task.initial(np.zeros(1, np.uint64)))[0].shape[1] > WIDE
     num = POINTS if task.overview(task.initial(np.zeros(1, np.uint64))) is not None else 1 if alone else WORKS
     conditions, actions = None, rng.integers(task.num_actions, size=(num, task.horizon))
     if model is not None:
@@ -109,6 +111,8 @@ def save_sheet(task: Task, works: Episodes, path: Path) -> None:
     """Writes a picture of many works: by the medium where it lays them out itself, else side by side, smaller."""
     if hasattr(task.medium, "sheet"):
         whole = Image.fromarray(task.medium.sheet(works.contents, columns=8))
+        if whole.width > WIDEST:
+            whole = Image.fromarray(task.medium.sheet(works.contents, columns=4))
     else:
         frames = []
         for content, condition in zip(works.contents, works.conditions, strict=True):
