@@ -242,8 +242,10 @@ def swatches(task: Task[Any], condition: Ints) -> list[NDArray[np.uint8]]:
 
 
 def box_of(cells: Ints, cell: int) -> tuple[int, int, int, int]:
-    """Returns left, top, width and height of a cell in a map int [H, W] of pixels to cells."""
-    rows, columns = np.flatnonzero((cells == cell).any(1)), np.flatnonzero((cells == cell).any(0))
+    """Returns left, top, width and height of a cell in a map int [H, W] of pixels to cells; the upper one of two."""
+    rows = np.flatnonzero((cells == cell).any(1))
+    rows = rows[: np.append(np.flatnonzero(np.diff(rows) > 1), len(rows) - 1)[0] + 1]
+    columns = np.flatnonzero((cells[rows] == cell).any(0))
     return int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 

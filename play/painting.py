@@ -119,7 +119,7 @@ class Painting:
         )
         panel = Panel((line0, SHORT), swatches=self._swatches, chosen=self.canvas.brush)
         moments = self._moments
-        picture = moments[self._moment % len(moments)][0] if moments and self._playing else self.canvas.picture
+        picture = moments[self._moment % len(moments)][0] if moments and self._plays else self.canvas.picture
         stage.show(picture, panel, boxes, self._help_rows if self._help else ())
 
     def ask_patience(self) -> None:
@@ -150,11 +150,16 @@ class Painting:
     def tick(self) -> bool:
         """Plays a work that moves; returns whether another moment is to be shown."""
         moments = self._moments
-        if not self._playing or len(moments) < 2:
+        if not self._plays or len(moments) < 2:
             return False
         ends = np.cumsum([seconds for _, seconds in moments])
         before, self._moment = self._moment, int((ends <= time.monotonic() % ends[-1]).sum())
         return before != self._moment
+
+    @property
+    def _plays(self) -> bool:
+        """True where the work plays: it pauses under the brush."""
+        return self._playing and not self._down
 
     @property
     def _moments(self) -> list[tuple[NDArray[np.uint8], float]]:

@@ -22,7 +22,7 @@ from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.sprites import ALIKE
 from musegym.envs.media.animations import LAST_SECONDS, Animation
 from musegym.envs.task import SPLITS
-from musegym.play.canvas import Canvas, paintable
+from musegym.play.canvas import Canvas, box_of, paintable
 
 PALETTE = np.array([[16, 16, 16], [90, 40, 30], [60, 120, 60], [90, 130, 160], [200, 160, 90], [240, 240, 240]])
 
@@ -251,7 +251,7 @@ class TestMedium:
         content = drawn(1)[0]
         picture, cells = self.medium.render(content), self.medium.cells(content)
         for cell in (3 * 256 + 8 * 16 + 8, 5):
-            assert (cells == cell).sum() == 16
+            assert (cells == cell).sum() == 16 + 100 * (cell < 256), "the first frame is there twice"
             value = content.ravel()[cell]
             if value:
                 assert (picture[cells == cell] == PALETTE[value - 1]).all()
@@ -317,6 +317,13 @@ class TestPlaying:
         assert canvas.content.reshape(5, -1)[:, 7].tolist() == [4, 2, 2, 3, 3]
         canvas.undo()
         assert canvas.content.reshape(5, -1)[:, 7].tolist() == [0, 2, 2, 3, 3]
+
+    def test_the_first_frame_can_be_painted_where_it_is_large(self, task):
+        cells = task.medium.cells(np.zeros((5, 16, 16), np.uint8))
+        assert (cells == 0).sum() > (cells == 256).sum() > 0
+        left, top, width, height = box_of(cells, 17)
+        assert (cells[top : top + height, left : left + width] == 17).all()
+        assert width == height > box_of(cells, 256 + 17)[2]
 
     def test_the_agent_continues_after_the_last_painted_frame(self, task):
         canvas = Canvas(task, np.random.default_rng(0))

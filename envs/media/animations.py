@@ -162,12 +162,17 @@ class Animation(Medium):
         return _scaled(squares.reshape(rows, 4, 3), SWATCH)
 
     def cells(self, content: Array) -> Ints:
-        """Maps the pixels of ``render``'s picture to those of the strip's frames, int [H, W]; -1 for none."""
+        """Maps the pixels of ``render``'s picture to those of the frames, int [H, W]; -1 for none.
+
+        The first frame is there twice: large, and in the strip.
+        """
         content = np.asarray(content)
         frame = np.full(
             (self._strip_top(content) + STRIP * content.shape[1] + MARGIN, self._width(content)), -1, np.int64
         )
         numbers = np.arange(content.size).reshape(content.shape)
+        large = _scaled(numbers[0], LARGE)
+        frame[MARGIN : MARGIN + large.shape[0], MARGIN : MARGIN + large.shape[1]] = large
         for own, (row, column) in zip(numbers, self._corners(content), strict=True):
             tile = _scaled(own, STRIP)
             frame[row : row + tile.shape[0], column : column + tile.shape[1]] = tile
