@@ -569,8 +569,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         # Below alpha = 1 the temperature sets the diversity of the policy, which a factor of the logits would change.
         settings = self.reward_settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
-            trusted = dataclasses.replace(settings, trust=adjustment.trust)
-            self.reward_function = dataclasses.replace(self.reward_function, settings=trusted)
+            self.reward_function = self.reward_function.trusting(adjustment.trust)
         self.temperature = self.config.temperature * adjustment.temperature
         self.policy_rate = adjustment.policy_rate
         self.adversary.set_rate(adjustment.d_rate)

@@ -57,6 +57,13 @@ class Rewards:
         works = works.take(np.random.default_rng(0).permutation(len(works))[:MOST_RATED])
         return float(self.rules_at_end(works.contents, works.conditions).mean()) if len(works) else 0.0
 
+    def trusting(self, trust: float) -> Rewards:
+        """Returns these rewards with D's term weighed by ``RewardSettings.trust``; ``usual`` is not rated anew."""
+        changed = dataclasses.replace(self, settings=dataclasses.replace(self.settings, trust=trust))
+        if "usual" in vars(self):
+            vars(changed)["usual"] = self.usual
+        return changed
+
     def decoded(self, plans: Array) -> Array:
         """Returns the contents of plans [N, ...]: the plans themselves, unless the task decodes them."""
         return self.task.decoded(plans, self.rng)

@@ -175,6 +175,16 @@ def test_what_wrappers_pay_is_part_of_the_reward_once(env_id, n, rule_weight):
     assert not model.aims_at_data
 
 
+def test_rules_of_real_works_are_rated_once(monkeypatch):
+    rewards = agent(native(WORD, 6, rule_weight=1.5)).reward_function
+    usual = rewards.usual
+    assert usual != 0
+    monkeypatch.setattr(type(rewards.task), "rules", lambda *_: pytest.fail("rated again"))
+    again = rewards.trusting(2.0)
+    assert again.settings.trust == 2
+    assert again.usual == usual
+
+
 def test_scalar_wrappers_count():
     env = make_vec_env(WORD, 3, seed=0, wrapper_class=PaysTwo, env_kwargs={"discriminator": "none"})
     model = agent(env, demonstrations=0)
