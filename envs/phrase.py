@@ -443,7 +443,7 @@ class PhraseTask(Task[Draft]):
 
 
 class _Written(NamedTuple):
-    """What sheets say: indices of pitch, duration and velocity as in contents, each [B, 40], and of the tempo [B]."""
+    """Indices in sheets: of pitch, duration and velocity as in contents, each [B, 40], and of the tempo [B]."""
 
     pitch: NDArray[np.uint8]
     duration: NDArray[np.uint8]

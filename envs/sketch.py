@@ -77,7 +77,7 @@ class Sheet(State):
 
     @property
     def after_point(self) -> Bools:
-        """Whether a stroke is begun and no row chosen, so that the pen may be lifted, bool [B]."""
+        """True where a stroke is begun and no row chosen, so that the pen may be lifted, bool [B]."""
         after: Bools = (self.sheet[:, PEN] == ON_PAPER) & (self.sheet[:, CHOSEN] == NONE)
         return after
 

@@ -34,7 +34,7 @@ SHADES = "@%#*+=-:. "
 
 
 class Laid(NamedTuple):
-    """What a painter holds, and the stroke just laid.
+    """The painter's colour and brush, and the stroke just laid.
 
     Attributes:
         colour: index of the palette; -1 for none.
