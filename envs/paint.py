@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .corpora.files import absolute
 from .corpora.gallery import Gallery
 from .corpora.paintings import COLLECTIONS, COLOURS, find_folder, load_collection
-from .corpora.sprites import colours
+from .corpora.palettes import colours
 from .corpora.thumbnails import SIDE
 from .media.brushes import BRUSHES, Brush, Strokes, repainted
 from .media.painting import Laid, Painting

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .corpora.figures import SIZE
 from .corpora.files import absolute
 from .corpora.gallery import Gallery
-from .corpora.sprites import COLLECTIONS, COLOURS, colours, find_folder, load_collection
+from .corpora.palettes import colours
+from .corpora.sprites import COLLECTIONS, COLOURS, find_folder, load_collection
 from .media.sprites import Sprite
 from .task import Array, Bools, CorpusReport, Feature, Grid, Ints, Split, State, Task, Works, parse_style
 

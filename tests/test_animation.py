@@ -16,10 +16,9 @@ from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.animations import phases
 from musegym.envs.corpora.changes import HORIZON, KEEP, REST, decisions, encode
-from musegym.envs.corpora.likeness import likeness
+from musegym.envs.corpora.likeness import ALIKE, likeness
 from musegym.envs.corpora.motions import action_of, still_of
 from musegym.envs.corpora.packages import CorpusMissingError
-from musegym.envs.corpora.sprites import ALIKE
 from musegym.envs.media.animations import LAST_SECONDS, Animation
 from musegym.envs.task import SPLITS
 from musegym.play.canvas import Canvas, box_of, paintable

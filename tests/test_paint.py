@@ -17,15 +17,14 @@ from musegym.benchmarks.domains import paint as domain
 from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.emoji import GROUPS, read_paintings
-from musegym.envs.corpora.figures import box_of
+from musegym.envs.corpora.figures import box_of, colours_in
 from musegym.envs.corpora.masters import PAINTERS, assembled, read_board, read_masters, trimmed
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.paintings import ALIKE, COLLECTIONS, COLOURS, nearest_distances
-from musegym.envs.corpora.palettes import palette_of
+from musegym.envs.corpora.palettes import colours, palette_of
 from musegym.envs.corpora.portraits import GROUND, bust, read_portraits
 from musegym.envs.corpora.qtresources import read_resources
-from musegym.envs.corpora.splitting import split
-from musegym.envs.corpora.sprites import colours, colours_in, split_figures
+from musegym.envs.corpora.splitting import split, split_figures
 from musegym.envs.corpora.thumbnails import laid_on, shrunk
 from musegym.envs.media import colourmeasures
 from musegym.envs.media.brushes import BRUSHES, FULL, Strokes, cover, repainted

@@ -3,7 +3,7 @@
 * ``walkable``, ``connected``, ``open``, ``heights``, ``steps``, ``cliffs``: ``envs.media.walks.walk_measures``;
 * ``tpkldiv``: divergence of the patterns of cells from those of the train split (Lucas & Volz 2019): ``media.scenery``;
 * ``ground_met``: share of scenes whose commonest material is the one asked for;
-* ``nearest``: mean likeness of a scene to the most similar one of the train split, 1 for a copy: ``corpora.sprites``.
+* ``nearest``: mean likeness of a scene to the most similar one of the train split, 1 for a copy: ``corpora.likeness``.
 
 ``walkable_share`` is ``walkable`` as a share of held-out scenes' own rate. Figures of real works are those of as many
 held-out works as are measured: TPKLDiv falls with their number.

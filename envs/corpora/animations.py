@@ -17,14 +17,13 @@ from ..task import SPLITS, Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .changes import COLOURS, FRAMES, HORIZON, decisions
-from .figures import SIZE, Figure, Figures
+from .figures import SIZE, Figure, Figures, colours_in
 from .gallery import Gallery, layout, packed, unpacked
-from .likeness import likeness
+from .likeness import ALIKE, likeness
 from .motions import CONDITIONS, MIRRORED, read_motions
-from .palettes import palette_of, reduce
+from .palettes import colours, palette_of, reduce
 from .reels import SUFFIXES, read_reels
-from .splitting import HELD_OUT
-from .sprites import ALIKE, colours, colours_in, split_figures
+from .splitting import HELD_OUT, split_figures
 from .sprites import COLLECTIONS as SPRITES
 from .subfolders import conditions_of
 

@@ -1,7 +1,8 @@
-"""Pictures of single figures, cut out and made ready to be reduced to sprites."""
+"""Pictures of single figures, cut out and made ready to be reduced to sprites, and the colours of many."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -101,3 +102,19 @@ def fitted(pixels: Pixels, box: Box) -> Pixels:
         return square
     places = (2 * np.arange(FINEST * SIZE) + 1) * side // (2 * FINEST * SIZE)
     return square[places[:, None], places]
+
+
+def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Returns the opaque pixels of chosen figures, uint8 [N, 3]; of smooth drawings without blended edges.
+
+    Drawings are smooth where most pixels are like their neighbours; those alone are returned. Pixel art is not.
+    """
+    found, flat = [np.zeros((0, 3), np.uint8)], [np.zeros(0, np.bool_)]
+    for figure in itertools.compress(figures, chosen):
+        opaque = figure.pixels[..., 3] >= OPAQUE
+        same = np.zeros(opaque.shape, np.bool_)
+        same[:, :-1] = (figure.pixels[:, :-1] == figure.pixels[:, 1:]).all(-1)
+        found.append(figure.pixels[opaque][:, :3])
+        flat.append(same[opaque])
+    every, smooth = np.concatenate(found), np.concatenate(flat)
+    return every[smooth] if 2 * smooth.sum() > len(every) else every

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+ALIKE = 0.6  # likeness from which on two sprites, or animations of them, are copies
+
 
 def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Returns equal pixels over pixels that either covers, float32 [N, M], of grids [N, H, W] and [M, H, W].

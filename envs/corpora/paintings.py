@@ -18,16 +18,16 @@ from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .emoji import CONDITIONS as GROUPS
 from .emoji import read_paintings
-from .figures import Figures
+from .figures import Figures, colours_in
 from .gallery import Gallery, layout, packed, unpacked
 from .masters import CONDITIONS as PAINTERS
 from .masters import read_masters
-from .palettes import palette_of
+from .palettes import colours, palette_of
 from .photographs import SUFFIXES, read_photographs
 from .portraits import CONDITIONS as RACES
 from .portraits import read_portraits
-from .splitting import HELD_OUT
-from .sprites import colours, colours_in, further, mirrors, split_figures
+from .splitting import HELD_OUT, further, split_figures
+from .sprites import mirrors
 from .subfolders import conditions_of
 from .thumbnails import SIDE
 

@@ -28,6 +28,11 @@ Chroma counts one and a half times, so that a palette spends colours on hues.
 """
 
 
+def colours(palette: str) -> NDArray[np.uint8]:
+    """Returns colours in hexadecimal numbers as uint8 [P, 3]."""
+    return np.array([list(bytes.fromhex(colour)) for colour in palette.split()], np.uint8)
+
+
 def codes(colours: Array) -> Ints:
     """Returns one number for each colour [..., 3]: 65,536 red + 256 green + blue."""
     red, green, blue = np.moveaxis(np.asarray(colours).astype(np.int64), -1, 0)

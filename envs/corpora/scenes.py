@@ -22,7 +22,7 @@ from .figures import Figure, Figures
 from .gallery import Gallery, layout, packed, unpacked
 from .images import kins_of, opened
 from .placing import SIDE, TURNS, hot, turned
-from .splitting import split
+from .splitting import split_figures
 from .subfolders import conditions_of, folder_of
 from .wads import read_maps
 
@@ -318,7 +318,7 @@ def _build(
             found.append(scenes[known])
         read += found[:1]
     figures = list(scenes.values())
-    parts = split([each.kin for each in figures], [each.style for each in figures], MOST, HELD_OUT)
+    parts = split_figures(figures, MOST, HELD_OUT)
     if walker is not None:
         kept = ~near_copies(np.array([each.pixels for each in figures], np.uint8), parts)
         left_out["near copy of a scene of another split"] += int((~kept).sum())

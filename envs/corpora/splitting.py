@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..task import SPLITS
+from .figures import Figure
 
 HELD_OUT = 0.1  # share of the works in validation, and in test, unless a corpus says otherwise
 SEED = b"musegym sprites 1"  # named after the first works that it split: another one would split all of them anew
@@ -43,6 +44,29 @@ def split(
                 if list(parts.values()).count(parts[largest]) > 1:
                     parts[largest] = 0
     return np.array([parts[kin] for kin in kins], np.uint8)
+
+
+def split_figures(figures: Sequence[Figure], most: int | None, share: float) -> NDArray[np.uint8]:
+    """Returns the part of each figure: see ``splitting.split``."""
+    return split([figure.kin for figure in figures], [figure.style for figure in figures], most, share)
+
+
+def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[int]:
+    """Returns those rows that show a figure more than ``most`` times.
+
+    The picture of the shortest name stays, which has neither skin tone nor hair, and others in the order of a seeded
+    hash of their names.
+    """
+    drawn = {row: drawn_hash(figures[row].name) for row in rows}
+    plain = sorted(rows, key=lambda row: (len(figures[row].name), drawn[row]))
+    first = {figures[row].kin: row for row in reversed(plain)}
+    others = sorted(set(rows) - set(first.values()), key=drawn.__getitem__)
+    counts, beyond = Counter[str](), list[int]()
+    for row in [*first.values(), *others]:
+        counts[figures[row].kin] += 1
+        if counts[figures[row].kin] > most:
+            beyond.append(row)
+    return beyond
 
 
 def drawn_hash(text: str) -> bytes:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +17,14 @@ from numpy.typing import NDArray
 from ..task import SPLITS, Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
-from .figures import SIZE, Figure, Figures
+from .figures import SIZE, Figures, colours_in
 from .gallery import Gallery, layout, packed, unpacked
 from .images import read_images
-from .likeness import likeness
+from .likeness import ALIKE, likeness
 from .openmoji import CONDITIONS as GROUPS
 from .openmoji import read_emoji
-from .palettes import OPAQUE, palette_of, reduce
-from .splitting import HELD_OUT, drawn_hash, split
+from .palettes import colours, palette_of, reduce
+from .splitting import HELD_OUT, further, split_figures
 from .subfolders import conditions_of
 from .wesnoth import CONDITIONS as FACTIONS
 from .wesnoth import MIRRORED, read_units
@@ -35,7 +34,6 @@ PARSER_VERSION = 4  # raise it whenever a sprite or its part may come out differ
 COLOURS = 16
 FEWEST = 32  # covered pixels of a sprite
 WHOLE = 0.75  # least share of them in the largest connected piece
-ALIKE = 0.6  # likeness from which on two sprites are copies
 SECONDS = 20  # that reading a source takes, about
 
 logger = logging.getLogger(__name__)
@@ -87,11 +85,6 @@ COLLECTIONS = {
     ),
 }
 """By the name of their source; the first is the default."""
-
-
-def colours(palette: str) -> NDArray[np.uint8]:
-    """Returns colours in hexadecimal numbers as uint8 [P, 3]."""
-    return np.array([list(bytes.fromhex(colour)) for colour in palette.split()], np.uint8)
 
 
 def load_collection(data: str) -> Gallery:
@@ -183,24 +176,6 @@ def _build(found: Figures, conditions: tuple[Condition, ...], known: Collection 
     return packed(found, reasons, contents, kins, styles, parts, palette, conditions)
 
 
-def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[int]:
-    """Returns those rows that show a figure more than ``most`` times.
-
-    The picture of the shortest name stays, which has neither skin tone nor hair, and others in the order of a seeded
-    hash of their names.
-    """
-    drawn = {row: drawn_hash(figures[row].name) for row in rows}
-    plain = sorted(rows, key=lambda row: (len(figures[row].name), drawn[row]))
-    first = {figures[row].kin: row for row in reversed(plain)}
-    others = sorted(set(rows) - set(first.values()), key=drawn.__getitem__)
-    counts, beyond = Counter[str](), list[int]()
-    for row in [*first.values(), *others]:
-        counts[figures[row].kin] += 1
-        if counts[figures[row].kin] > most:
-            beyond.append(row)
-    return beyond
-
-
 def mirrors(contents: NDArray[np.uint8], parts: NDArray[np.uint8]) -> list[int]:
     """Returns the rows of the train split whose mirrored sprites are not in it yet."""
     seen, rows = {pixels.tobytes() for pixels in contents}, list[int]()
@@ -210,27 +185,6 @@ def mirrors(contents: NDArray[np.uint8], parts: NDArray[np.uint8]) -> list[int]:
             rows.append(row)
             seen.add(mirrored)
     return rows
-
-
-def split_figures(figures: Sequence[Figure], most: int | None, share: float) -> NDArray[np.uint8]:
-    """Returns the part of each figure: see ``splitting.split``."""
-    return split([figure.kin for figure in figures], [figure.style for figure in figures], most, share)
-
-
-def colours_in(figures: Sequence[Figure], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Returns the opaque pixels of chosen figures, uint8 [N, 3]; of smooth drawings without blended edges.
-
-    Drawings are smooth where most pixels are like their neighbours; those alone are returned. Pixel art is not.
-    """
-    found, flat = [np.zeros((0, 3), np.uint8)], [np.zeros(0, np.bool_)]
-    for figure in itertools.compress(figures, chosen):
-        opaque = figure.pixels[..., 3] >= OPAQUE
-        same = np.zeros(opaque.shape, np.bool_)
-        same[:, :-1] = (figure.pixels[:, :-1] == figure.pixels[:, 1:]).all(-1)
-        found.append(figure.pixels[opaque][:, :3])
-        flat.append(same[opaque])
-    every, smooth = np.concatenate(found), np.concatenate(flat)
-    return every[smooth] if 2 * smooth.sum() > len(every) else every
 
 
 def _reasons(contents: NDArray[np.uint8], parts: NDArray[np.uint8], own: bool) -> list[str]:
