@@ -11,11 +11,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.animations import COLLECTIONS, PALETTES, find_folder, load_collection
+from .corpora.animations import COLLECTIONS, find_folder, load_collection
 from .corpora.changes import ACTIONS, COLOURS, FRAMES, HORIZON, KEEP, PIXELS, POWERS, REST, WHOLE, decisions, encode
 from .corpora.figures import SIZE
 from .corpora.files import absolute
 from .corpora.gallery import Gallery
+from .corpora.palettes import colours
 from .media.animations import Animation
 from .task import Array, Bools, CorpusReport, Feature, Frames, Ints, Split, State, Task, Works, parse_style
 
@@ -200,7 +201,8 @@ class AnimationTask(Task[Reel]):
         palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
         if self._corpus is None:
             self.data_name = data or next(iter(COLLECTIONS))
-            self.conditions, palette = COLLECTIONS[self.data_name].conditions, PALETTES[self.data_name]
+            known = COLLECTIONS[self.data_name]
+            self.conditions, palette = known.conditions, colours(known.palette)
         else:
             self._folder = find_folder(self._corpus)
             self.conditions = self._folder.conditions

@@ -15,13 +15,14 @@ from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import sprite as domain
 from musegym.envs.checks import check_splits, check_task
 from musegym.envs.corpora import sources
+from musegym.envs.corpora.collecting import mirrors
 from musegym.envs.corpora.figures import Figure, Figures, box_of, colours_in, fitted, stem
 from musegym.envs.corpora.likeness import ALIKE, likeness
 from musegym.envs.corpora.openmoji import GROUPS, read_emoji
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.palettes import colours, nearest, palette_of, reduce
 from musegym.envs.corpora.splitting import further, split, split_figures
-from musegym.envs.corpora.sprites import COLLECTIONS, load_collection, mirrors
+from musegym.envs.corpora.sprites import COLLECTIONS, load_collection
 from musegym.envs.corpora.wesnoth import BLUE, MIRRORED, REFERENCE, direction, read_units, recoloured
 from musegym.envs.media.sprites import GROUND, MARGIN, Sprite
 from musegym.envs.sprite import NEIGHBOURS, OUTSIDE, SpriteTask

@@ -20,3 +20,9 @@ def likeness(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.
     either = (ours > 0).sum(1)[:, None] + (theirs > 0).sum(1) - same
     ratio: NDArray[np.float32] = same / np.maximum(either, 1)
     return ratio
+
+
+def alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Returns which grids [N, H, W] are copies of one of others [M, H, W], M > 0: ``ALIKE`` or more, bool [N]."""
+    copies: NDArray[np.bool_] = likeness(first, second).max(1) >= ALIKE
+    return copies

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition
+from ..task import Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .figures import Figure, Figures
 from .gallery import Gallery, layout, packed, unpacked
 from .images import kins_of, opened
 from .placing import SIDE, TURNS, hot, turned
-from .splitting import split_figures
+from .splitting import held_out_copies, split_figures
 from .subfolders import conditions_of, folder_of
 from .wads import read_maps
 
@@ -355,15 +355,17 @@ def near_copies(contents: Cells, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
     Near copies are equal in at least ``ALIKE`` of the cells that are open in either (Jaccard 1912).
     """
-    near = np.zeros(len(contents), np.bool_)
-    for part in range(1, len(SPLITS)):
-        rows, earlier = np.flatnonzero(parts == part), contents[(parts < part) & ~near]
-        for turn in range(TURNS if len(rows) and len(earlier) else 0):
-            ours = np.array([turned(each, turn) for each in contents[rows]], np.uint8).reshape(-1, SIDE, SIDE)
-            same = (hot(ours, 0) @ hot(earlier, 0).T).toarray()
-            either = (ours > 0).sum((1, 2))[:, None] + (earlier > 0).sum((1, 2)) - same
-            near[rows] |= (same / np.maximum(either, 1)).max(1, initial=0) >= ALIKE
-    return near
+
+    def copies(ours: Cells, earlier: Cells) -> NDArray[np.bool_]:
+        near, known = np.zeros(len(ours), np.bool_), hot(earlier, 0)
+        for turn in range(TURNS):
+            own = np.array([turned(each, turn) for each in ours], np.uint8)
+            same = (hot(own, 0) @ known.T).toarray()
+            either = (own > 0).sum((1, 2))[:, None] + (earlier > 0).sum((1, 2)) - same
+            near |= (same / np.maximum(either, 1)).max(1) >= ALIKE
+        return near
+
+    return held_out_copies(contents, parts, copies)
 
 
 def _gallery(arrays: Arrays, named: str, own: bool) -> Gallery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,26 @@ def further(figures: Sequence[Figure], rows: Sequence[int], most: int) -> list[i
         if counts[figures[row].kin] > most:
             beyond.append(row)
     return beyond
+
+
+def held_out_copies(
+    contents: NDArray[np.uint8],
+    parts: NDArray[np.uint8],
+    copies: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Returns which works are near copies of one of an earlier split, bool [N]; later splits pass over these.
+
+    Args:
+        contents: uint8 [N, ...].
+        parts: indices of ``SPLITS``, uint8 [N].
+        copies: returns which contents are near copies of one of others, bool [n]; there are some of both.
+    """
+    near = np.zeros(len(contents), np.bool_)
+    for part in range(1, len(SPLITS)):
+        rows, earlier = np.flatnonzero(parts == part), contents[(parts < part) & ~near]
+        if len(rows) and len(earlier):
+            near[rows] = copies(contents[rows], earlier)
+    return near
 
 
 def drawn_hash(text: str) -> bytes:
