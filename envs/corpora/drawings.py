@@ -5,7 +5,6 @@ See ``docs/environments/sketch.md``.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from ..task import Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .splitting import split
-from .usable import UsableWorks, problem, warning
+from .stored import layout, report, usable_works
+from .usable import UsableWorks
 from .vectors import Line, Vectors, read_svg
 
 SUFFIXES = (".svg",)
@@ -235,34 +235,10 @@ def _length(strokes: Sequence[Stroke]) -> int:
 
 
 def _load(cache: Path, read: Callable[[], Drawings], named: str, own: bool) -> UsableWorks:
-    layout = {
-        "actions": (np.uint8, (None, HORIZON)),
-        "conditions": (np.uint8, (None, len(CONDITIONS))),
-        "groups": (np.int32, (None,)),
-        "parts": (np.uint8, (None,)),
-        "report": (np.uint8, (None,)),
-    }
-    return cached(cache, layout, lambda: _build(read()), lambda arrays: _works(arrays, named, own))
+    def works(arrays: Arrays) -> UsableWorks:
+        return usable_works(arrays, "drawings", named, SUFFIXES, own, "drawing unlike the others", "actions")
 
-
-def _works(arrays: Arrays, named: str, own: bool) -> UsableWorks:
-    if len({len(arrays[name]) for name in ("actions", "conditions", "groups", "parts")}) != 1:
-        raise ValueError("its arrays are of unequal lengths")
-    works = dict[Split, Works]()
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        works[name] = Works(
-            arrays["actions"][rows],
-            arrays["conditions"][rows].astype(np.int64),
-            arrays["groups"][rows].astype(np.int64),
-        )
-    known = json.loads(arrays["report"].tobytes())
-    counts = {name: len(works[name]) for name in SPLITS}
-    skipped = tuple((name, reason) for name, reason in known["skipped"])
-    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
-    unlike = len(np.unique(arrays["groups"]))
-    why = problem(report, "drawings", named, unlike, "drawing unlike the others", SUFFIXES)
-    return UsableWorks(works, report, why, warning(report, named) if own else "")
+    return cached(cache, layout((HORIZON,), CONDITIONS, "actions"), lambda: _build(read()), works)
 
 
 def _build(found: Drawings) -> Arrays:
@@ -280,18 +256,12 @@ def _build(found: Drawings) -> Arrays:
         row[: len(decisions)] = decisions
     styles = np.searchsorted(list(BINS.values()), [len(drawing.strokes) for drawing in drawings])
     values = [(CONDITIONS[0].values[style],) for style in styles.tolist()]
-    report = {
-        "files": found.files,
-        "read": found.read,
-        "left_out": dict(left_out.most_common()),
-        "skipped": list(found.skipped),
-    }
     return {
         "actions": actions,
         "conditions": styles.astype(np.uint8).reshape(-1, 1),
         "groups": np.array(kin, np.int32),
         "parts": split(names, values),
-        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
+        "report": report(found.files, found.read, left_out, found.skipped),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from ..task import Condition
+from . import stored
 from .cache import Arrays, Layout
 from .figures import Figures
-from .usable import UsableWorks, problem, warning
+from .usable import UsableWorks
 
 
 class Gallery(NamedTuple):
@@ -30,14 +30,7 @@ class Gallery(NamedTuple):
 
 def layout(shape: tuple[int, ...], conditions: Sequence[Condition]) -> Layout:
     """Returns the layout of ``packed`` arrays, for contents of a shape: see ``cache.cached``."""
-    return {
-        "contents": (np.uint8, (None, *shape)),
-        "conditions": (np.uint8, (None, len(conditions))),
-        "groups": (np.int32, (None,)),
-        "parts": (np.uint8, (None,)),
-        "palette": (np.uint8, (None, 3)),
-        "report": (np.uint8, (None,)),
-    }
+    return {**stored.layout(shape, conditions), "palette": (np.uint8, (None, 3))}
 
 
 def packed(
@@ -65,22 +58,14 @@ def packed(
     left_out = Counter(found.left_out)
     left_out.update(filter(None, reasons))
     numbers = {kin: number for number, kin in enumerate(sorted(set(kins)))}
-    values = [
-        [condition.values.index(value) for condition, value in zip(conditions, style, strict=True)] for style in styles
-    ]
-    report = {
-        "files": found.files,
-        "read": len(found.figures) if found.read is None else found.read,
-        "left_out": dict(left_out.most_common()),
-        "skipped": list(found.skipped),
-    }
+    read = len(found.figures) if found.read is None else found.read
     return {
         "contents": contents,
-        "conditions": np.array(values, np.uint8).reshape(len(contents), len(conditions)),
+        "conditions": stored.numbered(styles, conditions),
         "groups": np.array([numbers[kin] for kin in kins], np.int32),
         "parts": parts,
         "palette": palette.astype(np.uint8),
-        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
+        "report": stored.report(found.files, read, left_out, found.skipped),
     }
 
 
@@ -100,20 +85,4 @@ def unpacked(
     Raises:
         ValueError: the arrays are of unequal lengths.
     """
-    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
-        raise ValueError("its arrays are of unequal lengths")
-    works = dict[Split, Works]()
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        works[name] = Works(
-            arrays["contents"][rows],
-            arrays["conditions"][rows].astype(np.int64),
-            arrays["groups"][rows].astype(np.int64),
-        )
-    known = json.loads(arrays["report"].tobytes())
-    counts = {name: len(works[name]) for name in SPLITS}
-    skipped = tuple((name, reason) for name, reason in known["skipped"])
-    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
-    units = len(np.unique(arrays["groups"]))
-    why = problem(report, kind, named, units, unit, suffixes)
-    return Gallery(arrays["palette"], UsableWorks(works, report, why, warning(report, named) if own else ""))
+    return Gallery(arrays["palette"], stored.usable_works(arrays, kind, named, suffixes, own, unit))

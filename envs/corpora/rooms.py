@@ -6,7 +6,6 @@ See ``docs/environments/dungeon.md``.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,14 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from ..task import Condition
 from . import files, sokoban, sources, vaults
 from .cache import Arrays, cache_folder, cached
 from .levels import MOST_TILES, encode, is_overview, is_strange
 from .placing import SIDE, TURNS, canonical, centred, cropped, kins, known_by, turned
 from .splitting import split
+from .stored import layout, numbered, report, usable_works
 from .subfolders import conditions_of, folder_of
-from .usable import UsableWorks, problem, warning
+from .usable import UsableWorks
 
 PARSER_VERSION = 1  # raise it whenever a room or its part may come out differently: older caches are then ignored
 SUFFIXES = (".sok", ".txt")
@@ -132,7 +132,8 @@ def load_collection(data: str) -> Rooms:
             raise ValueError(f"{root} holds no rooms: get them again with {sources.SOURCES[data].command} --force")
         return _build(read, alphabet, known.ground, known.conditions, known.positions)
 
-    return Rooms(alphabet, cached(_cache(sources.version(data, root)), _layout(known.conditions), build, _works))
+    cache = cache_folder() / f"rooms-{sources.version(data, root)}-v{PARSER_VERSION}.npz"
+    return Rooms(alphabet, cached(cache, layout((SIDE, SIDE), known.conditions), build, _works))
 
 
 class Folder(NamedTuple):
@@ -224,20 +225,6 @@ def _commonest(rooms: Sequence[Room], alphabet: str) -> str:
     return alphabet[counts.most_common(1)[0][0]] if counts else ""
 
 
-def _cache(version: str) -> Path:
-    return cache_folder() / f"rooms-{version}-v{PARSER_VERSION}.npz"
-
-
-def _layout(conditions: tuple[Condition, ...]) -> dict[str, tuple[type[np.generic], tuple[int | None, ...]]]:
-    return {
-        "contents": (np.uint8, (None, SIDE, SIDE)),
-        "conditions": (np.uint8, (None, len(conditions))),
-        "groups": (np.int32, (None,)),
-        "parts": (np.uint8, (None,)),
-        "report": (np.uint8, (None,)),
-    }
-
-
 def _build(read: Read, alphabet: str, ground: str, conditions: tuple[Condition, ...], positions: int) -> Arrays:
     """Returns the arrays of a corpus: each different room in several positions, in the split of its kin."""
     different, left_out = dict[bytes, Room](), Counter(read.left_out)
@@ -261,23 +248,13 @@ def _build(read: Read, alphabet: str, ground: str, conditions: tuple[Condition, 
             contents.append(content)
             sources_of.append(index)
     rows = np.array(sources_of, np.int64)
-    styles = [
-        [condition.values.index(value) for condition, value in zip(conditions, room.style, strict=True)]
-        for room in rooms
-    ]
-    report = {
-        "files": read.files,
-        "read": len({room.name.partition(": ")[0] for room in read.rooms}),
-        "rooms": len(rooms),
-        "left_out": dict(left_out.most_common()),
-        "skipped": list(read.skipped),
-    }
+    giving = len({room.name.partition(": ")[0] for room in read.rooms})
     return {
         "contents": np.array(contents, np.uint8).reshape(-1, SIDE, SIDE),
-        "conditions": np.array(styles, np.uint8).reshape(len(rooms), len(conditions))[rows],
+        "conditions": numbered([room.style for room in rooms], conditions)[rows],
         "groups": related[rows].astype(np.int32),
         "parts": parts[rows],
-        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
+        "report": report(read.files, giving, left_out, read.skipped),
     }
 
 
@@ -293,17 +270,4 @@ def _positions(room: Room, most: int) -> list[Tiles]:
 
 
 def _works(arrays: Arrays, named: str = "", own: bool = False) -> UsableWorks:
-    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
-        raise ValueError("its arrays are of unequal lengths")
-    works = dict[Split, Works]()
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        conditions = arrays["conditions"][rows].astype(np.int64)
-        works[name] = Works(arrays["contents"][rows], conditions, arrays["groups"][rows].astype(np.int64))
-    known = json.loads(arrays["report"].tobytes())
-    counts = {name: len(works[name]) for name in SPLITS}
-    skipped = tuple((name, reason) for name, reason in known["skipped"])
-    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
-    units = len(np.unique(arrays["groups"]))
-    why = problem(report, "maps", named, units, "unrelated map", SUFFIXES)
-    return UsableWorks(works, report, why, warning(report, named) if own else "")
+    return usable_works(arrays, "maps", named, SUFFIXES, own, "unrelated map")

@@ -18,14 +18,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS, Condition, CorpusReport, Split, Works
+from ..task import SPLITS, Condition
 from . import files, sources
 from .cache import Arrays, cache_folder, cached
 from .packages import CorpusMissingError
 from .poems import GENRES, POETS, Poems, passages, read_plays, read_poets, read_texts
+from .stored import layout, numbered, report, usable_works
 from .subfolders import conditions_of
 from .subwords import Subwords, learn
-from .usable import UsableWorks, problem, warning
+from .usable import UsableWorks
 
 SUFFIXES = (".txt",)
 PARSER_VERSION = 1  # raise it whenever a passage, its pieces or its part may come out differently
@@ -117,36 +118,13 @@ def require_dictionary() -> None:
 
 
 def _load(cache: Path, read: Callable[[], Poems], conditions: tuple[Condition, ...], named: str, *, own: bool) -> Verse:
-    layout = {
-        "contents": (np.int16, (None, LENGTH)),
-        "conditions": (np.uint8, (None, len(conditions))),
-        "groups": (np.int32, (None,)),
-        "parts": (np.uint8, (None,)),
-        "pieces": (np.uint8, (None,)),
-        "report": (np.uint8, (None,)),
-    }
-    return cached(cache, layout, lambda: _build(read(), conditions), lambda found: _verse(found, named, own))
+    known = {**layout((LENGTH,), conditions, dtype=np.int16), "pieces": (np.uint8, (None,))}
+    return cached(cache, known, lambda: _build(read(), conditions), lambda found: _verse(found, named, own))
 
 
 def _verse(arrays: Arrays, named: str, own: bool) -> Verse:
-    if len({len(arrays[name]) for name in ("contents", "conditions", "groups", "parts")}) != 1:
-        raise ValueError("its arrays are of unequal lengths")
-    works = dict[Split, Works]()
-    for part, name in enumerate(SPLITS):
-        rows = arrays["parts"] == part
-        works[name] = Works(
-            arrays["contents"][rows],
-            arrays["conditions"][rows].astype(np.int64),
-            arrays["groups"][rows].astype(np.int64),
-        )
-    known = json.loads(arrays["report"].tobytes())
-    counts = {name: len(works[name]) for name in SPLITS}
-    skipped = tuple((name, reason) for name, reason in known["skipped"])
-    report = CorpusReport(counts, known["files"], known["read"], known["left_out"], skipped)
-    units = len(np.unique(arrays["groups"]))
-    why = problem(report, "passages", named, units, "poem", SUFFIXES)
-    pieces = [str(piece) for piece in json.loads(arrays["pieces"].tobytes())]
-    return Verse(Subwords(pieces), UsableWorks(works, report, why, warning(report, named) if own else ""))
+    works = usable_works(arrays, "passages", named, SUFFIXES, own, "poem")
+    return Verse(Subwords([str(piece) for piece in json.loads(arrays["pieces"].tobytes())]), works)
 
 
 class Passage(NamedTuple):
@@ -183,24 +161,14 @@ def _build(found: Poems, conditions: tuple[Condition, ...]) -> Arrays:
             contents[row, : len(numbers)] = np.array(numbers) + 1
     left_out.update(filter(None, reasons))
     rows = [row for row, reason in enumerate(reasons) if not reason]
-    styles = [
-        [*(condition.values.index(value) for condition, value in zip(conditions, passage.style, strict=False)), lines]
-        for passage in every
-        for lines in [passage.text.count("\n") - 1]
-    ]
-    report = {
-        "files": found.files,
-        "read": found.read,
-        "left_out": dict(left_out.most_common()),
-        "skipped": list(found.skipped),
-    }
+    styles = [(*passage.style, SIZES[0].values[passage.text.count("\n") - 1]) for passage in every]
     return {
         "contents": contents[rows],
-        "conditions": np.array(styles, np.uint8).reshape(len(every), len(conditions))[rows],
+        "conditions": numbered(styles, conditions)[rows],
         "groups": np.array([passage.poem for passage in every], np.int32)[rows],
         "parts": parts[rows],
         "pieces": np.frombuffer(json.dumps(subwords.pieces).encode(), np.uint8),
-        "report": np.frombuffer(json.dumps(report).encode(), np.uint8),
+        "report": report(found.files, found.read, left_out, found.skipped),
     }
 
 
