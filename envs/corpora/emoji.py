@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from ..task import Condition
 from .figures import Figure, Figures
-from .openmoji import COMPANY, MODIFIERS, PEOPLE, draw, needed, points_of
+from .openmoji import Picture, draw, points_of, read_pictures
 from .thumbnails import SIDE, laid_on
 
 GROUND = (255, 255, 255)
@@ -53,19 +52,9 @@ def read_paintings(folder: Path) -> Figures:
     Raises:
         CorpusMissingError: The library that draws vector pictures is not installed.
     """
-    needed()
-    left_out, figures = Counter[str](), list[Figure]()
-    names = sorted(path.name for path in folder.glob("*.svg"))
-    for name in names:
-        points = [int(text, 16) for text in name.removesuffix(".svg").split("-")]
-        if points[0] not in GROUPS:
-            left_out["a sign, a flag or a logo"] += 1
-        elif COMPANY.intersection(points[1:]):
-            left_out["several people"] += 1
-        else:
-            pixels = draw((folder / name).read_text(encoding="utf-8"), SIDE)
-            base = [point for point in points if point not in MODIFIERS]
-            kin = "-".join(f"{0x1F9D1 if point in PEOPLE else point:X}" for point in base)
-            kin = "clock" if points[0] in CLOCKS else kin
-            figures.append(Figure(name, kin, (GROUPS[points[0]],), laid_on(pixels, GROUND)))
-    return Figures(figures, len(names), dict(left_out))
+
+    def figure(picture: Picture) -> Figure:
+        kin = "clock" if picture.points[0] in CLOCKS else picture.kin
+        return Figure(picture.name, kin, (GROUPS[picture.points[0]],), laid_on(draw(picture.svg, SIDE), GROUND))
+
+    return read_pictures(folder, GROUPS, "a sign, a flag or a logo", figure)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,26 +62,73 @@ def read_emoji(folder: Path) -> Figures:
     Raises:
         CorpusMissingError: The library that draws vector pictures is not installed.
     """
+
+    def figure(picture: Picture) -> Figure | str:
+        pixels = draw(picture.svg)
+        box = box_of(pixels)
+        if box is None:
+            return "empty"
+        trade = picture.base[0] in PEOPLE and len(picture.base) > 1
+        group = "role" if trade else GROUPS[picture.points[0]]
+        return Figure(picture.name, picture.kin, (group,), fitted(pixels, box))
+
+    return read_pictures(folder, GROUPS, "no person or animal", figure)
+
+
+class Picture(NamedTuple):
+    """An emoji of OpenMoji.
+
+    Attributes:
+        name: of its file.
+        points: its code points.
+        svg: the text of its file.
+    """
+
+    name: str
+    points: list[int]
+    svg: str
+
+    @property
+    def base(self) -> list[int]:
+        """The code points without modifiers."""
+        return [point for point in self.points if point not in MODIFIERS]
+
+    @property
+    def kin(self) -> str:
+        """A text that is equal for pictures that differ by modifiers or gender alone."""
+        return "-".join(f"{0x1F9D1 if point in PEOPLE else point:X}" for point in self.base)
+
+
+def read_pictures(
+    folder: Path, groups: Mapping[int, str], strange: str, figure: Callable[[Picture], Figure | str]
+) -> Figures:
+    """Returns the emoji of some groups below OpenMoji's folder ``svg``; several people are left out.
+
+    Args:
+        folder: holds the pictures, named after their code points.
+        groups: the group of each code point that a picture may begin with.
+        strange: reason to leave out those that begin with others.
+        figure: returns the figure of a picture, or why it gives none.
+
+    Raises:
+        CorpusMissingError: The library that draws vector pictures is not installed.
+    """
     needed()
     left_out, figures = Counter[str](), list[Figure]()
     names = sorted(path.name for path in folder.glob("*.svg"))
     for name in names:
         points = [int(text, 16) for text in name.removesuffix(".svg").split("-")]
-        if points[0] not in GROUPS:
-            left_out["no person or animal"] += 1
+        found: Figure | str
+        if points[0] not in groups:
+            found = strange
         elif COMPANY.intersection(points[1:]):
-            left_out["several people"] += 1
+            found = "several people"
         else:
-            pixels = draw((folder / name).read_text(encoding="utf-8"))
-            box = box_of(pixels)
-            if box is None:
-                left_out["empty"] += 1
-                continue
-            base = [point for point in points if point not in MODIFIERS]
-            trade = base[0] in PEOPLE and len(base) > 1
-            kin = "-".join(f"{0x1F9D1 if point in PEOPLE else point:X}" for point in base)
-            group = "role" if trade else GROUPS[points[0]]
-            figures.append(Figure(name, kin, (group,), fitted(pixels, box)))
+            found = figure(Picture(name, points, (folder / name).read_text(encoding="utf-8")))
+        if isinstance(found, str):
+            left_out[found] += 1
+        else:
+            figures.append(found)
     return Figures(figures, len(names), dict(left_out))
 
 
