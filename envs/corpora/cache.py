@@ -17,6 +17,7 @@ from .folders import user_folder
 Arrays = Mapping[str, NDArray[Any]]
 Layout = Mapping[str, tuple[DTypeLike, tuple[int | None, ...]]]
 T = TypeVar("T")
+Number = TypeVar("Number", bound=np.generic)
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,22 @@ def cached(path: Path, layout: Layout, build: Callable[[], Arrays], decode: Call
     arrays = build()
     save_arrays(path, arrays)
     return decode(arrays)
+
+
+def apart(array: NDArray[Number], lengths: NDArray[np.integer[Any]], items: str) -> list[NDArray[Number]]:
+    """Returns the parts of an array that items have, one after the other.
+
+    Args:
+        array: all of them.
+        lengths: of each part, one or more.
+        items: names the items.
+
+    Raises:
+        ValueError: the lengths are not those of this array.
+    """
+    if (lengths < 1).any() or lengths.sum() != len(array):
+        raise ValueError(f"the lengths of the {items} do not add up")
+    return np.split(array, np.cumsum(lengths)[:-1]) if len(lengths) else []
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:

@@ -6,22 +6,18 @@ Pieces are cut where phrases end, reduced to a grid of eighths and split by melo
 from __future__ import annotations
 
 import bisect
-import json
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS
-from . import sources
-from .cache import Arrays, cache_folder, cached
-from .files import Found, find, read_files
+from .cache import Arrays, apart, cache_folder, cached
+from .files import Found, read_files
 from .musicxml import places
 from .notation import TICKS_PER_WHOLE
+from .phrasing import Phrases, find_scores, joined, phrases_of, text_of
 from .strains import Strain, components, deal
 from .voices import SUFFIXES, VOICES, Piece, read_piece
 
@@ -36,7 +32,6 @@ PLACES = ("opening", "inner", "closing")
 BARS = 4  # of a phrase, in pieces that say not where phrases end
 SLACK = 2  # ticks by which a note may begin late or end early
 MELODY = 5  # intervals of a phrase's melody that tell it from others
-SHARED = 2  # phrases of one melody, from which two chorales are related
 PARSER_VERSION = 1  # raise it whenever a phrase or a label may come out differently: older caches are then ignored
 LAYOUT = {
     "phrases": (np.int32, (None, 10)),
@@ -74,28 +69,7 @@ class Phrase(NamedTuple):
     begins: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Phrases:
-    """All phrases of a corpus.
-
-    Attributes:
-        items: the phrases, piece by piece.
-        labels: the split of each: "train", "validation" or "test".
-        names: source of each piece.
-        left_out: numbers of phrases left out, by reason.
-        files: number of files found.
-        skipped: (name, reason) of the files that gave nothing.
-    """
-
-    items: tuple[Phrase, ...] = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
-    names: tuple[str, ...] = field(repr=False)
-    left_out: Counter[str]
-    files: int = 0
-    skipped: tuple[tuple[str, str], ...] = ()
-
-
-def load_phrases(corpus: str | None = None) -> Phrases:
+def load_phrases(corpus: str | None = None) -> Phrases[Phrase]:
     """Returns the phrases of a corpus, from the cache where it is there; there may be none.
 
     Args:
@@ -106,18 +80,12 @@ def load_phrases(corpus: str | None = None) -> Phrases:
         CorpusMissingError: Bach's chorales are not on this machine.
         ValueError: there is no such folder, or no such file of these kinds.
     """
-    if corpus is None:
-        root = sources.find("chorales")
-        found = Found(root, sources.files("chorales", root), {})
-        key = sources.version("chorales", root)
-    else:
-        found = find(Path(corpus), SUFFIXES)
-        key = f"folder-{found.fingerprint()}"
+    found, key = find_scores(corpus, SUFFIXES, "chorales")
     path = cache_folder() / f"chorales-{key}-v{PARSER_VERSION}.npz"
     return cached(path, LAYOUT, lambda: _arrays(_build(found, fermatas=corpus is None)), _phrases)
 
 
-def _build(found: Found, fermatas: bool) -> Phrases:
+def _build(found: Found, fermatas: bool) -> Phrases[Phrase]:
     """Returns the phrases of files; with ``fermatas``, of those pieces alone that have any."""
     pieces, skipped = read_files(found, read_piece)
     left_out = Counter[str]()
@@ -238,11 +206,7 @@ def families(pieces: Sequence[Piece]) -> list[int]:
         for melody in sorted(set(_phrase_melodies(piece))):
             shared.update((other, number) for other in seen[melody])
             seen[melody].append(number)
-    for (first, second), count in sorted(shared.items()):
-        if count >= SHARED and family[first] != family[second]:
-            lower, higher = sorted((family[first], family[second]))
-            family = [lower if own == higher else own for own in family]
-    return family
+    return joined(family, shared)
 
 
 def _melody(notes: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -265,7 +229,7 @@ def _phrase_melodies(piece: Piece) -> Iterator[bytes]:
             yield steps.astype(np.int8).tobytes()
 
 
-def _arrays(phrases: Phrases) -> Arrays:
+def _arrays(phrases: Phrases[Phrase]) -> Arrays:
     rows = [
         (
             p.piece,
@@ -281,38 +245,21 @@ def _arrays(phrases: Phrases) -> Arrays:
         for p in phrases.items
     ]
     nothing = np.zeros((0, len(VOICES)))
-    text = json.dumps(
-        {
-            "labels": phrases.labels,
-            "names": phrases.names,
-            "left_out": phrases.left_out,
-            "files": phrases.files,
-            "skipped": phrases.skipped,
-        }
-    )
     return {
         "phrases": np.array(rows, np.int32).reshape(-1, 10),
         "pitches": np.concatenate([nothing, *(phrase.pitches for phrase in phrases.items)]).astype(np.int16),
         "begins": np.concatenate([nothing, *(phrase.begins for phrase in phrases.items)]).astype(np.bool_),
-        "text": np.frombuffer(text.encode(), np.uint8),
+        "text": text_of(phrases),
     }
 
 
-def _phrases(arrays: Arrays) -> Phrases:
-    rows, meta = arrays["phrases"].tolist(), json.loads(arrays["text"].tobytes())
-    ends = np.cumsum(arrays["phrases"][:, 9])
-    if (arrays["phrases"][:, 9] < 1).any() or len(arrays["pitches"]) != (ends[-1] if len(ends) else 0):
-        raise ValueError("the lengths of the phrases do not add up")
-    pitches, begins = (np.split(arrays[name], ends[:-1]) for name in ("pitches", "begins"))
+def _phrases(arrays: Arrays) -> Phrases[Phrase]:
+    rows = arrays["phrases"]
+    pitches, begins = (apart(arrays[name], rows[:, 9], "phrases") for name in ("pitches", "begins"))
     items = [
         Phrase(piece, family, (beats, unit), tonic, MODES[mode], upbeat, PLACES[place], lost, own, starts)
         for (piece, family, beats, unit, tonic, mode, upbeat, place, lost, _), own, starts in zip(
-            rows, pitches, begins, strict=False
+            rows.tolist(), pitches, begins, strict=True
         )
     ]
-    labels = tuple(str(label) for label in meta["labels"])
-    if len(labels) != len(items) or not set(labels) <= set(SPLITS):
-        raise ValueError("the splits of the phrases are not known")
-    skipped = tuple((str(name), str(reason)) for name, reason in meta["skipped"])
-    names = tuple(str(name) for name in meta["names"])
-    return Phrases(tuple(items), labels, names, Counter(meta["left_out"]), int(meta["files"]), skipped)
+    return phrases_of(items, arrays["text"])

@@ -6,27 +6,24 @@ Each part of a piece is one line, cut into phrases of four bars; pieces are spli
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..task import SPLITS
-from . import sources
 from .abc_fields import read_key
-from .cache import Arrays, cache_folder, cached
+from .cache import Arrays, apart, cache_folder, cached
 from .expression import UNKNOWN_TEMPO, tempi, velocities
-from .files import Found, find, read_files
+from .files import Found, read_files
 from .midi import LEGATO, OURS, bars_of, declared, estimate_key, on_grid, quantised
 from .midi_events import parse
 from .musicxml import SUFFIXES as SCORES
 from .musicxml import Measure, read_musicxml
 from .notation import TICKS_PER_WHOLE
+from .phrasing import Phrases, find_scores, joined, phrases_of, text_of
 from .strains import deal
 
 SUFFIXES = (".mid", ".midi", *SCORES)
@@ -51,7 +48,6 @@ LAYOUT = {
     "notes": (np.int16, (None, 3)),
     "text": (np.uint8, (None,)),
 }
-SHARED = 2  # phrases from which two pieces are related
 WIDEST = 0.12  # of the pieces go to train: whole quartets in one file would fill a held-out split alone
 HEADINGS = {
     "beethoven/opus18no1": ("Allegro con brio", "Adagio affettuoso", "Scherzo. Allegro molto", "Allegro"),
@@ -112,28 +108,7 @@ class Phrase(NamedTuple):
     notes: NDArray[np.int16]
 
 
-@dataclass(frozen=True)
-class Phrases:
-    """All phrases of a corpus.
-
-    Attributes:
-        items: the phrases, piece by piece.
-        labels: the split of each: "train", "validation" or "test".
-        names: source of each piece.
-        left_out: numbers of phrases left out, by reason.
-        files: number of files found.
-        skipped: (name, reason) of the files that gave nothing.
-    """
-
-    items: tuple[Phrase, ...] = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
-    names: tuple[str, ...] = field(repr=False)
-    left_out: Counter[str]
-    files: int = 0
-    skipped: tuple[tuple[str, str], ...] = ()
-
-
-def load_phrases(corpus: str | None = None) -> Phrases:
+def load_phrases(corpus: str | None = None) -> Phrases[Phrase]:
     """Returns the phrases of a corpus, from the cache where it is there; there may be none.
 
     Args:
@@ -144,18 +119,12 @@ def load_phrases(corpus: str | None = None) -> Phrases:
         CorpusMissingError: the quartets are not on this machine.
         ValueError: there is no such folder, or no such file of these kinds.
     """
-    if corpus is None:
-        place = sources.find("quartets")
-        found = Found(place / "music21" / "corpus", sources.files("quartets", place), {})
-        key = sources.version("quartets", place)
-    else:
-        found = find(Path(corpus), SUFFIXES)
-        key = f"folder-{found.fingerprint()}"
+    found, key = find_scores(corpus, SUFFIXES, "quartets", "music21/corpus")
     path = cache_folder() / f"phrases-{key}-v{PARSER_VERSION}.npz"
     return cached(path, LAYOUT, lambda: _arrays(_build(found)), _phrases)
 
 
-def _build(found: Found) -> Phrases:
+def _build(found: Found) -> Phrases[Phrase]:
     pieces, skipped = read_files(found, read_piece)
     left_out = Counter[str]()
     kept = [(piece, phrases) for piece in pieces if (phrases := cut(piece, left_out))]
@@ -179,12 +148,7 @@ def families(phrases: Sequence[Phrase], pieces: int) -> list[int]:
         known = owners[phrase.notes[:, :2].tobytes()]
         shared.update((min(other, phrase.piece), max(other, phrase.piece)) for other in known - {phrase.piece})
         known.add(phrase.piece)
-    family = list(range(pieces))
-    for (first, second), count in sorted(shared.items()):
-        if count >= SHARED and family[first] != family[second]:
-            lower, higher = sorted((family[first], family[second]))
-            family = [lower if own == higher else own for own in family]
-    return family
+    return joined(range(pieces), shared)
 
 
 def read_piece(data: bytes, source: str) -> list[Piece]:
@@ -342,35 +306,25 @@ def _reason(notes: NDArray[np.int16], mode: str) -> str:
     return ""
 
 
-def _arrays(phrases: Phrases) -> Arrays:
+def _arrays(phrases: Phrases[Phrase]) -> Arrays:
     rows = [(p.piece, p.composer, p.part, p.metre, p.mode, p.tonic, len(p.notes)) for p in phrases.items]
-    meta = {"labels": phrases.labels, "names": phrases.names, "left_out": phrases.left_out}
-    text = json.dumps({**meta, "files": phrases.files, "skipped": phrases.skipped})
     return {
         "phrases": np.array(rows, np.int32).reshape(-1, 7),
         "tempi": np.array([p.tempo for p in phrases.items], np.float64),
         "notes": np.concatenate([np.zeros((0, 3), np.int16), *(p.notes for p in phrases.items)]).astype(np.int16),
-        "text": np.frombuffer(text.encode(), np.uint8),
+        "text": text_of(phrases),
     }
 
 
-def _phrases(arrays: Arrays) -> Phrases:
-    rows, meta = arrays["phrases"].tolist(), json.loads(arrays["text"].tobytes())
-    ends = np.cumsum(arrays["phrases"][:, 6])
-    if (arrays["phrases"][:, 6] < 1).any() or len(arrays["notes"]) != (ends[-1] if len(ends) else 0):
-        raise ValueError("the lengths of the phrases do not add up")
+def _phrases(arrays: Arrays) -> Phrases[Phrase]:
+    rows = arrays["phrases"]
+    notes = apart(arrays["notes"], rows[:, 6], "phrases")
     if len(arrays["tempi"]) != len(rows):
         raise ValueError("the tempi of the phrases are not known")
-    notes: Sequence[NDArray[np.int16]] = np.split(arrays["notes"], ends[:-1]) if rows else []
     items = [
         Phrase(piece, composer, part, metre, mode, tonic, tempo, own)
         for (piece, composer, part, metre, mode, tonic, _), tempo, own in zip(
-            rows, arrays["tempi"].tolist(), notes, strict=True
+            rows.tolist(), arrays["tempi"].tolist(), notes, strict=True
         )
     ]
-    labels = tuple(str(label) for label in meta["labels"])
-    if len(labels) != len(items) or not set(labels) <= set(SPLITS):
-        raise ValueError("the splits of the phrases are not known")
-    skipped = tuple((str(name), str(reason)) for name, reason in meta["skipped"])
-    names = tuple(str(name) for name in meta["names"])
-    return Phrases(tuple(items), labels, names, Counter(meta["left_out"]), int(meta["files"]), skipped)
+    return phrases_of(items, arrays["text"])

@@ -14,7 +14,7 @@ from ..task import SPLITS
 from . import sources
 from .abc import read_abc
 from .abc_fields import MODES
-from .cache import Arrays, cache_folder, cached
+from .cache import Arrays, apart, cache_folder, cached
 from .files import Found, decode, find, read_files
 from .midi import read_midi
 from .notation import Tune
@@ -114,16 +114,12 @@ def _arrays(strains: Strains) -> Arrays:
 
 def _strains(arrays: Arrays) -> Strains:
     rows = arrays["strains"].tolist()
-    counts = arrays["strains"][:, 7]
-    ends = np.cumsum(counts)
-    if counts.min(initial=1) < 1 or counts.sum() != len(arrays["notes"]):
-        raise ValueError("the lengths of the strains do not add up")
+    notes = apart(arrays["notes"], arrays["strains"][:, 7], "strains")
     meta = json.loads(arrays["text"].tobytes())
     titles: dict[int, list[str]] = dict(meta["titles"])
-    notes = np.split(arrays["notes"], ends[:-1])
     items = [
         Strain(tune, titles[tune][0], titles[tune][1], (beats, unit), tonic, MODE_NAMES[mode], upbeat, own)
-        for (tune, beats, unit, tonic, mode, upbeat, _, _), own in zip(rows, notes if rows else [], strict=True)
+        for (tune, beats, unit, tonic, mode, upbeat, _, _), own in zip(rows, notes, strict=True)
     ]
     skipped = tuple((str(name), str(reason)) for name, reason in meta["skipped"])
     labels = tuple(SPLITS[row[6]] for row in rows)
