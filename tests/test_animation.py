@@ -202,6 +202,16 @@ class TestOwnWorks:
         assert "16 x 16 pixels are no sprite sheet" in reasons["jump/one.png"]
         assert report.left_out == {"nothing moves": 1}
 
+    def test_a_folder_without_animations_says_so(self, tmp_path):
+        save_sheet(drawn(1)[0, :1], tmp_path / "still/one.png")
+        for folder, why in (
+            ("none", "there is no .png, .gif file in"),
+            ("still", "no animations in .*one.png: 16 x 16"),
+        ):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            with pytest.raises(ValueError, match=why):
+                AnimationTask(corpus=str(tmp_path / folder)).works("train")
+
     def test_mistakes_are_one_line(self, tmp_path, folder, monkeypatch):
         with pytest.raises(ValueError, match="no folder or file"):
             AnimationTask(corpus=str(tmp_path / "nothing"))

@@ -68,8 +68,8 @@ def _items(contents: Array) -> tuple[Ints, Ints, Ints, Ints]:
     before = np.concatenate([np.zeros_like(pixels[:, :1]), pixels[:, :-1]], 1)
     ends = np.ones((*pixels.shape[:2], 1), np.bool_)
     rows, frames, places = np.nonzero(np.concatenate([pixels != before, ends], 2))
-    start = np.r_[0, places[:-1] + 1]  # the first pixel after the item before
-    start[places[np.r_[-1, np.arange(len(places) - 1)]] == PIXELS] = 0
+    start = np.zeros_like(places)
+    start[1:] = np.where(places[:-1] == PIXELS, 0, places[:-1] + 1)  # the first pixel after the item before
     gaps = places - start
     end = places == PIXELS
     values = np.where(end, REST, pixels[rows, frames, np.minimum(places, PIXELS - 1)])
