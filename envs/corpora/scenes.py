@@ -338,8 +338,9 @@ def _build(
 
 
 def ground_of(content: Cells) -> int:
-    """Returns the material of most open cells of a scene."""
-    return int(np.bincount((content[content > 0].astype(np.int64) - 1) // LEVELS).argmax())
+    """Returns the material of most open cells of a scene; -1 where none is open."""
+    materials = (content[content > 0].astype(np.int64) - 1) // LEVELS
+    return int(np.bincount(materials).argmax()) if len(materials) else -1
 
 
 def _positions(content: Cells) -> list[Cells]:
