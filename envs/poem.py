@@ -163,21 +163,19 @@ class PoemTask(Task[Draft]):
 
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Writes a character, or ends the line, in every row that is not finished."""
-        rows = np.flatnonzero(~state.done)
-        some = len(rows) < len(state)
-        at, chosen = (state.at[rows], actions[rows]) if some else (state.at, actions)
+        going, at, sheet = ~state.done, state.at, state.sheet.reshape(-1)
         step, line, place = at[:, STEP], at[:, LINE], at[:, PLACE]
-        state.sheet[rows, step] = chosen + 1
-        state.sheet[rows, self.horizon + line * self.longest + place] = chosen  # an end writes the 0 that is there
-        written = chosen != END_OF_LINE
-        step += 1
+        rows = np.flatnonzero(going)
+        first, chosen = 2 * self.horizon * rows, actions.take(rows)
+        sheet[first + step[rows]] = chosen + 1
+        sheet[first + (line * self.longest + place + self.horizon)[rows]] = chosen  # an end writes the 0 that is there
+        step += going
+        written = going & (actions != END_OF_LINE)
         place += written
-        ended = ~written | (place == self.longest)
+        ended = going & (~written | (place == self.longest))
         line += ended
         place *= ~ended
-        if some:
-            state.at[rows] = at
-        return state, self._ended(state.at)
+        return state, self._ended(at)
 
     def _ended(self, at: NDArray[np.int64]) -> Bools:
         """Returns which poems have the lines of their form, bool [B]."""
