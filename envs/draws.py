@@ -55,7 +55,8 @@ class Draws:
                 self._blocks[row] = self.generators[row].bit_generator.random_raw(self.BLOCK)
             columns[spent] = 0
         self._next[rows] = columns + 1
-        return self._blocks.take(rows * self.BLOCK + columns)
+        drawn: NDArray[np.uint64] = self._blocks.take(rows * self.BLOCK + columns)
+        return drawn
 
 
 def gaussian(draws: NDArray[np.uint64], size: int) -> NDArray[np.float32]:
