@@ -56,6 +56,8 @@ LONGEST_HELD = 8  # steps since a voice began its note; more count as this
 BAR_STEPS = np.array([8 * beats // unit for beats, unit in METRES])
 PLACES_IN_BAR = ((np.arange(STEPS + 1) - np.array(UPBEATS)[:, None]) % BAR_STEPS[:, None, None]).astype(np.uint8)
 """Eighths between a step and the bar line before it, by metre, upbeat and step."""
+COLUMN = ((PLACES_IN_BAR[:, :, None, :STEPS] + np.uint8(1)) * np.tri(STEPS + 1, STEPS, -1, np.uint8)).astype(np.uint8)
+"""First column of contents by metre, upbeat and number of steps."""
 TONIC, METRE, UPBEAT = (HORIZON + 1 + column for column in (0, 2, 3))  # columns of a sheet
 WIDTH = HORIZON + 2 * COUNT  # of the voices' values: a chord before the first one, and room beyond the last
 FIRST_CHORD, SOUNDING, RESTING = range(3)  # kinds of choices; each twice, for other voices and the soprano
@@ -190,18 +192,20 @@ class ChoraleTask(Task[Draft]):
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Appends one choice to every unfinished phrase."""
         sheet, values, going = state.sheet, state.values.reshape(-1), ~state.done
+        choice = actions.astype(np.uint8)
         starts, sheet_starts = _starts(len(sheet))
         count = sheet[:, HORIZON].astype(np.int64)
         at = starts + count
-        values[at + COUNT] = np.where(OWN.take(actions), actions, values.take(at))  # read of unfinished rows alone
-        sheet.reshape(-1)[sheet_starts + count] = (actions + 1) * going
+        before = values.take(at)  # modulo 256, the next line adds nothing or what makes it the choice
+        values[at + COUNT] = before + (choice - before) * OWN.take(actions)  # read of unfinished rows alone
+        sheet.reshape(-1)[sheet_starts + count] = (choice + 1) * going
         count += going
         sheet[:, HORIZON] = count
         kind = KINDS.take(count)
         kind += (values.take(at + going) == REST) * TO_RESTING
         kind += sheet[:, TONIC]
         state.kind = kind
-        return state, state.done | (actions == END) | (count == HORIZON)
+        return state, state.done | (choice == END) | (count == HORIZON)
 
     def action_mask(self, state: Draft) -> Bools:
         """Returns the legal actions, bool [B, 60]."""
@@ -277,14 +281,13 @@ class ChoraleTask(Task[Draft]):
         """
         count, used = state.sheet[:, HORIZON].astype(np.int64), -(-int(state.sheet[:, HORIZON].max(initial=0)) // COUNT)
         tokens = state.sheet[:, : used * COUNT].reshape(len(state), used, COUNT)
-        written = (tokens > 0) & (tokens <= END)
+        written = tokens - np.uint8(1) < END  # 0 becomes 255
         values = state.values[:, COUNT : (used + 1) * COUNT].reshape(tokens.shape)
         works = np.zeros((len(state), STEPS, BEGINS + 1), np.uint8)
-        length = np.where(state.done, count // COUNT, np.minimum(count // COUNT + 1, STEPS))
-        places = PLACES_IN_BAR[state.sheet[:, METRE], state.sheet[:, UPBEAT], :STEPS]
-        np.multiply(places + np.uint8(1), np.arange(STEPS) < length[:, None], out=works[..., 0])
-        np.multiply(values, written, out=works[:, :used, FIRST:BEGINS], casting="unsafe")
-        works[:, :used, BEGINS] = ((written & (tokens > BASE)) << np.arange(COUNT)).sum(2)
+        length = np.minimum(count // COUNT + ~state.done, STEPS)
+        works[..., 0] = COLUMN[state.sheet[:, METRE], state.sheet[:, UPBEAT], length]
+        np.multiply(values, written, out=works[:, :used, FIRST:BEGINS])
+        works[:, :used, BEGINS] = np.packbits(written & (tokens > BASE), axis=2, bitorder="little")[..., 0]
         return works
 
     def condition(self, state: Draft) -> Ints:

@@ -55,7 +55,7 @@ class Draws:
                 self._blocks[row] = self.generators[row].bit_generator.random_raw(self.BLOCK)
             columns[spent] = 0
         self._next[rows] = columns + 1
-        drawn: NDArray[np.uint64] = self._blocks[rows, columns]
+        drawn: NDArray[np.uint64] = self._blocks.take(rows * self.BLOCK + columns)
         return drawn
 
 

@@ -41,17 +41,16 @@ class Draft(State):
     """B poems in the making.
 
     Attributes:
-        sheet: int16 [B, 2 T]: 1 + each action, 0 for those to come; then the characters in their places, line by line,
-            1 + index, 0 for none.
-        at: int64 [B, 4]: decisions made, lines that have ended, characters of the present line, index of the form.
+        sheet: int16 [B, 2 T + 4]: 1 + each action, 0 for those to come; lines that have ended, characters of the
+            present line, index of the form, decisions made; then the characters in their places, line by line,
+            1 + index, 0 for none. It begins with what is observed.
     """
 
     sheet: NDArray[np.int16]
-    at: NDArray[np.int64]
 
 
-STEP, LINE, PLACE, FORM = range(4)
-"""Columns of ``Draft.at``."""
+LINE, PLACE, FORM, STEP, GRID = range(5)
+"""Columns of ``Draft.sheet``, after those of actions."""
 
 
 class PoemTask(Task[Draft]):
@@ -154,53 +153,49 @@ class PoemTask(Task[Draft]):
             given = self.draw_conditions(draws, self._fixed) if condition is None else condition
             form = given[:, 0].astype(np.int64)
         draft = self._empty(B)
-        draft.at[:, FORM] = form
+        draft.sheet[:, self.horizon + FORM] = form
         return draft
 
     def _empty(self, rows: int) -> Draft:
         """Returns empty poems of the first form."""
-        return Draft(np.zeros((rows, 2 * self.horizon), np.int16), np.zeros((rows, 4), np.int64))
+        return Draft(np.zeros((rows, 2 * self.horizon + GRID), np.int16))
 
     def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
         """Writes a character, or ends the line, in every row that is not finished."""
-        rows = np.flatnonzero(~state.done)
-        some = len(rows) < len(state)
-        at, chosen = (state.at[rows], actions[rows]) if some else (state.at, actions)
-        step, line, place = at[:, STEP], at[:, LINE], at[:, PLACE]
-        state.sheet[rows, step] = chosen + 1
-        state.sheet[rows, self.horizon + line * self.longest + place] = chosen  # an end writes the 0 that is there
-        written = chosen != END_OF_LINE
-        step += 1
+        going, sheet = ~state.done, state.sheet.reshape(-1)
+        at = state.sheet[:, self.horizon :]
+        line, place, step = at[:, LINE], at[:, PLACE], at[:, STEP]
+        rows = np.flatnonzero(going)
+        first, chosen = state.sheet.shape[1] * rows, actions.take(rows)
+        sheet[first + step[rows]] = chosen + 1
+        grid = first + self.horizon + GRID
+        sheet[grid + (line * self.longest + place)[rows]] = chosen  # an end writes the 0 that is there
+        step += going
+        written = going & (actions != END_OF_LINE)
         place += written
-        ended = ~written | (place == self.longest)
+        ended = going & (~written | (place == self.longest))
         line += ended
         place *= ~ended
-        if some:
-            state.at[rows] = at
-        return state, self._ended(state.at)
+        return state, self._ended(state)
 
-    def _ended(self, at: NDArray[np.int64]) -> Bools:
+    def _ended(self, state: Draft) -> Bools:
         """Returns which poems have the lines of their form, bool [B]."""
-        ended: Bools = at[:, LINE] >= (self._lines[at[:, FORM]] if self.conditions else self.lines)
+        line, form = state.sheet[:, self.horizon + LINE], state.sheet[:, self.horizon + FORM]
+        ended: Bools = line >= (self._lines[form] if self.conditions else self.lines)
         return ended
 
     def observe(self, state: Draft) -> NDArray[np.int16]:
         """Returns int16 [B, T + 2 + C]."""
-        T, told = self.horizon, 2 + len(self.conditions)
-        observed = np.empty((len(state), T + told), np.int16)
-        observed[:, :T] = state.sheet[:, :T]
-        observed[:, T:] = state.at[:, LINE : LINE + told]  # the form where there are several
-        return observed
+        return state.sheet[:, : self.horizon + FORM + len(self.conditions)].copy()  # the form where there are several
 
     def restore(self, observations: Array) -> Draft:
         """Inverts ``observe``."""
         T, observations = self.horizon, np.asarray(observations)
-        draft, told = self._empty(len(observations)), observations[:, T:].astype(np.int64)
-        draft.sheet[:, :T] = observations[:, :T]
-        draft.sheet[:, T:] = laid_out(draft.sheet[:, :T], self.lines, self.longest).reshape(-1, T)
-        draft.at[:, STEP] = (draft.sheet[:, :T] > 0).sum(1)
-        draft.at[:, LINE : LINE + told.shape[1]] = told
-        draft.done = self._ended(draft.at)
+        draft = self._empty(len(observations))
+        draft.sheet[:, : observations.shape[1]] = observations
+        draft.sheet[:, T + STEP] = (draft.sheet[:, :T] > 0).sum(1)
+        draft.sheet[:, T + GRID :] = laid_out(draft.sheet[:, :T], self.lines, self.longest).reshape(-1, T)
+        draft.done = self._ended(draft)
         return draft
 
     def feature_values(self, state: Draft) -> Ints:
@@ -208,10 +203,10 @@ class PoemTask(Task[Draft]):
 
         That is the tone and the rhyme that the rules ask of the next character, 0 for none: ``media.regulated.due``.
         """
-        line, place, form = state.at[:, LINE], state.at[:, PLACE], state.at[:, FORM]
+        line, place, form, _ = state.sheet[:, self.horizon : self.horizon + GRID].astype(np.int64).T
         columns: list[Array] = [line, place]
         if self.regulated:
-            grid = state.sheet[:, self.horizon :].reshape(-1, self.lines, self.longest)
+            grid = state.sheet[:, self.horizon + GRID :].reshape(-1, self.lines, self.longest)
             columns += due(grid, line, place, self._lines[form], self._lengths[form], self.letters)
         return np.stack(columns, 1).astype(np.int64)
 
@@ -221,7 +216,8 @@ class PoemTask(Task[Draft]):
 
     def condition(self, state: Draft) -> Ints:
         """Returns the forms, int64 [B, C]."""
-        return state.at[:, FORM : FORM + len(self.conditions)].copy()
+        first = self.horizon + FORM
+        return state.sheet[:, first : first + len(self.conditions)].astype(np.int64)
 
     def demonstrations(self, contents: Array, conditions: Ints | None = None) -> Ints:
         """Returns the actions int64 [N, T] that write the poems.
@@ -236,7 +232,7 @@ class PoemTask(Task[Draft]):
             raise ValueError(f"poems are [N, {self.horizon}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
         form = np.zeros(len(contents), np.int64) if conditions is None or not self.conditions else conditions[:, 0]
         state = self._empty(len(contents))
-        state.at[:, FORM] = form
+        state.sheet[:, self.horizon + FORM] = form
         wrong = np.zeros(len(contents), np.bool_)
         for token in contents.T:
             wrong |= (token > 0) == state.done  # a decision after the end, or none before it

@@ -46,6 +46,10 @@ ROW, COLUMN, CHOSEN, PEN, STROKES, STEP, STYLE = range(PIXELS, PIXELS + 7)
 """Columns of observations after those of pixels."""
 LIFTED, ON_PAPER, FINISHED = range(3)
 """The pen, in observations."""
+FIRST_PIXEL = MARGIN * SIDE + MARGIN  # where point (0, 0) is on the canvas
+LEGAL = np.ones((2, POINTS + 2), np.bool_)
+"""Legal actions [2, 28]: at other times, and after a point of a begun stroke."""
+LEGAL[0, POINTS:] = False
 
 
 @functools.cache
@@ -183,38 +187,40 @@ class SketchTask(Task[Sheet]):
 
     def advance(self, state: Sheet, actions: Ints) -> tuple[Sheet, Bools]:
         """Takes a row, a column, or the pen off the paper, in every unfinished drawing."""
-        sheet = state.sheet
-        going = np.flatnonzero(~state.done)
-        actions, step, known = actions[going], sheet[going, STEP], sheet[going, CHOSEN] < NONE
-        state.history[going, step] = actions
-        sheet[going, STEP] = step + 1
-        place = actions < POINTS
-        self._draw(sheet, going[place & known], actions[place & known])
-        first = place & ~known
-        sheet[going[first], CHOSEN] = actions[first]
-        sheet[going[actions == LIFT], PEN] = LIFTED
-        ended = going[(actions == END) | (step == HORIZON - 1)]
-        sheet[ended, PEN] = FINISHED
-        done = state.done.copy()
-        done[ended] = True
-        return state, done
+        sheet, going, choice = state.sheet, ~state.done, actions.astype(np.uint8)
+        told = sheet[:, ROW:STYLE].copy()  # [B, 6]: a decision changes some of each row's columns
+        pen_row, pen_column, row, pen, strokes, step = told.T
+        rows = np.flatnonzero(going)
+        state.history.reshape(-1)[rows * HORIZON + step.take(rows)] = choice.take(rows)
+        ended = going & ((choice == END) | (step == HORIZON - 1))
+        step += going
+        point, known = (choice < POINTS) & going, row < NONE
+        drawn = np.flatnonzero(point & known)
+        if len(drawn):
+            before, column = told.take(drawn, axis=0).T, choice.take(drawn)
+            self._draw(sheet, drawn, before.astype(np.int64), column)
+            pen_row[drawn], pen_column[drawn], row[drawn], pen[drawn] = before[2], column, NONE, ON_PAPER
+            strokes[drawn] += before[3] != ON_PAPER
+        first = np.flatnonzero(point > known)
+        row[first] = choice.take(first)
+        pen[going & (choice == LIFT)] = LIFTED
+        pen[ended] = FINISHED
+        sheet[:, ROW:STYLE] = told
+        return state, state.done | ended
 
-    def _draw(self, sheet: NDArray[np.uint8], rows: NDArray[np.intp], columns: Ints) -> None:
-        """Draws to the points of chosen rows and of ``columns`` int [k] in drawings [k]."""
-        known = sheet[rows, ROW : PEN + 1]
-        before, column, row, pen = known.astype(np.int64).T
-        end, down = (row + MARGIN) * SIDE + columns + MARGIN, pen == ON_PAPER
-        start = np.where(down, (before + MARGIN) * SIDE + column + MARGIN, end)
-        self.lines.draw(sheet, rows, start, end)
-        known[:, 0], known[:, 1], known[:, 2], known[:, 3] = row, columns, NONE, ON_PAPER
-        sheet[rows, ROW : PEN + 1] = known
-        sheet[rows[~down], STROKES] += 1
+    def _draw(self, sheet: NDArray[np.uint8], rows: NDArray[np.intp], told: Ints, columns: Ints) -> None:
+        """Draws to the points of chosen rows and of ``columns`` [k] in drawings ``rows`` [k].
+
+        ``told`` int64 [6, k] holds their columns of the sheet from ``ROW`` on, as they were.
+        """
+        before_row, before_column, row, pen, *_ = told
+        end = row * SIDE + columns + FIRST_PIXEL
+        start = before_row * SIDE + before_column + FIRST_PIXEL
+        self.lines.draw(sheet, rows, np.where(pen == ON_PAPER, start, end), end)
 
     def action_mask(self, state: Sheet) -> Bools:
         """Returns bool [B, 28]: rows and columns always, the others after a point of a begun stroke."""
-        mask = np.ones((len(state), self.num_actions), np.bool_)
-        mask[:, POINTS:] = state.after_point[:, None]
-        return mask
+        return LEGAL.take(state.after_point.astype(np.intp), axis=0)
 
     def legalise(self, state: Sheet, actions: Ints) -> Ints:
         """Returns actions as ``Task.legalise`` does: at other times than after a point, 26 and 27 are 0 and 1."""

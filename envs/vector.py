@@ -141,9 +141,10 @@ class TaskVectorEnv(TaskEnvironment, gym.vector.VectorEnv[Array, Array, Array]):
         n, waiting = self.num_envs, self._waiting
         disabled = self.autoreset_mode is AutoresetMode.DISABLED
         chosen = self._checked(actions)  # [n]
-        legal = self.task.legalise(state, chosen) == chosen  # [n]; the mask in info is the caller's to change
+        effective = self.task.legalise(state, chosen)  # [n]
+        legal = effective == chosen  # [n]; the mask in info is the caller's to change
         before = state.take(waiting) if disabled and self.max_episode_steps and len(waiting) else None
-        state, done = self.task.step(state, chosen)
+        state, done = self.task.step_legal(state, effective)
         self._state = state
         info: dict[str, Any] = {}
         done = np.array(done)  # a copy: it goes to the caller

@@ -16,7 +16,7 @@ from musegym.envs.corpora.chinese import Form, Poem, alphabet_of, keys, kins, pa
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.media import fonts
 from musegym.envs.media.regulated import LEVEL, NAMES, OBLIQUE, Letters, kept, laid_out
-from musegym.envs.poem import END_OF_LINE, PoemTask
+from musegym.envs.poem import END_OF_LINE, STEP, PoemTask
 from musegym.play.builder import Builder
 from musegym.play.panel import Panel
 
@@ -179,7 +179,7 @@ class TestBuilding:
             state, done = task.step(state, np.array([action, 1 + step]))
         assert done.all()
         assert task.content(state)[0].tolist()[:7] == [2, 3, 4, 5, 6, 1, 8]
-        assert state.at[:, 0].tolist() == [24, 28]
+        assert state.sheet[:, task.horizon + STEP].tolist() == [24, 28]
         assert laid_out(task.content(state), 4, 7)[0, 1].tolist() == [7, 8, 9, 10, 11, 0, 0]
 
     def test_a_line_may_end_too_early(self, task):

@@ -70,7 +70,8 @@ def test_speed_of_environments(tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out).items() <= result.items()
     assert result["id"] == "toy/Word-v0"
     assert set(result["vector"]) == {"1", "8"}
-    for rates in (result["scalar"], *result["vector"].values()):
+    assert set(result["copying"]) == {"8"}
+    for rates in (result["scalar"], *result["vector"].values(), *result["copying"].values()):
         assert set(rates) == CONTEST
         assert min(rates["steps_per_second"], rates["reference_steps_per_second"], rates["ratio"]) > 0
     assert result["scoring"]["contents_per_second"] > 0

@@ -1,6 +1,7 @@
 """How fast do environments step, compared with Gymnasium's CartPole-v1?
 
-Both run in the same process and take turns. Actions are drawn beforehand and uniformly, legal or not. Environments have
+Both run in the same process and take turns. So does a copy of the observations, which every step returns anew: an
+environment is no faster than that. Actions are drawn beforehand and uniformly, legal or not. Environments have
 ``discriminator="none"``; the scoring rate of an untrained discriminator is measured separately, with one thread.
 """
 
@@ -47,6 +48,19 @@ def vector(env_id: str, rows: int, **kwargs: Any) -> Contestant:
     return _stepping(env.action_space, env.step, CALLS * rows)
 
 
+def copying(env_id: str, rows: int, **kwargs: Any) -> Contestant:
+    """Returns a contestant that copies the observations of a native vector environment once a step, and no more."""
+    env = gym.make_vec(env_id, num_envs=rows, vectorization_mode="vector_entry_point", **kwargs)
+    observations, _ = env.reset(seed=0)
+
+    def work() -> int:
+        for _ in range(CALLS):
+            observations.copy()
+        return CALLS * rows
+
+    return functools.partial(turn, work)
+
+
 def _stepping(space: gym.Space[Any], step: Callable[[Any], object], steps: int) -> Contestant:
     space.seed(0)
     actions = [space.sample() for _ in range(CALLS)]
@@ -75,13 +89,21 @@ def main(
     seconds: Seconds = 0.3,
     json_file: JsonFile = None,
 ) -> None:
-    """Measures how fast an environment steps, compared with CartPole-v1."""
+    """Measures how fast an environment steps, compared with CartPole-v1.
+
+    The result has contests (``turns.contest``) of the scalar environment, of the vector environment by number of rows,
+    and of copying the observations of the most rows; and ``scoring``.
+    """
     read_corpus(env_task(env_id, {}))
     found: dict[str, Any] = {"id": env_id, "reference": REFERENCE}
     found["scalar"] = contest(scalar(env_id, discriminator="none"), scalar(REFERENCE), repeats, seconds)
     found["vector"] = {
         str(rows): contest(vector(env_id, rows, discriminator="none"), vector(REFERENCE, rows), repeats, seconds)
         for rows in ROWS
+    }
+    rows = ROWS[-1]
+    found["copying"] = {
+        str(rows): contest(copying(env_id, rows, discriminator="none"), vector(REFERENCE, rows), repeats, seconds)
     }
     found["scoring"] = scoring(env_id, repeats, seconds)
     print(json.dumps(found, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,19 @@ class Lines:
     """
 
     def __init__(self, side: int, margin: int, reach: float) -> None:
-        self.side, self._span = side, side - 2 * margin - 1
-        ways = range(-self._span, self._span + 1)
-        parts = [self._way(down, right, reach) for down in range(self._span + 1) for right in ways]
-        self._counts = np.array([len(places) for places, _ in parts])
-        self._first = self._counts.cumsum() - self._counts
-        self._places = np.concatenate([places for places, _ in parts])
-        self._ink = np.concatenate([ink for _, ink in parts])
+        self.side = side
+        span, pixels, pitch = side - 2 * margin - 1, side * side, side * (side + 1)
+        inks = [self._way(*way, reach) for way in itertools.product(range(span + 1), range(-span, span + 1))]
+        table = np.zeros(len(inks) * pitch + 2 * pixels, np.uint8)
+        for number, (places, ink) in enumerate(inks):
+            table[number * pitch + pixels + places] = ink
+        # A line from pixel p is the part of the table, as long as a canvas, that begins p before the first pixel of its
+        # way. No other way's ink is in that part: neighbours lie a pitch apart, and those before it are no longer.
+        self._canvases = np.lib.stride_tricks.sliding_window_view(table, pixels)
+        # The number of a way is linear in where the line starts and ends, and so is where its part begins.
+        pixel = np.arange(pixels)
+        self._to = (pixel + pixel // side * (2 * span + 1 - side)) * pitch
+        self._from = self._to + pixel - pixels - span * pitch
 
     def _way(self, down: int, right: int, reach: float) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Returns the pixels, counted from where a line starts, and the ink of a line so many rows and columns long."""
@@ -60,19 +67,11 @@ class Lines:
         """Draws a line in each of some canvases; the stronger ink stays.
 
         Args:
-            canvases: uint8 [B, W], contiguous, changed in place: the first side^2 columns are the pixels.
+            canvases: uint8 [B, W], changed in place: the first side^2 columns are the pixels.
             rows: [k], different ones.
             starts: int [k], pixels: row x side + column.
             ends: int [k], likewise.
         """
         low, high = np.minimum(starts, ends), np.maximum(starts, ends)  # a line is that of the other way
-        down, right = high // self.side - low // self.side, high % self.side - low % self.side
-        way = down * (2 * self._span + 1) + right + self._span
-        counts = self._counts.take(way)
-        # Where the entries of each line begin in the table, less those of earlier lines; and its first pixel.
-        begin = np.stack([self._first.take(way) - counts.cumsum() + counts, rows * canvases.shape[1] + low])
-        entries, places = begin.repeat(counts, axis=1)
-        entries += np.arange(len(entries))
-        places += self._places.take(entries)
-        flat = canvases.reshape(-1)
-        flat[places] = np.maximum(flat.take(places), self._ink.take(entries))
+        ink, drawn = self._canvases[self._to.take(high) - self._from.take(low)], canvases[:, : len(self._to)]
+        drawn[rows] = np.maximum(ink, drawn[rows], out=ink)
