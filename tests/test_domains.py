@@ -6,6 +6,7 @@ import functools
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import digits_package
 import numpy as np
@@ -14,10 +15,14 @@ from stable_baselines3 import PPO
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
-from musegym.benchmarks.domains import density, digit, oracle, rl_tuner
+from musegym.benchmarks.domains import density, digit, oracle, paint, rl_tuner
 from musegym.benchmarks.judges import classifier
+from musegym.benchmarks.measures import domain_of
 from musegym.benchmarks.samplers import AgentSampler
-from musegym.envs.registry import make_task
+from musegym.envs import SPLITS
+from musegym.envs.corpora.packages import CorpusMissingError
+from musegym.envs.registry import BUILT_IN, make_task
+from musegym.envs.task import Array, Ints, Task
 
 
 def plain(found: dict[str, Any]) -> dict[str, Any]:
@@ -111,3 +116,41 @@ def test_rl_tuner(monkeypatch: pytest.MonkeyPatch) -> None:
     assert real == plain(dict(rl_tuner.table_one(task.corpus("validation"))))
     assert found.keys() == real.keys() | {"real"}
     assert found["notes_not_in_key"] > 10 * real["notes_not_in_key"]
+
+
+TESTED_APART = (density.ID, digit.ID, oracle.ID, paint.ID, rl_tuner.ID)
+"""Domains whose measures teach networks, or are tested above."""
+
+
+class Stubborn:
+    """A sampler that always takes the first legal action, or the last: empty works, full ones, one note forever."""
+
+    def __init__(self, task: Task[Any], last: bool) -> None:
+        self.task, self.last = task, last
+
+    def sample(self, condition: Ints | None, num: int, seed: int) -> Array:
+        rng, task = np.random.default_rng(seed), self.task
+        state = task.initial(rng.integers(2**63, size=num, dtype=np.uint64), condition)
+        while not state.done.all():
+            mask = task.action_mask(state)
+            actions = mask.shape[1] - 1 - mask[:, ::-1].argmax(1) if self.last else mask.argmax(1)
+            state, _ = task.step(state, actions)
+        return task.decoded(task.content(state), rng)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(
+    "env_id",
+    [env_id for env_id, _ in BUILT_IN if domain_of(env_id).measure is not None and env_id not in TESTED_APART],
+)
+def test_works_that_are_all_alike_are_measured(env_id: str, last: bool) -> None:
+    try:
+        task = make_task(env_id)
+        every = {split: task.works(split).take(slice(24)) for split in SPLITS}
+    except CorpusMissingError as error:
+        pytest.skip(str(error))
+    measure = domain_of(env_id).measure
+    assert measure is not None
+    with mock.patch.object(type(task), "works", lambda self, split: every[split]):
+        found = plain(measure(Stubborn(task, last), "validation", 0))
+    assert found
