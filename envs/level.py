@@ -185,11 +185,7 @@ class LevelTask(Task[Draft]):
         Raises:
             ValueError: a screen has another shape, unknown tiles or halves of pipes that are never built.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (ROWS, COLUMNS) or (
-            contents.size and not 0 <= contents.min() <= contents.max() < self.num_actions
-        ):
-            raise ValueError(f"levels are arrays [N, {ROWS}, {COLUMNS}] of tiles below {self.num_actions}")
+        contents = self.layout.checked(contents, "levels")
         wrong = ~self._buildable(contents)
         if wrong.any():
             raise ValueError(f"{wrong.sum()} of {len(contents)} levels cannot be built (first: row {wrong.argmax()})")

@@ -229,11 +229,7 @@ class PoemTask(Task[Draft]):
         Raises:
             ValueError: a content is no poem, or not one that ends as its form does.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (self.horizon,) or (
-            contents.size and not 0 <= contents.min() <= contents.max() <= self.num_actions
-        ):
-            raise ValueError(f"poems are [N, {self.horizon}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
+        contents = self.layout.checked(contents, "poems")
         form = np.zeros(len(contents), np.int64) if conditions is None or not self.conditions else conditions[:, 0]
         state = self._empty(len(contents))
         state.at[:, FORM] = form

@@ -201,13 +201,9 @@ class VerseTask(Task[Draft]):
         Raises:
             ValueError: a content is no passage of the number of lines that its condition says.
         """
-        contents = np.asarray(contents)
         if conditions is None:
             raise ValueError("the number of lines is a condition: pass demonstrations(contents, conditions)")
-        if contents.shape[1:] != (LENGTH,) or (
-            contents.size and not 0 <= contents.min() <= contents.max() <= self.num_actions
-        ):
-            raise ValueError(f"passages are [N, {LENGTH}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
+        contents = self.layout.checked(contents, "passages")
         actions = np.maximum(contents.astype(np.int64) - 1, 0)
         state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
         done = np.zeros(len(contents), np.bool_)

@@ -11,7 +11,8 @@ from musegym.benchmarks.studies.sokoban import replayed
 from musegym.envs import SPLITS, check_splits, check_task
 from musegym.envs.corpora import placing, rooms, sokoban, sources, vaults
 from musegym.envs.corpora.packages import CorpusMissingError
-from musegym.envs.dungeon import MIRRORS, NEIGHBOURS, DungeonTask
+from musegym.envs.dungeon import DungeonTask
+from musegym.envs.grids import MIRRORS, NEIGHBOURS
 from musegym.envs.media import dungeonart, dungeons, warehouse
 from musegym.envs.media.frontier import Frontier
 from musegym.envs.media.sokoban import level_rules, sokoban_measures
@@ -305,7 +306,7 @@ def test_mistakes_are_named(folder, tmp_path):
     (tmp_path / "few/a.txt").write_text(room(1))
     with pytest.raises(ValueError, match=r"few holds 1 maps, of 1 unrelated map, too few to be split"):
         DungeonTask(corpus=str(tmp_path / "few")).corpus("train")
-    with pytest.raises(ValueError, match="tiles below 16"):
+    with pytest.raises(ValueError, match=r"rooms are .* of 0 .. 15"):
         DungeonTask().demonstrations(np.full((1, 16, 16), 16))
 
 

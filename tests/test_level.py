@@ -335,7 +335,7 @@ def test_data_and_corpus_exclude_each_other(folder, data):
 def test_contents_of_unknown_tiles(wrong):
     contents = np.zeros((3, 14, 16), np.int64)
     contents[1, 5, 7] = wrong
-    with pytest.raises(ValueError, match="of tiles below 13"):
+    with pytest.raises(ValueError, match=r"levels are .* of 0 .. 12"):
         LevelTask().demonstrations(contents)
 
 

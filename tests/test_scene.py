@@ -13,9 +13,9 @@ from musegym.envs import SPLITS, check_splits, check_task
 from musegym.envs.corpora import scenes, wads
 from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.placing import turned
+from musegym.envs.grids import NEIGHBOURS
 from musegym.envs.media import isometric, meshes, walks
-from musegym.envs.media.frontier import Frontier
-from musegym.envs.scene import NEIGHBOURS, SceneTask
+from musegym.envs.scene import SceneTask, read_cell
 from musegym.play.canvas import box_of, paintable
 from musegym.play.painting import Painting
 from musegym.play.stage import Event
@@ -243,7 +243,7 @@ def test_mistakes_are_named(folder, tmp_path):
     (tmp_path / "few").mkdir()
     with pytest.raises(ValueError, match=r"there is no \.png file"):
         SceneTask(corpus=str(tmp_path / "few")).works("train")
-    with pytest.raises(ValueError, match="values below 49"):
+    with pytest.raises(ValueError, match=r"scenes are .* of 0 .. 48"):
         SceneTask().demonstrations(np.full((1, 16, 16), 49))
 
 
@@ -272,8 +272,7 @@ def test_frontier_counts_parts_as_a_flood_does():
     state = task.initial(np.zeros(30, np.uint64), np.zeros((30, 2), np.int64))
     for action in contents.reshape(30, -1).T:
         state, _ = task.step(state, action.astype(np.int64))
-    frontier = task._frontier(state)
-    assert isinstance(frontier, Frontier)
+    frontier = state.frontier(read_cell)
     labels = walks.parts(levels)
     total = [len(set(each[each > 0].tolist())) for each in labels]
     assert (frontier.cut_off + frontier.parts() == total).all()

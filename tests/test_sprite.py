@@ -32,8 +32,9 @@ from musegym.envs.corpora.sprites import (
     split_figures,
 )
 from musegym.envs.corpora.wesnoth import BLUE, MIRRORED, REFERENCE, direction, read_units, recoloured
+from musegym.envs.grids import NEIGHBOURS
 from musegym.envs.media.sprites import GROUND, MARGIN, Sprite
-from musegym.envs.sprite import NEIGHBOURS, OUTSIDE, SpriteTask
+from musegym.envs.sprite import OUTSIDE, SpriteTask
 from musegym.envs.task import SPLITS
 
 PALETTE = colours("101010 7a2020 2050a0 40a040 e0b050 f0f0e0")
