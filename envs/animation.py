@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .corpora.animations import COLLECTIONS, PALETTES, find_folder, load_collection
 from .corpora.changes import ACTIONS, COLOURS, FRAMES, HORIZON, KEEP, PIXELS, POWERS, REST, WHOLE, decisions, encode
+from .corpora.choice import choose
 from .corpora.figures import SIZE
-from .corpora.files import absolute
 from .corpora.gallery import Gallery
 from .grids import MIRRORS, places
 from .media.animations import Animation
@@ -178,16 +178,10 @@ class AnimationTask(Task[Reel]):
     )
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError(
-                "give data or corpus, not both: one names animations that others drew, one a folder of yours"
-            )
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no animations are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "animations", "drew")
+        self._style = style
         palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             self.conditions, palette = COLLECTIONS[self.data_name].conditions, PALETTES[self.data_name]
         else:
             self._folder = find_folder(self._corpus)

@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import effective_actions, not_built, refuse
 from .corpora.chorales import HIGHEST, LOWEST, METRES, MODES, PLACES, STEPS, UPBEATS, Phrase, load_phrases
 from .corpora.files import absolute, printable
 from .corpora.usable import UsableWorks, problem, warning
@@ -86,9 +87,7 @@ def _tables() -> tuple[Bools, NDArray[np.int16]]:
         moved = int(to_c(np.array(tonic))) - BOTTOM + BASE
         legal[:, :, tonic, LOWEST + moved : HIGHEST + moved + 1] = True
     rows = legal.reshape(-1, NUM_ACTIONS)
-    order = np.argsort(~rows, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % rows.sum(1, keepdims=True), 1)
-    return rows, np.where(rows, np.arange(NUM_ACTIONS), wrapped).astype(np.int16).ravel()
+    return rows, effective_actions(rows).astype(np.int16).ravel()
 
 
 @dataclasses.dataclass
@@ -307,14 +306,7 @@ class ChoraleTask(Task[Draft]):
         length = (contents[..., 0] > 0).sum(1)
         short = np.flatnonzero(length < STEPS)
         actions[short, COUNT * length[short]] = END
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        for t in range(HORIZON):
-            state, done = self.step(state, actions[:, t])
-        wrong = (self.content(state) != contents).any((1, 2)) | ~done
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} phrases cannot be composed (first: row {wrong.argmax()})"
-            )
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "phrases", "composed")
         return actions
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.placing import SIDE
 from .corpora.rooms import COLLECTIONS, Rooms, load_collection, read_folder
 from .grids import CUT_OFF, MIRRORS, NEIGHBOURS, PARTS, Joined, Square, places
@@ -77,13 +77,10 @@ class DungeonTask(Task[Joined]):
     skips_finished = True
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names rooms that others made, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no rooms are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "rooms")
+        self._style = style
         if self._corpus is None:
-            self.data_name = self._kind = data or next(iter(COLLECTIONS))
+            self._kind = self.data_name
             self.alphabet, self.conditions = "".join(COLLECTIONS[self._kind].names), COLLECTIONS[self._kind].conditions
         else:
             self._folder = read_folder(self._corpus)

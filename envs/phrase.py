@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import effective_actions, not_built, refuse
 from .corpora.files import absolute, printable
 from .corpora.phrases import (
     BARS,
@@ -135,9 +136,6 @@ def _tables() -> Tables:
     slots = np.zeros(kinds.shape, np.int32)
     slots[..., AT_PITCH], slots[..., AT_VELOCITY] = note + 1, note
     slots[..., AT_LENGTH] = slots[..., AT_REST_LENGTH] = np.minimum(note + 2, HORIZON)
-    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % legal.sum(1, keepdims=True), 1)
-    effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
     moves = np.zeros(1 + NUM_ACTIONS, np.int64)
     moves[1] = AT_REST_LENGTH - AT_PITCH
     moves[2 : 1 + NUM_PITCHES] = AT_LENGTH - AT_PITCH
@@ -146,7 +144,7 @@ def _tables() -> Tables:
     moves[1 + NUM_PITCHES : 1 + TO_VELOCITY] -= KINDS * (np.array(DURATIONS) * (NOTES + 1) + 1)
     moves[1 + TO_VELOCITY : 1 + TO_TEMPO] = AT_PITCH - AT_VELOCITY
     moves[1 + TO_TEMPO :] = AT_PITCH - AT_TEMPO
-    return Tables((SLOTS * kinds + slots).ravel(), legal, effective.ravel(), moves)
+    return Tables((SLOTS * kinds + slots).ravel(), legal, effective_actions(legal).astype(np.int16).ravel(), moves)
 
 
 @dataclasses.dataclass
@@ -375,12 +373,7 @@ class PhraseTask(Task[Draft]):
         order = np.argsort(~used, axis=1, kind="stable")
         actions = np.where(np.take_along_axis(used, order, 1), np.take_along_axis(slots, order, 1), 0)
         actions = np.clip(actions, 0, NUM_ACTIONS - 1)
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        for t in range(HORIZON):
-            state, done = self.step(state, actions[:, t])
-        wrong = (self.content(state) != contents).any((1, 2)) | ~done
-        if wrong.any():
-            raise ValueError(f"{wrong.sum()} of {len(contents)} phrases cannot be played (first: row {wrong.argmax()})")
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "phrases", "played")
         return actions
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.gallery import Gallery
 from .corpora.placing import SIDE
 from .corpora.scenes import BESIDE, COLLECTIONS, LEVELS, MATERIALS, find_folder, levels_of, load_collection
@@ -83,13 +83,9 @@ class SceneTask(Task[Joined]):
     )
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names scenes that others built, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no scenes are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "scenes", "built")
+        self._style = style
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             self.conditions = COLLECTIONS[self.data_name].conditions
         else:
             self._folder = find_folder(self._corpus)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .corpora.choice import choose
 from .corpora.figures import SIZE
-from .corpora.files import absolute
 from .corpora.gallery import Gallery
 from .corpora.sprites import COLLECTIONS, COLOURS, colours, find_folder, load_collection
 from .grids import MIRRORS, NEIGHBOURS, Draft, Square, next_cells, places
@@ -69,14 +69,10 @@ class SpriteTask(Task[Draft]):
     )
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names sprites that others drew, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no sprites are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "sprites", "drew")
+        self._style = style
         palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             self.conditions, palette = (
                 COLLECTIONS[self.data_name].conditions,
                 colours(COLLECTIONS[self.data_name].palette),
