@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 
 from .building import effective_actions, not_built, refuse
 from .corpora.chorales import HIGHEST, LOWEST, METRES, MODES, PLACES, STEPS, UPBEATS, Phrase, load_phrases
-from .corpora.files import absolute, printable
-from .corpora.usable import UsableWorks, problem, warning
-from .corpora.voices import SUFFIXES
+from .corpora.dealt import phrases_as_works
+from .corpora.files import absolute
+from .corpora.usable import UsableWorks
 from .media import voiceleading
 from .media.bachormock import VOICES
 from .media.choir import BASE, BEGINS, FIRST, REST, Choir, to_c
 from .task import (
-    SPLITS,
     Array,
     Bools,
     Condition,
@@ -371,19 +369,6 @@ def _works(corpus: str | None) -> UsableWorks:
     """Returns the phrases of a corpus by split; equal ones count once."""
     phrases = load_phrases(corpus)
     contents, conditions = encode(list(phrases.items))
-    left_out, seen, rows = Counter(phrases.left_out), set[bytes](), list[int]()
-    for row, (content, condition) in enumerate(zip(contents, conditions, strict=True)):
-        if (key := condition.tobytes() + content.tobytes()) in seen:
-            left_out["phrase: equal to another"] += 1
-        else:
-            seen.add(key)
-            rows.append(row)
-    families = np.array([phrase.family for phrase in phrases.items], np.int64)
-    places = {split: [row for row in rows if phrases.labels[row] == split] for split in SPLITS}
-    counts = {split: len(own) for split, own in places.items()}
-    read = phrases.files - len(phrases.skipped)
-    report = CorpusReport(counts, phrases.files, read, dict(left_out.most_common()), phrases.skipped)
-    name = printable(corpus or "the corpus")
-    why = problem(report, "phrases", name, len(set(families.tolist())), "unrelated chorale", SUFFIXES)
-    works = {split: Works(contents[own], conditions[own], families[own]) for split, own in places.items()}
-    return UsableWorks(works, report, why, warning(report, name) if corpus else "")
+    keys = [own.tobytes() + content.tobytes() for own, content in zip(conditions, contents, strict=True)]
+    families = [phrase.family for phrase in phrases.items]
+    return phrases_as_works(phrases, contents, conditions, keys, families, "unrelated chorale", corpus)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .building import effective_actions, not_built, refuse
-from .corpora.files import absolute, printable
+from .corpora.dealt import phrases_as_works
+from .corpora.files import absolute
 from .corpora.phrases import (
     BARS,
     COMPOSERS,
@@ -26,14 +26,12 @@ from .corpora.phrases import (
     MOST_NOTES,
     PARTS,
     PER_LEVEL,
-    SUFFIXES,
     Phrase,
     load_phrases,
 )
-from .corpora.usable import UsableWorks, problem, warning
+from .corpora.usable import UsableWorks
 from .media.expressive import BASE, DURATION, PITCH, REST, TEMPO, VELOCITY, Expressive
 from .task import (
-    SPLITS,
     Array,
     Bools,
     Condition,
@@ -477,20 +475,7 @@ def _works(corpus: str | None) -> UsableWorks:
     """Returns the phrases of a corpus by split; equal ones count once."""
     phrases = load_phrases(corpus)
     contents, conditions = encode(list(phrases.items))
-    left_out, seen, rows = Counter(phrases.left_out), set[bytes](), list[int]()
-    for row, (content, condition) in enumerate(zip(contents, conditions, strict=True)):
-        # The same notes in another part or piece would tell one split about the other.
-        if (key := condition[2:].tobytes() + content.tobytes()) in seen:
-            left_out["phrase: equal to another"] += 1
-        else:
-            seen.add(key)
-            rows.append(row)
-    pieces = np.array([phrase.piece for phrase in phrases.items], np.int64)
-    places = {split: [row for row in rows if phrases.labels[row] == split] for split in SPLITS}
-    counts = {split: len(own) for split, own in places.items()}
-    read = phrases.files - len(phrases.skipped)
-    report = CorpusReport(counts, phrases.files, read, dict(left_out.most_common()), phrases.skipped)
-    name = printable(corpus or "the corpus")
-    why = problem(report, "phrases", name, len(set(pieces.tolist())), "piece", SUFFIXES)
-    works = {split: Works(contents[own], conditions[own], pieces[own]) for split, own in places.items()}
-    return UsableWorks(works, report, why, warning(report, name) if corpus else "")
+    # The same notes in another part or piece would tell one split about the other.
+    keys = [own[2:].tobytes() + content.tobytes() for own, content in zip(conditions, contents, strict=True)]
+    pieces = [phrase.piece for phrase in phrases.items]
+    return phrases_as_works(phrases, contents, conditions, keys, pieces, "piece", corpus)
