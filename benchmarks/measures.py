@@ -11,8 +11,10 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..envs.registry import task_class
-from ..envs.task import Split, Task
+from ..envs.task import Split, Task, Works
 from .samplers import Sampler
 from .tables.rows import Table
 
@@ -54,6 +56,12 @@ class Domain:
     """Columns of these figures, in the order of reports; they precede those of the general suite."""
     tables: tuple[Table, ...] = ()
     """Its tables. Tables of several domains that have one name are one table."""
+
+
+def some_works(task: Task[Any], split: Split, most: int, seed: int) -> Works:
+    """Returns real works of a split, drawn with a seed: so many, or all where there are fewer."""
+    works = task.works(split)
+    return works.take(np.random.default_rng(seed).permutation(len(works))[:most])
 
 
 def domain_of(env_id: str) -> Domain:

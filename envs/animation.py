@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from .corpora.animations import COLLECTIONS, find_folder, load_collection
 from .corpora.changes import ACTIONS, COLOURS, FRAMES, HORIZON, KEEP, PIXELS, POWERS, REST, WHOLE, decisions, encode
+from .corpora.choice import choose
 from .corpora.figures import SIZE
-from .corpora.files import absolute
 from .corpora.gallery import Gallery
 from .corpora.palettes import colours
+from .grids import MIRRORS, places
 from .media.animations import Animation
 from .task import Array, Bools, CorpusReport, Feature, Frames, Ints, Split, State, Task, Works, parse_style
 
@@ -41,20 +42,6 @@ LOOK = 32  # pixels ahead that the policy counts as transparent, at most
 SPARE = 7  # decisions left beyond those that ending takes, up to which the policy counts them
 
 
-def _places() -> NDArray[np.intp]:
-    """Returns the indices of each pixel's neighbours and of its mirror image, ``PIXELS`` where there is none."""
-    offsets = (*NOW.values(), *BEFORE.values())
-    places = np.full((PIXELS, len(offsets) + 1), PIXELS, np.intp)
-    for pixel in range(PIXELS):
-        row, column = divmod(pixel, SIZE)
-        for number, (down, across) in enumerate(offsets):
-            if 0 <= row + down < SIZE and 0 <= column + across < SIZE:
-                places[pixel, number] = (row + down) * SIZE + column + across
-        if column >= SIZE // 2:
-            places[pixel, -1] = row * SIZE + SIZE - 1 - column
-    return places
-
-
 def _legal() -> NDArray[np.bool_]:
     """Returns the legal actions by pixels left in the frame (0 .. 256), ``run`` and decisions to spare (0 .. 2).
 
@@ -73,7 +60,8 @@ def _legal() -> NDArray[np.bool_]:
     return legal.reshape(-1, ACTIONS)
 
 
-PLACES, LEGAL = _places(), _legal()
+PLACES = places(SIZE, (*NOW.values(), *BEFORE.values()), [MIRRORS["mirror"]], to_come=True)
+LEGAL = _legal()
 NUMBER = LEGAL.sum(1)
 ORDER = np.argsort(~LEGAL, axis=1, kind="stable")
 """Number of the legal actions, and these in order, by ``Reel.key``."""
@@ -191,16 +179,10 @@ class AnimationTask(Task[Reel]):
     )
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError(
-                "give data or corpus, not both: one names animations that others drew, one a folder of yours"
-            )
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no animations are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "animations", "drew")
+        self._style = style
         palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             known = COLLECTIONS[self.data_name]
             self.conditions, palette = known.conditions, colours(known.palette)
         else:
@@ -314,7 +296,7 @@ class AnimationTask(Task[Reel]):
         Raises:
             ValueError: a content is no animation, or takes more than 640 decisions.
         """
-        return encode(_checked(contents))
+        return encode(self.layout.checked(contents, "animations"))
 
     def beginning(self, contents: Array, frames: int = 1) -> list[Ints]:
         """Returns the decisions that build the first frames of animations, N arrays int64 [P]: prefixes to continue.
@@ -329,7 +311,7 @@ class AnimationTask(Task[Reel]):
         contents = np.asarray(contents)
         if contents.ndim == 3:
             contents = contents[:, None].repeat(FRAMES, 1)
-        held = _checked(contents).copy()
+        held = self.layout.checked(contents, "animations").copy()
         held[:, frames:] = held[:, frames - 1, None]
         ends = decisions(held) - (FRAMES - frames)  # a frame that is kept takes one decision
         return [actions[:end] for actions, end in zip(encode(held), ends.tolist(), strict=True)]
@@ -364,12 +346,3 @@ class AnimationTask(Task[Reel]):
     @functools.cached_property
     def _gallery(self) -> Gallery:
         return load_collection(self.data_name) if self.data_name else self._folder.load()
-
-
-def _checked(contents: Array) -> Array:
-    contents = np.asarray(contents)
-    if contents.shape[1:] != (FRAMES, SIZE, SIZE) or (
-        contents.size and not 0 <= contents.min() <= contents.max() <= COLOURS
-    ):
-        raise ValueError(f"animations are [N, {FRAMES}, {SIZE}, {SIZE}] of 0 .. {COLOURS}, not {list(contents.shape)}")
-    return contents

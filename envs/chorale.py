@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +11,15 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import effective_actions, not_built, refuse
 from .corpora.chorales import HIGHEST, LOWEST, METRES, MODES, PLACES, STEPS, UPBEATS, Phrase, load_phrases
-from .corpora.files import absolute, printable
-from .corpora.usable import UsableWorks, problem, warning
-from .corpora.voices import SUFFIXES
+from .corpora.dealt import phrases_as_works
+from .corpora.files import absolute
+from .corpora.usable import UsableWorks
 from .media import voiceleading
 from .media.bachormock import VOICES
 from .media.choir import BASE, BEGINS, FIRST, REST, Choir, to_c
 from .task import (
-    SPLITS,
     Array,
     Bools,
     Condition,
@@ -88,9 +87,7 @@ def _tables() -> tuple[Bools, NDArray[np.int16]]:
         moved = int(to_c(np.array(tonic))) - BOTTOM + BASE
         legal[:, :, tonic, LOWEST + moved : HIGHEST + moved + 1] = True
     rows = legal.reshape(-1, NUM_ACTIONS)
-    order = np.argsort(~rows, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % rows.sum(1, keepdims=True), 1)
-    return rows, np.where(rows, np.arange(NUM_ACTIONS), wrapped).astype(np.int16).ravel()
+    return rows, effective_actions(rows).astype(np.int16).ravel()
 
 
 @dataclasses.dataclass
@@ -310,14 +307,7 @@ class ChoraleTask(Task[Draft]):
         length = (contents[..., 0] > 0).sum(1)
         short = np.flatnonzero(length < STEPS)
         actions[short, COUNT * length[short]] = END
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        for t in range(HORIZON):
-            state, done = self.step(state, actions[:, t])
-        wrong = (self.content(state) != contents).any((1, 2)) | ~done
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} phrases cannot be composed (first: row {wrong.argmax()})"
-            )
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "phrases", "composed")
         return actions
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -382,19 +372,6 @@ def _works(corpus: str | None) -> UsableWorks:
     """Returns the phrases of a corpus by split; equal ones count once."""
     phrases = load_phrases(corpus)
     contents, conditions = encode(list(phrases.items))
-    left_out, seen, rows = Counter(phrases.left_out), set[bytes](), list[int]()
-    for row, (content, condition) in enumerate(zip(contents, conditions, strict=True)):
-        if (key := condition.tobytes() + content.tobytes()) in seen:
-            left_out["phrase: equal to another"] += 1
-        else:
-            seen.add(key)
-            rows.append(row)
-    families = np.array([phrase.family for phrase in phrases.items], np.int64)
-    places = {split: [row for row in rows if phrases.labels[row] == split] for split in SPLITS}
-    counts = {split: len(own) for split, own in places.items()}
-    read = phrases.files - len(phrases.skipped)
-    report = CorpusReport(counts, phrases.files, read, dict(left_out.most_common()), phrases.skipped)
-    name = printable(corpus or "the corpus")
-    why = problem(report, "phrases", name, len(set(families.tolist())), "unrelated chorale", SUFFIXES)
-    works = {split: Works(contents[own], conditions[own], families[own]) for split, own in places.items()}
-    return UsableWorks(works, report, why, warning(report, name) if corpus else "")
+    keys = [own.tobytes() + content.tobytes() for own, content in zip(conditions, contents, strict=True)]
+    families = [phrase.family for phrase in phrases.items]
+    return phrases_as_works(phrases, contents, conditions, keys, families, "unrelated chorale", corpus)

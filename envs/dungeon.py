@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.placing import SIDE
 from .corpora.rooms import COLLECTIONS, Rooms, load_collection, read_folder
+from .grids import CUT_OFF, MIRRORS, NEIGHBOURS, PARTS, Joined, Square, places
 from .media.dungeonart import dungeon, warehouse
 from .media.dungeons import WALKED, connected, doors, dungeon_measures
 from .media.frontier import Frontier
 from .media.sokoban import level_rules, sokoban_measures
 from .media.tiles import Tiles
-from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works, parse_style
+from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, Task, Works, parse_style
 
 CELLS = SIDE * SIDE
-NEIGHBOURS = {
-    "left": (0, -1),
-    "left2": (0, -2),
-    "above_left": (-1, -1),
-    "above": (-1, 0),
-    "above_right": (-1, 1),
-    "above2": (-2, 0),
-}
-"""Rows and columns to the cells that a policy sees beside its past actions."""
-MIRRORS = ("mirror", "mirror_odd", "reflection", "reflection_odd")
-"""Cells opposite to the next one across the vertical and the horizontal middle of rooms of even and of odd length."""
-PARTS, LOST, CUT_OFF = 4, 2, 3  # largest values of the features of connected parts
+LOST = 2  # parts that one cell alone can join, at most
 BALANCE = 6  # largest difference of boxes and goals that the policy sees
 REWARDED = 300
 """Positions that the search behind the rule ``solvable`` visits: fewer than a measure allows itself."""
@@ -42,47 +30,10 @@ RULES = {
     "crawl": (CONNECTED, "doors"),
     "sokoban": ("one_player", "balanced", "closed", "solvable"),
 }
+PLACES = places(SIDE, NEIGHBOURS.values(), MIRRORS.values())
 
 
-def _places() -> NDArray[np.intp]:
-    """Returns the indices of each cell's neighbours and mirror images, ``CELLS`` where there is none, [257, K]."""
-    places = np.full((CELLS + 1, len(NEIGHBOURS) + len(MIRRORS)), CELLS, np.intp)
-    for cell in range(CELLS):
-        row, column = divmod(cell, SIDE)
-        near = [(row + down, column + across) for down, across in NEIGHBOURS.values()]
-        last = SIDE - 1
-        near += [(row, last - column), (row, last - 1 - column), (last - row, column), (last - 1 - row, column)]
-        for number, (at_row, at_column) in enumerate(near):
-            index = at_row * SIDE + at_column
-            if at_row >= 0 and 0 <= at_column < SIDE and index < cell:
-                places[cell, number] = index
-    return places
-
-
-PLACES = _places()
-
-
-@dataclasses.dataclass
-class Draft(State):
-    """B rooms being built.
-
-    Attributes:
-        sheet: uint8 [B, 257], 1 + tile of each cell, row by row, 0 for those to come; the last is always 0.
-        step: int64 [B], cells built.
-        style: uint8 [B, C], the conditions.
-        labels, corner, cut_off, cells: the ``Frontier`` of the cells that ``feature_values`` has read so far.
-    """
-
-    sheet: NDArray[np.uint8]
-    step: NDArray[np.int64]
-    style: NDArray[np.uint8]
-    labels: NDArray[np.int16]
-    corner: NDArray[np.int16]
-    cut_off: NDArray[np.uint8]
-    cells: NDArray[np.int64]
-
-
-class DungeonTask(Task[Draft]):
+class DungeonTask(Task[Joined]):
     """A dungeon room or a level of Sokoban of at most 16 x 16 tiles.
 
     ### Description
@@ -126,13 +77,10 @@ class DungeonTask(Task[Draft]):
     skips_finished = True
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names rooms that others made, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no rooms are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "rooms")
+        self._style = style
         if self._corpus is None:
-            self.data_name = self._kind = data or next(iter(COLLECTIONS))
+            self._kind = self.data_name
             self.alphabet, self.conditions = "".join(COLLECTIONS[self._kind].names), COLLECTIONS[self._kind].conditions
         else:
             self._folder = read_folder(self._corpus)
@@ -154,8 +102,8 @@ class DungeonTask(Task[Draft]):
             by_rows=True,
         )
         self._fixed = parse_style(style, self.conditions)
-        last = [*[size] * CELLS, SIDE, SIDE - 1, *(count - 1 for count in self.condition_sizes)]
-        self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
+        self._square = Square(SIDE, size)
+        self.observation_space = self._square.space(self.condition_sizes)
         inside = {"crawl": WALKED, "sokoban": "-.$*@+"}.get(self._kind, "")
         self._inside = np.array([False, *(symbol in inside for symbol in self.alphabet)])
         self._players, self._balance = (
@@ -180,37 +128,24 @@ class DungeonTask(Task[Draft]):
         """Returns the arguments that rebuild this task."""
         return {"data": self.data_name or None, "corpus": self._corpus, "style": self._style}
 
-    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Joined:
         """Returns empty rooms, with the styles of random training works where none are given."""
-        B = len(draws)
         style = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        return self._draft(np.zeros((B, CELLS + 1), np.uint8), np.zeros(B, np.int64), style.astype(np.uint8))
+        return Joined.of(self._square.empty(style), SIDE)
 
-    def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+    def advance(self, state: Joined, actions: Ints) -> tuple[Joined, Bools]:
         """Places the next tile of every room."""
-        rows = np.flatnonzero(state.step < CELLS)
-        state.sheet[rows, state.step[rows]] = actions[rows] + 1
-        state.step[rows] += 1
-        return state, state.step == CELLS
+        return self._square.fill(state, actions)
 
-    def observe(self, state: Draft) -> NDArray[np.uint8]:
+    def observe(self, state: Joined) -> NDArray[np.uint8]:
         """Returns uint8 [B, 258 + C]: the tiles, row and column of the next one, the conditions."""
-        observed = np.empty((len(state), CELLS + 2 + state.style.shape[1]), np.uint8)
-        observed[:, :CELLS] = state.sheet[:, :CELLS]
-        observed[:, CELLS] = state.step // SIDE
-        observed[:, CELLS + 1] = state.step % SIDE
-        observed[:, CELLS + 2 :] = state.style
-        return observed
+        return self._square.observe(state)
 
-    def restore(self, observations: Array) -> Draft:
+    def restore(self, observations: Array) -> Joined:
         """Inverts ``observe``."""
-        observations = np.asarray(observations).astype(np.uint8)
-        step = observations[:, CELLS].astype(np.int64) * SIDE + observations[:, CELLS + 1]
-        sheet = observations[:, : CELLS + 1].copy()
-        sheet[:, -1] = 0
-        return self._draft(sheet, step, observations[:, CELLS + 2 :].copy())
+        return Joined.of(self._square.restore(observations), SIDE)
 
-    def feature_values(self, state: Draft) -> Ints:
+    def feature_values(self, state: Joined) -> Ints:
         """Returns int64 [B, K]: row and column of the next cell; 1 + tile of its neighbours and mirror images, or 0.
 
         Of dungeons and Sokoban also the number of connected parts that cells to come can join (at most 4), of those
@@ -220,22 +155,18 @@ class DungeonTask(Task[Draft]):
         near = np.take_along_axis(state.sheet, PLACES[state.step], 1)
         columns: list[Array] = [(state.step // SIDE)[:, None], (state.step % SIDE)[:, None], near]
         if self._inside.any():
-            frontier, diagonal = self._frontier(state), self._kind == "crawl"
-            parts = np.minimum(frontier.parts(), PARTS)
-            lost = np.where(state.step < CELLS, frontier.last_chance(diagonal), 0)
-            columns.append(np.stack([parts, lost, np.minimum(frontier.cut_off, CUT_OFF)], 1))
+            columns.append(state.parts(self._read, self._kind == "crawl"))
         if self._kind == "sokoban":
             players = np.minimum(self._players[state.sheet].sum(1), 2)
             balance = np.clip(self._balance[state.sheet].sum(1), -BALANCE, BALANCE) + BALANCE
             columns.append(np.stack([players, balance], 1))
         return np.concatenate(columns, 1).astype(np.int64)
 
-    def content(self, state: Draft) -> NDArray[np.uint8]:
+    def content(self, state: Joined) -> NDArray[np.uint8]:
         """Returns uint8 [B, 16, 16]: tiles, outside where there are none yet."""
-        built = np.maximum(state.sheet[:, :CELLS], 1) - np.uint8(1)
-        return built.reshape(-1, SIDE, SIDE)
+        return self._square.content(state)
 
-    def condition(self, state: Draft) -> Ints:
+    def condition(self, state: Joined) -> Ints:
         """Returns the styles, int64 [B, C]."""
         return state.style.astype(np.int64)
 
@@ -245,12 +176,7 @@ class DungeonTask(Task[Draft]):
         Raises:
             ValueError: a room has another shape or unknown tiles.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (SIDE, SIDE) or (
-            contents.size and not 0 <= contents.min() <= contents.max() < self.num_actions
-        ):
-            raise ValueError(f"rooms are arrays [N, {SIDE}, {SIDE}] of tiles below {self.num_actions}")
-        return contents.reshape(-1, CELLS).astype(np.int64)
+        return self.layout.checked(contents, "rooms").reshape(-1, CELLS).astype(np.int64)
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
         """Returns 1 or 0 for each of ``rule_names``, float32 [N, R]."""
@@ -270,7 +196,7 @@ class DungeonTask(Task[Draft]):
         """Returns counts of the files and rooms, and the reasons for leaving some out."""
         return self._rooms.works.report
 
-    def render(self, state: Draft) -> list[NDArray[np.uint8]]:
+    def render(self, state: Joined) -> list[NDArray[np.uint8]]:
         """Draws the rooms; cells that are not built yet are an empty grid."""
         steps = state.step.tolist()
         return [self.medium.render(work, upto=step) for work, step in zip(self.content(state), steps, strict=True)]
@@ -283,14 +209,7 @@ class DungeonTask(Task[Draft]):
     def _rooms(self) -> Rooms:
         return load_collection(self.data_name) if self.data_name else self._folder.load()
 
-    def _draft(self, sheet: NDArray[np.uint8], step: NDArray[np.int64], style: NDArray[np.uint8]) -> Draft:
-        """Returns rooms whose frontier is still to be read."""
-        return Draft(sheet, step, style, **vars(Frontier.empty(len(sheet), SIDE)), done=step == CELLS)
-
-    def _frontier(self, state: Draft) -> Frontier:
-        """Returns the frontier of rooms as they stand; cells that were built since the last call are read."""
-        frontier = Frontier(state.labels, state.corner, state.cut_off, state.cells)
-        while len(rows := np.flatnonzero(frontier.cells < state.step)):
-            inside = self._inside[state.sheet[rows, frontier.cells[rows]]]
-            frontier.read(rows, inside, self._kind == "crawl")
-        return frontier
+    def _read(self, state: Joined, frontier: Frontier, rows: NDArray[np.int64]) -> None:
+        """Reads the next cell of some rooms: they are connected where one can walk, or push a box."""
+        inside = self._inside[state.sheet[rows, frontier.cells[rows]]]
+        frontier.read(rows, inside, self._kind == "crawl")

@@ -12,7 +12,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .building import effective_actions, refuse
+from .corpora.choice import choose
 from .corpora.levels import ALPHABETS, COLUMNS, ROWS, Levels, load, load_files
 from .media.platformer import playable
 from .media.platforms import platform_measures
@@ -88,12 +89,7 @@ class LevelTask(Task[Draft]):
     data_names = tuple(ALPHABETS)
 
     def __init__(self, data: str | None = None, corpus: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names levels that others made, one a folder of yours")
-        if data is not None and data not in ALPHABETS:
-            raise ValueError(f"no levels are called {data!r}; choose one of {', '.join(ALPHABETS)}")
-        self._corpus = absolute(corpus)
-        self.data_name = "" if self._corpus else data or next(iter(ALPHABETS))
+        self.data_name, self._corpus = choose(data, corpus, ALPHABETS, "levels")
         self.alphabet = ALPHABETS[self.data_name] if self.data_name else _levels("", self._corpus).alphabet
         size = self.num_actions = len(self.alphabet)
         self.layout = Grid((ROWS, COLUMNS), (size,), "uint8")
@@ -185,14 +181,8 @@ class LevelTask(Task[Draft]):
         Raises:
             ValueError: a screen has another shape, unknown tiles or halves of pipes that are never built.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (ROWS, COLUMNS) or (
-            contents.size and not 0 <= contents.min() <= contents.max() < self.num_actions
-        ):
-            raise ValueError(f"levels are arrays [N, {ROWS}, {COLUMNS}] of tiles below {self.num_actions}")
-        wrong = ~self._buildable(contents)
-        if wrong.any():
-            raise ValueError(f"{wrong.sum()} of {len(contents)} levels cannot be built (first: row {wrong.argmax()})")
+        contents = self.layout.checked(contents, "levels")
+        refuse(~self._buildable(contents), "levels")
         return contents.transpose(0, 2, 1).reshape(-1, HORIZON).astype(np.uint8)
 
     def _buildable(self, contents: Array) -> Bools:
@@ -233,9 +223,7 @@ def _tables(alphabet: str, all_legal: bool = False) -> tuple[Bools, NDArray[np.i
         rim_left, rim_right, body_left, body_right = (alphabet.index(part) for part in PIPE)
         legal[1:, rim_right] = np.arange(size) == rim_left
         legal[1 + body_left] = np.arange(size) == body_right
-    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(size) % legal.sum(1, keepdims=True), 1)
-    return legal, np.where(legal, np.arange(size), wrapped).astype(np.int16)
+    return legal, effective_actions(legal).astype(np.int16)
 
 
 @functools.cache

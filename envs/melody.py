@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import effective_actions, not_built, refuse
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
 from .corpora.usable import UsableWorks
@@ -73,10 +74,7 @@ def _tables() -> tuple[NDArray[np.int32], Bools, NDArray[np.int16], NDArray[np.i
     packed = np.packbits(legal.reshape(-1, NUM_ACTIONS), axis=1)
     _, firsts, kinds = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     legal = legal.reshape(-1, NUM_ACTIONS)[firsts]
-    count = legal.sum(1)
-    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % count[:, None], 1)
-    effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
+    effective = effective_actions(legal).astype(np.int16)
     moves = np.ones(1 + NUM_ACTIONS, np.int32)
     moves[0] = 0
     moves[1 + NUM_PITCHES :] = -(CHOICES * (np.array(DURATIONS) * (NOTES + 1) + 1) + CHOICES - 1)
@@ -272,14 +270,7 @@ class MelodyTask(Task[Draft]):
         actions = np.zeros((len(contents), HORIZON), np.int16)
         actions[:, 0::CHOICES] = np.maximum(contents[:, :, 2] - 1, 0)
         actions[:, 1::CHOICES] = np.where(contents[:, :, 3] > 0, contents[:, :, 3] - 1 + NUM_PITCHES, 0)
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        for t in range(HORIZON):
-            state, done = self.step(state, actions[:, t])
-        wrong = (self.content(state) != contents).any((1, 2)) | ~done
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} phrases cannot be written (first: row {wrong.argmax()})"
-            )
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "phrases", "written")
         return actions
 
     def works(self, split: Split) -> Works:

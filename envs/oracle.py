@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import refuse
 from .corpora.oracle import Oracle, load_sequences
 from .media.tokens import Tokens
 from .task import Array, Bools, Feature, Ints, Sequence, Split, State, Task, Works
@@ -119,11 +120,7 @@ class OracleTask(Task[Line]):
         contents = np.asarray(contents)
         if contents.shape[1:] != (self.horizon,):
             raise ValueError(f"sequences are [N, {self.horizon}], not {list(contents.shape)}")
-        wrong = ((contents < 1) | (contents > self.vocabulary)).any(1)
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} sequences cannot be written (first: row {wrong.argmax()})"
-            )
+        refuse(np.any((contents < 1) | (contents > self.vocabulary), axis=1), "sequences", "written")
         return (contents - 1).astype(np.int16)
 
     def contents(self, actions: Ints) -> NDArray[np.int16]:

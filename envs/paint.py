@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.gallery import Gallery
 from .corpora.paintings import COLLECTIONS, COLOURS, find_folder, load_collection
 from .corpora.palettes import colours
@@ -149,19 +149,13 @@ class PaintTask(Task[Easel]):
     def __init__(
         self, data: str | None = None, corpus: str | None = None, strokes: int = 32, style: str | None = None
     ) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError(
-                "give data or corpus, not both: one names pictures that others painted, one a folder of yours"
-            )
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no paintings are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "paintings")
         if type(strokes) is not int or not 1 <= strokes <= MOST_STROKES:
             raise ValueError(f"strokes must be a whole number from 1 to {MOST_STROKES}, not {strokes!r}")
-        self._corpus, self._style, self.strokes = absolute(corpus), style, strokes
+        self._style, self.strokes = style, strokes
         self.conditions: tuple[Condition, ...]
         palette: NDArray[np.uint8] | None = None  # a folder's is known once its pictures are read
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             known = COLLECTIONS[self.data_name]
             self.conditions, palette = known.conditions, colours(known.palette)
         else:

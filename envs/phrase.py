@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +11,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute, printable
+from .building import effective_actions, not_built, refuse
+from .corpora.dealt import phrases_as_works
+from .corpora.files import absolute
 from .corpora.phrases import (
     BARS,
     COMPOSERS,
@@ -25,14 +26,12 @@ from .corpora.phrases import (
     MOST_NOTES,
     PARTS,
     PER_LEVEL,
-    SUFFIXES,
     Phrase,
     load_phrases,
 )
-from .corpora.usable import UsableWorks, problem, warning
+from .corpora.usable import UsableWorks
 from .media.expressive import BASE, DURATION, PITCH, REST, TEMPO, VELOCITY, Expressive
 from .task import (
-    SPLITS,
     Array,
     Bools,
     Condition,
@@ -135,9 +134,6 @@ def _tables() -> Tables:
     slots = np.zeros(kinds.shape, np.int32)
     slots[..., AT_PITCH], slots[..., AT_VELOCITY] = note + 1, note
     slots[..., AT_LENGTH] = slots[..., AT_REST_LENGTH] = np.minimum(note + 2, HORIZON)
-    order = np.argsort(~legal, axis=1, kind="stable")  # legal actions first
-    wrapped = np.take_along_axis(order, np.arange(NUM_ACTIONS) % legal.sum(1, keepdims=True), 1)
-    effective = np.where(legal, np.arange(NUM_ACTIONS), wrapped).astype(np.int16)
     moves = np.zeros(1 + NUM_ACTIONS, np.int64)
     moves[1] = AT_REST_LENGTH - AT_PITCH
     moves[2 : 1 + NUM_PITCHES] = AT_LENGTH - AT_PITCH
@@ -146,7 +142,7 @@ def _tables() -> Tables:
     moves[1 + NUM_PITCHES : 1 + TO_VELOCITY] -= KINDS * (np.array(DURATIONS) * (NOTES + 1) + 1)
     moves[1 + TO_VELOCITY : 1 + TO_TEMPO] = AT_PITCH - AT_VELOCITY
     moves[1 + TO_TEMPO :] = AT_PITCH - AT_TEMPO
-    return Tables((SLOTS * kinds + slots).ravel(), legal, effective.ravel(), moves)
+    return Tables((SLOTS * kinds + slots).ravel(), legal, effective_actions(legal).astype(np.int16).ravel(), moves)
 
 
 @dataclasses.dataclass
@@ -375,12 +371,7 @@ class PhraseTask(Task[Draft]):
         order = np.argsort(~used, axis=1, kind="stable")
         actions = np.where(np.take_along_axis(used, order, 1), np.take_along_axis(slots, order, 1), 0)
         actions = np.clip(actions, 0, NUM_ACTIONS - 1)
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        for t in range(HORIZON):
-            state, done = self.step(state, actions[:, t])
-        wrong = (self.content(state) != contents).any((1, 2)) | ~done
-        if wrong.any():
-            raise ValueError(f"{wrong.sum()} of {len(contents)} phrases cannot be played (first: row {wrong.argmax()})")
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "phrases", "played")
         return actions
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -484,20 +475,7 @@ def _works(corpus: str | None) -> UsableWorks:
     """Returns the phrases of a corpus by split; equal ones count once."""
     phrases = load_phrases(corpus)
     contents, conditions = encode(list(phrases.items))
-    left_out, seen, rows = Counter(phrases.left_out), set[bytes](), list[int]()
-    for row, (content, condition) in enumerate(zip(contents, conditions, strict=True)):
-        # The same notes in another part or piece would tell one split about the other.
-        if (key := condition[2:].tobytes() + content.tobytes()) in seen:
-            left_out["phrase: equal to another"] += 1
-        else:
-            seen.add(key)
-            rows.append(row)
-    pieces = np.array([phrase.piece for phrase in phrases.items], np.int64)
-    places = {split: [row for row in rows if phrases.labels[row] == split] for split in SPLITS}
-    counts = {split: len(own) for split, own in places.items()}
-    read = phrases.files - len(phrases.skipped)
-    report = CorpusReport(counts, phrases.files, read, dict(left_out.most_common()), phrases.skipped)
-    name = printable(corpus or "the corpus")
-    why = problem(report, "phrases", name, len(set(pieces.tolist())), "piece", SUFFIXES)
-    works = {split: Works(contents[own], conditions[own], pieces[own]) for split, own in places.items()}
-    return UsableWorks(works, report, why, warning(report, name) if corpus else "")
+    # The same notes in another part or piece would tell one split about the other.
+    keys = [own[2:].tobytes() + content.tobytes() for own, content in zip(conditions, contents, strict=True)]
+    pieces = [phrase.piece for phrase in phrases.items]
+    return phrases_as_works(phrases, contents, conditions, keys, pieces, "piece", corpus)

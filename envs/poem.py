@@ -11,8 +11,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import refuse
 from .corpora.chinese import COLLECTIONS, Form, Poems, load_collection, load_files
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.readings import RHYMES, known, read, unread
 from .media.regulated import FIRST, NAMES, Letters, due, laid_out
 from .media.scroll import Scroll
@@ -93,13 +94,9 @@ class PoemTask(Task[Draft]):
     skips_finished = True
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names poems that others wrote, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no poems are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "poems", "wrote")
+        self._style = style
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             forms, characters = COLLECTIONS[self.data_name].forms, COLLECTIONS[self.data_name].characters
         else:
             forms, characters = self._poems.forms, len(self._poems.alphabet)
@@ -225,11 +222,7 @@ class PoemTask(Task[Draft]):
         Raises:
             ValueError: a content is no poem, or not one that ends as its form does.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (self.horizon,) or (
-            contents.size and not 0 <= contents.min() <= contents.max() <= self.num_actions
-        ):
-            raise ValueError(f"poems are [N, {self.horizon}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
+        contents = self.layout.checked(contents, "poems")
         form = np.zeros(len(contents), np.int64) if conditions is None or not self.conditions else conditions[:, 0]
         state = self._empty(len(contents))
         state.sheet[:, self.horizon + FORM] = form
@@ -237,9 +230,7 @@ class PoemTask(Task[Draft]):
         for token in contents.T:
             wrong |= (token > 0) == state.done  # a decision after the end, or none before it
             state, _ = self.step(state, np.maximum(token.astype(np.int64) - 1, 0))
-        wrong |= ~state.done
-        if wrong.any():
-            raise ValueError(f"{wrong.sum()} of {len(wrong)} poems cannot be written (first: row {wrong.argmax()})")
+        refuse(wrong | ~state.done, "poems", "written")
         return np.maximum(contents.astype(np.int64) - 1, 0)
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:

@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .building import refuse
 from .corpora.files import absolute
 from .corpora.tunes import Strain, load_strains
 from .corpora.usable import UsableWorks
@@ -156,10 +157,7 @@ class RLTunerTask(Task[Draft]):
         events = contents[:, :, 0]
         wrong: Bools = np.any((events < 1) | (events > NUM_EVENTS), axis=1)
         wrong[~wrong] = (_heard(events[~wrong]) != contents[~wrong]).any((1, 2))
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} melodies cannot be written (first: row {wrong.argmax()})"
-            )
+        refuse(wrong, "melodies", "written")
         return (events - 1).astype(np.int16)
 
     def works(self, split: Split) -> Works:

@@ -2,77 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .corpora.choice import choose
 from .corpora.gallery import Gallery
 from .corpora.placing import SIDE
 from .corpora.scenes import BESIDE, COLLECTIONS, LEVELS, MATERIALS, find_folder, levels_of, load_collection
+from .grids import CUT_OFF, NEIGHBOURS, PARTS, Joined, Square, next_cells, places
 from .media.frontier import Frontier
 from .media.scenery import Scenery
 from .media.walks import CLIMB, largest, walkable
-from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, State, Task, Works, parse_style
+from .task import Array, Bools, CorpusReport, Feature, Floats, Grid, Ints, Split, Task, Works, parse_style
 
 CELLS = SIDE * SIDE
 SIZE = 1 + LEVELS * len(MATERIALS)
-NEIGHBOURS = {
-    "left": (0, -1),
-    "left2": (0, -2),
-    "above_left": (-1, -1),
-    "above": (-1, 0),
-    "above_right": (-1, 1),
-    "above2": (-2, 0),
-}
-"""Rows and columns to the cells that a policy sees beside its past actions."""
-PARTS, CUT_OFF = 4, 3  # largest values of the features of connected parts
 _HEIGHTS = np.concatenate([[-1], levels_of(np.arange(SIZE))])
 """Level by 1 + value of a cell, -1 for solid cells and those to come."""
 _LEVELS = np.concatenate([[0], _HEIGHTS[1:] + 2])  # 0 for those to come, 1 for solid ones
 _MATERIALS = np.concatenate([[0, 0], 1 + np.arange(SIZE - 1) // LEVELS])
 
 
-def _places() -> NDArray[np.intp]:
-    """Returns the indices of each cell's neighbours, ``CELLS`` where there is none, [257, K]."""
-    places = np.full((CELLS + 1, len(NEIGHBOURS)), CELLS, np.intp)
-    for cell in range(CELLS):
-        for number, (down, across) in enumerate(NEIGHBOURS.values()):
-            row, column = cell // SIDE + down, cell % SIDE + across
-            if row >= 0 and 0 <= column < SIDE:
-                places[cell, number] = row * SIDE + column
-    return places
+SQUARE = Square(SIDE, SIZE)
+PLACES = places(SIDE, NEIGHBOURS.values())
 
 
-PLACES = _places()
-
-
-@dataclasses.dataclass
-class Draft(State):
-    """B scenes being built.
-
-    Attributes:
-        sheet: uint8 [B, 257], 1 + value of each cell, row by row, 0 for those to come; the last is always 0.
-        step: int64 [B], cells built.
-        style: uint8 [B, C], the conditions.
-        labels, corner, cut_off, cells: the ``Frontier`` of the cells that ``feature_values`` has read so far.
-    """
-
-    sheet: NDArray[np.uint8]
-    step: NDArray[np.int64]
-    style: NDArray[np.uint8]
-    labels: NDArray[np.int16]
-    corner: NDArray[np.int16]
-    cut_off: NDArray[np.uint8]
-    cells: NDArray[np.int64]
-
-
-class SceneTask(Task[Draft]):
+class SceneTask(Task[Joined]):
     """A walkable scene of 16 x 16 cells and 8 levels.
 
     ### Description
@@ -124,57 +83,39 @@ class SceneTask(Task[Draft]):
     )
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names scenes that others built, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no scenes are called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "scenes", "built")
+        self._style = style
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             self.conditions = COLLECTIONS[self.data_name].conditions
         else:
             self._folder = find_folder(self._corpus)
             self.conditions = self._folder.conditions
         self.medium: Scenery = Scenery(MATERIALS, LEVELS, BESIDE, lambda: self.corpus("train"))
         self._fixed = parse_style(style, self.conditions)
-        last = [*[SIZE] * CELLS, SIDE, SIDE - 1, *(size - 1 for size in self.condition_sizes)]
-        self.observation_space = gym.spaces.Box(0, np.array(last, np.uint8), dtype=np.uint8)
+        self.observation_space = SQUARE.space(self.condition_sizes)
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task."""
         return {"data": self.data_name or None, "corpus": self._corpus, "style": self._style}
 
-    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Draft:
+    def initial(self, draws: NDArray[np.uint64], condition: Ints | None = None) -> Joined:
         """Returns empty scenes, with the styles of random training scenes where none are given."""
-        B = len(draws)
         style = self.draw_conditions(draws, self._fixed) if condition is None else condition
-        return _draft(np.zeros((B, CELLS + 1), np.uint8), np.zeros(B, np.int64), style.astype(np.uint8))
+        return Joined.of(SQUARE.empty(style), SIDE)
 
-    def advance(self, state: Draft, actions: Ints) -> tuple[Draft, Bools]:
+    def advance(self, state: Joined, actions: Ints) -> tuple[Joined, Bools]:
         """Builds the next cell of every scene."""
-        rows = np.flatnonzero(state.step < CELLS)
-        state.sheet[rows, state.step[rows]] = actions[rows] + 1
-        state.step[rows] += 1
-        return state, state.step == CELLS
+        return SQUARE.fill(state, actions)
 
-    def observe(self, state: Draft) -> NDArray[np.uint8]:
+    def observe(self, state: Joined) -> NDArray[np.uint8]:
         """Returns uint8 [B, 258 + C]: the cells, row and column of the next one, the conditions."""
-        observed = np.empty((len(state), CELLS + 2 + state.style.shape[1]), np.uint8)
-        observed[:, :CELLS] = state.sheet[:, :CELLS]
-        observed[:, CELLS] = state.step // SIDE
-        observed[:, CELLS + 1] = state.step % SIDE
-        observed[:, CELLS + 2 :] = state.style
-        return observed
+        return SQUARE.observe(state)
 
-    def restore(self, observations: Array) -> Draft:
+    def restore(self, observations: Array) -> Joined:
         """Inverts ``observe``."""
-        observations = np.asarray(observations).astype(np.uint8)
-        step = observations[:, CELLS].astype(np.int64) * SIDE + observations[:, CELLS + 1]
-        sheet = observations[:, : CELLS + 1].copy()
-        sheet[:, -1] = 0
-        return _draft(sheet, step, observations[:, CELLS + 2 :].copy())
+        return Joined.of(SQUARE.restore(observations), SIDE)
 
-    def feature_values(self, state: Draft) -> Ints:
+    def feature_values(self, state: Joined) -> Ints:
         """Returns int64 [B, 17]: row and column of the next cell; its neighbours' levels and materials; its parts.
 
         A level is 2 + that of the floor, 1 of a solid cell, 0 of one that is not there; a material 1 + its number, or
@@ -182,18 +123,14 @@ class SceneTask(Task[Draft]):
         them is lost unless the next cell joins it, and the number of those that no cell can join any more (at most 3).
         """
         near = np.take_along_axis(state.sheet, PLACES[state.step], 1)
-        frontier = self._frontier(state)
-        lost = np.where(state.step < CELLS, frontier.last_chance(diagonal=False), 0)
-        joined = [np.minimum(frontier.parts(), PARTS), lost, np.minimum(frontier.cut_off, CUT_OFF)]
-        columns = [state.step // SIDE, state.step % SIDE, *_LEVELS[near].T, *_MATERIALS[near].T, *joined]
-        return np.stack(columns, 1).astype(np.int64)
+        columns = [state.step // SIDE, state.step % SIDE, _LEVELS[near], _MATERIALS[near]]
+        return np.column_stack([*columns, state.parts(read_cell, diagonal=False)]).astype(np.int64)
 
-    def content(self, state: Draft) -> NDArray[np.uint8]:
+    def content(self, state: Joined) -> NDArray[np.uint8]:
         """Returns uint8 [B, 16, 16]: values of cells, solid where there are none yet."""
-        built = np.maximum(state.sheet[:, :CELLS], 1) - np.uint8(1)
-        return built.reshape(-1, SIDE, SIDE)
+        return SQUARE.content(state)
 
-    def condition(self, state: Draft) -> Ints:
+    def condition(self, state: Joined) -> Ints:
         """Returns the styles, int64 [B, C]."""
         return state.style.astype(np.int64)
 
@@ -203,10 +140,7 @@ class SceneTask(Task[Draft]):
         Raises:
             ValueError: a content is no scene.
         """
-        contents = np.asarray(contents)
-        if contents.shape[1:] != (SIDE, SIDE) or (contents.size and not 0 <= contents.min() <= contents.max() < SIZE):
-            raise ValueError(f"scenes are arrays [N, {SIDE}, {SIDE}] of values below {SIZE}")
-        return contents.reshape(-1, CELLS).astype(np.int64)
+        return self.layout.checked(contents, "scenes").reshape(-1, CELLS).astype(np.int64)
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
         """Returns ``walkable``, 1 or 0, and ``connected``, from 0 to 1, float32 [N, 2]: ``media.walks``."""
@@ -221,10 +155,10 @@ class SceneTask(Task[Draft]):
         """Returns counts of the maps and scenes, and the reasons for leaving some out."""
         return self._scenes.works.report
 
-    def render(self, state: Draft) -> list[NDArray[np.uint8]]:
+    def render(self, state: Joined) -> list[NDArray[np.uint8]]:
         """Draws the scenes as they stand; cells that are not built yet are an empty grid."""
-        steps = [None if done else int(step) for step, done in zip(state.step, state.done, strict=True)]
-        return [self.medium.render(*work) for work in zip(self.content(state), state.style, steps, strict=True)]
+        works = zip(self.content(state), state.style, next_cells(state), strict=True)
+        return [self.medium.render(*work) for work in works]
 
     def action_name(self, action: int) -> str:
         """Returns "solid", or a material and a level."""
@@ -234,20 +168,13 @@ class SceneTask(Task[Draft]):
     def _scenes(self) -> Gallery:
         return load_collection(self.data_name, largest) if self.data_name else self._folder.load()
 
-    def _frontier(self, state: Draft) -> Frontier:
-        """Returns the frontier of scenes as they stand; cells that were built since the last call are read."""
-        frontier = Frontier(state.labels, state.corner, state.cut_off, state.cells)
-        while len(rows := np.flatnonzero(frontier.cells < state.step)):
-            cell = frontier.cells[rows]
-            here, left, above = (
-                _HEIGHTS[state.sheet[rows, np.where(there, cell - back, CELLS)]]
-                for back, there in ((0, cell >= 0), (1, cell % SIDE > 0), (SIDE, cell >= SIDE))
-            )
-            steps = [abs(here - other) <= CLIMB for other in (left, above)]
-            frontier.read(rows, here >= 0, left_joins=steps[0], above_joins=steps[1])
-        return frontier
 
-
-def _draft(sheet: NDArray[np.uint8], step: NDArray[np.int64], style: NDArray[np.uint8]) -> Draft:
-    """Returns scenes whose frontier is still to be read."""
-    return Draft(sheet, step, style, **vars(Frontier.empty(len(sheet), SIDE)), done=step == CELLS)
+def read_cell(state: Joined, frontier: Frontier, rows: NDArray[np.int64]) -> None:
+    """Reads the next cell of some scenes: neighbours are connected where one can climb from one to the other."""
+    cell = frontier.cells[rows]
+    here, left, above = (
+        _HEIGHTS[state.sheet[rows, np.where(there, cell - back, CELLS)]]
+        for back, there in ((0, cell >= 0), (1, cell % SIDE > 0), (SIDE, cell >= SIDE))
+    )
+    steps = [abs(here - other) <= CLIMB for other in (left, above)]
+    frontier.read(rows, here >= 0, left_joins=steps[0], above_joins=steps[1])

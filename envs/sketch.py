@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from .corpora.choice import choose
 from .corpora.drawings import (
     CONDITIONS,
     DATA,
@@ -26,7 +27,6 @@ from .corpora.drawings import (
     load_drawings,
     load_folder,
 )
-from .corpora.files import absolute
 from .corpora.usable import UsableWorks
 from .media.drawing import Pen
 from .media.pen import Lines
@@ -147,12 +147,8 @@ class SketchTask(Task[Sheet]):
     view_shape = (SQUARES * SQUARES, 1)
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names drawings of others, one a folder of yours")
-        if data is not None and data not in DATA:
-            raise ValueError(f"no drawings are called {data!r}; choose one of {', '.join(DATA)}")
-        self._corpus, self._style = absolute(corpus), style
-        self.data_name = "" if self._corpus else data or DATA[0]
+        self.data_name, self._corpus = choose(data, corpus, DATA, "drawings", "drew")
+        self._style = style
         self._folder = find_folder(self._corpus) if self._corpus else None
         self._fixed = parse_style(style, self.conditions)
         last = [

@@ -76,6 +76,22 @@ class Layout:
             np.zeros(self.shape, self.dtype), high.astype(self.dtype), dtype=np.dtype(self.dtype).type
         )
 
+    def checked(self, contents: Array, works: str) -> Array:
+        """Returns contents [N, *shape] as they are.
+
+        Args:
+            contents: as ``demonstrations`` takes them.
+            works: names them in the message.
+
+        Raises:
+            ValueError: they have another shape, or values beyond ``sizes``.
+        """
+        contents, last = np.asarray(contents), np.array(self.sizes) - 1
+        if contents.shape[1:] != self.shape or (contents.size and (contents.min() < 0 or (contents > last).any())):
+            shape, values = ", ".join(map(str, self.shape)), ", ".join(f"0 .. {value}" for value in last)
+            raise ValueError(f"{works} are [N, {shape}] of {values}, not {list(contents.shape)}")
+        return contents
+
 
 @dataclasses.dataclass(frozen=True)
 class Sequence(Layout):

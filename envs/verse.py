@@ -11,7 +11,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from .corpora.files import absolute
+from .building import effective_actions, not_built, refuse
+from .corpora.choice import choose
 from .corpora.syllables import TAILS, read, syllables
 from .corpora.verse import COLLECTIONS, LENGTH, PIECES, SIZES, Verse, find_folder, load_collection
 from .media.verse import RULES, Page
@@ -87,14 +88,10 @@ class VerseTask(Task[Draft]):
     rule_names = RULES
 
     def __init__(self, data: str | None = None, corpus: str | None = None, style: str | None = None) -> None:
-        if data is not None and corpus is not None:
-            raise ValueError("give data or corpus, not both: one names verse that others wrote, one a folder of yours")
-        if data is not None and data not in COLLECTIONS:
-            raise ValueError(f"no verse is called {data!r}; choose one of {', '.join(COLLECTIONS)}")
-        self._corpus, self._style = absolute(corpus), style
+        self.data_name, self._corpus = choose(data, corpus, COLLECTIONS, "passages", "wrote")
+        self._style = style
         self.num_actions = PIECES
         if self._corpus is None:
-            self.data_name = data or next(iter(COLLECTIONS))
             self.conditions = (*COLLECTIONS[self.data_name].conditions, *SIZES)
         else:
             self._folder = find_folder(self._corpus)
@@ -201,23 +198,11 @@ class VerseTask(Task[Draft]):
         Raises:
             ValueError: a content is no passage of the number of lines that its condition says.
         """
-        contents = np.asarray(contents)
         if conditions is None:
             raise ValueError("the number of lines is a condition: pass demonstrations(contents, conditions)")
-        if contents.shape[1:] != (LENGTH,) or (
-            contents.size and not 0 <= contents.min() <= contents.max() <= self.num_actions
-        ):
-            raise ValueError(f"passages are [N, {LENGTH}] of 0 .. {self.num_actions}, not {list(contents.shape)}")
+        contents = self.layout.checked(contents, "passages")
         actions = np.maximum(contents.astype(np.int64) - 1, 0)
-        state = self.initial(np.zeros(len(contents), np.uint64), np.asarray(conditions))
-        done = np.zeros(len(contents), np.bool_)
-        for pieces in actions.T:
-            state, done = self.step(state, pieces)
-        wrong = (self.content(state) != contents).any(1) | ~done
-        if wrong.any():
-            raise ValueError(
-                f"{wrong.sum()} of {len(contents)} passages cannot be written (first: row {wrong.argmax()})"
-            )
+        refuse(not_built(self, contents, actions, np.asarray(conditions)), "passages", "written")
         return actions
 
     def rules(self, contents: Array, conditions: Ints | None = None) -> Floats:
@@ -286,10 +271,7 @@ class Tables:
         self.legal[END_ALONE] = False
         self.legal[:, len(pieces) :] = False
         self.legal[END_ALONE, self.end] = True
-        order = np.argsort(~self.legal, axis=1, kind="stable")  # legal actions first
-        count = np.maximum(self.legal.sum(1, keepdims=True), 1)
-        wrapped = np.take_along_axis(order, np.arange(size) % count, 1)
-        self.effective = np.where(self.legal, np.arange(size), wrapped).ravel()
+        self.effective = effective_actions(self.legal).ravel()
         self.after = np.array(
             [BEGIN if text == "\n" else AFTER_SPACE if text == " " else FREE for text in texts], np.int8
         )

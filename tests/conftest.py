@@ -74,6 +74,13 @@ def quick(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def own_cache(monkeypatch, tmp_path, request):
+    """A cache of the test's own; tests of ``real`` works share one, since some take half a minute to read."""
+    if "real" not in request.fixturenames:
+        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def results_of_this_tree(monkeypatch):
     """Lets reports read the results of this working tree, also where an installed copy of musegym is tested."""
     monkeypatch.setattr("musegym.benchmarks.commands.RESULTS", Path(__file__).parents[1] / "benchmarks" / "results")

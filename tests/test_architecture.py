@@ -83,12 +83,14 @@ def may_import(path: Path) -> tuple[str, ...]:
         return ("envs.task",)  # and string entry points
     if module == "envs.task":
         return ()
+    if module in {"envs.building", "envs.grids"}:  # what domains share
+        return ("envs.task", "envs.media")
     if package == "envs" and "." in rest:  # one corpus, one medium
         return ("envs.task", f"envs.{rest.partition('.')[0]}")
     if package == "envs" and rest in {"corpora", "media"}:
         return ("envs.task", module)
     if package == "envs" and is_domain(path):
-        return ("envs.task", "envs.corpora", "envs.media")
+        return ("envs.building", "envs.corpora", "envs.grids", "envs.media", "envs.task")
     if package == "envs":  # the environments and what they share; never a domain
         others = [name_of(other) for other in FILES if other.parent.name == "envs" and not is_domain(other)]
         return tuple(other for other in others if other != "envs")

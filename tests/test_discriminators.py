@@ -1,12 +1,11 @@
-import io
 import json
 import math
 import types
-import zipfile
 
 import numpy as np
 import pytest
 import torch
+from doctored import doctor, refused
 
 import musegym.discriminators.discriminator as module
 from musegym.discriminators import Architecture, Discriminator, Settings, make_discriminator, pretrained
@@ -375,33 +374,13 @@ class TestFiles:
         np.testing.assert_allclose(Discriminator.load(half).logits(draw(30)), d.logits(draw(30)), atol=0.01)
 
     def doctor(self, tmp_path, config=None, weights=None, **changes):
-        """Writes a good file, then replaces parts of it."""
-        path = make().save(tmp_path / "d.zip")
-        with zipfile.ZipFile(path) as file:
-            parts = {name: file.read(name) for name in file.namelist()}
-        good = json.loads(parts["config.json"])
-        good["architecture"] |= changes
-        parts["config.json"] = json.dumps(good).encode() if config is None else config
-        if weights is not None:
-            buffer = io.BytesIO()
-            torch.save(weights, buffer)
-            parts["weights.pt"] = buffer.getvalue()
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-            for name, data in parts.items():
-                file.writestr(name, data)
-        return path
-
-    def refuse(self, path):
-        with pytest.raises(ValueError, match="not a usable discriminator") as error:
-            Discriminator.load(path)
-        assert "\n" not in str(error.value)
-        assert len(str(error.value)) < 600
+        return doctor(make().save(tmp_path / "d.zip"), changes, weights, config)
 
     def test_never_executes_a_payload(self, tmp_path):
         trap = tmp_path / "executed"
-        self.refuse(self.doctor(tmp_path, weights={"table": Payload(trap)}))
+        refused(self.doctor(tmp_path, weights={"table": Payload(trap)}))
         torch.save(Payload(trap), tmp_path / "bare.zip")
-        self.refuse(tmp_path / "bare.zip")
+        refused(tmp_path / "bare.zip")
         assert not trap.exists()
 
     @pytest.mark.parametrize(
@@ -425,16 +404,16 @@ class TestFiles:
         ids=str,
     )
     def test_refuses_doctored_architectures(self, tmp_path, changes):
-        self.refuse(self.doctor(tmp_path, **changes))
+        refused(self.doctor(tmp_path, **changes))
 
     def test_refuses_doctored_settings(self, tmp_path):
         config = {"format": "musegym discriminator 2", "updates": 0, "settings": {"learning_rate": "all"}}
         architecture = {"kind": "sequence", "shape": [12, 3], "sizes": [4, 6, 5]}
-        self.refuse(self.doctor(tmp_path, config=json.dumps(config | {"architecture": architecture}).encode()))
+        refused(self.doctor(tmp_path, config=json.dumps(config | {"architecture": architecture}).encode()))
 
     @pytest.mark.parametrize("config", [b"", b"[]", b"{}", b"\xff\xfe", b"{" * 99_000, b" " * 10**7, b'{"format": 1}'])
     def test_refuses_doctored_json(self, tmp_path, config):
-        self.refuse(self.doctor(tmp_path, config=config))
+        refused(self.doctor(tmp_path, config=config))
 
     @pytest.mark.parametrize("which", ["shape", "missing", "nan", "kind", "list", "virtual"])
     def test_refuses_doctored_weights(self, tmp_path, which):
@@ -449,7 +428,7 @@ class TestFiles:
             weights["table"] = weights["table"].long()
         elif which == "virtual":  # a petabyte that takes four bytes
             weights["table"] = torch.zeros(1).expand(10**15)
-        self.refuse(self.doctor(tmp_path, weights=[1, 2] if which == "list" else weights))
+        refused(self.doctor(tmp_path, weights=[1, 2] if which == "list" else weights))
 
     def test_refuses_damaged_files(self, tmp_path):
         path = make().save(tmp_path / "d.zip")
@@ -457,10 +436,10 @@ class TestFiles:
         rng = np.random.default_rng(0)
         for size in (0, 1, 100, len(data) // 2, len(data) - 1):
             path.write_bytes(data[:size])
-            self.refuse(path)
+            refused(path)
         path.write_text("not a zip")
-        self.refuse(path)
-        refused = []
+        refused(path)
+        messages = []
         for _ in range(100):
             damaged = bytearray(data)
             for place in rng.integers(len(data), size=3):
@@ -469,11 +448,11 @@ class TestFiles:
             try:
                 loaded = Discriminator.load(path)
             except ValueError as error:
-                refused.append(str(error))
+                messages.append(str(error))
             else:
                 assert np.isfinite(loaded.logits(draw(3))).all()
-        assert all("not a usable discriminator" in message for message in refused)
-        assert len(refused) > 50
+        assert all("not a usable discriminator" in message for message in messages)
+        assert len(messages) > 50
 
     def test_missing_file(self, tmp_path):
         with pytest.raises(FileNotFoundError, match=r"Discriminator\.save"):

@@ -11,6 +11,7 @@ from unittest import mock
 import digits_package
 import numpy as np
 import pytest
+from real_works import present
 from stable_baselines3 import PPO
 
 from musegym.agents import AdversarialDQN, make_sb3_env
@@ -20,7 +21,6 @@ from musegym.benchmarks.judges import classifier
 from musegym.benchmarks.measures import domain_of
 from musegym.benchmarks.samplers import AgentSampler
 from musegym.envs import SPLITS
-from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.registry import BUILT_IN, make_task
 from musegym.envs.task import Array, Ints, Task
 
@@ -144,11 +144,8 @@ class Stubborn:
     [env_id for env_id, _ in BUILT_IN if domain_of(env_id).measure is not None and env_id not in TESTED_APART],
 )
 def test_works_that_are_all_alike_are_measured(env_id: str, last: bool) -> None:
-    try:
-        task = make_task(env_id)
-        every = {split: task.works(split).take(slice(24)) for split in SPLITS}
-    except CorpusMissingError as error:
-        pytest.skip(str(error))
+    task = present(make_task(env_id))
+    every = {split: task.works(split).take(slice(24)) for split in SPLITS}
     measure = domain_of(env_id).measure
     assert measure is not None
     with mock.patch.object(type(task), "works", lambda self, split: every[split]):

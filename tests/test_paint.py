@@ -5,21 +5,18 @@ import logging
 import struct
 import zlib
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from PIL import Image
-from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from real_works import present
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import paint as domain
-from musegym.envs.checks import check_splits, check_task
+from musegym.envs.checks import check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.emoji import GROUPS, read_paintings
 from musegym.envs.corpora.figures import box_of, colours_in
 from musegym.envs.corpora.masters import PAINTERS, assembled, read_board, read_masters, trimmed
-from musegym.envs.corpora.packages import CorpusMissingError
 from musegym.envs.corpora.paintings import ALIKE, COLLECTIONS, COLOURS, nearest_distances
 from musegym.envs.corpora.palettes import colours, palette_of
 from musegym.envs.corpora.portraits import GROUND, bust, read_portraits
@@ -31,6 +28,8 @@ from musegym.envs.media.brushes import BRUSHES, FULL, Strokes, cover, repainted
 from musegym.envs.media.painting import FRAME, GAP, SCALE, Painting, enlarged
 from musegym.envs.paint import PLACES, PaintTask
 from musegym.envs.task import SPLITS
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 PALETTE = colours("101010 7a2020 2050a0 40a040 e0b050 f0f0e0")
 
@@ -50,12 +49,6 @@ def flags(num, seed=0, side=40):
 def save(picture, path, **given):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path, **given)
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, request):
-    if request.cls is not TestRealPictures:  # the real ones take half a minute to read
-        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -182,11 +175,6 @@ class TestTask:
         state = played(task, rng.integers(225, size=(4, 7)))
         means = task.content(state).reshape(4, 16, 2, 16, 2, 3).mean((2, 4))
         assert np.abs(task.view(state) - means).max() <= 0.5
-
-    def test_both_environment_checkers(self, folder):
-        given = {"corpus": str(folder), "discriminator": "none", "strokes": 2}
-        check_env(gym.make("musegym/Paint-v0", **given).unwrapped, skip_render_check=True)
-        check_sb3_env(gym.make("musegym/Paint-v0", **given))
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -609,24 +597,15 @@ def test_benchmark(folder, monkeypatch):
 class TestRealPictures:
     @pytest.fixture
     def real(self, data):
-        task = PaintTask(data)
-        try:
-            task.corpus("train")
-        except CorpusMissingError as error:
-            pytest.skip(str(error))  # says what brings them
-        return task
+        return present(PaintTask(data))
 
     def test_no_held_out_picture_is_a_copy(self, real):
-        if real.data_name != PaintTask.data_names[0]:  # that of the id, which tests/test_checks.py checks
-            check_splits(real)
         works = [real.works(name) for name in SPLITS]
         assert len(works[0]) > 150
         assert all(len(own) >= 20 for own in works)
         for part in (1, 2):
             before = np.concatenate([own.contents for own in works[:part]])
             assert nearest_distances(works[part].contents[:40], before).min() > ALIKE
-            # Kin are in one split: groups are numbered over all of them.
-            assert not set(works[part].groups) & set(np.concatenate([own.groups for own in works[:part]]))
 
     def test_every_style_is_learned(self, real):
         for column, condition in enumerate(real.conditions):

@@ -3,11 +3,9 @@
 import itertools
 import sys
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
-from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from real_works import present
 
 from musegym.benchmarks.domains import poem as domain
 from musegym.envs import SPLITS, check_splits, check_task
@@ -165,13 +163,6 @@ class TestSplits:
 
 
 class TestBuilding:
-    @needs_pypinyin
-    def test_environments(self, folder):
-        check_env(
-            gym.make("musegym/Poem-v0", corpus=str(folder), discriminator="none").unwrapped, skip_render_check=True
-        )
-        check_sb3_env(gym.make("musegym/Poem-v0", corpus=str(folder), discriminator="none"))
-
     def test_lines_end_by_themselves_or_by_a_decision(self, task):
         state = task.initial(np.zeros(2, np.uint64), np.array([[0], [1]]))
         for step in range(28):
@@ -382,12 +373,7 @@ class TestPlay:
 class TestRealPoems:
     @pytest.fixture(params=chinese.COLLECTIONS)
     def task(self, request):
-        task = PoemTask(request.param)
-        try:
-            task.corpus("train")
-        except CorpusMissingError as error:
-            pytest.skip(str(error))
-        return task
+        return present(PoemTask(request.param))
 
     def test_most_are_representable_and_rebuilt(self, task):
         report, left_out = task.corpus_report(), task.corpus_report().left_out

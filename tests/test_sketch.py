@@ -2,12 +2,10 @@
 
 import itertools
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from PIL import Image
-from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from real_works import present
 
 from musegym.benchmarks.domains import sketch as domain
 from musegym.envs.checks import check_task
@@ -24,6 +22,8 @@ from musegym.envs.sketch import MARGIN, NONE, PIXELS, REACH, STEP, STROKES, Sket
 from musegym.envs.task import SPLITS
 from musegym.play.builder import Builder
 from musegym.play.session import play
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 GRID = (0.0, 0.0, float(SIDE), float(SIDE))
 
@@ -61,12 +61,6 @@ def write(folder, num, seed=0):
         drawn.append(random_strokes(rng, most=(3, 8, 11, 14, 18)[number % 5]))
         (folder / f"{number:03}.svg").write_text(to_svg([stroke + 1.0 for stroke in drawn[-1]], (SIDE, SIDE), 1.4))
     return drawn
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, request):
-    if request.cls is not TestKanji:
-        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -292,12 +286,6 @@ class TestTask:
     def test_contract(self, task):
         check_task(task)
 
-    def test_environment_checkers(self, folder):
-        env = gym.make("musegym/Sketch-v0", corpus=str(folder), discriminator="none")
-        check_env(env.unwrapped, skip_render_check=True)
-        check_sb3_env(env, warn=False)
-        env.close()
-
     def test_nothing_is_read_before_the_first_episode(self, monkeypatch):
         monkeypatch.setattr(sources, "_places", lambda source: [])
         task = SketchTask(style="9-11")
@@ -504,12 +492,7 @@ class TestDomain:
 
 @pytest.fixture(scope="module")
 def real():
-    task = SketchTask()
-    try:
-        task.corpus("train")
-    except CorpusMissingError as error:
-        pytest.skip(str(error))  # says what brings them
-    return task
+    return present(SketchTask())
 
 
 class TestKanji:
@@ -522,8 +505,6 @@ class TestKanji:
 
     def test_near_copies_share_a_split(self, real):
         works = [real.works(split) for split in SPLITS]
-        for part in (1, 2):
-            assert not set(works[part].groups) & set(np.concatenate([own.groups for own in works[:part]]))
         traces = [np.stack([corpus.trace(decode(row)) for row in own.actions[:400]]) for own in works]
         for held_out in traces[1:]:
             assert corpus.likeness(held_out, traces[0]).max() < corpus.ALIKE

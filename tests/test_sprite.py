@@ -4,16 +4,14 @@ import itertools
 import logging
 import sys
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from PIL import Image
-from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from real_works import present
 
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
 from musegym.benchmarks.domains import sprite as domain
-from musegym.envs.checks import check_splits, check_task
+from musegym.envs.checks import check_task
 from musegym.envs.corpora import sources
 from musegym.envs.corpora.collecting import mirrors
 from musegym.envs.corpora.figures import Figure, Figures, box_of, colours_in, fitted, stem
@@ -24,9 +22,12 @@ from musegym.envs.corpora.palettes import colours, nearest, palette_of, reduce
 from musegym.envs.corpora.splitting import further, split, split_figures
 from musegym.envs.corpora.sprites import COLLECTIONS, load_collection
 from musegym.envs.corpora.wesnoth import BLUE, MIRRORED, REFERENCE, direction, read_units, recoloured
+from musegym.envs.grids import NEIGHBOURS
 from musegym.envs.media.sprites import GROUND, MARGIN, Sprite
-from musegym.envs.sprite import NEIGHBOURS, OUTSIDE, SpriteTask
+from musegym.envs.sprite import OUTSIDE, SpriteTask
 from musegym.envs.task import SPLITS
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 PALETTE = colours("101010 7a2020 2050a0 40a040 e0b050 f0f0e0")
 MIXED = "b7433a9c39b23e989f9ac346"
@@ -52,12 +53,6 @@ def rgba(sprite, palette=PALETTE, scale=1):
 def save(picture, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, request):
-    if request.cls is not TestRealSprites:  # the real ones take half a minute to reduce
-        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -429,12 +424,6 @@ class TestPainting:
     def test_contract(self, task):
         check_task(task)
 
-    def test_environment_checkers(self, folder):
-        env = gym.make("musegym/Sprite-v0", corpus=str(folder), discriminator="none")
-        check_env(env.unwrapped, skip_render_check=True)
-        check_sb3_env(env, warn=False)
-        env.close()
-
     def test_nothing_is_read_before_the_first_episode(self, monkeypatch):
         monkeypatch.setattr(sources, "_places", lambda source: [])
         task = SpriteTask("wesnoth-units", style="elves-wood se")
@@ -581,15 +570,9 @@ def test_benchmark(task, monkeypatch):
 class TestRealSprites:
     @pytest.fixture
     def real(self, data):
-        task = SpriteTask(data)
-        try:
-            task.corpus("train")
-        except CorpusMissingError as error:
-            pytest.skip(str(error))  # says what brings them
-        return task
+        return present(SpriteTask(data))
 
     def test_no_held_out_sprite_is_a_copy(self, real):
-        check_splits(real)
         works = [real.works(name) for name in SPLITS]
         assert len(works[0]) > 900
         figures = [len(np.unique(own.groups)) for own in works]
@@ -597,7 +580,6 @@ class TestRealSprites:
         for part in (1, 2):
             before = np.concatenate([own.contents for own in works[:part]])
             assert likeness(works[part].contents, np.concatenate([before, before[:, :, ::-1]])).max() < ALIKE
-            assert not set(works[part].groups) & set(np.concatenate([own.groups for own in works[:part]]))
 
     def test_held_out_splits_have_many_figures(self, real, data):
         most = COLLECTIONS[data].most

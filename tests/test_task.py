@@ -213,6 +213,23 @@ def test_layouts_tell_the_space_of_contents(layout, space):
     assert layout.space.contains(layout.space.sample())
 
 
+@pytest.mark.parametrize(
+    ("layout", "wrong", "message"),
+    [
+        (Grid((2, 2), (3,)), [[[0, 1], [2, 3]]], r"maps are \[N, 2, 2\] of 0 .. 2, not \[1, 2, 2\]"),
+        (Grid((2, 2), (3,)), [[[0, 1], [2, -1]]], "maps are"),
+        (Grid((2, 2), (3,)), [[0, 1]], r"not \[1, 2\]"),
+        (Sequence((1, 2), (3, 5)), [[[3, 4]]], r"of 0 .. 2, 0 .. 4"),
+    ],
+)
+def test_layouts_check_contents(layout, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        layout.checked(wrong, "maps")
+    right = np.zeros((0, *layout.shape), np.uint8)
+    assert layout.checked(right, "maps") is right
+    assert layout.checked([layout.space.high], "maps").shape == (1, *layout.shape)
+
+
 def test_values_of_layouts_are_things_or_shades():
     things = [Sequence((3,), (5,)), Grid((2, 3), (2,)), Volume((2, 3, 4), (9,)), Frames((6, 4, 5), (4,), cells=True)]
     assert all(layout.categorical for layout in things)

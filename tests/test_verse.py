@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from real_works import present
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from musegym.benchmarks.domains import verse as domain
@@ -22,6 +23,8 @@ from musegym.envs.media.scansion import Scansion
 from musegym.envs.verse import AFTER_SPACE, BEGIN, END_ALONE, VerseTask
 from musegym.play.builder import Builder
 from musegym.play.session import play
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 ADJECTIVES = [
     "silent",
@@ -72,12 +75,6 @@ def stanza(rng):
 def poem(seed, stanzas=12):
     rng = np.random.default_rng(seed)
     return "\n\n".join(stanza(rng) for _ in range(stanzas)) + "\n"
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, request):
-    if request.cls is not TestRealVerse:
-        monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -467,12 +464,7 @@ class TestTyping:
 class TestRealVerse:
     @pytest.fixture(params=list(corpus.COLLECTIONS))
     def real(self, request):
-        task = make_task("musegym/Verse-v0", data=request.param)
-        try:
-            task.corpus("train")
-        except CorpusMissingError as error:
-            pytest.skip(str(error))
-        return task
+        return present(make_task("musegym/Verse-v0", data=request.param))
 
     def test_splits(self, real):
         sizes = [len(real.works(split)) for split in SPLITS]
@@ -485,7 +477,6 @@ class TestRealVerse:
             assert all(
                 set(column) == set(range(size)) for column, size in zip(values.T, real.condition_sizes, strict=True)
             )
-        check_splits(real)
 
     def test_held_out_passages_share_no_six_words_with_training_ones(self, real):
         known = {run for text in texts(real, "train") for run in corpus._runs(corpus.words_of(text))}

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...envs.corpora.likeness import likeness
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
-from ..measures import Column, Domain
+from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
 from ..tables.rows import RANDOM, Table, pair, unjudged
 
@@ -35,8 +33,8 @@ def measure_animations(task: Task[Any], contents: Array) -> dict[str, float]:
 
 def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns the figures of held-out animations, as many training ones (``floor``), and random ones."""
-    real, train = task.corpus(split), task.corpus("train")
-    floor = train[np.random.default_rng(seed).permutation(len(train))[: len(real)]]
+    real = task.corpus(split)
+    floor = some_works(task, "train", len(real), seed).contents
     chance = RandomPolicy(task).sample(None, len(real), seed)
     named = (("real", real), ("floor", floor), ("random", chance))
     return {name: measure_animations(task, contents) for name, contents in named}

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...envs.corpora.likeness import likeness
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
-from ..measures import Column, Domain
+from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
 from ..tables.rows import RANDOM, Table, pair, unjudged
 
@@ -31,27 +29,19 @@ def measure_rooms(task: Task[Any], contents: Array) -> dict[str, Any]:
     return {"num": len(contents), **task.medium.metrics(contents), "nearest": float(nearest)}
 
 
-def _held_out(task: Task[Any], split: Split, seed: int) -> tuple[Array, Array]:
-    """Returns contents and conditions of at most ``MOST`` works of a split."""
-    works = task.works(split)
-    rows = np.random.default_rng(seed).permutation(len(works))[:MOST]
-    return works.contents[rows], works.conditions[rows]
-
-
 def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns the figures of held-out rooms, as many training rooms (``floor``), and random tiles."""
-    real, _ = _held_out(task, split, seed)
-    train = task.corpus("train")
-    floor = train[np.random.default_rng(seed).permutation(len(train))[: len(real)]]
+    real = some_works(task, split, MOST, seed).contents
+    floor = some_works(task, "train", len(real), seed).contents
     chance = RandomPolicy(task).sample(None, len(real), seed)
     return {name: measure_rooms(task, rooms) for name, rooms in (("real", real), ("floor", floor), ("random", chance))}
 
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Measures as many rooms of a sampler as are held out, in their styles; figures of these are ``real``."""
-    real, styles = _held_out(sampler.task, split, seed)
-    rooms = sampler.sample(styles if sampler.task.conditions else None, len(real), seed)
-    return {**measure_rooms(sampler.task, rooms), "real": measure_rooms(sampler.task, real)}
+    real = some_works(sampler.task, split, MOST, seed)
+    rooms = sampler.sample(real.conditions if sampler.task.conditions else None, len(real), seed)
+    return {**measure_rooms(sampler.task, rooms), "real": measure_rooms(sampler.task, real.contents)}
 
 
 DUNGEON = Table(name="dungeon", env_id=ID, rows=(*pair(), unjudged(RANDOM)))

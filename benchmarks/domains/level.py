@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
-from ..measures import Column, Domain
+from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table
+from ..tables.rows import RANDOM, Table, ours_and_mle
 
 ID = "musegym/Level-v0"
 KEYS = ("playable", "tpkldiv", "tpkldiv_missing", "tpkldiv_novel", "linearity", "leniency", "density", "distinct")
@@ -37,25 +35,16 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
 
 def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns the figures of held-out levels, as many training levels (``floor``), and levels of random tiles."""
-    real, train = task.corpus(split), task.corpus("train")
-    rows = np.random.default_rng(seed).permutation(len(train))[: len(real)]
+    real = task.corpus(split)
+    floor = some_works(task, "train", len(real), seed).contents
     chance = RandomPolicy(task).sample(None, len(real), seed)
-    return {"real": _figures(task, real), "floor": _figures(task, train[rows]), "random": _figures(task, chance)}
+    return {"real": _figures(task, real), "floor": _figures(task, floor), "random": _figures(task, chance)}
 
 
 LEVEL = Table(
     name="level",
     env_id=ID,
-    rows=(
-        Row(name="ours", meaning="the recipe as it ships"),
-        Row(
-            name="mle",
-            meaning="maximum likelihood; temperature by validation",
-            params={**MLE, "weight_decay": 0.3},
-            sweep=TEMPERATURES,
-        ),
-        RANDOM,
-    ),
+    rows=(*ours_and_mle(params={"weight_decay": 0.3}), RANDOM),
 )
 DOMAIN = Domain(
     measure,

@@ -19,9 +19,9 @@ from ...envs.corpora.likeness import likeness
 from ...envs.corpora.scenes import ground_of
 from ...envs.task import Array, Split, Task
 from ..baselines.random_policy import RandomPolicy
-from ..measures import Column, Domain
+from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, ours_and_mle, unjudged
 
 ID = "musegym/Scene-v0"
 MOST = 500  # works that are measured
@@ -35,50 +35,31 @@ def measure_scenes(task: Task[Any], contents: Array, grounds: Array) -> dict[str
     return {**measured, "ground_met": float(np.mean(met)), "nearest": float(nearest)}
 
 
-def _held_out(task: Task[Any], split: Split, seed: int) -> tuple[Array, Array]:
-    """Returns contents and conditions of at most ``MOST`` works of a split."""
-    works = task.works(split)
-    rows = np.random.default_rng(seed).permutation(len(works))[:MOST]
-    return works.contents[rows], works.conditions[rows]
-
-
 def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Returns the figures of held-out scenes, as many training scenes (``floor``), and random cells."""
-    real, styles = _held_out(task, split, seed)
-    train, others = _held_out(task, "train", seed)
-    chance = RandomPolicy(task).sample(styles, len(real), seed)
+    real = some_works(task, split, MOST, seed)
+    train = some_works(task, "train", len(real), seed)
+    chance = RandomPolicy(task).sample(real.conditions, len(real), seed)
     return {
-        "real": measure_scenes(task, real, styles[:, -1]),
-        "floor": measure_scenes(task, train[: len(real)], others[: len(real), -1]),
-        "random": measure_scenes(task, chance, styles[:, -1]),
+        "real": measure_scenes(task, real.contents, real.conditions[:, -1]),
+        "floor": measure_scenes(task, train.contents, train.conditions[:, -1]),
+        "random": measure_scenes(task, chance, real.conditions[:, -1]),
     }
 
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
     """Measures as many scenes of a sampler as are held out, in their styles; figures of these are ``real``."""
-    real, styles = _held_out(sampler.task, split, seed)
+    real = some_works(sampler.task, split, MOST, seed)
+    styles = real.conditions
     scenes = sampler.sample(styles, len(real), seed)
     found = measure_scenes(sampler.task, scenes, styles[:, -1])
-    held_out = measure_scenes(sampler.task, real, styles[:, -1])
+    held_out = measure_scenes(sampler.task, real.contents, styles[:, -1])
     share = found["walkable"] / held_out["walkable"] if held_out["walkable"] else float("nan")
     return {**found, "walkable_share": share, "real": held_out}
 
 
-def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
-    return (
-        Row(name="ours", meaning="the recipe as it ships", env=env),
-        Row(
-            name="mle",
-            meaning="maximum likelihood; temperature by validation",
-            env=env,
-            params=MLE,
-            sweep=TEMPERATURES,
-        ),
-    )
-
-
-SCENE = Table(name="scene", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
-DEATHMATCH = Table(name="scene-freedm", env_id=ID, rows=_rows({"data": "freedm"}))
+SCENE = Table(name="scene", env_id=ID, rows=(*ours_and_mle(), unjudged(RANDOM)))
+DEATHMATCH = Table(name="scene-freedm", env_id=ID, rows=ours_and_mle({"data": "freedm"}))
 DOMAIN = Domain(
     measure,
     references,

@@ -17,7 +17,7 @@ from ...envs.task import Array, Split
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain
 from ..samplers import Sampler
-from ..tables.rows import MLE, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import RANDOM, Table, ours_and_mle, unjudged
 
 ID = "musegym/Sprite-v0"
 NUM = 1000
@@ -47,21 +47,8 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     return {**own, "references": compared, "real": compared["real"]}
 
 
-def _rows(env: dict[str, Any]) -> tuple[Row, ...]:
-    return (
-        Row(name="ours", meaning="the recipe as it ships", env=env),
-        Row(
-            name="mle",
-            meaning="maximum likelihood; temperature by validation",
-            env=env,
-            params=MLE,
-            sweep=TEMPERATURES,
-        ),
-    )
-
-
-SPRITE = Table(name="sprite", env_id=ID, rows=(*_rows({}), unjudged(RANDOM)))
-UNITS = Table(name="sprite-units", env_id=ID, rows=_rows({"data": "wesnoth-units"}))
+SPRITE = Table(name="sprite", env_id=ID, rows=(*ours_and_mle(), unjudged(RANDOM)))
+UNITS = Table(name="sprite-units", env_id=ID, rows=ours_and_mle({"data": "wesnoth-units"}))
 DOMAIN = Domain(
     measure,
     references,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 SEEDS = (0, 1, 2)
@@ -86,6 +86,29 @@ def unjudged(row: Row, **changes: Any) -> Row:
     return dataclasses.replace(row, judge_seeds=0, taught=False, **changes)
 
 
+def ours_and_mle(
+    env: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None, make: Callable[..., Row] = Row
+) -> tuple[Row, Row]:
+    """Returns rows of the recipe and of the same network by maximum likelihood.
+
+    Args:
+        env: arguments of the environment.
+        params: hyperparameters for maximum likelihood, besides ``MLE``.
+        make: makes the rows of their fields.
+    """
+    env = env or {}
+    return (
+        make(name="ours", meaning="the recipe as it ships", env=env),
+        make(
+            name="mle",
+            meaning="maximum likelihood; temperature by validation",
+            env=env,
+            params={**MLE, **(params or {})},
+            sweep=TEMPERATURES,
+        ),
+    )
+
+
 def pair(env: Mapping[str, Any] | None = None, rules: Mapping[str, float] | None = None) -> tuple[Row, ...]:
     """Returns rows of one seed: the recipe, with rewards for rules besides, and the same network by maximum likelihood.
 
@@ -95,11 +118,8 @@ def pair(env: Mapping[str, Any] | None = None, rules: Mapping[str, float] | None
         env: arguments of the environment.
         rules: weights of its rules; no row where None.
     """
-    one = functools.partial(Row, judge_seeds=0, seeds=(0,))
-    env = env or {}
-    ours = one(name="ours", meaning="the recipe as it ships", env=env)
-    ruled = one(name="ours-rules", meaning="rewards for rules besides", env={**env, "rule_weight": rules})
-    mle = one(
-        name="mle", meaning="maximum likelihood; temperature by validation", env=env, params=MLE, sweep=TEMPERATURES
-    )
-    return (ours, mle) if rules is None else (ours, ruled, mle)
+    ours, mle = ours_and_mle(env, make=functools.partial(Row, judge_seeds=0, seeds=(0,)))
+    if rules is None:
+        return ours, mle
+    paid = {**ours.env, "rule_weight": rules}
+    return ours, dataclasses.replace(ours, name="ours-rules", meaning="rewards for rules besides", env=paid), mle
