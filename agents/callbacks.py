@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Task
+from .generators import GeneratorTrainer
 from .sb3 import task_of
 
 LATEST = "discriminator.zip"
@@ -60,6 +62,9 @@ class DiscriminatorCallback(BaseCallback):
             file, ``NAME.zip``.
         load: D to continue with: a file of ``save_path``, with or without its ``.zip``; a folder, for its latest file;
             or a file of ``Discriminator.save``.
+        reconstruction: updates by which a new content generator, where the task has one, learns to rebuild real works
+            before training begins. ``AdversarialDQN`` teaches it by settings of its own.
+        generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it.
         verbose: as in SB3.
         **options: options of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...). An ``AdversarialDQN`` that learned before keeps
@@ -74,6 +79,8 @@ class DiscriminatorCallback(BaseCallback):
         lead: int = 8,
         save_path: str | Path | None = None,
         load: str | Path | None = None,
+        reconstruction: int = 3_000,
+        generator_weight: float = 1.0,
         verbose: int = 0,
         **options: Any,
     ) -> None:
@@ -90,7 +97,10 @@ class DiscriminatorCallback(BaseCallback):
         self._checkpoints: list[tuple[CheckpointCallback, int]] = []
         self._evaluating: list[VecEnv] = []
         self.every, self.lead = every, lead
-        self._waiting: list[tuple[Array, Array]] = []
+        self._waiting: list[tuple[Array, Array, Array]] = []
+        self._reconstruction, self._generator_weight = reconstruction, generator_weight
+        self.generator_trainer: GeneratorTrainer | None = None
+        """Trains the task's content generator; None where it has none, or the algorithm teaches it."""
         self._works = 0  # number that were finished
 
     @property
@@ -117,6 +127,11 @@ class DiscriminatorCallback(BaseCallback):
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
         if agent is not None:
             agent.set_discriminator(self.trainer, self.lead)
+        elif task.generator is not None and self.generator_trainer is None:
+            self.generator_trainer = GeneratorTrainer(
+                task.generator, functools.partial(task.works, "train"), seed=self.model.seed or 0
+            )
+            self._rebuild(self.generator_trainer)
         every, self._evaluating = self.locals.get("callback", self), []
         for callback in _within(every):
             if isinstance(callback, EvalCallback):
@@ -144,6 +159,15 @@ class DiscriminatorCallback(BaseCallback):
                 type(self.model).__name__,
             )
         return make_trainer(task, **{"seed": self.model.seed or 0, "device": device, **self._options})
+
+    def _rebuild(self, generator_trainer: GeneratorTrainer) -> None:
+        """Teaches a new generator to rebuild real works, and D to tell them."""
+        for _ in range(0 if generator_trainer.given else self._reconstruction):
+            losses, made, conditions = generator_trainer.rebuild(self.trainer.discriminator)
+            if "generator_loss" in losses:
+                self.trainer.observe(made, conditions)
+            for name, value in losses.items():
+                self.logger.record(f"generator/{name}", value)
 
     def _hand_over(self, env: VecEnv) -> None:
         """Shares D with an environment for evaluation, unless it names a frozen one."""
@@ -173,7 +197,7 @@ class DiscriminatorCallback(BaseCallback):
                 )
             nothing = np.zeros(0, np.int64)
             infos = [info for info in self.locals["infos"] if "content" in info]
-            found = [(info["content"], info.get("condition", nothing)) for info in infos]
+            found = [(info["content"], info.get("condition", nothing), info.get("plan", nothing)) for info in infos]
             self._waiting += found
             self._works += len(found)
             if len(self._waiting) >= self.every:
@@ -197,11 +221,15 @@ class DiscriminatorCallback(BaseCallback):
         self._share_reward()
 
     def _observe(self) -> None:
-        contents, conditions = zip(*self._waiting, strict=True)
+        contents, conditions, plans = map(np.stack, zip(*self._waiting, strict=True))
         self._waiting = []
-        stats = self.trainer.observe(np.stack(contents), np.stack(conditions))
+        stats = self.trainer.observe(contents, conditions)
         for name, value in stats.items():
             self.logger.record(f"discriminator/{name}", value)
+        if self.generator_trainer is not None and self._generator_weight:
+            judge = self.trainer.discriminator
+            for name, value in self.generator_trainer.learn(plans, conditions, judge, self._generator_weight).items():
+                self.logger.record(f"generator/{name}", value)
 
 
 def _within(callback: Any, seen: set[int] | None = None) -> Iterator[BaseCallback]:

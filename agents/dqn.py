@@ -33,6 +33,7 @@ from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
+from .generators import ContentGenerator, GeneratorTrainer
 from .learner import Batch, Learner
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
@@ -149,7 +150,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
         demonstrations = -(-self.minibatch // 4) if config.demonstrations is None else config.demonstrations
         self.demonstrations = demonstrations if self.real else 0
         """Real episodes in an update."""
-        self.schedule = Schedule.of(config, demonstrated=bool(self.real))
+        self.generator_trainer = None if self.task.generator is None else self._taught(self.task.generator)
+        """Trains the task's content generator; None where it has none."""
+        rebuilds = self.generator_trainer is not None and not self.generator_trainer.given
+        self.schedule = Schedule.of(config, bool(self.real), rebuilds)
         self.adversary = Adversary(discriminator)
         self._spent: Callable[[], float] | None = None
         self.policy_rate = 1.0
@@ -182,13 +186,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Steps a wrapped environment; made by the first ``learn``."""
         self.pays_extra = False
         """True once the environment has paid a reward beyond the terms of D and the rules."""
-        self.controller = Controller(by_distance=not self.real) if self.config.controller else None
+        self.controller = Controller(self._by_distance) if self.config.controller else None
 
     @property
     def progress(self) -> Progress:
         """Progress of the run."""
         spent = None if self._spent is None else self._spent()
-        counts = self.warm_updates, self.lead_rounds, self._n_updates
+        rebuilt = 0 if self.generator_trainer is None else self.generator_trainer.rebuilt
+        counts = self.warm_updates, self.lead_rounds, self._n_updates, rebuilt
         return Progress(spent, self.num_timesteps, self._total_timesteps, *counts)
 
     @property
@@ -293,7 +298,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
             going = True
             while going and self.num_timesteps < total_timesteps:
                 callback.on_rollout_start()
-                going = self._warm_up(callback) if self.phase is Phase.WARM_START else self._round(callback)
+                phases = {Phase.RECONSTRUCTION: self._rebuild, Phase.WARM_START: self._warm_up}
+                going = phases.get(self.phase, self._round)(callback)
                 self._rounds += 1
                 if self._rounds % log_interval == 0:
                     self.dump_logs()
@@ -301,6 +307,19 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.env.env_method("set_reward", self.reward_settings)
         callback.on_training_end()
         return self
+
+    def _rebuild(self, callback: BaseCallback) -> bool:
+        """Teaches the generator to rebuild real works for a few steps, and D to tell them; False stops training."""
+        assert self.generator_trainer is not None
+        for _ in range(WARM_UPDATES):
+            losses, made, conditions = self.generator_trainer.rebuild(
+                self.discriminator if self.adversary.live else None
+            )
+            self._record(losses)
+            if "generator_loss" in losses:
+                self._observe(made, conditions)
+        callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
+        return callback.on_step()
 
     def _warm_up(self, callback: BaseCallback) -> bool:
         """Takes a few steps of maximum likelihood; returns False where a callback stops training."""
@@ -458,7 +477,11 @@ class AdversarialDQN(OffPolicyAlgorithm):
             scores[: len(batch.built)] = [part.rewards for part in batch.built]
         rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
-        rate = self.schedule.factor(left, self._n_updates) * self.policy_rate * self.lr_schedule(left)
+        pace = self.schedule.factor(left, self._n_updates)
+        if self.generator_trainer is not None and self.discriminator is not None and config.generator_weight:
+            works = fresh.contents, fresh.conditions
+            self._record(self.generator_trainer.learn(*works, self.discriminator, config.generator_weight, pace))
+        rate = pace * self.policy_rate * self.lr_schedule(left)
         metrics = self.learner.update(batch, rewards, rate, self.temperature)
         self._n_updates += 1
         if config.target_update_interval is not None and self._n_updates % config.target_update_interval == 0:
@@ -492,7 +515,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
 
     def dump_logs(self) -> None:
         """Writes the recorded numbers, and the negative log-likelihood of held-out works in nats per content."""
-        if self.real:
+        if self.real and self.phase is not Phase.RECONSTRUCTION:
             self.logger.record("validation/nll", self._nll(self.real.held_out))
         self.logger.record("time/episodes", self._episode_num, exclude="tensorboard")
         self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
@@ -545,12 +568,23 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _score(self, contents: Array) -> float:
         """Returns a score of the policy, lower is better.
 
-        The score is the negative log-likelihood of held-out works in nats, or, where works have no demonstrations, the
-        energy distance (Szekely & Rizzo 2013) between them and contents of the policy [N, ...].
+        The score is the negative log-likelihood of held-out works in nats, or, where works have no demonstrations or a
+        generator makes them, the energy distance (Szekely & Rizzo 2013) between them and contents of the policy
+        [N, ...].
         """
-        if self.real:
+        if not self._by_distance:
             return self._nll(self.real.held_out)
         return energy_distance(self.adversary.held_out, contents[:READ])
+
+    @property
+    def _by_distance(self) -> bool:
+        """True where scores are distances between pictures: those of plans say nothing of the generator."""
+        return not self.real or self.generator_trainer is not None
+
+    def _taught(self, generator: ContentGenerator) -> GeneratorTrainer:
+        """Returns the trainer of a content generator, which learns on this agent's device."""
+        generator.to(str(self.device))
+        return GeneratorTrainer(generator, functools.partial(self.task.works, "train"), seed=self.seed or 0)
 
     def _apply(self, adjustment: Adjustment) -> None:
         """Applies an adjustment of the controller to D, the policy, their rates and the reward."""
@@ -629,6 +663,9 @@ class AdversarialDQN(OffPolicyAlgorithm):
         state = self.state_dict(training and not half)
         if half:
             state["policy"] = {name: value.half() for name, value in state["policy"].items()}
+            if "generator" in state:
+                weights = state["generator"]["weights"]
+                state["generator"]["weights"] = {name: value.half() for name, value in weights.items()}
         rate = self.lr_schedule(self._current_progress_remaining)
         checkpoint.save(path, self.env, dataclasses.replace(self.config, learning_rate=rate), state)
 
@@ -664,6 +701,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def state_dict(self, training: bool = True) -> dict[str, Any]:
         """Returns the policy's weights and, for ``training``, everything else that later training depends on."""
         state: dict[str, Any] = {"policy": self.q_net.state_dict()}
+        if self.generator_trainer is not None:
+            state["generator"] = self.generator_trainer.generator.state_dict()
         if not training:
             return state
         state["training"] = self.learner.state_dict() | {
@@ -675,6 +714,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
             "plateau": self.schedule.plateau.state_dict(),
             "counts": {name: getattr(self, name) for name in COUNTS},
         }
+        if self.generator_trainer is not None:
+            state["generator_trainer"] = self.generator_trainer.state_dict()
         if self.trainer is not None:
             state["trainer"] = self.trainer.state_dict()
         if self.controller is not None:
@@ -693,6 +734,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         check(self.q_net, weights, f"its weights, for an agent that builds contents of {type(self.task).__name__},")
         self.q_net.load_state_dict(weights)
         self.policy.q_net_target.load_state_dict(weights)
+        if self.generator_trainer is not None:
+            self._load_generator(state)
         if "trainer" in state:
             self.adversary.attach(DiscriminatorTrainer.from_state_dict(state["trainer"], self.task, str(self.device)))
         if "training" in state:
@@ -709,6 +752,24 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 setattr(self, name, type(getattr(self, name))(training["counts"][name]))
         if "controller" in state and self.controller is not None:
             self._load_controller(self.controller, state["controller"])
+
+    def _load_generator(self, state: dict[str, Any]) -> None:
+        """Continues with the content generator of a ``state_dict``, and hands it to the environment.
+
+        Raises:
+            ValueError: there is none, it is damaged, or it makes other pictures.
+        """
+        if "generator" not in state:
+            raise ValueError("it holds no content generator, which its task takes")
+        generator = ContentGenerator.from_state_dict(state["generator"])
+        self.env.env_method("set_generator", generator)
+        self.generator_trainer = self._taught(generator)
+        if "generator_trainer" in state:
+            self.generator_trainer.load_state_dict(state["generator_trainer"])
+        rebuilds = not self.generator_trainer.given
+        self.schedule = dataclasses.replace(
+            self.schedule, reconstruction=Schedule.of(self.config, bool(self.real), rebuilds).reconstruction
+        )
 
     def _load_controller(self, controller: Controller, state: dict[str, Any]) -> None:
         """Continues from a controller's state and the weights kept for it.

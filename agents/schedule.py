@@ -36,6 +36,7 @@ DECAY = 0.25
 class Phase(enum.Enum):
     """A phase of training; its value names what learns."""
 
+    RECONSTRUCTION = "generator, by reconstruction"
     WARM_START = "policy, by maximum likelihood"
     LEAD = "discriminator"
     JOINT = "policy and discriminator"
@@ -121,6 +122,7 @@ class Progress:
         warm_updates: updates of the warm start.
         lead_rounds: rounds of the lead.
         updates: updates of joint training.
+        rebuilt: updates of the reconstruction.
     """
 
     spent: float | None
@@ -129,6 +131,7 @@ class Progress:
     warm_updates: int
     lead_rounds: int
     updates: int
+    rebuilt: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +148,7 @@ class Schedule:
         shares: shares of the budget for warm start and lead; None for the warm start: by validation.
         rewards_by_discriminator: False where the reward has no term of a discriminator; then there is no lead.
         plateau: the likelihood of held-out works in the warm start.
+        reconstruction: updates in which the generator learns to rebuild real works, and their share of a time budget.
     """
 
     warm_start: int | None
@@ -153,14 +157,16 @@ class Schedule:
     shares: tuple[float | None, float]
     rewards_by_discriminator: bool = True
     plateau: Plateau = dataclasses.field(default_factory=Plateau)
+    reconstruction: tuple[int, float] = (0, 0.0)
 
     @classmethod
-    def of(cls, config: DQNConfig, demonstrated: bool) -> Self:
+    def of(cls, config: DQNConfig, demonstrated: bool, rebuilds: bool = False) -> Self:
         """Returns the schedule of an agent.
 
         Args:
             config: settings of the agent.
             demonstrated: True where the task has demonstrations; else there is no warm start.
+            rebuilds: True where the task has a generator that is still to be taught.
 
         Raises:
             ValueError: the settings ask for a warm start without demonstrations.
@@ -169,11 +175,14 @@ class Schedule:
             raise ValueError("this task has no demonstrations to imitate: leave warm_start at 0")
         warm_start, shares = (config.warm_start, config.schedule) if demonstrated else (0, (0.0, config.schedule[1]))
         rate, rewards = config.warm_start_learning_rate, config.discriminator_weight != 0
-        return cls(warm_start, rate, config.lead, shares, rewards)
+        reconstruction = (config.reconstruction, config.reconstruction_share) if rebuilds else (0, 0.0)
+        return cls(warm_start, rate, config.lead, shares, rewards, reconstruction=reconstruction)
 
     def phase(self, progress: Progress) -> Phase:
         """Returns the phase of a run."""
-        plateau = self.plateau
+        plateau, (updates, share) = self.plateau, self.reconstruction
+        if progress.rebuilt < updates if progress.spent is None else progress.spent < share:
+            return Phase.RECONSTRUCTION
         if self.position(progress) < plateau.end or (plateau.measured and not plateau.over):
             return Phase.WARM_START
         return Phase.LEAD if self.rewards_by_discriminator and self._leads(progress) else Phase.JOINT
@@ -184,11 +193,16 @@ class Schedule:
             length = LONGEST_UPDATES if self.warm_start is None else self.warm_start
             return progress.warm_updates / length if length else math.inf
         share = LONGEST if self.shares[0] is None else self.shares[0]
-        return progress.spent / share if share else math.inf
+        return self._spent(progress.spent) / share if share else math.inf
 
     def ends_by_validation(self, progress: Progress) -> bool:
         """Returns True where no length of the warm start is given."""
         return (self.warm_start if progress.spent is None else self.shares[0]) is None
+
+    def _spent(self, spent: float) -> float:
+        """Returns the spent share of what reconstruction leaves of a time budget."""
+        share = self.reconstruction[1]
+        return max(0.0, spent - share) / (1 - share)
 
     @property
     def _begin(self) -> float:
@@ -197,7 +211,7 @@ class Schedule:
 
     def _leads(self, progress: Progress) -> bool:
         if progress.spent is not None:
-            return progress.spent < self._begin
+            return self._spent(progress.spent) < self._begin
         if self.lead is not None:
             return progress.lead_rounds < self.lead
         over = progress.lead_rounds > 0 and progress.steps >= self.shares[1] * progress.total_steps
@@ -216,7 +230,7 @@ class Schedule:
         """Returns the share of joint training that is left: 1 at first, 0 at the end, below 0 after it."""
         if progress.spent is None:
             return 1.0 - progress.steps / progress.total_steps
-        return (1 - progress.spent) / max(1e-9, 1 - self._begin)
+        return (1 - self._spent(progress.spent)) / max(1e-9, 1 - self._begin)
 
     def factor(self, remaining: float, updates: int) -> float:
         """Returns the factor of the learning rate of joint training: it ramps up at first and cools at the end.

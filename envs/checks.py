@@ -306,9 +306,9 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
         _require(np.array_equal(fresh, again), "stream draws from the generator it is given, and from no other")
         _require(not task.conditions, "stream is of tasks without conditions")
         tried["fresh"] = Works(fresh)
+    decodes = type(task).decode is not Task.decode
     for name, works in tried.items():
-        decodes = name == "built" and type(task).decode is not Task.decode
-        for content in () if decodes else works.contents:
+        for content in () if name == "built" and decodes else works.contents:
             _require(task.content_space.contains(content), f"content_space contains {name} works: {content.tolist()}")
         if not task.has_demonstrations:
             try:
@@ -316,14 +316,14 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
             except ValueError:
                 continue
             raise AssertionError("demonstrations raises ValueError where has_demonstrations is False")
-        if name == "built" and type(task).demonstrations is Task.demonstrations:
-            continue  # only real works bring their actions
+        if name == "built" and (decodes or type(task).demonstrations is Task.demonstrations):
+            continue  # a network decodes plans, or only real works bring their actions
         actions = task.demonstrations(works.contents, works.conditions) if works.actions is None else works.actions
         _require(actions.shape == (len(works), task.horizon), "demonstrations have shape [N, T]")
         replayed = _play(task, _draws(rng, len(works)), actions.T, rng, condition=works.conditions)
-        _require(
-            np.array_equal(replayed.outputs["content"][-1], works.contents), f"demonstrations rebuild {name} works"
-        )
+        _require(replayed.done[-1].all(), f"demonstrations finish {name} works")
+        rebuilt = decodes or np.array_equal(replayed.outputs["content"][-1], works.contents)
+        _require(rebuilt, f"demonstrations rebuild {name} works")
         legal = np.take_along_axis(replayed.outputs["action_mask"][:-1], actions.T[..., None].astype(np.int64), 2)[
             ..., 0
         ]

@@ -68,6 +68,10 @@ class TaskEnvironment:
         """Lets a live discriminator score from now on; it stays shared with its trainer."""
         self.rewards.discriminator = discriminator
 
+    def set_generator(self, generator: Any) -> None:
+        """Lets a live content generator decode plans from now on; it stays shared with its trainer."""
+        self.task.set_generator(generator)
+
     def set_reward(self, settings: RewardSettings) -> None:
         """Lets rewards be of another form or weight from now on."""
         self.rewards.settings = settings

@@ -36,6 +36,7 @@ BUILT_IN: tuple[tuple[str, str], ...] = (
     ("musegym/Phrase-v0", "musegym.envs.phrase:PhraseTask"),
     ("musegym/Scene-v0", "musegym.envs.scene:SceneTask"),
     ("musegym/Animation-v0", "musegym.envs.animation:AnimationTask"),
+    ("musegym/Atelier-v0", "musegym.envs.atelier:AtelierTask"),
 )
 """Rows (id, entry point of the task)."""
 

@@ -516,6 +516,19 @@ class Task(abc.ABC, Generic[S]):
         """
         return plans
 
+    @property
+    def generator(self) -> Any:
+        """The network that decodes plans, which training teaches; None, the default, where there is none."""
+        return None
+
+    def set_generator(self, generator: Any) -> None:
+        """Lets a live generator decode plans from now on.
+
+        Raises:
+            ValueError: the task has none; that is the default.
+        """
+        raise ValueError(f"{type(self).__name__} builds its works itself: it takes no generator")
+
     def stream(self, num: int, rng: np.random.Generator) -> Array | None:
         """Returns ``num`` fresh real works [num, ...], where works without conditions come from a known distribution.
 

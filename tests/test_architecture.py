@@ -36,7 +36,13 @@ ON_FIRST_NEED = ("envs.media.paper", "envs.media.pianoroll", "envs.media.planepl
 AGENTS = {
     "agents.adversary": ("agents.backup", "discriminators", "envs.task"),
     "agents.backup": (),
-    "agents.callbacks": ("agents.sb3", "discriminators", "envs.rewards", "envs.task"),  # no algorithm by name
+    "agents.callbacks": (
+        "agents.generators",
+        "agents.sb3",
+        "discriminators",
+        "envs.rewards",
+        "envs.task",
+    ),  # no algorithm by name
     "agents.checkpoint": ("agents.config", "agents.sb3", "discriminators"),
     "agents.config": ("envs.rewards",),
     "agents.controller": ("discriminators", "envs.task"),  # no network, no model
@@ -98,6 +104,8 @@ def may_import(path: Path) -> tuple[str, ...]:
         return ("discriminators",)
     if module in AGENTS:
         return AGENTS[module]
+    if under(module, ("agents.generators",)):
+        return ("agents.generators", "discriminators")  # no task, no policy
     if package == "agents":
         return ("agents", "discriminators", "envs.rewards", "envs.task", "envs.vector")
     if package in {"benchmarks", "play", "training"}:

@@ -128,7 +128,7 @@ def test_every_argument_of_an_environment_has_type_and_meaning(id: str) -> None:
 @pytest.mark.parametrize("id", [id for id, _ in BUILT_IN])
 def test_lists_offer_the_weight_of_rules_where_there_are_some(id: str) -> None:
     offered = loading.offered_arguments(id)
-    without = {"Melody", "Digit", "Density", "Oracle", "Sprite", "Sketch", "Paint", "Animation"}
+    without = {"Melody", "Digit", "Density", "Oracle", "Sprite", "Sketch", "Paint", "Animation", "Atelier"}
     assert ("rule_weight" in offered) == (id not in {f"musegym/{name}-v0" for name in without})
     assert offered.keys() | {"rule_weight"} == loading.env_arguments(id).keys()
     assert not [name for name, argument in offered.items() if "`" in argument.meaning]

@@ -16,7 +16,7 @@ from stable_baselines3 import PPO
 
 from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
-from musegym.benchmarks.domains import density, digit, oracle, paint, rl_tuner
+from musegym.benchmarks.domains import atelier, density, digit, oracle, paint, rl_tuner
 from musegym.benchmarks.judges import classifier
 from musegym.benchmarks.measures import domain_of
 from musegym.benchmarks.samplers import AgentSampler
@@ -118,7 +118,7 @@ def test_rl_tuner(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["notes_not_in_key"] > 10 * real["notes_not_in_key"]
 
 
-TESTED_APART = (density.ID, digit.ID, oracle.ID, paint.ID, rl_tuner.ID)
+TESTED_APART = (atelier.ID, density.ID, digit.ID, oracle.ID, paint.ID, rl_tuner.ID)
 """Domains whose measures teach networks, or are tested above."""
 
 

@@ -5,6 +5,8 @@ See ``docs/environments/paint.md``.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,18 +73,22 @@ def load_collection(data: str) -> Gallery:
     return PAINTINGS.load(data, COLLECTIONS[data])
 
 
-def find_folder(corpus: str) -> Folder:
-    """Returns the pictures below a folder.
+def find_folder(corpus: str, side: int = SIDE) -> Folder:
+    """Returns the pictures below a folder, to be made squares of ``side`` pixels.
 
     Raises:
         ValueError: There is no such folder.
     """
-    return PAINTINGS.find(corpus)
+    if side == SIDE:
+        return PAINTINGS.find(corpus)
+    sized = functools.partial(read_photographs, side=side)
+    return dataclasses.replace(PAINTINGS, name=f"paintings-{side}", shape=(side, side, 3), read=sized).find(corpus)
 
 
 def _opaque(figures: Sequence[Figure], _: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[int]]:
     """Returns the colours of each figure as they are; the palette is for painting them."""
-    contents = np.array([figure.pixels[..., :3] for figure in figures], np.uint8).reshape(-1, SIDE, SIDE, 3)
+    pictures = [figure.pixels[..., :3] for figure in figures]
+    contents = np.array(pictures) if pictures else np.zeros((0, SIDE, SIDE, 3), np.uint8)
     return contents, list(range(len(figures)))
 
 

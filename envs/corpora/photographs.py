@@ -9,16 +9,16 @@ from .figures import Figure, Figures
 from .files import Found, read_files
 from .images import kins_of, opened
 from .subfolders import conditions_of, folder_of
-from .thumbnails import laid_on, shrunk
+from .thumbnails import SIDE, laid_on, shrunk
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")
 GROUND = (255, 255, 255)
 
 
-def read_photographs(found: Found) -> Figures:
-    """Returns the square in the middle of each picture, made small; transparent parts show a white ground."""
-    items, skipped = read_files(found, lambda data, name: [(name, shrunk(laid_on(_read(data), GROUND)))])
+def read_photographs(found: Found, side: int = SIDE) -> Figures:
+    """Returns the square in the middle of each picture, ``side`` pixels large; clear parts show a white ground."""
+    items, skipped = read_files(found, lambda data, name: [(name, shrunk(laid_on(_read(data), GROUND), side))])
     styled = bool(conditions_of(found))
     figures = [
         Figure(name, kin, (folder_of(name),) if styled else (), pixels)

@@ -1,0 +1,198 @@
+"""Pictures by plan: the environment, and an agent that learns together with its content generator."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+import musegym
+from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env
+from musegym.agents.generators import ContentGenerator, GeneratorArchitecture
+from musegym.agents.schedule import Phase
+from musegym.envs import SPLITS, Condition, Works, check_task, make_task
+from musegym.envs.corpora import pictureworks
+from musegym.envs.corpora.usable import UsableWorks
+from musegym.envs.task import CorpusReport
+
+assert musegym
+ID = "musegym/Atelier-v0"
+SHAPE = (16, 16)
+FEW = {"reconstruction": 20, "warm_start": 10, "lead": 1, "minibatch": 16, "controller": False}
+
+
+def bars(num: int, seed: int) -> Works:
+    """Pictures of a light row or column; the condition says which."""
+    rng = np.random.default_rng(seed)
+    pictures, kinds = np.zeros((num, *SHAPE), np.uint8), rng.integers(2, size=num)
+    for picture, kind, at in zip(pictures, kinds, rng.integers(2, 14, num), strict=True):
+        (picture.T if kind else picture)[at - 2 : at + 2] = 255
+    return Works(pictures, kinds[:, None])
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    """Small pictures in the place of MNIST's."""
+    works = {split: bars(60, seed) for seed, split in enumerate(SPLITS)}
+    usable = UsableWorks(works, CorpusReport(dict.fromkeys(SPLITS, 60)), "", "")
+    source = pictureworks.Source(16, 1, (Condition("kind", ("row", "column")),), lambda: usable, pictureworks._greys)
+    monkeypatch.setitem(pictureworks.SOURCES, "mnist", source)
+
+
+def small(seed: int = 0) -> ContentGenerator:
+    return ContentGenerator(GeneratorArchitecture(SHAPE, hidden=16), seed)
+
+
+def agent(**settings) -> AdversarialDQN:
+    return AdversarialDQN("auto", make_sb3_env(ID, 32, discriminator="none"), seed=0, **FEW | settings)
+
+
+class TestEnvironment:
+    def test_contract(self):
+        check_task(make_task(ID))
+
+    def test_pictures_are_of_plans(self):
+        env = gym.make(ID, discriminator="none", render_mode="rgb_array")
+        env.unwrapped.set_generator(small(3))
+        _, info = env.reset(seed=1, options={"condition": [1]})
+        frames = []
+        while "content" not in info:
+            *_, info = env.step(17)
+            frames.append(env.render())
+        assert (info["plan"] == 17).all()
+        assert info["plan"].shape == (2, 2)
+        assert info["content"].shape == SHAPE
+        assert info["condition"].tolist() == [1]
+        task = env.unwrapped.task
+        calm = task.decode(info["plan"][None])[0]
+        assert np.abs(calm.astype(int) - info["content"]).mean() < 40, "noise changes details"
+        assert (frames[0] != frames[-1]).any()
+
+    def test_a_generator_is_named_or_handed_over(self, tmp_path):
+        path = str(small(3).save(tmp_path / "g.zip"))
+        plans = np.arange(8).reshape(2, 2, 2)
+        named = make_task(ID, generator=path)
+        np.testing.assert_array_equal(named.decode(plans), small(3).pictures(plans))
+        assert make_task(ID, **named.kwargs()).kwargs() == named.kwargs()
+        with pytest.raises(FileNotFoundError, match="no generator at"):
+            make_task(ID, generator="nowhere.zip")
+        with pytest.raises(TypeError, match="set_generator"):
+            make_task(ID, generator=small())
+        task = make_task(ID)
+        with pytest.raises(TypeError, match="a dict has not"):
+            task.set_generator({})
+        with pytest.raises(ValueError, match=r"makes pictures \(28, 28\) of 4 x 4"):
+            task.set_generator(ContentGenerator(GeneratorArchitecture((28, 28), hidden=16)))
+        with pytest.raises(ValueError, match="takes no generator"):
+            gym.make("musegym/Melody-v0", discriminator="none").unwrapped.set_generator(small())
+
+    def test_wrong_arguments_are_refused(self, tmp_path):
+        for wrong, message in (
+            ({"data": "cats"}, "no pictures are called 'cats'"),
+            ({"data": "mnist", "corpus": str(tmp_path)}, "not both"),
+            ({"side": 48}, "side=16"),
+            ({"corpus": str(tmp_path), "side": 40}, "32, 48, 64"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                make_task(ID, **wrong)
+
+    def test_copies_share_a_live_generator_and_other_processes_are_refused(self):
+        task = make_task(ID)
+        live = small()
+        live.updates = 1
+        task.set_generator(live)
+        assert copy.deepcopy(task).generator is live
+        with pytest.raises(TypeError, match="other processes"):
+            pickle.dumps(task)
+        assert pickle.loads(pickle.dumps(make_task(ID))).horizon == 4  # noqa: S301 - our own
+
+    def test_pictures_of_your_own(self, tmp_path):
+        from PIL import Image
+
+        rng = np.random.default_rng(0)
+        for number in range(12):
+            Image.fromarray(rng.integers(0, 256, (60, 50, 3), np.uint8)).save(tmp_path / f"{number:02}.png")
+        task = make_task(ID, corpus=str(tmp_path), side=48)
+        assert task.corpus("train").shape[1:] == (48, 48, 3)
+        assert task.horizon == 36
+        assert task.corpus_report().total == 12
+
+
+class TestAgent:
+    def test_phases_follow_each_other(self):
+        model = agent()
+        seen = list[Phase]()
+
+        class Watch(DiscriminatorCallback):
+            def _on_rollout_start(self):
+                seen.append(model.phase)
+
+        model.learn(400, callback=Watch())
+        order = [Phase.RECONSTRUCTION, Phase.WARM_START, Phase.LEAD, Phase.JOINT]
+        assert sorted(set(seen), key=seen.index) == order
+        assert model.generator_trainer.rebuilt == 20
+        assert model.task.generator.updates > 20, "G goes on learning beside the policy"
+        pictures = generate(model, 5, seed=1)
+        assert pictures.shape == (5, *SHAPE)
+
+    def test_the_generator_can_be_frozen(self):
+        model = agent(generator_weight=0.0)
+        model.learn(400, callback=DiscriminatorCallback())
+        assert model.task.generator.updates == 20
+
+    def test_one_that_was_given_is_not_taught_to_rebuild(self, tmp_path):
+        taught = small()
+        taught.updates = 100
+        env = make_sb3_env(ID, 32, discriminator="none", generator=str(taught.save(tmp_path / "g.zip")))
+        model = AdversarialDQN("auto", env, seed=0, **FEW)
+        assert model.phase is Phase.WARM_START
+
+    def test_goes_on_as_if_nothing_had_happened(self, tmp_path):
+        straight = agent()
+        straight.learn(300, callback=DiscriminatorCallback())
+        straight.learn(300, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        model = agent()
+        model.learn(300, callback=DiscriminatorCallback())
+        model.save(tmp_path / "model.zip")
+        resumed = AdversarialDQN.load(tmp_path / "model.zip")
+        resumed.learn(300, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        for one, other in (
+            (straight.q_net, resumed.q_net),
+            (straight.task.generator.network, resumed.task.generator.network),
+            (straight.discriminator.network, resumed.discriminator.network),
+        ):
+            theirs = other.state_dict()
+            for name, value in one.state_dict().items():
+                torch.testing.assert_close(value, theirs[name], rtol=0, atol=0)
+
+    def test_a_file_holds_the_generator(self, tmp_path):
+        model = agent()
+        model.learn(200, callback=DiscriminatorCallback())
+        model.save(tmp_path / "model.zip", training=False)
+        read = AdversarialDQN.load(tmp_path / "model.zip")
+        np.testing.assert_array_equal(generate(read, 4, seed=2), generate(model, 4, seed=2))
+        works = model.task.works("test")
+        np.testing.assert_allclose(
+            read.log_prob(works.contents, works.conditions), model.log_prob(works.contents, works.conditions), rtol=1e-4
+        )
+        model.save(tmp_path / "half.zip", half=True)
+        assert (tmp_path / "half.zip").stat().st_size < (tmp_path / "model.zip").stat().st_size
+        state = model.state_dict(training=False)
+        del state["generator"]
+        with pytest.raises(ValueError, match="no content generator"):
+            read.load_state_dict(state)
+
+    def test_other_algorithms_learn_with_it(self):
+        env = make_sb3_env(ID, 8)
+        model = PPO("MlpPolicy", env, n_steps=8, batch_size=32, device="cpu", seed=0)
+        callback = DiscriminatorCallback(every=8, reconstruction=10)
+        model.learn(256, callback=callback)
+        generator = env.get_attr("task")[0].generator
+        assert generator.updates > 10
+        assert callback.generator_trainer is not None
+        assert callback.generator_trainer.rebuilt == 10
