@@ -30,6 +30,7 @@ from .. import __version__
 from ..benchmarks.commands import bench, report
 from ..envs.corpora.packages import CorpusMissingError
 from ..envs.registry import ids, make_task
+from ..envs.task import Ints
 from ..errors import RunError, UsageError, message_and_code, reason
 from ..training import loading
 from ..training.files import check_writable
@@ -37,7 +38,7 @@ from ..training.folder import MOST_ENVS, Run, Settings
 from ..training.loading import env_kwargs, pairs
 from ..training.works import export_all
 from . import data, signals
-from .options import first_conditions, free_folder, read_prefix, read_works, resumed
+from .options import first_conditions, free_folder, read_prefix, read_works, resumed, steered
 from .output import arguments_table, corpus_json, corpus_table, evaluation_table, write
 
 DEFAULT_SECONDS, DEFAULT_WORKS = 600.0, 1000
@@ -273,8 +274,20 @@ def generate(
         Path | None, typer.Option(metavar="FILE", help="Continue this work, an .npz file from `generate` or `play`.")
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Number of actions of --prefix to keep.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Works that share decisions with this one, an .npz file.")
+    ] = None,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the decisions of --like to keep.")] = 0.5,
+    between: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Works whose every decision is one of these two's, .npz files."),
+    ] = None,
 ) -> None:
     """Writes new works: files of their medium, text, and one picture of all."""
+    if sum(given is not None for given in (prefix, like, between)) > 1:
+        raise UsageError("--prefix, --like and --between exclude each other: give one of them")
+    if (like or between) and (set_ or temperature != 1.0):
+        raise UsageError("--like and --between bring the style of their works, at temperature 1; leave out the others")
     if (prefix is None) != (keep is None):
         raise UsageError("--prefix FILE and --keep N go together: the work, and how many of its decisions to keep")
     if prefix is not None and set_:
@@ -290,11 +303,16 @@ def generate(
     elif set_:
         task = loading.env_task(id, {**model.task.kwargs(), **env_kwargs(id, set_)})
         condition = first_conditions(model.task, task, num, seed)
-    works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
+    if like is not None or between is not None:
+        decisions: Sequence[Ints]
+        contents, conditions, decisions = steered(model, like, between, num, share, seed)
+    else:
+        works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
+        contents = model.task.decoded(works.contents, np.random.default_rng(seed))
+        conditions, decisions = works.conditions, works.decisions()
     try:
         stem = f"{id.rpartition('/')[2]}-{seed}"
-        contents = model.task.decoded(works.contents, np.random.default_rng(seed))
-        export_all(model.task, contents, folder, stem, works.conditions, works.decisions())
+        export_all(model.task, contents, folder, stem, conditions, decisions)
     except OSError as error:
         failed = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
         raise failed(f"cannot write to {folder}: {reason(error)}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,14 @@ def first_conditions(trained: Task[Any], task: Task[Any], num: int, seed: int) -
         raise UsageError(f"--set: {error}") from None
 
 
-def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
-    """Returns the first actions int [keep] of a work from ``musegym generate``, and its condition int [C]."""
+def read_work(task: Task[Any], file: Path, option: str) -> tuple[Array, Ints, Ints]:
+    """Returns a work from ``musegym generate`` or ``musegym play``: content, condition int [C], actions int64 [L].
+
+    Args:
+        task: the domain.
+        file: of the work.
+        option: names the file in messages, such as "--prefix".
+    """
     from ..agents.episodes import trace
     from ..benchmarks.suite import check_works
 
@@ -57,12 +63,40 @@ def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
         given = np.pad(actions, (0, task.horizon - len(actions)))[None] if len(actions) else None
         built = trace(task, content, condition, given)
     except OSError as error:
-        raise UsageError(f"--prefix {file}: {reason(error)}") from None
+        raise UsageError(f"{option} {file}: {reason(error)}") from None
     except ValueError as error:
-        raise UsageError(f"--prefix {file}: {error}; {how}") from None
-    if keep >= (length := int(built.lengths[0])):
-        raise UsageError(f"--keep {keep}: the work has {length} decisions; keep fewer")
-    return built.actions[0, :keep].astype(np.int64), condition[0]
+        raise UsageError(f"{option} {file}: {error}; {how}") from None
+    return content[0], condition[0], built.decisions()[0].astype(np.int64)
+
+
+def read_prefix(task: Task[Any], file: Path, keep: int) -> tuple[Ints, Ints]:
+    """Returns the first actions int [keep] of a work from ``musegym generate``, and its condition int [C]."""
+    _, condition, actions = read_work(task, file, "--prefix")
+    if keep >= len(actions):
+        raise UsageError(f"--keep {keep}: the work has {len(actions)} decisions; keep fewer")
+    return actions[:keep], condition
+
+
+def steered(
+    model: Any, like: Path | None, between: tuple[Path, Path] | None, num: int, share: float, seed: int
+) -> tuple[Array, Ints, Sequence[Ints]]:
+    """Returns works that share decisions with those of files: contents, conditions int [N, C], actions of each."""
+    from ..agents import AdversarialDQN, steering
+
+    task = model.task
+    if not isinstance(model, AdversarialDQN):
+        raise UsageError(f"--like and --between need an AdversarialDQN, not a {type(model).__name__}")
+    try:
+        if like is not None:
+            content, condition, _ = read_work(task, like, "--like")
+            built = steering.like(model, content, num, share, condition, seed)
+        else:
+            assert between is not None
+            first, second = (read_work(task, file, "--between") for file in between)
+            built = steering.between(model, first[0], second[0], num, np.stack([first[1], second[1]]), seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return built.contents, built.conditions, built.decisions()
 
 
 def read_works(task: Task[Any], file: Path) -> tuple[Array, Ints]:

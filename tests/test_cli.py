@@ -127,6 +127,10 @@ def test_list_survives_a_domain_that_cannot_be_imported(call, monkeypatch):
         (("generate", "run", "--prefix", "x.npz"), ("--keep",)),
         (("generate", "run", "--keep", "3"), ("--prefix",)),
         (("generate", "run", "--prefix", "x.npz", "--keep", "3", "--set", "style=minor"), ("--set",)),
+        (("generate", "run", "--like", "x.npz", "--prefix", "y.npz", "--keep", "3"), ("--like", "--prefix")),
+        (("generate", "run", "--like", "x.npz", "--temperature", "0.5"), ("--like", "temperature")),
+        (("generate", "run", "--between", "x.npz", "y.npz", "--set", "style=minor"), ("--between", "leave out")),
+        (("generate", "run", "--like", "x.npz", "--share", "1.5"), ("--share",)),
         (("evaluate", "/no/such/run"), ("/no/such/run",)),
         (("evaluate", "/no/such/run", "--num", "1"), ("--num",)),
         (("play", "/no/such/run"), ("/no/such/run", "musegym/Melody-v0")),
@@ -250,6 +254,20 @@ def test_generate_continues_a_work(call, trained, tmp_path):
     odd.write_bytes(given.read_bytes()[:-1])
     refused(call(*again, "--prefix", odd), "odd.npz", "musegym generate")
     assert not (tmp_path / "c").exists()
+
+
+def test_generate_draws_works_like_another_and_between_two(call, trained, tmp_path):
+    assert call("generate", trained, "--num", 2, "--seed", 1, "--out", tmp_path / "a")[0] == 0
+    old = saved(tmp_path / "a", 2)
+    first, second = (tmp_path / "a" / f"Word-v0-1-{number:03d}.npz" for number in range(2))
+    kept = round(0.5 * len(old[0]["actions"]))
+    assert call("generate", trained, "--num", 4, "--like", first, "--out", tmp_path / "b")[0] == 0
+    for new in saved(tmp_path / "b", 4):
+        assert new["condition"] == old[0]["condition"]
+        assert (new["actions"][:kept] == old[0]["actions"][:kept]).all()
+    assert call("generate", trained, "--num", 3, "--between", first, second, "--out", tmp_path / "c")[0] == 0
+    saved(tmp_path / "c", 3)
+    refused(call("generate", trained, "--like", tmp_path / "no.npz", "--out", tmp_path / "d"), "--like", "No such file")
 
 
 def test_generate_continues_a_work_whose_actions_are_unknown(call, trained, tmp_path):

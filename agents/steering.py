@@ -1,0 +1,346 @@
+"""Works under constraints: like a given one, between two, varied, or changed in a region; and the nearest real works.
+
+All are samples of the policy's own distribution, given that some decisions are fixed or have few choices. Earlier free
+decisions must fit later fixed ones, which a policy that only looks back cannot know; so many works are begun for each
+one that is asked for, and those that make the fixed decisions likely are continued (sequential Monte Carlo: Doucet et
+al. 2001, "Sequential Monte Carlo methods in practice", chapter 1; of language models: Lew et al. 2023,
+arXiv:2306.03081).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..envs.task import Array, Bools, Ints, Task
+from .dqn import AdversarialDQN
+from .episodes import Look
+from .networks import Stepper
+
+PARTICLES = 32
+"""Works begun for each that is asked for."""
+FEW = 0.5
+"""Share of the works of effective weight under which they are drawn anew (Kong et al. 1994)."""
+FREE = -1
+
+
+class Steered(NamedTuple):
+    """Works that were built under constraints.
+
+    Attributes:
+        contents: [N, ...], decoded.
+        conditions: int64 [N, C].
+        actions: int64 [N, T], padded with 0; the plan where a network decodes it.
+        lengths: int64 [N], decisions of each.
+    """
+
+    contents: Array
+    conditions: NDArray[np.int64]
+    actions: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def decisions(self) -> list[NDArray[np.int64]]:
+        """Returns the actions of each work, int64 [L]."""
+        return [actions[:length] for actions, length in zip(self.actions, self.lengths.tolist(), strict=True)]
+
+
+@torch.no_grad()
+def constrained(
+    model: AdversarialDQN, choices: Ints, conditions: Ints, seed: int = 0, particles: int = PARTICLES
+) -> Steered:
+    """Draws works from a policy's distribution, given that their decisions are among choices.
+
+    Args:
+        model: the policy.
+        choices: int [N, T, M], the actions that each decision may take, ``FREE`` for none; a decision is free where it
+            has none. Choices that are all illegal when it comes to them are dropped.
+        conditions: int [N, C].
+        seed: of all draws.
+        particles: works begun for each.
+    """
+    task, network = model.task, model.q_net
+    N, T, _ = choices.shape
+    rng, generator = np.random.default_rng(seed), torch.Generator(model.device).manual_seed(seed)
+    groups = np.repeat(np.arange(N), particles)
+    given = np.asarray(conditions)[groups].astype(np.int64)
+    state = task.initial(rng.integers(2**64, size=len(groups), dtype=np.uint64), given if task.conditions else None)
+    was_training = network.training
+    network.eval()
+    policy = Stepper(network, torch.from_numpy(given).to(model.device))
+    last = torch.full((len(groups),), network.num_actions, device=model.device)
+    actions, lengths = np.zeros((len(groups), T), np.int64), np.zeros(len(groups), np.int64)
+    weights = np.zeros(len(groups))  # logs
+    for step in range(T):
+        if state.done.all():
+            break
+        log_policy = policy(last, *Look.of(task, state).tensors(model.device)).double()
+        allowed = _allowed(choices[groups, step], task.action_mask(state))
+        restricted = log_policy.masked_fill(~torch.from_numpy(allowed).to(model.device), -math.inf)
+        total = restricted.logsumexp(1)
+        going = ~state.done
+        weights += np.where(going, total.cpu().numpy(), 0.0)
+        drawn = torch.multinomial((restricted - total[:, None]).exp(), 1, generator=generator)[:, 0]
+        actions[:, step] = np.where(going, drawn.cpu().numpy(), 0)
+        lengths += going
+        state, _ = task.step(state, actions[:, step])
+        last = drawn
+        rows = _resampled(weights.reshape(N, particles), rng)
+        if rows is not None:
+            picked = torch.from_numpy(rows).to(model.device)
+            state, actions, lengths, last = state.take(rows), actions[rows], lengths[rows], last[picked]
+            policy.keep(picked)
+            weights = np.zeros(len(groups))
+    network.train(was_training)
+    chosen = np.array([rng.choice(len(each), p=_normalised(each)) for each in weights.reshape(N, particles)])
+    rows = np.arange(N) * particles + chosen
+    finished = state.take(rows)
+    return Steered(task.decoded(task.content(finished), rng), given[rows], actions[rows], lengths[rows])
+
+
+def _allowed(choices: Ints, mask: Bools) -> Bools:
+    """Returns the actions bool [B, A] that are legal and among choices int [B, M]; all legal ones where none is."""
+    among = np.zeros(mask.shape, np.bool_)
+    rows, columns = np.nonzero(choices != FREE)
+    among[rows, choices[rows, columns]] = True
+    among &= mask
+    return np.where(among.any(1, keepdims=True), among, mask)
+
+
+def _normalised(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = np.exp(logs - logs.max())
+    normalised: NDArray[np.float64] = shares / shares.sum()
+    return normalised
+
+
+def _resampled(weights: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64] | None:
+    """Returns rows int64 [N * P] drawn by weights float [N, P] (logs), within each N; None while all are even enough.
+
+    Systematic resampling (Kitagawa 1996). All groups are drawn anew where one is uneven.
+    """
+    N, P = weights.shape
+    shares = np.exp(weights - weights.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    if (1 / np.square(shares).sum(1) >= FEW * P).all():
+        return None
+    places = (rng.random((N, 1)) + np.arange(P)) / P
+    picked = (shares.cumsum(1)[:, None, :] < places[:, :, None]).sum(2).clip(max=P - 1)
+    rows: NDArray[np.int64] = (np.arange(N)[:, None] * P + picked).ravel()
+    return rows
+
+
+def decisions_of(task: Task[Any], content: Array, condition: Ints) -> NDArray[np.int64]:
+    """Returns the decisions that build a content under a condition int [C], int64 [L].
+
+    Raises:
+        ValueError: the task has no demonstrations, or the content cannot be built.
+    """
+    conditions = np.asarray(condition)[None]
+    decided: NDArray[np.int64] = task.demonstrations(np.asarray(content)[None], conditions)[0].astype(np.int64)
+    state = task.initial(np.zeros(1, np.uint64), conditions if task.conditions else None)
+    for step, action in enumerate(decided.tolist()):
+        state, done = task.step(state, np.array([action]))
+        if done[0]:
+            return decided[: step + 1]
+    raise ValueError(f"{type(task).__name__} does not finish this work by its demonstration")
+
+
+def like(
+    model: AdversarialDQN,
+    content: Array,
+    num: int,
+    share: float = 0.5,
+    condition: Ints | None = None,
+    seed: int = 0,
+) -> Steered:
+    """Draws works that keep a share of a given work's decisions: the first ones of a sequence, elsewhere random ones.
+
+    Args:
+        model: the policy.
+        content: the given work.
+        num: number of works.
+        share: of the decisions that stay, 0 to 1.
+        condition: of the given work, int [C]; that of the real work most like it where None.
+        seed: of all draws.
+
+    Raises:
+        ValueError: the share is out of range, or the decisions behind the work are not known.
+    """
+    return _keeping(model, content, num, share, condition, seed, first=model.task.layout.kind == "sequence")
+
+
+def variations(
+    model: AdversarialDQN,
+    content: Array,
+    num: int,
+    share: float = 0.8,
+    condition: Ints | None = None,
+    seed: int = 0,
+) -> Steered:
+    """Draws works that keep a share of a given work's decisions, here and there; arguments are those of ``like``."""
+    return _keeping(model, content, num, share, condition, seed, first=False)
+
+
+def _keeping(
+    model: AdversarialDQN, content: Array, num: int, share: float, condition: Ints | None, seed: int, *, first: bool
+) -> Steered:
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, not {share}")
+    given = _condition(model, content, condition)
+    decided = decisions_of(model.task, content, given)
+    keeps = np.broadcast_to(np.arange(len(decided)) < round(share * len(decided)), (num, len(decided)))
+    if not first:
+        keeps = np.random.default_rng([seed, 1]).permuted(keeps, axis=1)
+    return _drawn(model, np.where(keeps, decided, FREE)[..., None], given, seed)
+
+
+def _drawn(model: AdversarialDQN, choices: Ints, condition: Ints, seed: int) -> Steered:
+    """Draws works whose first decisions have choices int [N, L, M]; later ones are free."""
+    N, L, M = choices.shape
+    every = np.full((N, model.task.horizon, M), FREE, np.int64)
+    every[:, :L] = choices
+    return constrained(model, every, np.broadcast_to(condition, (N, len(condition))), seed)
+
+
+def between(
+    model: AdversarialDQN, first: Array, second: Array, num: int, conditions: Ints | None = None, seed: int = 0
+) -> Steered:
+    """Draws works whose every decision is that of one of two given works, under the condition of the first.
+
+    Args:
+        model: the policy.
+        first: a work.
+        second: another one.
+        num: number of works.
+        conditions: of the two, int [2, C]; those of the real works most like them where None.
+        seed: of all draws.
+
+    Raises:
+        ValueError: the decisions behind a work are not known.
+    """
+    given = [
+        _condition(model, content, None if conditions is None else conditions[number])
+        for number, content in enumerate((first, second))
+    ]
+    pair = [decisions_of(model.task, *work) for work in zip((first, second), given, strict=True)]
+    choices = np.full((max(map(len, pair)), 2), FREE, np.int64)
+    for column, decided in enumerate(pair):
+        choices[: len(decided), column] = decided
+    return _drawn(model, np.broadcast_to(choices, (num, *choices.shape)), given[0], seed)
+
+
+def _condition(model: AdversarialDQN, content: Array, condition: Ints | None) -> NDArray[np.int64]:
+    """Returns the condition of a work, int64 [C]: the given one, or that of the nearest real one."""
+    task = model.task
+    if condition is not None or not task.conditions:
+        return np.asarray([] if condition is None else condition, np.int64)
+    if task.generator is not None:
+        return np.asarray(nearest(model, content, 1).conditions[0], np.int64)
+    known = task.works("train")
+    same = (known.contents == np.asarray(content)).reshape(len(known), -1).mean(1)
+    return np.asarray(known.conditions[int(same.argmax())], np.int64)
+
+
+def edit(
+    model: AdversarialDQN, content: Array, region: Bools, num: int, condition: Ints | None = None, seed: int = 0
+) -> Steered:
+    """Draws works that differ from a given one in a region alone.
+
+    Decisions that write into the region are drawn by their joint likelihood with those around them. Where a network
+    makes the picture, its plan has a place for a square of pixels; those further away than one place from what was
+    drawn anew are pasted from the given picture.
+
+    Args:
+        model: the policy, of a task whose decisions each write a cell, or a place of a plan.
+        content: the given work.
+        region: bool [H, W], True where it may change.
+        num: number of works.
+        condition: int [C], as in ``like``.
+        seed: of all draws.
+
+    Raises:
+        ValueError: the region is of another shape, or the task's decisions do not belong to places.
+    """
+    task, content, region = model.task, np.asarray(content), np.asarray(region, np.bool_)
+    sides = task.layout.sides if task.layout.kind != "image" else task.layout.shape[:2]
+    if region.shape != sides or not region.any():
+        raise ValueError(f"region must be bool {list(sides)} with at least one True, not {list(region.shape)}")
+    given = _condition(model, content, condition)
+    decided = decisions_of(task, content, given)
+    side = math.isqrt(task.horizon)
+    if task.generator is not None:
+        touched = _places(region, side)
+    elif task.horizon == math.prod(sides):
+        touched = region
+    else:
+        raise ValueError(f"decisions of {type(task).__name__} do not write one cell each: keep a share of them (like=)")
+    choices = np.where(touched.ravel(), FREE, decided)[:, None]
+    built = _drawn(model, np.broadcast_to(choices, (num, *choices.shape)), given, seed)
+    if task.generator is None:
+        return built
+    near = np.pad(touched, 1)
+    grown = np.max([near[row : row + side, column : column + side] for row in range(3) for column in range(3)], 0)
+    changes = _pixels(grown, sides)
+    shown = changes.reshape(*sides, *[1] * (content.ndim - 2))
+    return built._replace(contents=np.where(shown, built.contents, content))
+
+
+def _places(region: Bools, side: int) -> Bools:
+    """Returns the places of a plan [side, side] whose squares of pixels meet a region [H, W]."""
+    rows, columns = (np.arange(length) * side // length for length in region.shape)
+    places = np.zeros((side, side), np.bool_)
+    at = np.nonzero(region)
+    places[rows[at[0]], columns[at[1]]] = True
+    return places
+
+
+def _pixels(places: Bools, shape: tuple[int, ...]) -> Bools:
+    """Returns the pixels [H, W] of some places of a plan [n, n]."""
+    rows, columns = (np.arange(length) * len(places) // length for length in shape)
+    pixels: Bools = places[rows[:, None], columns]
+    return pixels
+
+
+class Nearest(NamedTuple):
+    """Real works near a given one, the nearest first.
+
+    Attributes:
+        rows: of the corpus, int64 [n].
+        contents: [n, ...].
+        conditions: int64 [n, C].
+        cosines: with the given one, float64 [n], 1 for an equal one.
+    """
+
+    rows: NDArray[np.int64]
+    contents: Array
+    conditions: NDArray[np.int64]
+    cosines: NDArray[np.float64]
+
+
+def nearest(model: AdversarialDQN, content: Array, num: int, region: Bools | None = None) -> Nearest:
+    """Returns the training works nearest to a picture, by the vectors of the generator's encoder.
+
+    Args:
+        model: an agent whose task has a content generator.
+        content: the picture.
+        num: number of works.
+        region: bool [H, W], the part of the picture that counts; all of it where None.
+
+    Raises:
+        ValueError: the task has no content generator.
+    """
+    task, generator = model.task, model.task.generator
+    if generator is None:
+        raise ValueError(f"{type(task).__name__} has no content generator, by whose encoder works could be compared")
+    known, side = task.works("train"), math.isqrt(task.horizon)
+    vectors = generator.features(known.contents).reshape(len(known), -1, side * side)
+    own = generator.features(np.asarray(content)[None]).reshape(-1, side * side)
+    if region is not None:
+        whole = ~_places(~np.asarray(region, np.bool_), side).ravel()  # places that lie in the region as a whole
+        vectors, own = vectors[..., whole], own[:, whole]
+    cosines = np.einsum("ncp,cp->n", vectors, own, dtype=np.float64) / max(1, own.shape[1])
+    rows = np.argsort(-cosines, kind="stable")[:num]
+    return Nearest(rows, known.contents[rows], known.conditions[rows].astype(np.int64), cosines[rows])

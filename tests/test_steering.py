@@ -1,0 +1,164 @@
+"""Works under constraints: like others, between two, edited; and the nearest real ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import toys
+
+from musegym.agents import (
+    AdversarialDQN,
+    between,
+    constrained,
+    edit,
+    generate_episodes,
+    like,
+    make_sb3_env,
+    nearest,
+    variations,
+)
+from musegym.agents.generators import ContentGenerator, GeneratorArchitecture
+from musegym.agents.steering import FREE
+
+toys.register()
+ATELIER = "musegym/Atelier-v0"
+
+
+def untrained(env_id: str, sharper: float = 1.0, **kwargs) -> AdversarialDQN:
+    """An agent whose decisions depend on each other, far from uniform."""
+    import torch
+
+    model = AdversarialDQN("auto", make_sb3_env(env_id, 8, discriminator="none", **kwargs), seed=0)
+    with torch.no_grad():
+        model.q_net.advantages.weight.mul_(sharper)
+    return model
+
+
+def test_samples_are_those_of_the_conditional_distribution():
+    model = untrained("toy/Bits-v0", sharper=8.0)
+    T = model.task.horizon
+    every = np.stack([np.arange(2**T) >> bit & 1 for bit in range(T)], 1)  # [2^T, T]
+    p = np.exp(model.log_prob(every.astype(model.task.layout.dtype)))
+    assert p.sum() == pytest.approx(1, abs=1e-3)
+    for fixed in ({T - 1: 1}, {1: 0, T - 1: 1}):
+        choices = np.full((1000, T, 1), FREE)
+        for step, action in fixed.items():
+            choices[:, step] = action
+        built = constrained(model, choices, np.zeros((1000, 0), int), seed=1, particles=32)
+        expected = np.where(np.all([every[:, step] == action for step, action in fixed.items()], 0), p, 0)
+        expected /= expected.sum()
+        counts = np.bincount((built.actions << np.arange(T)).sum(1), minlength=2**T) / 1000
+        assert not counts[expected == 0].any()
+        unlike = np.abs(counts - expected).sum() / 2
+        naive = (
+            np.abs(
+                counts
+                - np.bincount(
+                    (generate_episodes(model, 1000).actions.astype(int) << np.arange(T)).sum(1), minlength=2**T
+                )
+                / 1000
+            ).sum()
+            / 2
+        )
+        assert unlike < 0.1 < naive
+
+
+def test_choices_are_kept_and_impossible_ones_dropped():
+    model = untrained("musegym/Density-v0")
+    T = model.task.horizon
+    choices = np.full((6, T, 2), FREE)
+    choices[:, 3] = (1, FREE)
+    choices[:, 5] = (0, 1)
+    built = constrained(model, choices, np.zeros((6, 0), int))
+    assert (built.actions[:, 3] == 1).all()
+
+
+@pytest.mark.parametrize("env_id", ["musegym/Melody-v0", "musegym/Sprite-v0"])
+def test_like_between_and_variations_of_any_demonstrated_work(env_id):
+    from real_works import present
+
+    model = untrained(env_id)
+    works = present(model.task).works("validation")
+    first, second, condition = works.contents[0], works.contents[5], works.conditions[0]
+    decided = model.task.demonstrations(first[None], condition[None])[0]
+    for built, share in (
+        (like(model, first, 3, 0.5, condition), 0.5),
+        (variations(model, first, 3, 0.9, condition), 0.9),
+    ):
+        assert built.contents.shape == (3, *first.shape)
+        assert (built.conditions == condition).all()
+        same = built.actions[:, : len(decided)] == decided
+        assert same.mean() >= share / 2, "what became illegal is dropped"
+        assert not same.all()
+    if env_id != "musegym/Melody-v0":
+        other = model.task.demonstrations(second[None], condition[None])[0]
+        child = between(model, first, second, 2, np.stack([condition, condition])).actions
+        assert ((child == decided) | (child == other)).all()
+    whole = like(model, first, 2, 1.0, condition)
+    assert (whole.contents == first).all()
+    with pytest.raises(ValueError, match="share must be"):
+        like(model, first, 2, 1.5, condition)
+
+
+def test_edit_leaves_the_rest_of_a_grid():
+    from real_works import present
+
+    model = untrained("musegym/Sprite-v0")
+    works = present(model.task).works("validation")
+    region = np.zeros((16, 16), bool)
+    region[4:8, 6:12] = True
+    built = edit(model, works.contents[0], region, 3, works.conditions[0])
+    assert (built.contents[:, ~region] == works.contents[0][~region]).all()
+    assert (built.contents[:, region] != works.contents[0][region]).any()
+    with pytest.raises(ValueError, match=r"region must be bool \[16, 16\]"):
+        edit(model, works.contents[0], region[:4], 3)
+    with pytest.raises(ValueError, match="no content generator"):
+        nearest(model, works.contents[0], 3)
+
+
+def test_no_cells_no_edit():
+    from real_works import present
+
+    model = untrained("musegym/Sketch-v0")
+    works = present(model.task).works("validation")
+    with pytest.raises(ValueError, match=r"demonstrations|do not write one cell each"):
+        edit(model, works.contents[0], np.ones((28, 28), bool), 1, works.conditions[0])
+
+
+class TestPlans:
+    @pytest.fixture
+    def model(self):
+        model = untrained(ATELIER)
+        model.task.set_generator(ContentGenerator(GeneratorArchitecture((28, 28)), seed=1))
+        return model
+
+    def test_edit_pastes_what_lies_further_away(self, model):
+        content = model.task.corpus("validation")[0]
+        region = np.zeros((28, 28), bool)
+        region[:4, :4] = True
+        built = edit(model, content, region, 3)
+        assert (built.contents[:, 14:] == content[14:]).all()
+        assert (built.contents[:, :, 14:] == content[:, 14:]).all()
+        assert (built.contents[:, :7, :7] != content[:7, :7]).any()
+        plan = model.task.demonstrations(content[None])[0]
+        assert (built.actions[:, 1:] == plan[1:]).all()
+
+    def test_nearest_of_a_real_picture_is_itself(self, model):
+        known = model.task.works("train")
+        found = nearest(model, known.contents[7], 3)
+        assert found.rows[0] == 7
+        assert found.cosines[0] == pytest.approx(1, abs=1e-4)
+        assert (np.diff(found.cosines) <= 0).all()
+        half = known.contents[7].copy()
+        half[:, 14:] = 255
+        seen = np.zeros((28, 28), bool)
+        seen[:, :14] = True
+        assert nearest(model, half, 1, seen).contents.shape == (1, 28, 28)
+
+    def test_plans_are_kept(self, model):
+        content = model.task.corpus("validation")[3]
+        plan = model.task.demonstrations(content[None])[0]
+        built = like(model, content, 5, 0.5)
+        assert ((built.actions == plan).sum(1) >= 8).all()
+        child = between(model, content, model.task.corpus("validation")[9], 2)
+        assert child.contents.shape == (2, 28, 28)
