@@ -10,6 +10,7 @@ brings the pages up to date.
 """
 
 import argparse
+import dataclasses
 import math
 from pathlib import Path
 
@@ -150,7 +151,9 @@ def main() -> None:
             height = math.ceil(THUMBNAIL * last.shape[0] / last.shape[1])
             Image.fromarray(last).resize((THUMBNAIL, height), Image.Resampling.LANCZOS).save(thumbnail, optimize=True)
         if model is not None and task.overview(states[0]) is None:
-            save_sheet(task, generate_episodes(model, SHEET, seed=arguments.seed), FOLDER / f"{stem}-sheet.png")
+            works = generate_episodes(model, SHEET, seed=arguments.seed)
+            decoded = task.decoded(works.contents, np.random.default_rng(arguments.seed))
+            save_sheet(task, dataclasses.replace(works, contents=decoded), FOLDER / f"{stem}-sheet.png")
         print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
 
 
