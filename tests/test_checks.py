@@ -26,7 +26,12 @@ def test_registered_tasks_keep_the_contract(env_id):
         check_task(env_id, seed=1)
 
 
-DATA = [(env_id, data) for env_id, _ in BUILT_IN for data in task_class(env_id)[0].data_names or ("",)]
+DATA = [
+    pytest.param(env_id, data, marks=[pytest.mark.slow] if number else [])
+    for env_id, _ in BUILT_IN
+    for number, data in enumerate(task_class(env_id)[0].data_names or ("",))
+]
+"""Every task with every source of works; those that are not the default are tried with the slow tests."""
 
 
 @pytest.mark.parametrize(("env_id", "data"), DATA)
