@@ -26,6 +26,8 @@ PARTICLES = 32
 FEW = 0.5
 """Share of the works of effective weight under which they are drawn anew (Kong et al. 1994)."""
 FREE = -1
+TIED = 0.5
+"""Share of the decisions of ``between`` that one of the two works settles."""
 
 
 class Steered(NamedTuple):
@@ -61,9 +63,14 @@ def constrained(
         conditions: int [N, C].
         seed: of all draws.
         particles: works begun for each.
+
+    Raises:
+        ValueError: no work is asked for, or none is begun.
     """
     task, network = model.task, model.q_net
     N, T, _ = choices.shape
+    if N < 1 or particles < 1:
+        raise ValueError(f"the numbers of works and of particles must be at least 1, not {N} and {particles}")
     rng, generator = np.random.default_rng(seed), torch.Generator(model.device).manual_seed(seed)
     groups = np.repeat(np.arange(N), particles)
     given = np.asarray(conditions)[groups].astype(np.int64)
@@ -132,20 +139,31 @@ def _resampled(weights: NDArray[np.float64], rng: np.random.Generator) -> NDArra
     return rows
 
 
-def decisions_of(task: Task[Any], content: Array, condition: Ints) -> NDArray[np.int64]:
-    """Returns the decisions that build a content under a condition int [C], int64 [L].
+def decisions_of(task: Task[Any], content: Array, condition: Ints, actions: Ints | None = None) -> NDArray[np.int64]:
+    """Returns the decisions that build a work, int64 [L].
+
+    Args:
+        task: the domain.
+        content: one work.
+        condition: of the work, int [C].
+        actions: int [L'] that built it, where they are known; those of ``task.demonstrations`` where None.
 
     Raises:
-        ValueError: the task has no demonstrations, or the content cannot be built.
+        ValueError: the task has no demonstrations, or the decisions do not finish a work.
     """
+    content, shape = np.asarray(content), task.layout.shape
+    if content.shape != shape:
+        raise ValueError(f"a work of {type(task).__name__} has shape {list(shape)}, not {list(content.shape)}")
     conditions = np.asarray(condition)[None]
-    decided: NDArray[np.int64] = task.demonstrations(np.asarray(content)[None], conditions)[0].astype(np.int64)
+    if actions is None:
+        actions = task.demonstrations(content[None], conditions)[0]
+    decided = np.asarray(actions, np.int64)
     state = task.initial(np.zeros(1, np.uint64), conditions if task.conditions else None)
     for step, action in enumerate(decided.tolist()):
         state, done = task.step(state, np.array([action]))
         if done[0]:
             return decided[: step + 1]
-    raise ValueError(f"{type(task).__name__} does not finish this work by its demonstration")
+    raise ValueError(f"{len(decided)} decisions do not finish a work of {type(task).__name__}")
 
 
 def like(
@@ -155,6 +173,7 @@ def like(
     share: float = 0.5,
     condition: Ints | None = None,
     seed: int = 0,
+    actions: Ints | None = None,
 ) -> Steered:
     """Draws works that keep a share of a given work's decisions: the first ones of a sequence, elsewhere random ones.
 
@@ -165,11 +184,14 @@ def like(
         share: of the decisions that stay, 0 to 1.
         condition: of the given work, int [C]; that of the real work most like it where None.
         seed: of all draws.
+        actions: int [L] that built the given work, where they are known. A network's plan of its own picture need not
+            be the one that its encoder tells.
 
     Raises:
-        ValueError: the share is out of range, or the decisions behind the work are not known.
+        ValueError: the share or the number is out of range, or the decisions behind the work are not known.
     """
-    return _keeping(model, content, num, share, condition, seed, first=model.task.layout.kind == "sequence")
+    first = model.task.layout.kind == "sequence"
+    return _keeping(model, content, num, share, condition, seed, actions, first=first)
 
 
 def variations(
@@ -179,18 +201,27 @@ def variations(
     share: float = 0.8,
     condition: Ints | None = None,
     seed: int = 0,
+    actions: Ints | None = None,
 ) -> Steered:
     """Draws works that keep a share of a given work's decisions, here and there; arguments are those of ``like``."""
-    return _keeping(model, content, num, share, condition, seed, first=False)
+    return _keeping(model, content, num, share, condition, seed, actions, first=False)
 
 
 def _keeping(
-    model: AdversarialDQN, content: Array, num: int, share: float, condition: Ints | None, seed: int, *, first: bool
+    model: AdversarialDQN,
+    content: Array,
+    num: int,
+    share: float,
+    condition: Ints | None,
+    seed: int,
+    actions: Ints | None,
+    *,
+    first: bool,
 ) -> Steered:
     if not 0 <= share <= 1:
         raise ValueError(f"share must be from 0 to 1, not {share}")
     given = _condition(model, content, condition)
-    decided = decisions_of(model.task, content, given)
+    decided = decisions_of(model.task, content, given, actions)
     keeps = np.broadcast_to(np.arange(len(decided)) < round(share * len(decided)), (num, len(decided)))
     if not first:
         keeps = np.random.default_rng([seed, 1]).permuted(keeps, axis=1)
@@ -206,9 +237,18 @@ def _drawn(model: AdversarialDQN, choices: Ints, condition: Ints, seed: int) -> 
 
 
 def between(
-    model: AdversarialDQN, first: Array, second: Array, num: int, conditions: Ints | None = None, seed: int = 0
+    model: AdversarialDQN,
+    first: Array,
+    second: Array,
+    num: int,
+    conditions: Ints | None = None,
+    seed: int = 0,
+    actions: tuple[Ints, Ints] | None = None,
 ) -> Steered:
-    """Draws works whose every decision is that of one of two given works, under the condition of the first.
+    """Draws works whose every decision is that of one of two given works, half of them under the condition of each.
+
+    About half of the decisions in which the two differ are tied to each, drawn at random; the policy chooses among the
+    two in the others. Without ties it would mostly copy the likelier one.
 
     Args:
         model: the policy.
@@ -217,19 +257,27 @@ def between(
         num: number of works.
         conditions: of the two, int [2, C]; those of the real works most like them where None.
         seed: of all draws.
+        actions: of the two, where they are known, as in ``like``.
 
     Raises:
         ValueError: the decisions behind a work are not known.
     """
-    given = [
-        _condition(model, content, None if conditions is None else conditions[number])
-        for number, content in enumerate((first, second))
-    ]
-    pair = [decisions_of(model.task, *work) for work in zip((first, second), given, strict=True)]
-    choices = np.full((max(map(len, pair)), 2), FREE, np.int64)
+    rng = np.random.default_rng([seed, 2])
+    given, pair = list[NDArray[np.int64]](), list[NDArray[np.int64]]()
+    for number, content in enumerate((first, second)):
+        given.append(_condition(model, content, None if conditions is None else conditions[number]))
+        pair.append(decisions_of(model.task, content, given[-1], None if actions is None else actions[number]))
+    choices = np.full((num, max(map(len, pair)), 2), FREE, np.int64)
     for column, decided in enumerate(pair):
-        choices[: len(decided), column] = decided
-    return _drawn(model, np.broadcast_to(choices, (num, *choices.shape)), given[0], seed)
+        choices[:, : len(decided), column] = decided
+    tied = rng.random(choices.shape[:2]) < TIED
+    alone = rng.integers(2, size=choices.shape[:2])[..., None]
+    one = np.take_along_axis(choices, alone, 2)
+    choices = np.where(tied[..., None] & (one != FREE), one, choices)
+    under = np.stack(given)[np.arange(num) % 2]
+    every = np.full((num, model.task.horizon, 2), FREE, np.int64)
+    every[:, : choices.shape[1]] = choices
+    return constrained(model, every, under, seed)
 
 
 def _condition(model: AdversarialDQN, content: Array, condition: Ints | None) -> NDArray[np.int64]:
@@ -245,7 +293,13 @@ def _condition(model: AdversarialDQN, content: Array, condition: Ints | None) ->
 
 
 def edit(
-    model: AdversarialDQN, content: Array, region: Bools, num: int, condition: Ints | None = None, seed: int = 0
+    model: AdversarialDQN,
+    content: Array,
+    region: Bools,
+    num: int,
+    condition: Ints | None = None,
+    seed: int = 0,
+    actions: Ints | None = None,
 ) -> Steered:
     """Draws works that differ from a given one in a region alone.
 
@@ -256,10 +310,11 @@ def edit(
     Args:
         model: the policy, of a task whose decisions each write a cell, or a place of a plan.
         content: the given work.
-        region: bool [H, W], True where it may change.
+        region: bool, True where it may change; of the content's shape, for pictures in colour [H, W].
         num: number of works.
         condition: int [C], as in ``like``.
         seed: of all draws.
+        actions: as in ``like``.
 
     Raises:
         ValueError: the region is of another shape, or the task's decisions do not belong to places.
@@ -269,7 +324,7 @@ def edit(
     if region.shape != sides or not region.any():
         raise ValueError(f"region must be bool {list(sides)} with at least one True, not {list(region.shape)}")
     given = _condition(model, content, condition)
-    decided = decisions_of(task, content, given)
+    decided = decisions_of(task, content, given, actions)
     side = math.isqrt(task.horizon)
     if task.generator is not None:
         touched = _places(region, side)

@@ -277,15 +277,22 @@ def generate(
     like: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Works that share decisions with this one, an .npz file.")
     ] = None,
-    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the decisions of --like to keep.")] = 0.5,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the decisions of --like to keep, by default 0.5: of sequences the first."
+        ),
+    ] = None,
     between: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Works whose every decision is one of these two's, .npz files."),
+        typer.Option(metavar="A B", help="Works whose every decision is one of these two's: two .npz files."),
     ] = None,
 ) -> None:
     """Writes new works: files of their medium, text, and one picture of all."""
     if sum(given is not None for given in (prefix, like, between)) > 1:
         raise UsageError("--prefix, --like and --between exclude each other: give one of them")
+    if share is not None and like is None:
+        raise UsageError("--share S goes with --like FILE: the work, and how much of it to keep")
     if (like or between) and (set_ or temperature != 1.0):
         raise UsageError("--like and --between bring the style of their works, at temperature 1; leave out the others")
     if (prefix is None) != (keep is None):
@@ -305,7 +312,7 @@ def generate(
         condition = first_conditions(model.task, task, num, seed)
     if like is not None or between is not None:
         decisions: Sequence[Ints]
-        contents, conditions, decisions = steered(model, like, between, num, share, seed)
+        contents, conditions, decisions = steered(model, like, between, num, 0.5 if share is None else share, seed)
     else:
         works = generate_episodes(model, num, seed=seed, temperature=temperature, prefix=first, condition=condition)
         contents = model.task.decoded(works.contents, np.random.default_rng(seed))

@@ -88,12 +88,13 @@ def steered(
         raise UsageError(f"--like and --between need an AdversarialDQN, not a {type(model).__name__}")
     try:
         if like is not None:
-            content, condition, _ = read_work(task, like, "--like")
-            built = steering.like(model, content, num, share, condition, seed)
+            content, condition, actions = read_work(task, like, "--like")
+            built = steering.like(model, content, num, share, condition, seed, actions)
         else:
             assert between is not None
             first, second = (read_work(task, file, "--between") for file in between)
-            built = steering.between(model, first[0], second[0], num, np.stack([first[1], second[1]]), seed)
+            conditions = np.stack([first[1], second[1]])
+            built = steering.between(model, first[0], second[0], num, conditions, seed, (first[2], second[2]))
     except ValueError as error:
         raise UsageError(str(error)) from None
     return built.contents, built.conditions, built.decisions()

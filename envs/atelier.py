@@ -24,6 +24,7 @@ from .task import Array, Bools, CorpusReport, Feature, Image, Ints, Split, State
 CODES = 256
 MODULE = "musegym.agents.generators"
 """Imported when a generator is first needed, so that environments load no torch."""
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 SEEN = 512
 """Training pictures whose plans tell what a place most often holds."""
 _logger = logging.getLogger(__name__)
@@ -131,10 +132,17 @@ class AtelierTask(Task[Draft]):
                 f"hand over a live {type(generator).__name__} with env.unwrapped.set_generator(g)"
             )
         if generator not in (None, "pretrained") and not Path(generator).is_file():
-            raise FileNotFoundError(
-                f"there is no generator at {generator!r}: give 'pretrained' or the path of a saved one"
-            )
+            what = "is a folder" if Path(generator).is_dir() else "does not exist"
+            raise FileNotFoundError(f"generator {generator!r} {what}: give the file that ContentGenerator.save wrote")
         self.data_name, self._corpus = choose(data, corpus, SOURCES, "pictures")
+        if generator == "pretrained" and not (PRETRAINED / f"{self.data_name}-G.zip").is_file():
+            shipped = (
+                ", ".join(sorted(file.name.removesuffix("-G.zip") for file in PRETRAINED.glob("*-G.zip"))) or "none"
+            )
+            raise ValueError(
+                f"no generator ships for {self.data_name or 'pictures of your own'}; there are: {shipped}. "
+                "Train one with musegym train musegym/Atelier-v0"
+            )
         self._style = style
         self.source: Source = read_folder(self._corpus, side) if self._corpus else SOURCES[self.data_name]
         if side not in (None, self.source.side):
@@ -171,7 +179,7 @@ class AtelierTask(Task[Draft]):
             if self._named is None:
                 self._live = module.ContentGenerator(module.GeneratorArchitecture(self.source.shape, CODES))
             elif self._named == "pretrained":
-                self._live = module.pretrained(self.data_name or "your pictures")
+                self._live = module.ContentGenerator.load(PRETRAINED / f"{self.data_name}-G.zip")
             else:
                 self._live = module.ContentGenerator.load(self._named)
             self._check(self._live)
@@ -303,5 +311,5 @@ class AtelierTask(Task[Draft]):
 def _warn_untrained() -> None:
     _logger.warning(
         "AtelierTask: pictures come from an untrained generator and show nothing until a training run teaches it "
-        "(musegym train), or pass generator='pretrained'"
+        "(musegym train), or pass generator='PATH' of a taught one"
     )

@@ -79,8 +79,12 @@ class TestEnvironment:
         named = make_task(ID, generator=path)
         np.testing.assert_array_equal(named.decode(plans), small(3).pictures(plans))
         assert make_task(ID, **named.kwargs()).kwargs() == named.kwargs()
-        with pytest.raises(FileNotFoundError, match="no generator at"):
+        with pytest.raises(FileNotFoundError, match=r"nowhere.zip' does not exist"):
             make_task(ID, generator="nowhere.zip")
+        with pytest.raises(FileNotFoundError, match="is a folder"):
+            make_task(ID, generator=str(tmp_path))
+        with pytest.raises(ValueError, match="no generator ships for kanjivg"):
+            make_task(ID, data="kanjivg", generator="pretrained")
         with pytest.raises(TypeError, match="set_generator"):
             make_task(ID, generator=small())
         task = make_task(ID)

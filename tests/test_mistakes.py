@@ -701,6 +701,6 @@ def test_a_file_that_is_no_archive_of_arrays_is_named_without_advice_of_librarie
     err = capsys.readouterr().err
     assert exit_.value.code == 2
     assert str(file) in err
-    assert ".npz of numbers" in err or "damaged" in err
+    assert ".npz file of numbers" in err or "damaged" in err
     assert "pickle" not in err
     assert "0x" not in err

@@ -70,7 +70,11 @@ def read_arrays(file: Path) -> dict[str, Array]:
     except (ValueError, KeyError, EOFError, TypeError, AttributeError) as error:
         why = str(error)
         if not why.startswith("holds"):  # numpy takes anything else for a pickle, and advises to load it
-            why = "is no .npz of numbers" if "pickle" in why else f"is no readable .npz of numbers ({error})"
+            why = (
+                "is not an .npz file of numbers"
+                if "pickle" in why
+                else f"cannot be read as an .npz file of numbers ({error})"
+            )
         raise ValueError(why) from None
     except (zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"is damaged ({error})") from None

@@ -21,7 +21,6 @@ LIMIT = 200_000_000
 """Largest size of a file's weights, in bytes."""
 ROWS = 8
 """Pictures computed at a time, always as many: a picture then does not depend on the number of the others."""
-PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
 
 Array = NDArray[Any]
 
@@ -196,16 +195,3 @@ def as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
     """Returns pictures of floats from 0 to 1 as uint8."""
     rounded: NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).cpu().numpy()
     return rounded
-
-
-def pretrained(name: str, device: str = "cpu") -> ContentGenerator:
-    """Loads the generator that ships for works of a name, such as "mnist".
-
-    Raises:
-        ValueError: none ships for them.
-    """
-    path = PRETRAINED / f"{name}-G.zip"
-    if not path.is_file():
-        shipped = sorted(file.name.removesuffix("-G.zip") for file in PRETRAINED.glob("*-G.zip"))
-        raise ValueError(f"no pretrained generator ships for {name!r}; there are: {', '.join(shipped) or 'none'}")
-    return ContentGenerator.load(path, device)

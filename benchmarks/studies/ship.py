@@ -39,7 +39,7 @@ def main(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = PRETRAINED,
 ) -> None:
-    """Writes the policy of a run and a discriminator, in 16 bits, without what only training needs.
+    """Writes the policy of a run, a discriminator and its content generator, if any, in 16 bits, for use alone.
 
     A discriminator that was trained beside a good agent no longer knows bad works, and would hardly prefer that agent's
     to random ones. The one that ships is trained anew, against the agent at temperatures from 1 to infinity, so
@@ -60,7 +60,10 @@ def main(
     policy, judge = out / f"{name}.zip", out / f"{name}-D.zip"
     model.save(policy, half=True)
     discriminator.save(judge, half=True)
-    for path in (policy, judge):
+    written = [policy, judge]
+    if model.task.generator is not None:
+        written.append(model.task.generator.save(out / f"{model.task.data_name}-G.zip", half=True))
+    for path in written:
         size = path.stat().st_size
         if size > LIMIT:
             raise RunError(f"{path} has {size} bytes; at most {LIMIT} may ship: train a smaller network")
