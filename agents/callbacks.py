@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Task
-from .generators import GeneratorTrainer
+from .generators import ContentGenerator, GeneratorTrainer
 from .sb3 import task_of
 
 LATEST = "discriminator.zip"
@@ -59,12 +59,14 @@ class DiscriminatorCallback(BaseCallback):
         lead: factor of D's number of updates while it leads in ``AdversarialDQN``.
         save_path: a folder for D and its trainer. ``discriminator_N_steps.zip`` is written whenever a
             ``CheckpointCallback`` in the same list saves the model, ``discriminator.zip`` then and at the end. Or one
-            file, ``NAME.zip``.
+            file, ``NAME.zip``. A content generator that this callback teaches lies beside each, as
+            ``...-generator.zip``.
         load: D to continue with: a file of ``save_path``, with or without its ``.zip``; a folder, for its latest file;
             or a file of ``Discriminator.save``.
         reconstruction: updates by which a new content generator, where the task has one, learns to rebuild real works
             before training begins. ``AdversarialDQN`` teaches it by settings of its own.
         generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it.
+            ``AdversarialDQN`` has a setting of this name instead.
         verbose: as in SB3.
         **options: options of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...). An ``AdversarialDQN`` that learned before keeps
@@ -125,9 +127,12 @@ class DiscriminatorCallback(BaseCallback):
         if self._given is None:
             self._given = self._found(task, None if agent is None else agent.trainer)
         self.training_env.env_method("set_discriminator", self.trainer.discriminator)
+        if task.generator is not None:  # one for all rows
+            self.training_env.env_method("set_generator", task.generator)
         if agent is not None:
             agent.set_discriminator(self.trainer, self.lead)
         elif task.generator is not None and self.generator_trainer is None:
+            task.generator.to(str(self.model.device))
             self.generator_trainer = GeneratorTrainer(
                 task.generator, functools.partial(task.works, "train"), seed=self.model.seed or 0
             )
@@ -149,7 +154,10 @@ class DiscriminatorCallback(BaseCallback):
             path = Path(self._load)
             bare = path.with_name(f"{path.name}.zip")
             path = bare if bare.is_file() and not path.exists() else path
-            return load_trainer(path / LATEST if path.is_dir() else path, task, self.model.seed or 0, device)
+            path = path / LATEST if path.is_dir() else path
+            if task.generator is not None and (beside := _generator_beside(path)).is_file():
+                self.training_env.env_method("set_generator", ContentGenerator.load(beside))
+            return load_trainer(path, task, self.model.seed or 0, device)
         if trainer is not None:
             return trainer
         if self.model.num_timesteps or self.model._n_updates:
@@ -176,6 +184,9 @@ class DiscriminatorCallback(BaseCallback):
             _refuse_processes(env, "EvalCallback's environment")
             env.env_method("set_discriminator", self.trainer.discriminator)
             self._evaluating.append(env)
+        generator = task_of(self.training_env).generator
+        if generator is not None and task_of(env).kwargs().get("generator") is None:
+            env.env_method("set_generator", generator)
 
     def _share_reward(self) -> None:
         """Copies the reward settings, which the agent's controller may change, to environments for evaluation."""
@@ -187,6 +198,13 @@ class DiscriminatorCallback(BaseCallback):
     def _file(self, name: str) -> Path:
         assert self._save_path is not None
         return self._save_path if self._save_path.suffix == ".zip" else self._save_path / name
+
+    def _save(self, name: str) -> None:
+        """Writes D with its trainer, and the content generator that this callback teaches beside it."""
+        path = self._file(name)
+        self.trainer.save(path)
+        if self.generator_trainer is not None:
+            self.generator_trainer.generator.save(_generator_beside(path))
 
     def _on_step(self) -> bool:
         if self._agent is None:
@@ -203,8 +221,8 @@ class DiscriminatorCallback(BaseCallback):
             if len(self._waiting) >= self.every:
                 self._observe()
         if any((self.n_calls + more) % checkpoint.save_freq == 0 for checkpoint, more in self._checkpoints):
-            self.trainer.save(self._file(LATEST))
-            self.trainer.save(self._file(f"discriminator_{self.num_timesteps}_steps.zip"))
+            self._save(LATEST)
+            self._save(f"discriminator_{self.num_timesteps}_steps.zip")
         return True
 
     def _on_training_end(self) -> None:
@@ -215,7 +233,7 @@ class DiscriminatorCallback(BaseCallback):
                 "task's, or a wrapper that drops info['content']?"
             )
         if self._save_path is not None:
-            self.trainer.save(self._file(LATEST))
+            self._save(LATEST)
 
     def _on_rollout_end(self) -> None:
         self._share_reward()
@@ -230,6 +248,11 @@ class DiscriminatorCallback(BaseCallback):
             judge = self.trainer.discriminator
             for name, value in self.generator_trainer.learn(plans, conditions, judge, self._generator_weight).items():
                 self.logger.record(f"generator/{name}", value)
+
+
+def _generator_beside(path: Path) -> Path:
+    """Returns the file of the content generator that belongs to a file of D."""
+    return path.with_name(f"{path.stem}-generator.zip")
 
 
 def _within(callback: Any, seen: set[int] | None = None) -> Iterator[BaseCallback]:

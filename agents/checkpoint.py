@@ -49,7 +49,10 @@ def save(path: Target, env: VecEnv, config: DQNConfig, tensors: dict[str, Any]) 
     Raises:
         ValueError: the environment was not made from a registered id.
     """
-    made = {"env": described(env), "wrappers": wrappers_of(env), "arguments": dataclasses.asdict(config)}
+    arguments = described(env)
+    if "generator" in tensors:  # which the file then holds, as it is now
+        arguments.pop("generator", None)
+    made = {"env": arguments, "wrappers": wrappers_of(env), "arguments": dataclasses.asdict(config)}
     write(path, made, tensors)
 
 

@@ -283,6 +283,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
+        self._share_generator()
         self.adversary.freeze()  # D of an earlier call is live only if this call's callback attaches it
         callback.on_training_start(locals(), globals())
         if self.discriminator is None and self.reward_settings.discriminator_weight:
@@ -318,6 +319,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self._record(losses)
             if "generator_loss" in losses:
                 self._observe(made, conditions)
+        self.real = Demonstrations(self.task)  # plans of real works are others now
         callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
         return callback.on_step()
 
@@ -478,7 +480,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
         pace = self.schedule.factor(left, self._n_updates)
-        if self.generator_trainer is not None and self.discriminator is not None and config.generator_weight:
+        learns = config.generator_weight and self.reward_settings.discriminator_weight
+        if self.generator_trainer is not None and self.discriminator is not None and learns:
             works = fresh.contents, fresh.conditions
             self._record(self.generator_trainer.learn(*works, self.discriminator, config.generator_weight, pace))
         rate = pace * self.policy_rate * self.lr_schedule(left)
@@ -586,6 +589,21 @@ class AdversarialDQN(OffPolicyAlgorithm):
         generator.to(str(self.device))
         return GeneratorTrainer(generator, functools.partial(self.task.works, "train"), seed=self.seed or 0)
 
+    def _share_generator(self) -> None:
+        """Lets all rows of the environment have one content generator, the one that was handed over last."""
+        if self.generator_trainer is None:
+            return
+        if self.task.generator is not self.generator_trainer.generator:
+            self._adopt(self.task.generator)
+        self.env.env_method("set_generator", self.generator_trainer.generator)
+
+    def _adopt(self, generator: ContentGenerator) -> None:
+        """Teaches another content generator from now on."""
+        self.generator_trainer = self._taught(generator)
+        self.real = Demonstrations(self.task)
+        fresh = Schedule.of(self.config, bool(self.real), not self.generator_trainer.given)
+        self.schedule = dataclasses.replace(self.schedule, reconstruction=fresh.reconstruction)
+
     def _apply(self, adjustment: Adjustment) -> None:
         """Applies an adjustment of the controller to D, the policy, their rates and the reward."""
         if adjustment.d_weights == "keep":
@@ -611,6 +629,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def keep_best(self) -> None:
         """Restores the best policy where the present one is clearly worse, at the end of a run."""
         if self.controller is None or not self.learner.best.weights or not self.aims_at_data:
+            return
+        if self._by_distance and self.trainer is None:  # whose held-out works distances are to
             return
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
         drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
@@ -702,7 +722,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Returns the policy's weights and, for ``training``, everything else that later training depends on."""
         state: dict[str, Any] = {"policy": self.q_net.state_dict()}
         if self.generator_trainer is not None:
-            state["generator"] = self.generator_trainer.generator.state_dict()
+            state["generator"] = self.task.generator.state_dict()
         if not training:
             return state
         state["training"] = self.learner.state_dict() | {
@@ -762,14 +782,14 @@ class AdversarialDQN(OffPolicyAlgorithm):
         if "generator" not in state:
             raise ValueError("it holds no content generator, which its task takes")
         generator = ContentGenerator.from_state_dict(state["generator"])
-        self.env.env_method("set_generator", generator)
-        self.generator_trainer = self._taught(generator)
+        self.task.set_generator(generator)
+        trainer = self._taught(generator)
         if "generator_trainer" in state:
-            self.generator_trainer.load_state_dict(state["generator_trainer"])
-        rebuilds = not self.generator_trainer.given
-        self.schedule = dataclasses.replace(
-            self.schedule, reconstruction=Schedule.of(self.config, bool(self.real), rebuilds).reconstruction
-        )
+            trainer.load_state_dict(state["generator_trainer"])
+        self.generator_trainer = trainer
+        rebuilt = Schedule.of(self.config, bool(self.real), not trainer.given).reconstruction
+        self.schedule = dataclasses.replace(self.schedule, reconstruction=rebuilt)
+        self._share_generator()
 
     def _load_controller(self, controller: Controller, state: dict[str, Any]) -> None:
         """Continues from a controller's state and the weights kept for it.

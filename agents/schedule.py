@@ -181,7 +181,8 @@ class Schedule:
     def phase(self, progress: Progress) -> Phase:
         """Returns the phase of a run."""
         plateau, (updates, share) = self.plateau, self.reconstruction
-        if progress.rebuilt < updates if progress.spent is None else progress.spent < share:
+        begun = progress.warm_updates or progress.lead_rounds or progress.updates  # plans must not change any more
+        if not begun and (progress.rebuilt < updates if progress.spent is None else progress.spent < share):
             return Phase.RECONSTRUCTION
         if self.position(progress) < plateau.end or (plateau.measured and not plateau.over):
             return Phase.WARM_START

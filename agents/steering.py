@@ -26,6 +26,9 @@ PARTICLES = 32
 FEW = 0.5
 """Share of the works of effective weight under which they are drawn anew (Kong et al. 1994)."""
 FREE = -1
+MISSED = 50.0
+"""Nats that a work's weight loses for each fixed decision that it cannot take, or ends before: it is drawn only where
+no other is left."""
 TIED = 0.5
 """Share of the decisions of ``between`` that one of the two works settles."""
 
@@ -83,13 +86,16 @@ def constrained(
     weights = np.zeros(len(groups))  # logs
     for step in range(T):
         if state.done.all():
+            weights -= MISSED * (choices[groups, step:] != FREE).any(2).sum(1)
             break
         log_policy = policy(last, *Look.of(task, state).tensors(model.device)).double()
-        allowed = _allowed(choices[groups, step], task.action_mask(state))
+        asked = choices[groups, step]  # [B, M]
+        allowed = _allowed(asked, task.action_mask(state))
         restricted = log_policy.masked_fill(~torch.from_numpy(allowed).to(model.device), -math.inf)
         total = restricted.logsumexp(1)
         going = ~state.done
-        weights += np.where(going, total.cpu().numpy(), 0.0)
+        met = (np.take_along_axis(allowed, np.maximum(asked, 0), 1) & (asked != FREE)).any(1) & going
+        weights += np.where(going, total.cpu().numpy(), 0.0) - MISSED * ((asked != FREE).any(1) & ~met)
         drawn = torch.multinomial((restricted - total[:, None]).exp(), 1, generator=generator)[:, 0]
         actions[:, step] = np.where(going, drawn.cpu().numpy(), 0)
         lengths += going
@@ -320,19 +326,16 @@ def edit(
         ValueError: the region is of another shape, or the task's decisions do not belong to places.
     """
     task, content, region = model.task, np.asarray(content), np.asarray(region, np.bool_)
-    sides = task.layout.sides if task.layout.kind != "image" else task.layout.shape[:2]
+    sides = task.layout.shape[:2] if task.generator is not None else task.layout.shape
     if region.shape != sides or not region.any():
         raise ValueError(f"region must be bool {list(sides)} with at least one True, not {list(region.shape)}")
     given = _condition(model, content, condition)
     decided = decisions_of(task, content, given, actions)
     side = math.isqrt(task.horizon)
-    if task.generator is not None:
-        touched = _places(region, side)
-    elif task.horizon == math.prod(sides):
-        touched = region
-    else:
-        raise ValueError(f"decisions of {type(task).__name__} do not write one cell each: keep a share of them (like=)")
-    choices = np.where(touched.ravel(), FREE, decided)[:, None]
+    touched = region if task.generator is None else _places(region, side)
+    cells = _cells(task, decided, given)
+    free = (cells >= 0) & touched.ravel()[cells]
+    choices = np.where(free, FREE, decided)[:, None]
     built = _drawn(model, np.broadcast_to(choices, (num, *choices.shape)), given, seed)
     if task.generator is None:
         return built
@@ -341,6 +344,32 @@ def edit(
     changes = _pixels(grown, sides)
     shown = changes.reshape(*sides, *[1] * (content.ndim - 2))
     return built._replace(contents=np.where(shown, built.contents, content))
+
+
+def _cells(task: Task[Any], decided: Ints, condition: Ints) -> NDArray[np.int64]:
+    """Returns the cell, counted row by row, that each decision int [L] writes, int64 [L]; -1 for one without a choice.
+
+    The cell is where the work changes with another decision.
+
+    Raises:
+        ValueError: a decision changes several cells, or none.
+    """
+    cells = np.full(len(decided), -1, np.int64)
+    state = task.initial(np.zeros(1, np.uint64), condition[None] if task.conditions else None)
+    for step, action in enumerate(decided.tolist()):
+        others = np.flatnonzero(task.action_mask(state)[0])
+        others = others[others != action]
+        if len(others):
+            pair, _ = task.step(state.take(np.zeros(2, np.intp)), np.array([action, others[0]]))
+            one, other = task.content(pair)
+            changed = np.flatnonzero(one != other)
+            if len(changed) != 1:
+                raise ValueError(
+                    f"decisions of {type(task).__name__} do not write one cell each: keep a share of them (like)"
+                )
+            cells[step] = changed[0]
+        state, _ = task.step(state, np.array([action]))
+    return cells
 
 
 def _places(region: Bools, side: int) -> Bools:
@@ -395,6 +424,8 @@ def nearest(model: AdversarialDQN, content: Array, num: int, region: Bools | Non
     own = generator.features(np.asarray(content)[None]).reshape(-1, side * side)
     if region is not None:
         whole = ~_places(~np.asarray(region, np.bool_), side).ravel()  # places that lie in the region as a whole
+        if not whole.any():
+            whole = _places(np.asarray(region, np.bool_), side).ravel()
         vectors, own = vectors[..., whole], own[:, whole]
     cosines = np.einsum("ncp,cp->n", vectors, own, dtype=np.float64) / max(1, own.shape[1])
     rows = np.argsort(-cosines, kind="stable")[:num]

@@ -125,8 +125,10 @@ class Discriminator:
         """
         if not contents.is_floating_point():
             raise ValueError(f"score needs contents of floats, not {contents.dtype}: use logits(contents, conditions)")
+        contents = contents.to(self.device)
         if conditions is None:
-            conditions = torch.zeros(len(contents), 0, dtype=torch.int64, device=contents.device)
+            conditions = torch.zeros(len(contents), 0, dtype=torch.int64)
+        conditions = conditions.to(self.device)
         K = len(self.architecture.condition_sizes)
         if conditions.shape != (len(contents), K):
             raise ValueError(f"conditions must be int64 [{len(contents)}, {K}], not {list(conditions.shape)}")

@@ -164,6 +164,7 @@ class AtelierTask(Task[Draft]):
             lambda: self.corpus("train"),
         )
         self._live: Generator | None = None
+        self._handed_over = False
 
     def kwargs(self) -> Mapping[str, Any]:
         """Returns the arguments that rebuild this task; a live generator is not among them."""
@@ -177,12 +178,12 @@ class AtelierTask(Task[Draft]):
         if self._live is None:
             module = importlib.import_module(MODULE)
             if self._named is None:
-                self._live = module.ContentGenerator(module.GeneratorArchitecture(self.source.shape, CODES))
-            elif self._named == "pretrained":
-                self._live = module.ContentGenerator.load(PRETRAINED / f"{self.data_name}-G.zip")
+                made = module.ContentGenerator(module.GeneratorArchitecture(self.source.shape, CODES))
             else:
-                self._live = module.ContentGenerator.load(self._named)
-            self._check(self._live)
+                shipped = PRETRAINED / f"{self.data_name}-G.zip"
+                made = module.ContentGenerator.load(shipped if self._named == "pretrained" else self._named)
+            self._check(made)
+            self._live = made
         return self._live
 
     def set_generator(self, generator: Any) -> None:
@@ -193,7 +194,7 @@ class AtelierTask(Task[Draft]):
             ValueError: it makes other pictures, or of other plans.
         """
         self._check(generator)
-        self._live = generator
+        self._live, self._handed_over = generator, True
 
     def _check(self, generator: Any) -> None:
         if not isinstance(generator, Generator):
@@ -291,11 +292,14 @@ class AtelierTask(Task[Draft]):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied = type(self)(**self.kwargs())
-        copied._live = self._live  # a copy in this process shares the generator, which may be learning
+        copied._live, copied._handed_over = (
+            self._live,
+            self._handed_over,
+        )  # a copy in this process shares the generator, which may be learning
         return copied
 
     def __reduce__(self) -> Any:
-        if self._live is not None and self._named is None and self._live.updates:
+        if self._handed_over:
             raise TypeError(
                 "a task that holds a live generator cannot be sent to other processes: its copies would never learn; "
                 "pass generator='PATH' of a saved one instead"

@@ -9,7 +9,7 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from .registry import load_task, plain_spec
-from .rewards import Rewards, RewardSettings, Scorer
+from .rewards import Rewards, RewardSettings, Scorer, refuse_in_workers
 from .spaces import for_libraries
 from .task import State, Task
 
@@ -70,6 +70,7 @@ class TaskEnvironment:
 
     def set_generator(self, generator: Any) -> None:
         """Lets a live content generator decode plans from now on; it stays shared with its trainer."""
+        refuse_in_workers("generator")
         self.task.set_generator(generator)
 
     def set_reward(self, settings: RewardSettings) -> None:

@@ -190,12 +190,7 @@ class Rewards:
             raise TypeError(
                 f"a discriminator has logits(contents, conditions), a {type(discriminator).__name__} has not"
             )
-        # Workers of AsyncVectorEnv and SubprocVecEnv are daemons; a training run in a process of its own is none.
-        if multiprocessing.current_process().daemon:
-            raise RuntimeError(
-                "environments in other processes cannot share a live discriminator: its copies would never be trained; "
-                "use gym.make_vec(...) or DummyVecEnv, or discriminator='PATH' for a frozen one"
-            )
+        refuse_in_workers("discriminator")
         self._live = discriminator
 
     def finish(self, state: State, draw: Callable[[], NDArray[np.uint64]]) -> Finished:
@@ -234,6 +229,21 @@ class Rewards:
                 "never be trained; pass discriminator='PATH' of a saved one instead"
             )
         return self.__dict__.copy()
+
+
+def refuse_in_workers(network: str) -> None:
+    """Raises ``RuntimeError`` in processes of vector environments, where a live network would be a copy.
+
+    Workers of AsyncVectorEnv and SubprocVecEnv are daemons; a training run in a process of its own is none.
+
+    Args:
+        network: name of the argument that names a frozen one.
+    """
+    if multiprocessing.current_process().daemon:
+        raise RuntimeError(
+            f"environments in other processes cannot share a live {network}: its copies would never be trained; "
+            f"use gym.make_vec(...) or DummyVecEnv, or {network}='PATH' for a frozen one"
+        )
 
 
 def total(terms: Mapping[str, T]) -> T:

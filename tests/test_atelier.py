@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import pickle
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 import musegym
 from musegym.agents import AdversarialDQN, DiscriminatorCallback, generate, make_sb3_env
@@ -190,6 +193,65 @@ class TestAgent:
         del state["generator"]
         with pytest.raises(ValueError, match="no content generator"):
             read.load_state_dict(state)
+
+    def test_all_rows_have_one_generator(self):
+        rows = DummyVecEnv([lambda: gym.make(ID, discriminator="none")] * 3)
+        model = AdversarialDQN("auto", rows, seed=0, **FEW)
+        model.learn(60, callback=DiscriminatorCallback())
+        assert len(set(map(id, (task.generator for task in rows.get_attr("task"))))) == 1
+
+    def test_one_that_is_handed_over_later_is_the_one_that_learns(self, tmp_path):
+        model, other = agent(), small(9)
+        other.updates = 5
+        model.env.env_method("set_generator", other)
+        model.learn(300, callback=DiscriminatorCallback())
+        assert model.generator_trainer.generator is model.task.generator is other
+        assert model.generator_trainer.rebuilt == 0
+        assert other.updates > 5
+        model.save(tmp_path / "model.zip")
+        read = AdversarialDQN.load(tmp_path / "model.zip")
+        np.testing.assert_array_equal(generate(read, 3, seed=1), generate(model, 3, seed=1))
+
+    def test_plans_do_not_change_once_they_were_imitated(self):
+        model = agent()
+        model.learn(300, callback=DiscriminatorCallback())
+        assert model.phase is Phase.JOINT
+        model.set_budget(lambda: 0.1)
+        assert model.phase is not Phase.RECONSTRUCTION
+
+    def test_a_file_needs_no_other(self, tmp_path):
+        taught = small()
+        taught.updates = 100
+        path = taught.save(tmp_path / "g.zip")
+        env = make_sb3_env(ID, 16, discriminator="none", generator=str(path))
+        model = AdversarialDQN("auto", env, seed=0, **FEW)
+        model.learn(100, callback=DiscriminatorCallback())
+        model.save(tmp_path / "model.zip")
+        path.unlink()
+        read = AdversarialDQN.load(tmp_path / "model.zip")
+        np.testing.assert_array_equal(generate(read, 3, seed=1), generate(model, 3, seed=1))
+
+    def test_without_its_weight_no_discriminator_leads_it(self):
+        model = agent(discriminator_weight=0.0)
+        model.learn(300, callback=DiscriminatorCallback())
+        assert model.task.generator.updates == 20
+
+    def test_workers_refuse_a_live_one(self, monkeypatch):
+        env = gym.make(ID, discriminator="none").unwrapped
+        monkeypatch.setattr(multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
+        with pytest.raises(RuntimeError, match="cannot share a live generator"):
+            env.set_generator(small())
+
+    def test_other_algorithms_continue_with_their_generator(self, tmp_path):
+        env = make_sb3_env(ID, 8)
+        model = PPO("MlpPolicy", env, n_steps=8, batch_size=32, device="cpu", seed=0)
+        model.learn(64, callback=DiscriminatorCallback(every=8, reconstruction=5, save_path=tmp_path))
+        again = make_sb3_env(ID, 8)
+        PPO("MlpPolicy", again, n_steps=8, batch_size=32, device="cpu", seed=0).learn(
+            64, callback=DiscriminatorCallback(every=8, reconstruction=5, load=tmp_path)
+        )
+        first, second = (each.get_attr("task")[0].generator for each in (env, again))
+        assert second.updates > first.updates, "it goes on where the first one stopped"
 
     def test_other_algorithms_learn_with_it(self):
         env = make_sb3_env(ID, 8)

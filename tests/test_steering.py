@@ -100,6 +100,30 @@ def test_like_between_and_variations_of_any_demonstrated_work(env_id):
         like(model, first, 2, 1.5, condition)
 
 
+def test_works_that_dodge_fixed_decisions_are_not_drawn():
+    """Words end with a full stop; after it nothing is left to fix."""
+    model = untrained("toy/Word-v0")
+    works = model.task.works("train")
+    lengths = (model.task.demonstrations(works.contents, works.conditions) > 0).sum(1)
+    content = works.contents[lengths.argmax()]
+    built = variations(model, content, 8, 0.6, works.conditions[lengths.argmax()])
+    whole = model.task.demonstrations(content[None], works.conditions[[lengths.argmax()]])[0]
+    assert (built.lengths >= 0.6 * lengths.max()).all()
+    assert ((built.actions == whole)[:, : lengths.max()].mean(1) >= 0.6).all()
+
+
+def test_cells_of_levels_which_are_built_column_by_column_are_found():
+    from real_works import present
+
+    model = untrained("musegym/Level-v0")
+    works = present(model.task).works("validation")
+    region = np.zeros(works.contents.shape[1:], bool)
+    region[2:6, 0:4] = True
+    built = edit(model, works.contents[0], region, 2, works.conditions[0])
+    assert (built.contents[:, ~region] == works.contents[0][~region]).all()
+    assert (built.contents[:, region] != works.contents[0][region]).any()
+
+
 def test_edit_leaves_the_rest_of_a_grid():
     from real_works import present
 
@@ -154,6 +178,9 @@ class TestPlans:
         seen = np.zeros((28, 28), bool)
         seen[:, :14] = True
         assert nearest(model, half, 1, seen).contents.shape == (1, 28, 28)
+        dot = np.zeros((28, 28), bool)
+        dot[3, 3] = True
+        assert nearest(model, known.contents[7], 1, dot).cosines[0] > 0.9
 
     def test_plans_are_kept(self, model):
         content = model.task.corpus("validation")[3]

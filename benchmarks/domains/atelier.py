@@ -23,7 +23,7 @@ from ...envs.task import Array, Floats, Ints, Split, Task
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
-from ..tables.rows import PPO, RANDOM, TEMPERATURES, Row, Table, unjudged
+from ..tables.rows import PPO, TEMPERATURES, Row, Table, unjudged
 
 ID = "musegym/Atelier-v0"
 MOST = 1000  # pictures that are measured
@@ -112,7 +112,6 @@ ATELIER = Table(
             sweep=TEMPERATURES,
             seconds=SECONDS,
         ),
-        unjudged(RANDOM),
         unjudged(PPO, seeds=(0,)),
     ),
 )
