@@ -253,8 +253,8 @@ def between(
 ) -> Steered:
     """Draws works whose every decision is that of one of two given works, half of them under the condition of each.
 
-    About half of the decisions in which the two differ are tied to each, drawn at random; the policy chooses among the
-    two in the others. Without ties it would mostly copy the likelier one.
+    One of the two, drawn at random, settles each of about half of the decisions; in the others the policy chooses among
+    both. Alone it would mostly copy the likelier work.
 
     Args:
         model: the policy.

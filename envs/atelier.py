@@ -82,8 +82,8 @@ class AtelierTask(Task[Draft]):
     ### Description
     A plan is a grid of codes, 4 x 4 for pictures of 28 or 32 pixels, written row by row. A content generator, a neural
     network, makes the picture of a finished plan and of noise; its encoder tells the plans of real pictures, which are
-    demonstrations. Generator, discriminator and policy learn together (``musegym train``); with the generator that
-    ships, this is an environment like any other. See ``docs/environments/atelier.md``.
+    demonstrations. Generator, discriminator and policy learn together (``musegym train``); with a generator that was
+    saved, this is an environment like any other. See ``docs/environments/atelier.md``.
 
     ### Action Space
     ``Discrete(256)``: the code of the next place. All are always legal.
@@ -105,7 +105,8 @@ class AtelierTask(Task[Draft]):
     ``data``: "mnist", the default, "kanjivg" (28 x 28, grey), "openmoji", "wesnoth-portraits", "masters" or
     "wesnoth-units" (32 x 32, in colour). ``corpus``: a folder of your own pictures instead (PNG, JPEG or WebP), in
     colour; ``side``: their size then, 32, 48 or 64. ``generator``: None for a fresh one, which a training run teaches
-    first; ``"pretrained"``; or the path of a saved one. ``env.unwrapped.set_generator(g)`` hands over a live one.
+    first; or the path of a saved one (none ships yet, ``"pretrained"`` says so). ``env.unwrapped.set_generator(g)``
+    hands over a live one.
     ``style``: a word for the condition, such as ``"7"``, ``"food"`` or ``"elves"``.
 
     ### Version History
@@ -128,7 +129,7 @@ class AtelierTask(Task[Draft]):
     ) -> None:
         if generator is not None and not isinstance(generator, str):
             raise TypeError(
-                "generator must be None, 'pretrained' or a path as a string; "
+                "generator must be None or a path as a string; "
                 f"hand over a live {type(generator).__name__} with env.unwrapped.set_generator(g)"
             )
         if generator not in (None, "pretrained") and not Path(generator).is_file():
@@ -207,7 +208,7 @@ class AtelierTask(Task[Draft]):
             raise ValueError("this generator makes {}, not {}".format(*shapes))
 
     @property
-    def noise_size(self) -> int:  # type: ignore[override]
+    def noise_size(self) -> int:  # type: ignore[override]  # the generator knows it, and is made when it is needed
         """Numbers of noise that a picture takes."""
         return self.generator.noise_size
 
@@ -292,10 +293,8 @@ class AtelierTask(Task[Draft]):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied = type(self)(**self.kwargs())
-        copied._live, copied._handed_over = (
-            self._live,
-            self._handed_over,
-        )  # a copy in this process shares the generator, which may be learning
+        # A copy in this process shares the generator, which may be learning.
+        copied._live, copied._handed_over = self._live, self._handed_over
         return copied
 
     def __reduce__(self) -> Any:
