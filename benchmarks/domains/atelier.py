@@ -15,6 +15,7 @@ Figures of ``real`` are those of held-out pictures.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -97,22 +98,25 @@ def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[st
     return {"random": measure(RandomPolicy(task), split, seed)}
 
 
-SECONDS = 1200.0
+Picture = functools.partial(Row, judge_seeds=0, taught=False, seconds=1200.0)
 FROZEN = {"generator_weight": 0.0}
 ATELIER = Table(
     name="atelier",
     env_id=ID,
     rows=(
-        Row(name="ours", meaning="the recipe as it ships", seconds=SECONDS),
-        Row(name="frozen", meaning="D's reward, the generator frozen", params=FROZEN, seconds=SECONDS),
-        Row(
+        Picture(name="ours", meaning="the recipe as it ships"),
+        Picture(name="frozen", meaning="D's reward, the generator frozen", params=FROZEN),
+        Picture(
             name="imitation",
             meaning="plans by maximum likelihood; temperature by validation",
             params={**FROZEN, "schedule": [0.99, 0.01]},
             sweep=TEMPERATURES,
-            seconds=SECONDS,
         ),
-        unjudged(PPO, seeds=(0,)),
+        *(
+            Picture(name=data, meaning=f"the recipe as it ships, on {data}", env={"data": data}, seeds=(0,))
+            for data in ("openmoji", "wesnoth-portraits")
+        ),
+        unjudged(PPO, seconds=1200.0, seeds=(0,)),
     ),
 )
 DOMAIN = Domain(
