@@ -1,4 +1,4 @@
-"""Measures and tables of ``musegym/Atelier-v0``: use of codes, what a decision changes, and copies.
+"""Measures and tables of ``musegym/Atelier-v0``: use of codes, what a decision changes, digits, and copies.
 
 * ``codes_in_use``: share of the codes that plans of training pictures hold at least ``OFTEN`` times each hundred
   thousand places, so that none counts which a blemish brought in;
@@ -6,11 +6,14 @@
   and from that of the same plan under other noise;
 * ``random_plans``: Frechet distance of the generator's pictures of uniformly drawn plans; ``rebuilt``: of its pictures
   of held-out pictures' own plans, the best that a policy could reach;
-* ``nearest``: mean cosine of a picture with the most similar one of the train split, in the encoder's vectors, 1 for a
-  copy; ``copied``: share of three-sample tests that a picture is nearer to the train split than a held-out one is, 0.5
-  where nothing is copied (Meehan et al. 2020, arXiv:2004.05675, section 3: the same comparison, without cells).
+* ``by_classifier``: Frechet distance in the hidden layer of a classifier (``judges.classifier``) of grey pictures of
+  ten kinds; ``sure``: share of the pictures of whose kind it is 90% sure;
+* ``nearest``: mean distance of a picture from the nearest one of the train split, in the features of the general suite;
+  ``copied``: share of three-sample tests that a picture is nearer to the train split than a held-out one is, 0.5 where
+  nothing is copied (Meehan et al. 2020, arXiv:2004.05675, section 3: the same comparison, without cells).
 
-Figures of ``real`` are those of held-out pictures.
+The first five are of samplers with plans. Figures of ``real`` are those of held-out pictures, its ``by_classifier``
+that of as many training pictures.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ import functools
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from ...envs.task import Array, Floats, Ints, Split, Task
+from ...envs.corpora.cache import cache_folder
+from ...envs.task import Array, Floats, Ints, Split, Task, Works
 from ..baselines.random_policy import RandomPolicy
 from ..measures import Column, Domain, some_works
 from ..samplers import Sampler
@@ -30,6 +35,7 @@ ID = "musegym/Atelier-v0"
 MOST = 1000  # pictures that are measured
 TRIED = 200  # plans of which a code is changed
 OFTEN = 100
+SIDE, KINDS, SURE = 28, 10, 0.9
 
 
 def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str, Any]:
@@ -37,46 +43,68 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
     from ..metrics.features import feature_net, frechet
 
     task, rng = sampler.task, np.random.default_rng(seed)
-    real = some_works(task, split, MOST, seed)
-    known = task.corpus("train")
-    made = sampler.sample(real.conditions if task.conditions else None, len(real), seed)
-    net = feature_net(known, task.layout)
-    held_out = net(real.contents)
-    generator = task.generator
-    plans = generator.plans(known)
+    real, known = some_works(task, split, MOST, seed), task.works("train")
+    conditions = real.conditions if task.conditions else None
+    made = sampler.sample(conditions, len(real), seed)
+    net = feature_net(known.contents, task.layout)
+    held_out, trained = net(real.contents), net(known.contents)
+    theirs = _to_nearest(held_out, trained)
+    result: dict[str, Any] = {"num": len(real)} | _copies(net(made), trained, theirs)
+    own: dict[str, Any] = {"num": len(real), "nearest": float(theirs.mean()), "copied": 0.5}
+    if task.layout.shape == (SIDE, SIDE) and task.condition_sizes == (KINDS,):
+        some = known.take(rng.permutation(len(known))[: len(real)]).contents
+        classified, classified_real = _classified(known, real.contents, made, some)
+        result, own = result | classified, own | classified_real
+    if not task.generator.updates:
+        return result | {"real": own}
+    generator, chance = task.generator, RandomPolicy(task).sample(conditions, len(real), seed)
+    plans = generator.plans(known.contents)
     counts = np.bincount(plans.ravel(), minlength=generator.codes)
-    chance = RandomPolicy(task).sample(real.conditions if task.conditions else None, len(real), seed)
-    rebuilt = task.decoded(generator.plans(real.contents), rng)
-    ours, theirs, own = (_to_nearest(generator, each, known) for each in (made, real.contents, chance))
     by_decision, by_noise = _changes(task, plans[rng.permutation(len(plans))[:TRIED]], rng)
-    return {
-        "num": len(real),
+    return result | {
         "codes_in_use": float((counts * 100_000 >= OFTEN * plans.size).mean()),
         "by_decision": by_decision,
         "by_noise": by_noise,
         "random_plans": frechet(net(chance), held_out),
-        "rebuilt": frechet(net(rebuilt), held_out),
-        "nearest": float(ours.mean()),
-        "copied": _nearer(ours, theirs),
-        "real": {"num": len(real), "nearest": float(theirs.mean()), "copied": 0.5},
-        "random": {"num": len(real), "nearest": float(own.mean()), "copied": _nearer(own, theirs)},
+        "rebuilt": frechet(net(task.decoded(generator.plans(real.contents), rng)), held_out),
+        "real": own,
+        "random": {"num": len(real)} | _copies(net(chance), trained, theirs),
     }
 
 
-def _to_nearest(generator: Any, contents: Array, known: Array) -> Floats:
-    """Returns the cosine of each picture with the most similar known one, float [N]."""
-    places = generator.grid**2
-    vectors, theirs = (generator.features(each) / np.sqrt(places) for each in (contents, known))
-    cosines: Floats = np.concatenate(
-        [(part @ theirs.T).max(1) for part in np.array_split(vectors, len(vectors) // 100 + 1)]
+def _classified(known: Works, real: Array, made: Array, some: Array) -> tuple[dict[str, float], dict[str, float]]:
+    """Returns the classifier's figures of pictures that were made, and of real ones."""
+    from ..judges.classifier import Classifier
+    from ..metrics.features import frechet
+
+    classifier = Classifier(known.contents, known.conditions[:, 0], folder=cache_folder())
+    (features, kinds), (held_out, real_kinds) = classifier(made), classifier(real)
+    return (
+        {"by_classifier": frechet(features, held_out), "sure": _sure(kinds)},
+        {"by_classifier": frechet(classifier(some)[0], held_out), "sure": _sure(real_kinds)},
     )
-    return cosines
+
+
+def _sure(kinds: Floats) -> float:
+    return float((kinds.max(1) > SURE).mean())
+
+
+def _copies(features: Floats, known: Floats, held_out: Floats) -> dict[str, float]:
+    """Returns the figures of copies of pictures by their features [N, D]."""
+    distances = _to_nearest(features, known)
+    return {"nearest": float(distances.mean()), "copied": _nearer(distances, held_out)}
+
+
+def _to_nearest(features: Floats, known: Floats) -> Floats:
+    """Returns the distance of each of features [N, D] from the nearest known ones [M, D], float [N]."""
+    distances: Floats = cKDTree(known).query(features)[0]
+    return distances
 
 
 def _nearer(ours: Floats, theirs: Floats) -> float:
-    """Returns the share of pairs in which the first is the larger (Mann & Whitney 1947), ties counted half."""
-    above, equal = (ours[:, None] > theirs).mean(), (ours[:, None] == theirs).mean()
-    return float(above + equal / 2)
+    """Returns the share of pairs in which the first is the smaller (Mann & Whitney 1947), ties counted half."""
+    below, equal = (ours[:, None] < theirs).mean(), (ours[:, None] == theirs).mean()
+    return float(below + equal / 2)
 
 
 def _changes(task: Task[Any], plans: Ints, rng: np.random.Generator) -> tuple[float, float]:
@@ -100,6 +128,14 @@ def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[st
 
 Picture = functools.partial(Row, judge_seeds=0, taught=False, seconds=1200.0)
 FROZEN = {"generator_weight": 0.0}
+GAN = {"rate": 5e-4, "learning_rate": 5e-4, "r1": 0.2}
+GAN_CHOICES = {
+    "mild": GAN,
+    "d-as-ours": {"rate": 5e-4},
+    "d-slow": {"rate": 5e-4, "learning_rate": 2e-4, "r1": 1.0},
+    "g-slow": {**GAN, "rate": 2e-4},
+}
+"""Settings of the plain GAN that validation chose among: one seed, four minutes each."""
 ATELIER = Table(
     name="atelier",
     env_id=ID,
@@ -116,13 +152,24 @@ ATELIER = Table(
             Picture(name=data, meaning=f"the recipe as it ships, on {data}", env={"data": data}, seeds=(0,))
             for data in ("openmoji", "wesnoth-portraits")
         ),
+        Picture(name="gan", meaning="a plain GAN of the same size; settings by validation", method="GAN", params=GAN),
         unjudged(PPO, seconds=1200.0, seeds=(0,)),
+    ),
+)
+CHOICES = Table(
+    name="atelier-gan",
+    env_id=ID,
+    rows=tuple(
+        Picture(name=name, meaning=f"a plain GAN, {params}", method="GAN", params=params, seconds=240.0, seeds=(0,), split="validation")
+        for name, params in GAN_CHOICES.items()
     ),
 )
 DOMAIN = Domain(
     measure,
     references,
     (
+        Column("by_classifier", header="Frechet, classifier", digits=1),
+        Column("sure", lower_is_better=False),
         Column("codes_in_use", header="codes in use", lower_is_better=False),
         Column("by_decision", header="change by a decision", digits=1),
         Column("by_noise", header="by noise", digits=1),
@@ -131,5 +178,5 @@ DOMAIN = Domain(
         Column("nearest"),
         Column("copied"),
     ),
-    (ATELIER,),
+    (ATELIER, CHOICES),
 )

@@ -18,6 +18,7 @@ from typing import IO, Any
 from ...agents import AdversarialDQN
 from ...envs.registry import make_task
 from ...training.files import write_atomically
+from ..baselines.gan import train_gan
 from ..baselines.random_policy import RandomPolicy
 from ..baselines.sb3 import train_sb3
 from ..judges.taught import judge
@@ -146,7 +147,11 @@ def trained(job: Job, lock: IO[str] | None = None) -> tuple[Sampler, list[str]]:
     command = ["musegym", "bench", job.table, "--only", row.name]
     if row.method == "random":
         return RandomPolicy(make_task(row.env_id, **row.env)), command
-    learned = train_sb3(row, job.seconds, job.seed, job.run)
+    learned: Sampler
+    if row.method == "GAN":
+        learned = train_gan(row, job.seconds, job.seed, job.run, make_task(row.env_id, **row.env))
+    else:
+        learned = train_sb3(row, job.seconds, job.seed, job.run)
     _note(job.run, before)
     return learned, command
 

@@ -25,10 +25,11 @@ class Row:
     name: str
     meaning: str
     """Shown to the table's reader."""
-    method: Literal["train", "random", "DQN", "PPO"] = "train"
-    """``musegym train``; a random policy; an algorithm of Stable-Baselines3 with ``DiscriminatorCallback``."""
+    method: Literal["train", "random", "GAN", "DQN", "PPO"] = "train"
+    """``musegym train``; a random policy; a plain GAN of pictures; an algorithm of Stable-Baselines3 with
+    ``DiscriminatorCallback``."""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm."""
+    """Hyperparameters: ``--param`` of ``musegym train``, keyword arguments of an SB3 algorithm, settings of a GAN."""
     env_id: str = ""
     """Id of the environment; the table's where empty."""
     env: Mapping[str, Any] = dataclasses.field(default_factory=dict)
