@@ -111,6 +111,11 @@ class Episodes:
         """Returns log pi of all actions at every step, float [N, L, A]."""
         return network.decide(self._inputs(np.arange(len(self)), network, device)[1])[0]
 
+    def steps(self, network: RecurrentQ, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns log pi of all actions at every step, float [N, L, A], and V(s_t) in units of tau, float [N, L]."""
+        log_policy, values = network(self._inputs(np.arange(len(self)), network, device)[1])[0]
+        return log_policy, values
+
     def _evaluate(
         self, rows: Array, network: RecurrentQ, device: torch.device, length: int, values: bool, best: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:

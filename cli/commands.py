@@ -390,9 +390,25 @@ def play(
     ] = 1.0,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of saved works.")] = Path(),
     build: Annotated[bool, typer.Option("--build", help="Build by hand; the agent of RUN completes works.")] = False,
+    inspect: Annotated[
+        bool,
+        typer.Option(
+            "--inspect",
+            help="Watch an agent decide: probabilities, Q-values, D's opinion. Of an ID, the model that ships.",
+        ),
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write --inspect as an animation, a .gif, and open no window.")
+    ] = None,
     set_: Set = None,
 ) -> None:
     """Opens a window to watch an agent build, or to build by hand."""
+    if inspect and build:
+        raise UsageError("--inspect watches the agent, --build builds by hand: give one of them")
+    if save is not None and (not inspect or save.suffix.lower() != ".gif"):
+        raise UsageError("--save FILE.gif goes with --inspect, and writes a GIF")
+    if inspect and set_:
+        raise UsageError("--inspect shows works of a model, which brings its own arguments; leave out --set")
     if Path(name).exists():
         if set_:
             raise UsageError("--set goes with an ID; a RUN brings the arguments of its own environment")
@@ -401,10 +417,31 @@ def play(
     else:
         id, model, discriminator = loading.known_id(name), None, None
         task = loading.env_task(name, env_kwargs(name, set_))
+    if inspect and model is None:
+        model = loading.load_model(None, id)
+        task = model.task
     loading.read_corpus(task)
+    if save is not None:
+        from ..play.session import save_inspection
+
+        try:
+            print(save_inspection(id, model, save, seed=seed, discriminator=discriminator))
+        except OSError as error:
+            raise UsageError(f"--save {save}: {reason(error)}") from None
+        return
     from ..play.session import play as play_
 
-    play_(id, model, seed=seed, speed=speed, folder=folder, task=task, discriminator=discriminator, build=build)
+    play_(
+        id,
+        model,
+        seed=seed,
+        speed=speed,
+        folder=folder,
+        task=task,
+        discriminator=discriminator,
+        build=build,
+        inspect=inspect,
+    )
 
 
 app.command()(bench)

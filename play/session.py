@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,13 @@ from ..errors import UsageError
 from .builder import Builder
 from .canvas import paintable
 from .easel import Easel
+from .inspector import Inspector
 from .painting import Painting, Workbench, paint
 from .panel import PATIENCE, Panel, joined
 from .stage import Event, Stage
 from .works import Agent, Saver, Scorer, Work
 
+INSPECTED = 30.0  # seconds that the decisions of a work are shown, about
 PAUSE = 3.0  # seconds between a finished work and the agent's next one
 HELP_BUILD = "arrows, 1-9  choose    enter  take    space  any    u  undo    g  agent    s  save    n  new    q  quit"
 HELP_POINT = (
@@ -34,6 +37,7 @@ HELP_TYPE = (
 HELP_TYPED = "backspace  undo    ctrl s  save    ctrl n  new    esc  quit"
 HELP_DONE = "r  once more    u  undo    s  save    n  new    q  quit"
 HELP_WATCH = "r  once more    s  save    n  new    q  quit"
+HELP_INSPECT = "space  stop, go on    left, right  step    a  save animation    s  save    n  new    q  quit"
 HELP_EDIT = "e  edit    s  save    n  new    q  quit"
 
 
@@ -48,6 +52,7 @@ def play(
     task: Task[Any] | None = None,
     discriminator: Any = None,
     build: bool = False,
+    inspect: bool = False,
 ) -> list[Array]:
     """Opens a window and plays until it is closed.
 
@@ -63,6 +68,8 @@ def play(
         task: the task; by default that of the model, or that of ``env_id``.
         discriminator: scores finished works; by default the one that ships for the task.
         build: True to build by hand although there is a model, which then completes works.
+        inspect: True to watch the agent's decisions beside its works; where no model is given, those of the one that
+            ships for ``env_id``.
 
     Returns:
         The finished works; of painted ones those that were saved, filled in by the agent or set in every cell.
@@ -75,12 +82,14 @@ def play(
         raise ValueError(f"speed must be positive, not {speed}")
     task = task or getattr(model, "task", None) or make_task(env_id)
     name = env_id.rpartition("/")[2] or type(task).__name__
-    by_hand = model is None or build
+    by_hand = not inspect and (model is None or build)
     stage = Stage(f"musegym - {name}", max_seconds, typing=by_hand and type(task).typed is not Task.typed)
     try:
         rng = np.random.default_rng(seed)
         saver, scorer = Saver(task, folder, name), Scorer(task, discriminator)
         agent = Agent(task, env_id, model, rng)
+        if inspect:
+            return _inspect(stage, agent, speed, saver, scorer)
         painting: Workbench | None = None
         if paintable(task) or task.tools:
             painting = (Easel if task.tools else Painting)(task, rng, saver, scorer, agent)
@@ -91,6 +100,25 @@ def play(
         return _build(stage, task, rng, saver, scorer, agent)
     finally:
         stage.close()
+
+
+def save_inspection(env_id: str, model: Any, path: Path, *, seed: int | None = None, discriminator: Any = None) -> Path:
+    """Writes the decisions of one of an agent's works as an animation, a GIF, without a window; returns its path.
+
+    Args:
+        env_id: environment id.
+        model: the agent.
+        path: of the file.
+        seed: of the agent's actions; a fresh one where None.
+        discriminator: gives its opinion; by default the one that ships for the task.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    rng = np.random.default_rng(seed)
+    agent = Agent(model.task, env_id, model, rng)
+    inspection = agent.inspect(agent.work(), Scorer(model.task, discriminator).discriminator)
+    return Inspector(inspection).save(path)[0]
 
 
 def _build(
@@ -203,6 +231,38 @@ def _watch(
                 played = True
                 seconds = _sound(stage, task, work)
             key = next(iter(_linger(stage, task, work, panel, seconds + PAUSE / speed)), "n")  # no key: the next work
+    return finished
+
+
+def _inspect(stage: Stage, agent: Agent, speed: float, saver: Saver, scorer: Scorer) -> list[Array]:
+    """Shows the decisions of one work after the other; they stop and go, forwards and back."""
+    finished = list[Array]()
+    while stage.open:
+        work = agent.work()
+        shown, message, step, going = Inspector(agent.inspect(work, scorer.discriminator)), "", 0, True
+        last = len(shown) - 1
+        each = min(max(INSPECTED / last, 1 / 8), 1.0) / speed
+        while stage.open:
+            stage.show(shown.picture(step), Panel((joined("going" if going else "stopped", message), HELP_INSPECT)))
+            keys = stage.wait(PAUSE / speed if step == last else each) if going else stage.wait(math.inf)
+            key = next(iter(keys), "")
+            if key == "n" or (not key and step == last):
+                break
+            message = ""
+            if key == "s":
+                message, going = saver.save(work), False
+            elif key == "a":
+                stage.show(shown.picture(step), Panel((PATIENCE, HELP_INSPECT)))
+                message, going = saver.write(shown.save), False
+            elif key == "space":
+                going = not going
+            elif key in {"left", "right"}:
+                step, going = min(max(step + (1 if key == "right" else -1), 0), last), False
+            elif key == "r":
+                step, going = 0, True
+            elif not key:
+                step += 1
+        finished.append(work.content)
     return finished
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..envs.task import Array, Ints, Task
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..agents.inspection import Inspection
 
 
 class Work(NamedTuple):
@@ -29,12 +33,15 @@ class Saver:
 
     def save(self, work: Work) -> str:
         """Exports a work; returns a line with the names of its files."""
+        return self.write(lambda path: self._task.export(work.content, path, work.condition, work.actions))
+
+    def write(self, files: Callable[[Path], list[Path]]) -> str:
+        """Writes files, named after a path without suffix; returns a line with their names."""
         number = 1
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
         try:
-            path = self._folder / f"{self._name}-{number}"
-            paths = self._task.export(work.content, path, work.condition, work.actions)
+            paths = files(self._folder / f"{self._name}-{number}")
         except OSError as error:
             return f"not saved: {error.strerror}"
         names = (path.relative_to(self._folder) if path.is_relative_to(self._folder) else path for path in paths)
@@ -54,13 +61,14 @@ class Scorer:
 
     def __call__(self, work: Work) -> str:
         """Returns the discriminator's opinion in words, the logit high for real; empty without a discriminator."""
-        if self._discriminator is None:
+        if self.discriminator is None:
             return ""
-        logit = float(self._discriminator.logits(work.content[None], work.condition[None])[0])
+        logit = float(self.discriminator.logits(work.content[None], work.condition[None])[0])
         return f"looks real: {50 * (1 + math.tanh(logit / 2)):.0f}% (logit {logit:+.1f})"
 
     @functools.cached_property
-    def _discriminator(self) -> Any:
+    def discriminator(self) -> Any:
+        """The discriminator; None where there is none."""
         if self._given is not None:
             return self._given
         from ..discriminators import pretrained
@@ -103,6 +111,12 @@ class Agent:
         works = generate_episodes(self._model, 1, seed=seed, prefix=prefix, condition=condition)
         contents = self._task.decoded(works.contents, self._rng)
         return Work(contents[0], works.conditions[0], works.decisions()[0].astype(np.int64))
+
+    def inspect(self, work: Work, discriminator: Any) -> Inspection:
+        """Returns the agent's view of a work that it built, with a discriminator's opinion where there is one."""
+        from ..agents.inspection import inspect
+
+        return inspect(self._model, work.content, work.condition, work.actions, discriminator)
 
     @functools.cached_property
     def _model(self) -> Any:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any, Literal
 
+import digits_package
 import numpy as np
 import pytest
 import toys
 
-from musegym.benchmarks.baselines import sb3
+from musegym.benchmarks.baselines import gan, sb3
 from musegym.benchmarks.baselines.random_policy import RandomPolicy
+from musegym.benchmarks.domains import atelier
+from musegym.benchmarks.judges import classifier
+from musegym.benchmarks.metrics import features
 from musegym.benchmarks.samplers import AgentSampler
 from musegym.benchmarks.tables.rows import Row
 from musegym.envs.registry import make_task
@@ -61,3 +66,35 @@ def test_random_policy_sums_to_one_over_all_contents() -> None:
     frequent = distinct[p.argmax()]
     share = (contents == frequent).all(1).mean()
     assert share == pytest.approx(p.max(), abs=4 * np.sqrt(p.max() / 4000))
+
+
+def test_a_plain_gan_learns_is_kept_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits_package.write(tmp_path, "mnist")
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in (gan, features):
+        monkeypatch.setattr(module, "feature_net", lambda known, layout: features.FeatureNet(known, layout, updates=2))
+    monkeypatch.setattr(classifier, "Classifier", functools.partial(classifier.Classifier, updates=2))
+    monkeypatch.setattr(gan, "REPORT_EVERY", 0.0)
+    task = make_task("musegym/Atelier-v0")
+    row = Row(name="", meaning="", method="GAN", params={"rate": 1e-3, "r1": 0.5})
+    begun = gan.GanSampler(task, seed=3)
+    made = gan.train_gan(row, 1.0, 3, tmp_path / "run", task)
+    conditions = np.arange(20)[:, None] % 10
+    pictures = made.sample(conditions, 20, 0)
+    assert pictures.dtype == np.uint8
+    assert pictures.shape == (20, 28, 28)
+    assert np.array_equal(pictures[:7], made.sample(conditions, 20, 0)[:7])
+    assert (pictures != begun.sample(conditions, 20, 0)).any(), "it learned"
+    assert (pictures != made.sample((conditions + 1) % 10, 20, 0)).any(), "conditions matter"
+    assert made.sample(None, 5, 0).shape == (5, 28, 28)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["seconds"] >= 1
+    assert lines[-1]["steps"] == len(lines)
+    assert lines[-1]["validation/frechet"] > 0
+    again = gan.train_gan(row, 1.0, 3, tmp_path / "run", task)
+    assert np.array_equal(again.sample(conditions, 20, 0), pictures)
+    found = atelier.measure(again, "validation")
+    assert "codes_in_use" not in found
+    assert 0 <= found["copied"] <= 1

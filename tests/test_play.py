@@ -14,6 +14,7 @@ from test_checks import Recorded
 from test_decode import PlanTask
 from toys import BitsTask, WordTask
 
+from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.agents.episodes import Recorder, trace
 from musegym.envs.digit import DigitTask
 from musegym.envs.melody import MelodyTask
@@ -262,6 +263,19 @@ def test_the_pen_of_an_agent_is_seen_at_work_and_its_drawing_saved_as_lines(dumm
     assert not np.array_equal(pictures[1], task.medium.render(task.content(recorder.state)[0])), "with the pen"
     assert np.array_equal(drawing, task.content(recorder.state)[0])
     assert (tmp_path / "Digit-v0-1.svg").read_text() == task.svg(actions)
+
+
+def test_an_agents_decisions_are_watched_stopped_and_saved(dummy, script, tmp_path):
+    model = AdversarialDQN("auto", make_sb3_env("toy/Bits-v0", 4, discriminator="none"), seed=0)
+    seen = script("x", "space", "right", "left", "a", "s", "r", "q")
+    works = play("toys/Bits-v0", model, seed=0, folder=tmp_path, inspect=True, max_seconds=20)
+    assert [work.shape for work in works] == [(4,)]
+    heads = [head for head, _ in seen]
+    assert heads[0] == "going"
+    assert heads[2:4] == ["stopped", "stopped"]
+    assert "stopped   ·   saved Bits-v0-1.gif" in heads
+    assert {path.name for path in tmp_path.iterdir()} >= {"Bits-v0-1.gif", "Bits-v0-2.npz"}
+    assert (seen[2][1] != seen[3][1]).any(), "a step further on"
 
 
 class Clock:

@@ -160,7 +160,15 @@ CHOICES = Table(
     name="atelier-gan",
     env_id=ID,
     rows=tuple(
-        Picture(name=name, meaning=f"a plain GAN, {params}", method="GAN", params=params, seconds=240.0, seeds=(0,), split="validation")
+        Picture(
+            name=name,
+            meaning=f"a plain GAN, {params}",
+            method="GAN",
+            params=params,
+            seconds=240.0,
+            seeds=(0,),
+            split="validation",
+        )
         for name, params in GAN_CHOICES.items()
     ),
 )
