@@ -15,6 +15,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecNormalize
 
 from ..envs.task import Array, Ints, Task
+from . import steering
 from .dqn import AdversarialDQN
 from .episodes import Episodes, Recorder, play
 from .sb3 import task_of
@@ -32,8 +33,36 @@ def generate(
     temperature: float = 1.0,
     prefix: Ints | None = None,
     condition: Ints | None = None,
+    like: Array | None = None,
+    share: float = 0.5,
+    between: tuple[Array, Array] | None = None,
 ) -> Array:
-    """Returns the contents [num, ...] of ``generate_episodes``, decoded."""
+    """Returns the contents [num, ...] of ``generate_episodes``, decoded; or of ``steering.like`` or ``between``.
+
+    Args:
+        model: as in ``generate_episodes``; an ``AdversarialDQN`` for ``like`` and ``between``.
+        num: number of contents.
+        seed: as in ``generate_episodes``.
+        temperature: as in ``generate_episodes``; 1 for ``like`` and ``between``.
+        prefix: as in ``generate_episodes``; none for ``like`` and ``between``.
+        condition: as in ``generate_episodes``; of ``like`` int [C], of ``between`` int [2, C] or none.
+        like: a content, some of whose decisions all contents share.
+        share: of the decisions of ``like`` that stay, 0 to 1.
+        between: two contents; every decision is one of theirs.
+
+    Raises:
+        TypeError: as in ``generate_episodes``; ``like`` or ``between`` of another algorithm.
+        ValueError: as in ``generate_episodes``; arguments exclude each other.
+    """
+    if like is not None or between is not None:
+        if not isinstance(model, AdversarialDQN):
+            raise TypeError(f"like and between need an AdversarialDQN, not a {type(model).__name__}")
+        if temperature != 1 or prefix is not None or (like is not None and between is not None):
+            raise ValueError("like and between exclude each other, a prefix, and temperatures but 1: leave one out")
+        if like is not None:
+            return steering.like(model, like, num, share, condition, seed).contents
+        assert between is not None
+        return steering.between(model, *between, num, condition, seed).contents
     built = generate_episodes(model, num, seed, temperature, prefix, condition).contents
     return built_by(model).decoded(built, np.random.default_rng(seed))
 

@@ -1,4 +1,4 @@
-"""The commands ``musegym bench`` and ``musegym report``; they import slow packages inside their functions."""
+"""The commands ``musegym bench``, ``report`` and ``map``; they import slow packages inside their functions."""
 
 from __future__ import annotations
 
@@ -98,3 +98,29 @@ def report(
     except OSError as error:
         raise UsageError(f"cannot write {file}: {reason(error)}") from None
     print(file)
+
+
+def map_(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's folder, or a model file.")] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")
+    ] = None,
+    num: Annotated[int, typer.Option(min=10, max=2000, help="Real works, and works of the agent.")] = 400,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of map.png and map.html.")] = Path("map"),
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal works.")] = 0,
+) -> None:
+    """Draws real works and an agent's on a plane, similar ones together: a picture, and a page to hover over."""
+    from ..training import loading
+
+    model = loading.load_model(run, pretrained)
+    loading.read_corpus(model.task)
+    from . import atlas
+
+    try:
+        laid_out = atlas.lay_out(model, num, seed)
+        atlas.save(laid_out, folder, f"{loading.id_of(model)}, real works and the agent's")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {reason(error)}") from None
+    print(folder)

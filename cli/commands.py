@@ -1,4 +1,4 @@
-"""The command line: ``musegym list | data | corpus | train | generate | evaluate | play | bench | report``.
+"""The command line: ``musegym list | data | corpus | train | generate | evaluate | play | bench | report | map``.
 
 Heavy packages (torch, Stable-Baselines3, pygame) are imported inside the commands that need them, so that help and
 error messages appear at once. A user's mistake is one line on stderr and exit code 2, a failed run one line and exit
@@ -27,7 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__
-from ..benchmarks.commands import bench, report
+from ..benchmarks.commands import bench, map_, report
 from ..envs.corpora.packages import CorpusMissingError
 from ..envs.registry import ids, make_task
 from ..envs.task import Ints
@@ -398,7 +398,7 @@ def play(
         ),
     ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write --inspect as an animation, a .gif, and open no window.")
+        Path | None, typer.Option(metavar="FILE", help="Write --inspect as a GIF, and open no window.")
     ] = None,
     set_: Set = None,
 ) -> None:
@@ -446,4 +446,5 @@ def play(
 
 app.command()(bench)
 app.command()(report)
+app.command("map")(map_)
 app.add_typer(data.app, name="data")

@@ -37,7 +37,7 @@ HELP_TYPE = (
 HELP_TYPED = "backspace  undo    ctrl s  save    ctrl n  new    esc  quit"
 HELP_DONE = "r  once more    u  undo    s  save    n  new    q  quit"
 HELP_WATCH = "r  once more    s  save    n  new    q  quit"
-HELP_INSPECT = "space  stop, go on    left, right  step    a  save animation    s  save    n  new    q  quit"
+HELP_INSPECT = "space  stop, go on    left, right  step    a  save as GIF    s  save    n  new    q  quit"
 HELP_EDIT = "e  edit    s  save    n  new    q  quit"
 
 

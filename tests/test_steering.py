@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import toys
+from stable_baselines3 import PPO
 
 from musegym.agents import (
     AdversarialDQN,
     between,
     constrained,
     edit,
+    generate,
     generate_episodes,
     like,
     make_sb3_env,
@@ -189,3 +191,20 @@ class TestPlans:
         assert ((built.actions == plan).sum(1) >= 8).all()
         child = between(model, content, model.task.corpus("validation")[9], 2)
         assert child.contents.shape == (2, 28, 28)
+
+
+def test_generate_takes_works_to_be_like_and_between():
+    model = untrained("toy/Bits-v0")
+    first, second = generate(model, 2, seed=5)
+    assert np.array_equal(generate(model, 6, seed=1, like=first, share=1.0), np.repeat(first[None], 6, 0))
+    assert np.array_equal(
+        generate(model, 6, seed=1, like=first, share=0.25), like(model, first, 6, 0.25, seed=1).contents
+    )
+    mixed = generate(model, 6, seed=1, between=(first, second))
+    assert ((mixed == first) | (mixed == second)).all()
+    for wrong in ({"temperature": 0.5}, {"prefix": np.array([1])}, {"between": (first, second)}):
+        with pytest.raises(ValueError, match="exclude each other"):
+            generate(model, 2, like=first, **wrong)
+    other = PPO("MlpPolicy", make_sb3_env("toy/Bits-v0", 2, discriminator="none"), n_steps=8, batch_size=16)
+    with pytest.raises(TypeError, match="need an AdversarialDQN, not a PPO"):
+        generate(other, 2, like=first)
