@@ -247,9 +247,9 @@ def between(
     first: Array,
     second: Array,
     num: int,
-    conditions: Ints | None = None,
+    conditions: Ints | tuple[Ints | None, Ints | None] | None = None,
     seed: int = 0,
-    actions: tuple[Ints, Ints] | None = None,
+    actions: tuple[Ints | None, Ints | None] | None = None,
 ) -> Steered:
     """Draws works whose every decision is that of one of two given works, half of them under the condition of each.
 
@@ -261,7 +261,7 @@ def between(
         first: a work.
         second: another one.
         num: number of works.
-        conditions: of the two, int [2, C]; those of the real works most like them where None.
+        conditions: of the two, int [2, C]; that of the real work most like it where one is None.
         seed: of all draws.
         actions: of the two, where they are known, as in ``like``.
 

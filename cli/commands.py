@@ -275,7 +275,8 @@ def generate(
     ] = None,
     keep: Annotated[int | None, typer.Option(min=1, help="Number of actions of --prefix to keep.")] = None,
     like: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Works that share decisions with this one, an .npz file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Works that share decisions with this one: an .npz file, or a picture."),
     ] = None,
     share: Annotated[
         float | None,
@@ -285,7 +286,7 @@ def generate(
     ] = None,
     between: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Works whose every decision is one of these two's: two .npz files."),
+        typer.Option(metavar="A B", help="Works whose every decision is one of these two's, files as of --like."),
     ] = None,
 ) -> None:
     """Writes new works: files of their medium, text, and one picture of all."""

@@ -39,6 +39,20 @@ def first_conditions(trained: Task[Any], task: Task[Any], num: int, seed: int) -
         raise UsageError(f"--set: {error}") from None
 
 
+def read_given(task: Task[Any], file: Path, option: str) -> tuple[Array, Ints | None, Ints | None]:
+    """Returns a work as ``read_work`` does, or one of a file of its medium, whose condition and actions are unknown."""
+    if file.suffix.lower() == ".npz" or type(task).read_file is Task.read_file:
+        return read_work(task, file, option)
+    try:
+        content = task.read_file(file)
+    except OSError as error:
+        raise UsageError(f"{option} {file}: {reason(error)}") from None
+    except ValueError as error:
+        raise UsageError(f"{option} {file}: {error}; name a picture, or an .npz file of `musegym generate`") from None
+    assert content is not None
+    return content, None, None
+
+
 def read_work(task: Task[Any], file: Path, option: str) -> tuple[Array, Ints, Ints]:
     """Returns a work from ``musegym generate`` or ``musegym play``: content, condition int [C], actions int64 [L].
 
@@ -88,13 +102,13 @@ def steered(
         raise UsageError(f"--like and --between need an AdversarialDQN, not a {type(model).__name__}")
     try:
         if like is not None:
-            content, condition, actions = read_work(task, like, "--like")
+            content, condition, actions = read_given(task, like, "--like")
             built = steering.like(model, content, num, share, condition, seed, actions)
         else:
             assert between is not None
-            first, second = (read_work(task, file, "--between") for file in between)
-            conditions = np.stack([first[1], second[1]])
-            built = steering.between(model, first[0], second[0], num, conditions, seed, (first[2], second[2]))
+            first, second = (read_given(task, file, "--between") for file in between)
+            pairs = (first[1], second[1]), (first[2], second[2])
+            built = steering.between(model, first[0], second[0], num, pairs[0], seed, pairs[1])
     except ValueError as error:
         raise UsageError(str(error)) from None
     return built.contents, built.conditions, built.decisions()

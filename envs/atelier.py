@@ -273,6 +273,10 @@ class AtelierTask(Task[Draft]):
         """Returns the plans of pictures uint8 [N, *shape] by the generator's encoder, int64 [N, n * n]."""
         return self.generator.plans(contents).reshape(-1, self.horizon)
 
+    def read_file(self, path: Path) -> NDArray[np.uint8]:
+        """Reads any picture, PNG, JPEG or WebP: the square in its middle, in the size of this task's."""
+        return self.source.read(path)
+
     def works(self, split: Split) -> Works:
         """Returns the pictures of a split."""
         return self._works.usable(split)

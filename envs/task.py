@@ -629,6 +629,15 @@ class Task(abc.ABC, Generic[S]):
         """Draws all works as they stand, as ``Medium.population`` draws finished ones."""
         return None
 
+    def read_file(self, path: Path) -> Array | None:
+        """Reads a work from a file of its medium, such as a picture; None, the default, where the task reads none.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it holds no such work.
+        """
+        return None
+
     def export(
         self, content: Array, path: Path, condition: Ints | None = None, actions: Ints | None = None
     ) -> list[Path]:

@@ -11,11 +11,15 @@ import pytest
 import torch
 import toys
 from grids import TowerTask
+from PIL import Image
 from test_recorded import make_run
 
 import musegym
 from musegym import cli
+from musegym.agents import AdversarialDQN, make_sb3_env
 from musegym.agents.episodes import trace
+from musegym.benchmarks import atlas
+from musegym.benchmarks.metrics.features import FeatureNet
 from musegym.cli import commands, options
 from musegym.cli.options import first_conditions
 from musegym.envs import make_task
@@ -54,7 +58,7 @@ def test_help_names_the_commands(call):
     for arguments in ((), ("--help",)):
         code, out, err = call(*arguments)
         assert (code, err) == (0, "")
-        for command in ("list", "train", "generate", "evaluate", "play", "bench", "report"):
+        for command in ("list", "train", "generate", "evaluate", "play", "bench", "report", "map"):
             assert f"  {command} " in out
 
 
@@ -268,6 +272,47 @@ def test_generate_draws_works_like_another_and_between_two(call, trained, tmp_pa
     assert call("generate", trained, "--num", 3, "--between", first, second, "--out", tmp_path / "c")[0] == 0
     saved(tmp_path / "c", 3)
     refused(call("generate", trained, "--like", tmp_path / "no.npz", "--out", tmp_path / "d"), "--like", "No such file")
+
+
+def test_a_picture_is_a_work_to_be_like(call, tmp_path):
+    model = AdversarialDQN("auto", make_sb3_env("musegym/Atelier-v0", 4, discriminator="none"), seed=0)
+    model.task.generator.updates = 1
+    model.save(tmp_path / "model.zip")
+    sheet = np.zeros((40, 60, 3), np.uint8)
+    sheet[5:35, 28:32] = 255
+    Image.fromarray(sheet).save(tmp_path / "one.png")
+    again = ("generate", tmp_path / "model.zip", "--num", 2, "--out", tmp_path / "new")
+    assert call(*again, "--like", tmp_path / "one.png", "--share", 1)[0] == 0
+    (plan,) = model.task.generator.plans(model.task.read_file(tmp_path / "one.png")[None])
+    for number in range(2):
+        with np.load(tmp_path / "new" / f"Atelier-v0-0-{number:03d}.npz") as work:
+            assert np.array_equal(work["actions"], plan.ravel())
+    assert call(*again, "--between", tmp_path / "one.png", tmp_path / "new" / "Atelier-v0-0-001.npz")[0] == 0
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    refused(call(*again, "--like", tmp_path / "no.png"), "no.png", "PNG")
+    refused(call(*again, "--like", tmp_path / "missing.png"), "--like", "No such file")
+
+
+def test_decisions_are_written_as_a_gif(call, trained, tmp_path):
+    file = tmp_path / "seen.gif"
+    assert call("play", trained, "--inspect", "--save", file, "--seed", 1) == (0, f"{file}\n", "")
+    with Image.open(file) as image:
+        assert image.n_frames > 1
+    refused(call("play", trained, "--inspect", "--save", tmp_path / "seen.mp4"), "--save", ".gif")
+    refused(call("play", trained, "--save", file), "--save", "--inspect")
+    refused(call("play", trained, "--inspect", "--build"), "--inspect", "--build")
+    refused(call("play", trained, "--inspect", "--save", tmp_path / "no" / "a.gif"), "--save", "No such file")
+    refused(call("play", "musegym/Oracle-v0", "--inspect", "--save", file), "musegym train")
+
+
+def test_a_map_is_drawn(call, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(atlas, "feature_net", lambda known, layout: FeatureNet(known, layout, updates=2))
+    assert call("map", trained, "--out", tmp_path / "map") == (0, f"{tmp_path / 'map'}\n", "")
+    assert {path.name for path in (tmp_path / "map").iterdir()} == {"map.png", "map.html"}
+    (tmp_path / "file").write_text("")
+    refused(call("map", trained, "--out", tmp_path / "file"), "cannot write")
+    refused(call("map", trained, "--num", 9), "--num")
+    refused(call("map"), "RUN", "--pretrained")
 
 
 def test_generate_continues_a_work_whose_actions_are_unknown(call, trained, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,19 @@ from numpy.typing import NDArray
 
 from ..task import SPLITS, Condition, CorpusReport, Works
 from . import drawings, paintings, pictures, sprites
+from .images import opened
 from .palettes import colours
 from .thumbnails import SIDE as COLOURED
+from .thumbnails import laid_on, shrunk
 from .usable import UsableWorks
 
 DIGITS = tuple(map(str, range(10)))
 FAINTEST, FULL = 4, 12
 """Steps of ``drawings.trace`` from which on there is ink, and from which on it is full."""
 WHITE = 255
+FORMATS = ("PNG", "JPEG", "WEBP")
+LUMINANCE = np.array((299, 587, 114))
+"""Weights of red, green and blue in a grey (ITU-R BT.601)."""
 SIDES = (32, 48, 64)
 """Of a user's own pictures."""
 
@@ -43,6 +49,20 @@ class Source(NamedTuple):
     conditions: tuple[Condition, ...]
     load: Callable[[], UsableWorks]
     palette: Callable[[], NDArray[np.uint8]]
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Reads any picture: the square in its middle, in the size and colours of these, uint8 [side, side(, 3)].
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no picture.
+        """
+        with opened(path.read_bytes(), FORMATS) as image:
+            pixels = np.array(image.convert("RGBA"))
+        grey = self.channels == 1
+        square = shrunk(laid_on(pixels, (0, 0, 0) if grey else (WHITE, WHITE, WHITE)), self.side)[..., :3]
+        shades: NDArray[np.uint8] = (square.astype(np.int64) @ LUMINANCE // LUMINANCE.sum()).astype(np.uint8)
+        return shades if grey else square
 
     @property
     def shape(self) -> tuple[int, ...]:
