@@ -6,7 +6,7 @@ import dataclasses
 
 SIDES = (16, 128)
 """Smallest and largest side of a picture."""
-LARGEST = {"codes": 4096, "width": 256, "hidden": 512, "noise": 64}
+LARGEST = {"codes": 4096, "width": 256, "hidden": 512, "noise": 64, "fine": 128}
 """Largest sizes; a file that asks for more is refused."""
 
 
@@ -20,6 +20,8 @@ class GeneratorArchitecture:
         width: of an entry.
         hidden: channels of the networks within.
         noise: numbers of noise for each place of a plan.
+        fine: channels of a last convolution over whole pixels, without which neighbouring pixels come from different
+            weights: lines of two pixels' period may show. 0 leaves it out.
 
     Raises:
         ValueError: a size is out of its range, or the picture is no square.
@@ -30,6 +32,7 @@ class GeneratorArchitecture:
     width: int = 16
     hidden: int = 64
     noise: int = 8
+    fine: int = 0
 
     def __post_init__(self) -> None:
         least, most = SIDES
@@ -41,7 +44,7 @@ class GeneratorArchitecture:
             )
         for name, largest in LARGEST.items():
             value = getattr(self, name)
-            if type(value) is not int or not (0 if name == "noise" else 1) <= value <= largest:
+            if type(value) is not int or not (0 if name in ("noise", "fine") else 1) <= value <= largest:
                 raise ValueError(f"a generator's {name} must be a whole number up to {largest}, not {value!r}")
 
     @property

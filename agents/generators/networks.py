@@ -117,9 +117,16 @@ class GeneratorNetwork(nn.Module):
             nn.PixelShuffle(2),
             nn.GroupNorm(GROUPS, half),
             nn.SiLU(),
-            nn.Conv2d(half, 4 * a.channels, 3, 1, 1),
-            nn.PixelShuffle(2),
+            *self._last(half),
         )
+
+    def _last(self, half: int) -> list[nn.Module]:
+        """Returns the layers from half the side of a picture to all of it."""
+        a = self.architecture
+        if not a.fine:
+            return [nn.Conv2d(half, 4 * a.channels, 3, 1, 1), nn.PixelShuffle(2)]
+        fine = [nn.Conv2d(half, 4 * a.fine, 3, 1, 1), nn.PixelShuffle(2), nn.GroupNorm(1, a.fine), nn.SiLU()]
+        return [*fine, nn.Conv2d(a.fine, a.channels, 3, 1, 1)]
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Returns the vectors of pictures float [N, side, side(, channels)] from 0 to 1, float [N, width, n, n]."""
