@@ -22,7 +22,7 @@ BOUNDS = {
     **dict.fromkeys(("n_steps", "buffer_size", "target_update_interval", "gradient_steps"), (1, LARGEST)),
     **dict.fromkeys(("warm_start", "lead", "weight_decay", "max_grad_norm", "temperature"), (0, LARGEST)),
     **dict.fromkeys(("cross_entropy", "consistency", "discriminator_weight", "prior_weight"), (0, LARGEST)),
-    **dict.fromkeys(("reconstruction", "generator_weight"), (0, LARGEST)),
+    **dict.fromkeys(("reconstruction", "reconstruction_realism", "generator_weight"), (0, LARGEST)),
     **dict.fromkeys(("alpha", "gamma", "target_share"), (0, 1)),
     "reconstruction_share": (0, 0.9),
 }
@@ -99,6 +99,8 @@ class DQNConfig:
     """Weight of D's score in the loss of the generator G in joint training; at 0 G stays as it is."""
     reconstruction: int = 3_000
     """Updates by which a fresh G learns to rebuild real works, before all else; one that was given is left as it is."""
+    reconstruction_realism: float = 0.3
+    """Weight of D's score in these updates; at 0 D learns nothing from them, and they are faster and smoother."""
     reconstruction_share: float = 0.33
     """Share of the budget for them, below 1. Where time is the budget, it replaces the count."""
 

@@ -33,7 +33,7 @@ from .config import DQNConfig, changed
 from .controller import LEAST_HELD_OUT, Adjustment, Controller, Snapshot, energy_distance
 from .demonstrations import Demonstrations
 from .episodes import Episodes, Recorder, play, trace
-from .generators import ContentGenerator, GeneratorTrainer
+from .generators import ContentGenerator, GeneratorSettings, GeneratorTrainer
 from .learner import Batch, Learner
 from .networks import RecurrentQ
 from .policies import BoltzmannPolicy
@@ -587,7 +587,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _taught(self, generator: ContentGenerator) -> GeneratorTrainer:
         """Returns the trainer of a content generator, which learns on this agent's device."""
         generator.to(str(self.device))
-        return GeneratorTrainer(generator, functools.partial(self.task.works, "train"), seed=self.seed or 0)
+        settings = GeneratorSettings(realism=self.config.reconstruction_realism)
+        return GeneratorTrainer(generator, functools.partial(self.task.works, "train"), settings, self.seed or 0)
 
     def _share_generator(self) -> None:
         """Lets all rows of the environment have one content generator, the one that was handed over last."""

@@ -22,6 +22,8 @@ from .media.plates import Plates
 from .task import Array, Bools, CorpusReport, Feature, Image, Ints, Split, State, Task, Works, parse_style
 
 CODES = 256
+FINE = 16
+"""Channels of a fresh generator's last convolution, of pictures in colour: colours differ from pixel to pixel."""
 MODULE = "musegym.agents.generators"
 """Imported when a generator is first needed, so that environments load no torch."""
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -179,7 +181,8 @@ class AtelierTask(Task[Draft]):
         if self._live is None:
             module = importlib.import_module(MODULE)
             if self._named is None:
-                made = module.ContentGenerator(module.GeneratorArchitecture(self.source.shape, CODES))
+                fine = FINE if self.source.channels > 1 else 0
+                made = module.ContentGenerator(module.GeneratorArchitecture(self.source.shape, CODES, fine=fine))
             else:
                 shipped = PRETRAINED / f"{self.data_name}-G.zip"
                 made = module.ContentGenerator.load(shipped if self._named == "pretrained" else self._named)
