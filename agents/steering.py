@@ -416,17 +416,33 @@ def nearest(model: AdversarialDQN, content: Array, num: int, region: Bools | Non
     Raises:
         ValueError: the task has no content generator.
     """
+    known = model.task.works("train")
+    cosines = vectors(model, known.contents, region) @ vectors(model, np.asarray(content)[None], region)[0]
+    rows = np.argsort(-cosines, kind="stable")[:num]
+    return Nearest(rows, known.contents[rows], known.conditions[rows].astype(np.int64), cosines[rows].astype(float))
+
+
+def vectors(model: AdversarialDQN, contents: Array, region: Bools | None = None) -> NDArray[np.float32]:
+    """Returns the vectors of length 1 by which pictures [N, ...] are compared, float32 [N, D]: those of E, joined.
+
+    Args:
+        model: an agent whose task has a content generator.
+        contents: the pictures.
+        region: bool [H, W], the part of the pictures that counts: the places of the plan that lie in it as a whole,
+            or, where none does, those that it meets. All of it where None.
+
+    Raises:
+        ValueError: the task has no content generator.
+    """
     task, generator = model.task, model.task.generator
     if generator is None:
         raise ValueError(f"{type(task).__name__} has no content generator, by whose encoder works could be compared")
-    known, side = task.works("train"), math.isqrt(task.horizon)
-    vectors = generator.features(known.contents).reshape(len(known), -1, side * side)
-    own = generator.features(np.asarray(content)[None]).reshape(-1, side * side)
+    side = generator.grid
+    found: NDArray[np.float32] = generator.features(contents).reshape(len(contents), -1, side * side)
     if region is not None:
-        whole = ~_places(~np.asarray(region, np.bool_), side).ravel()  # places that lie in the region as a whole
-        if not whole.any():
-            whole = _places(np.asarray(region, np.bool_), side).ravel()
-        vectors, own = vectors[..., whole], own[:, whole]
-    cosines = np.einsum("ncp,cp->n", vectors, own, dtype=np.float64) / max(1, own.shape[1])
-    rows = np.argsort(-cosines, kind="stable")[:num]
-    return Nearest(rows, known.contents[rows], known.conditions[rows].astype(np.int64), cosines[rows])
+        asked = np.asarray(region, np.bool_)
+        whole = ~_places(~asked, side).ravel()
+        found = found[..., whole if whole.any() else _places(asked, side).ravel()]
+    found = found.reshape(len(found), -1)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found

@@ -21,6 +21,9 @@ from musegym.agents import (
 )
 from musegym.agents.generators import ContentGenerator, GeneratorArchitecture
 from musegym.agents.steering import FREE
+from musegym.benchmarks.metrics.features import FeatureNet
+from musegym.benchmarks.studies import steering as study
+from musegym.discriminators import make_discriminator
 
 toys.register()
 ATELIER = "musegym/Atelier-v0"
@@ -208,3 +211,24 @@ def test_generate_takes_works_to_be_like_and_between():
     other = PPO("MlpPolicy", make_sb3_env("toy/Bits-v0", 2, discriminator="none"), n_steps=8, batch_size=16)
     with pytest.raises(TypeError, match="need an AdversarialDQN, not a PPO"):
         generate(other, 2, like=first)
+
+
+def test_steered_works_are_measured(monkeypatch):
+    model = untrained(ATELIER)
+    model.task.set_generator(taught := ContentGenerator(GeneratorArchitecture((28, 28)), seed=2))
+    taught.updates = 1
+    for name, value in {"GIVEN": 3, "EACH": 2, "FREE": 5}.items():
+        monkeypatch.setattr(study, name, value)
+    monkeypatch.setattr(study, "feature_net", lambda known, layout: FeatureNet(known, layout, updates=2))
+    works = model.task.works("validation").take(slice(3))
+    found = study.likeness(model, works, 0)
+    assert all(0 <= share <= 1 for share in found.values())
+    found = study.edited(model, make_discriminator(model.task), works, 0)
+    assert found["kept"] == 1
+    assert found["changed"] > 0
+    assert found["seen_better"] == pytest.approx(100 * (found["auc"] - found["auc_free"]))
+    gallery = model.task.works("train").contents[:40]
+    found = study.retrieval(model, gallery)
+    assert found["by_pixels"] == 1
+    assert found["rank_1"] <= found["rank_10"] <= 1
+    assert found["rank_10"] > 0.25, "an encoder that was never taught sees some of a picture, too"
