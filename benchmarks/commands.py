@@ -108,11 +108,18 @@ def map_(
     num: Annotated[int, typer.Option(min=10, max=2000, help="Real works, and works of the agent.")] = 400,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of map.png and map.html.")] = Path("map"),
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Equal seeds give equal works.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="data=NAME", help="The data of --pretrained, if not the default."),
+    ] = None,
 ) -> None:
     """Draws real works and an agent's on a plane, similar ones together: a picture, and a page to hover over."""
     from ..training import loading
 
-    model = loading.load_model(run, pretrained)
+    data, others = loading.shipped_data(set_)
+    if others or (data and not pretrained):
+        raise UsageError("--set data=NAME goes with --pretrained ID, and names nothing else")
+    model = loading.load_model(run, pretrained, data)
     loading.read_corpus(model.task)
     from . import atlas
 

@@ -61,7 +61,12 @@ Id = Annotated[
     str, typer.Argument(metavar="ID", help="Environment id, see `musegym list`; MODULE:ID imports MODULE first.")
 ]
 OptionalRun = Annotated[Path | None, typer.Argument(metavar="RUN", help="A run's folder, or a model file.")]
-Pretrained = Annotated[str | None, typer.Option(metavar="ID", help="The model that ships for ID, instead of a RUN.")]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID", help="The model that ships for ID, instead of a RUN; of some ids one for --set data=NAME."
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Environment argument, such as corpus=PATH or style=minor."),
@@ -294,13 +299,15 @@ def generate(
         raise UsageError("--prefix, --like and --between exclude each other: give one of them")
     if share is not None and like is None:
         raise UsageError("--share S goes with --like FILE: the work, and how much of it to keep")
-    if (like or between) and (set_ or temperature != 1.0):
+    styled = [pair for pair in set_ or () if not (pretrained and pair.startswith("data="))]
+    if (like or between) and (styled or temperature != 1.0):
         raise UsageError("--like and --between bring the style of their works, at temperature 1; leave out the others")
     if (prefix is None) != (keep is None):
         raise UsageError("--prefix FILE and --keep N go together: the work, and how many of its decisions to keep")
-    if prefix is not None and set_:
+    if prefix is not None and styled:
         raise UsageError("--prefix brings the start of its work; leave out --set")
-    model = loading.load_model(run, pretrained)
+    data_name, set_ = loading.shipped_data(set_) if pretrained else ("", set_)
+    model = loading.load_model(run, pretrained, data_name)
     id = loading.id_of(model)
     from ..agents import generate_episodes
 
@@ -353,7 +360,8 @@ def evaluate(
     file: Json = None,
 ) -> None:
     """Compares new works, of a model or from a file, with the held-out test split."""
-    if (works is None) != (id is None) or (set_ and works is None):
+    data_name, others = loading.shipped_data(set_) if pretrained else ("", set_)
+    if (works is None) != (id is None) or (others and works is None):
         raise UsageError("--works FILE and --id ID go together, and --set with them: the works and their environment")
     if works is not None and (run is not None or pretrained is not None or num is not None):
         raise UsageError("--works judges all that its FILE holds: leave out RUN, --pretrained and --num")
@@ -365,7 +373,7 @@ def evaluate(
 
         judge = functools.partial(evaluate_works, task, *read_works(task, works), split="test", seeds=seeds)
     else:
-        model = loading.load_model(run, pretrained)
+        model = loading.load_model(run, pretrained, data_name)
         loading.read_corpus(model.task)
         from ..benchmarks.suite import evaluate as evaluate_
 
@@ -408,8 +416,10 @@ def play(
         raise UsageError("--inspect watches the agent, --build builds by hand: give one of them")
     if save is not None and (not inspect or save.suffix.lower() != ".gif"):
         raise UsageError("--save FILE.gif goes with --inspect, and writes a GIF")
-    if inspect and set_:
-        raise UsageError("--inspect shows works of a model, which brings its own arguments; leave out --set")
+    if inspect and loading.shipped_data(set_)[1]:
+        raise UsageError(
+            "--inspect shows works of a model, which brings its own arguments; leave out all but --set data="
+        )
     if Path(name).exists():
         if set_:
             raise UsageError("--set goes with an ID; a RUN brings the arguments of its own environment")
@@ -419,7 +429,7 @@ def play(
         id, model, discriminator = loading.known_id(name), None, None
         task = loading.env_task(name, env_kwargs(name, set_))
     if inspect and model is None:
-        model = loading.load_model(None, id)
+        model = loading.load_model(None, id, task.data_name)
         task = model.task
     loading.read_corpus(task)
     if save is not None:

@@ -341,10 +341,11 @@ ForkingPickler.register(Discriminator, _stay)
 
 
 def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:
-    """Loads the discriminator that ships for a task, or for an environment id such as ``musegym/Melody-v0``."""
+    """Loads the discriminator that ships for a task and its data, or for an id such as ``musegym/Melody-v0``."""
     name = task if isinstance(task, str) else type(task).__name__.removesuffix("Task")
     name = re.sub(r"-v\d+$", "", name.rpartition("/")[2])
-    path = PRETRAINED / f"{name}-D.zip"
+    own = PRETRAINED / f"{name}-{getattr(task, 'data_name', '')}-D.zip"
+    path = own if own.is_file() else PRETRAINED / f"{name}-D.zip"
     if not path.is_file():
         shipped = sorted(file.name.removesuffix("-D.zip") for file in PRETRAINED.glob("*-D.zip"))
         raise ValueError(f"no pretrained discriminator ships for {name}; there are: {', '.join(shipped) or 'none'}")

@@ -124,7 +124,7 @@ class Agent:
             return self._given
         from ..training.loading import load_model
 
-        model = load_model(None, self._id)
+        model = load_model(None, self._id, self._task.data_name)
         ships, ours = model.task, self._task
         if (ships.layout, ships.conditions, ships.data_name) != (ours.layout, ours.conditions, ours.data_name):
             raise UsageError(f"the agent that ships for {self._id} builds other works: play a RUN with --build")

@@ -293,6 +293,31 @@ def test_a_picture_is_a_work_to_be_like(call, tmp_path):
     refused(call(*again, "--like", tmp_path / "missing.png"), "--like", "No such file")
 
 
+def test_models_ship_for_an_id_and_for_one_of_its_data(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "PRETRAINED", tmp_path)
+    for data, name in (("mnist", "Atelier.zip"), ("kanjivg", "Atelier-kanjivg.zip")):
+        model = AdversarialDQN("auto", make_sb3_env("musegym/Atelier-v0", 4, discriminator="none", data=data), seed=0)
+        model.task.generator.updates = 1
+        model.save(tmp_path / name, training=False)
+    again, style = ("--pretrained", "musegym/Atelier-v0", "--num", 2), model.task.conditions[0].values[0]
+    for data, named in (("mnist", ()), ("mnist", ("--set", "data=mnist")), ("kanjivg", ("--set", "data=kanjivg"))):
+        assert loading.load_model(None, "musegym/Atelier-v0", data).task.data_name == data
+        out = tmp_path / f"{data}{len(named)}"
+        assert call("generate", *again, *named, "--out", out)[0] == 0
+    assert (
+        call("generate", *again, "--set", "data=kanjivg", "--set", f"style={style}", "--out", tmp_path / "three")[0]
+        == 0
+    )
+    refused(
+        call("generate", *again, "--set", "data=masters"), "data=masters ships", "musegym train", "--set data=masters"
+    )
+    refused(call("generate", tmp_path / "Atelier.zip", "--set", "data=kanjivg"), "--set")
+    refused(call("map", tmp_path / "Atelier.zip", "--set", "data=kanjivg"), "--set", "--pretrained")
+    file = tmp_path / "seen.gif"
+    assert call("play", "musegym/Atelier-v0", "--set", "data=kanjivg", "--inspect", "--save", file)[0] == 0
+    refused(call("play", "musegym/Atelier-v0", "--set", "style=3", "--inspect", "--save", file), "--set data=")
+
+
 def test_decisions_are_written_as_a_gif(call, trained, tmp_path):
     file = tmp_path / "seen.gif"
     assert call("play", trained, "--inspect", "--save", file, "--seed", 1) == (0, f"{file}\n", "")

@@ -522,7 +522,7 @@ def test_an_agent_of_other_works_is_refused(monkeypatch):
 
     assert Model.task.layout != TowerTask.layout
 
-    monkeypatch.setattr("musegym.training.loading.load_model", lambda run, pretrained: Model())
+    monkeypatch.setattr("musegym.training.loading.load_model", lambda run, pretrained, data: Model())
     agent = Agent(TowerTask(), "toy/Tower-v0", None, np.random.default_rng(0))
     with pytest.raises(UsageError, match="builds other works"):
         agent.work()

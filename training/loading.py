@@ -138,17 +138,28 @@ def _corpus_mistakes() -> Iterator[None]:
         raise UsageError(f"the real works cannot be read: {error}{advice}") from None
 
 
-def load_model(run: Path | None, pretrained: str | None) -> AdversarialDQN:
-    """Loads the policy of a run (its folder or a model file), or the one shipped for an id."""
+def shipped_data(given: Sequence[str] | None) -> tuple[str, list[str]]:
+    """Returns the data of ``--set data=NAME``, "" for none, and the other pairs: they name a shipped model."""
+    texts = pairs(given, "--set")
+    data = texts.pop("data", "")
+    return data, [f"{name}={text}" for name, text in texts.items()]
+
+
+def load_model(run: Path | None, pretrained: str | None, data: str = "") -> AdversarialDQN:
+    """Loads the policy of a run (its folder or a model file), or the one shipped for an id and one of its data."""
     if (run is None) == (pretrained is None):
         raise UsageError("name either a RUN or --pretrained ID")
     id = None
     if run is None:
         assert pretrained is not None
         id = known_id(pretrained)
-        path = PRETRAINED / (re.sub(r"-v\d+$", "", id.rpartition("/")[2]) + ".zip")
+        name = re.sub(r"-v\d+$", "", id.rpartition("/")[2])
+        other = data if data not in ("", *task_class(id)[0].data_names[:1]) else ""
+        path = PRETRAINED / (f"{name}-{other}.zip" if other else f"{name}.zip")
         if not path.exists():
-            raise UsageError(f"no model of {id} ships with musegym; train one: {shlex.join(['musegym', 'train', id])}")
+            command = ["musegym", "train", id, *(["--set", f"data={other}"] if other else [])]
+            what = f"{id} with data={other}" if other else id
+            raise UsageError(f"no model of {what} ships with musegym; train one: {shlex.join(command)}")
     elif run.is_dir():
         id, path = Run(run).settings().id, Run(run).model
         if not path.exists():

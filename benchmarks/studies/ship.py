@@ -56,13 +56,16 @@ def main(
         fakes = Episodes.join([generate_episodes(model, 128, seed, temperature) for temperature in LADDER])
         trainer.observe(model.task.decoded(fakes.contents, np.random.default_rng(seed)), fakes.conditions)
         print(f"{discriminator.updates} updates: {trainer.stats}")
-    name = type(model.task).__name__.removesuffix("Task")
+    task = model.task
+    name = type(task).__name__.removesuffix("Task")
+    if task.data_name and task.data_name != task.data_names[0]:
+        name += f"-{task.data_name}"
     policy, judge = out / f"{name}.zip", out / f"{name}-D.zip"
     model.save(policy, half=True)
     discriminator.save(judge, half=True)
     written = [policy, judge]
-    if model.task.generator is not None:
-        written.append(model.task.generator.save(out / f"{model.task.data_name}-G.zip", half=True))
+    if task.generator is not None:
+        written.append(task.generator.save(out / f"{task.data_name}-G.zip", half=True))
     for path in written:
         size = path.stat().st_size
         if size > LIMIT:

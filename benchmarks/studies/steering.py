@@ -9,8 +9,8 @@ Of a run whose task has a content generator, with held-out pictures:
 * ``edit``: pictures whose lower half was drawn anew. ``kept``: share of the pixels further away than one place of the
   plan that are unchanged; ``auc``: share of pairs in which D finds a real picture more real than an edited one, and
   ``auc_free`` than a free one; ``seen_better``: their difference in points.
-* ``retrieval``: a picture's upper half, the rest that of the median, among 1,000 whole pictures. ``rank_1``, ``rank_10``:
-  share found first, and among the first ten, by the encoder's vectors of the half that is seen; ``by_pixels``: share
+* ``retrieval``: a picture's upper half, the rest that of the median, among 1,000 whole pictures. ``rank_1``,
+  ``rank_10``: share found first, or among the first ten, by the encoder of the half that is seen; ``by_pixels``: share
   found first by the mean squared difference of the pixels that are seen, which is exact and needs no encoder.
 """
 
