@@ -41,6 +41,7 @@ class Saver:
         while list(self._folder.glob(f"{self._name}-{number}.*")):
             number += 1
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             paths = files(self._folder / f"{self._name}-{number}")
         except OSError as error:
             return f"not saved: {error.strerror}"

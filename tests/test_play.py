@@ -268,6 +268,7 @@ def test_the_pen_of_an_agent_is_seen_at_work_and_its_drawing_saved_as_lines(dumm
 def test_an_agents_decisions_are_watched_stopped_and_saved(dummy, script, tmp_path):
     model = AdversarialDQN("auto", make_sb3_env("toy/Bits-v0", 4, discriminator="none"), seed=0)
     seen = script("x", "space", "right", "left", "a", "s", "r", "q")
+    tmp_path /= "new"
     works = play("toys/Bits-v0", model, seed=0, folder=tmp_path, inspect=True, max_seconds=20)
     assert [work.shape for work in works] == [(4,)]
     heads = [head for head, _ in seen]
