@@ -121,14 +121,18 @@ def picture(atlas: Atlas) -> NDArray[np.uint8]:
     at = np.stack([EDGE + atlas.places[:, 0] * (SIDE - 2 * EDGE), 2 * EDGE + atlas.places[:, 1] * (SIDE - 2 * EDGE)], 1)
     kinds = [REAL] * atlas.num + [OURS] * atlas.num
     small, taken = thumbnails(atlas, SMALL), np.zeros((SIDE + EDGE, SIDE), np.bool_)
+    boxes = dict[int, tuple[int, int]]()
     for index in np.random.default_rng(0).permutation(len(at)).tolist():
         (x, y), (height, width, _) = at[index].astype(int), small[index].shape
         top, left = y - height // 2 - 3, x - width // 2 - 3
         room = taken[max(top, 0) : top + height + 6, max(left, 0) : left + width + 6]
         if room.any():
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=kinds[index])
-            continue
-        room[:] = True
+        else:
+            room[:] = True
+            boxes[index] = (left, top)
+    for index, (left, top) in boxes.items():
+        height, width, _ = small[index].shape
         draw.rectangle((left, top, left + width + 5, top + height + 5), fill=kinds[index])
         whole.paste(Image.fromarray(small[index]), (left + 3, top + 3))
     x = EDGE // 2

@@ -24,7 +24,7 @@ PLOT = 62  # height of a curve
 TIMES = 2  # drawn larger, then scaled down
 NOTHING = 5e-5  # probabilities below are shown as 0
 WIDE = 1.25  # sides of a picture from which on the panels stand below it
-GIF_WIDTH, GIF_FRAMES, GIF_SECONDS, LAST_SECONDS = 900, 120, 12.0, 3.0
+GIF_WIDTH, GIF_FRAMES, GIF_SECONDS, LAST_SECONDS = 720, 120, 12.0, 3.0
 FASTEST, SLOWEST = 0.08, 0.6  # seconds of a decision in an animation
 BLUE: Colour = (110, 180, 255)
 

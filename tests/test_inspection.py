@@ -92,7 +92,7 @@ def test_pictures_mark_the_action_taken_and_become_an_animation(tmp_path: Path) 
     (path,) = shown.save(tmp_path / "shown.gif")
     with Image.open(path) as image:
         assert image.n_frames == len(seen.actions) + 1
-        assert image.width == min(900, pictures[0].shape[1])
+        assert image.width == min(720, pictures[0].shape[1])
 
 
 @pytest.mark.slow
