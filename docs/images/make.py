@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from musegym.agents import generate_episodes
+from musegym.agents import generate, generate_episodes
 from musegym.agents.episodes import Episodes
+from musegym.agents.steering import vectors
 from musegym.envs import Medium, Task, ids, make_task
 from musegym.envs.media.pictures import palette_in, save_gif
 from musegym.envs.window import tile
@@ -36,6 +37,7 @@ WIDEST = 1200  # pixels of a sheet of eight columns
 FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24, 0.75), (16, 0.75), (12, 0.6))
 """Pictures and share of the width: the first that makes a small file."""
 COLOURS = 64
+BESIDE, BANDS = 16, 4  # pictures in a row beside real ones, and bands of rows
 ROUNDS, BEAT = 5, 0.2  # times that a work that moves is played, and seconds of each of its pictures
 
 
@@ -125,6 +127,31 @@ def save_sheet(task: Task, works: Episodes, path: Path) -> None:
     colours.save(path, optimize=True)
 
 
+def save_beside(model, seed: int, path: Path) -> None:
+    """Writes rows of an agent's pictures, of the training pictures nearest to each, and of held-out ones: not chosen.
+
+    In each of ``BANDS`` bands the agent's come first, then the nearest ones, then held-out ones of the same styles.
+    """
+    task, rng = model.task, np.random.default_rng(seed)
+    held_out = task.works("test")
+    real = held_out.take(rng.permutation(len(held_out))[: BESIDE * BANDS])
+    made = generate(model, len(real), seed=seed, condition=real.conditions if task.conditions else None)
+    known = task.corpus("train")
+    cosines = vectors(model, made) @ vectors(model, known).T
+    bands = []
+    for first in range(0, len(real), BESIDE):
+        rows = slice(first, first + BESIDE)
+        for pictures in (made[rows], known[cosines[rows].argmax(1)], real.contents[rows]):
+            side = made.shape[1]
+            tiles = np.full((BESIDE, side + 4, side + 4, *pictures.shape[3:]), EDGE, np.uint8)
+            inside = slice(2, 2 + side)
+            tiles[: len(pictures), inside, inside] = pictures
+            bands.append(np.concatenate(tiles, 1))
+        bands.append(np.full((12, *bands[0].shape[1:]), 255, np.uint8))
+    whole = np.concatenate(bands[:-1]).repeat(2, 0).repeat(2, 1)
+    Image.fromarray(whole).quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main() -> None:
     """Reads the command line; writes the files."""
     parser = argparse.ArgumentParser(description="Writes an animation and a picture of each environment.")
@@ -144,6 +171,8 @@ def main() -> None:
         if model is None and task.stream(1, np.random.default_rng(0)) is not None:
             author = "real works, drawn from their formula"
         stem = env_id.rpartition("/")[2].lower()
+        if task.data_name and task.data_name != task.data_names[0]:
+            stem += f"-{task.data_name}"
         states = list(played(task, model, arguments.seed))
         last = animate(task, states, FOLDER / f"{stem}.gif", author)
         thumbnail = FOLDER / f"{stem}.png"
@@ -154,6 +183,8 @@ def main() -> None:
             works = generate_episodes(model, SHEET, seed=arguments.seed)
             decoded = task.decoded(works.contents, np.random.default_rng(arguments.seed))
             save_sheet(task, dataclasses.replace(works, contents=decoded), FOLDER / f"{stem}-sheet.png")
+        if model is not None and task.generator is not None:
+            save_beside(model, arguments.seed, FOLDER / f"{stem}-beside.png")
         print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
 
 
