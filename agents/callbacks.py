@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 from ..discriminators import DiscriminatorTrainer, load_trainer, make_trainer
 from ..envs.rewards import RewardSettings
 from ..envs.task import Array, Task
-from .generators import ContentGenerator, GeneratorTrainer
+from .generators import ContentGenerator, GeneratorSettings, GeneratorTrainer
 from .sb3 import task_of
 
 LATEST = "discriminator.zip"
@@ -65,8 +65,8 @@ class DiscriminatorCallback(BaseCallback):
             or a file of ``Discriminator.save``.
         reconstruction: updates by which a new content generator, where the task has one, learns to rebuild real works
             before training begins. ``AdversarialDQN`` teaches it by settings of its own.
-        generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it.
-            ``AdversarialDQN`` has a setting of this name instead.
+        generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it; None: 1
+            for pictures in grey, 0.1 in colour. ``AdversarialDQN`` has a setting of this name instead.
         verbose: as in SB3.
         **options: options of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...). An ``AdversarialDQN`` that learned before keeps
@@ -82,7 +82,7 @@ class DiscriminatorCallback(BaseCallback):
         save_path: str | Path | None = None,
         load: str | Path | None = None,
         reconstruction: int = 3_000,
-        generator_weight: float = 1.0,
+        generator_weight: float | None = None,
         verbose: int = 0,
         **options: Any,
     ) -> None:
@@ -133,8 +133,9 @@ class DiscriminatorCallback(BaseCallback):
             agent.set_discriminator(self.trainer, self.lead)
         elif task.generator is not None and self.generator_trainer is None:
             task.generator.to(str(self.model.device))
+            settings = GeneratorSettings.of(task.generator.architecture.channels, weight=self._generator_weight)
             self.generator_trainer = GeneratorTrainer(
-                task.generator, functools.partial(task.works, "train"), seed=self.model.seed or 0
+                task.generator, functools.partial(task.works, "train"), settings, self.model.seed or 0
             )
             self._rebuild(self.generator_trainer)
         every, self._evaluating = self.locals.get("callback", self), []
@@ -244,9 +245,9 @@ class DiscriminatorCallback(BaseCallback):
         stats = self.trainer.observe(contents, conditions)
         for name, value in stats.items():
             self.logger.record(f"discriminator/{name}", value)
-        if self.generator_trainer is not None and self._generator_weight:
+        if self.generator_trainer is not None and self._generator_weight != 0:
             judge = self.trainer.discriminator
-            for name, value in self.generator_trainer.learn(plans, conditions, judge, self._generator_weight).items():
+            for name, value in self.generator_trainer.learn(plans, conditions, judge).items():
                 self.logger.record(f"generator/{name}", value)
 
 

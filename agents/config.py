@@ -95,12 +95,14 @@ class DQNConfig:
     """Capacity of the replay in episodes."""
 
     # The content generator, where the task has one
-    generator_weight: float = 1.0
-    """Weight of D's score in the loss of the generator G in joint training; at 0 G stays as it is."""
+    generator_weight: float | None = None
+    """Weight of D's score in the loss of the generator G in joint training; at 0 G stays as it is. None: 1 for
+    pictures in grey, 0.1 in colour."""
     reconstruction: int = 3_000
     """Updates by which a fresh G learns to rebuild real works, before all else; one that was given is left as it is."""
-    reconstruction_realism: float = 0.3
-    """Weight of D's score in these updates; at 0 D learns nothing from them, and they are faster and smoother."""
+    reconstruction_realism: float | None = None
+    """Weight of D's score in these updates; at 0 D learns nothing from them. None: 0.3 for pictures in grey, 0 in
+    colour."""
     reconstruction_share: float = 0.33
     """Share of the budget for them, below 1. Where time is the budget, it replaces the count."""
 

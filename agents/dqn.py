@@ -480,10 +480,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
         rewards = self.reward_function.by_decision(batch.episodes, np.concatenate(scores))
         left = max(0.0, self._current_progress_remaining)  # the last round ends past the last step
         pace = self.schedule.factor(left, self._n_updates)
-        learns = config.generator_weight and self.reward_settings.discriminator_weight
+        learns = config.generator_weight != 0 and self.reward_settings.discriminator_weight
         if self.generator_trainer is not None and self.discriminator is not None and learns:
             works = fresh.contents, fresh.conditions
-            self._record(self.generator_trainer.learn(*works, self.discriminator, config.generator_weight, pace))
+            self._record(self.generator_trainer.learn(*works, self.discriminator, pace))
         rate = pace * self.policy_rate * self.lr_schedule(left)
         metrics = self.learner.update(batch, rewards, rate, self.temperature)
         self._n_updates += 1
@@ -587,7 +587,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _taught(self, generator: ContentGenerator) -> GeneratorTrainer:
         """Returns the trainer of a content generator, which learns on this agent's device."""
         generator.to(str(self.device))
-        settings = GeneratorSettings(realism=self.config.reconstruction_realism)
+        config = self.config
+        settings = GeneratorSettings.of(
+            generator.architecture.channels, config.reconstruction_realism, config.generator_weight
+        )
         return GeneratorTrainer(generator, functools.partial(self.task.works, "train"), settings, self.seed or 0)
 
     def _share_generator(self) -> None:

@@ -139,16 +139,22 @@ class TestTraining:
         assert named == [False, False, True, True]
 
     def test_a_judge_leads_the_decoder_and_keeps_its_own_gradients(self) -> None:
-        learns, judge = trainer(), Brightness()
+        learns, judge = trainer(weight=100.0), Brightness()
         plans = np.random.default_rng(0).integers(12, size=(8, 2, 2))
         encoder = copy.deepcopy(learns.generator.network.encoder.state_dict())
         before = learns.generator.pictures(plans).mean()
         for _ in range(30):
-            learns.learn(plans, np.zeros((8, 0), np.int64), judge, weight=100.0, rate=10.0)
+            learns.learn(plans, np.zeros((8, 0), np.int64), judge, rate=10.0)
         assert learns.generator.pictures(plans).mean() > before + 10
         assert judge.weight.grad is None
         for name, value in learns.generator.network.encoder.state_dict().items():
             assert (value == encoder[name]).all()
+
+    def test_the_judge_weighs_less_in_colour(self) -> None:
+        grey, colour = GeneratorSettings.of(1), GeneratorSettings.of(3)
+        assert (grey.realism, grey.weight) == (GeneratorSettings().realism, GeneratorSettings().weight) == (0.3, 1.0)
+        assert (colour.realism, colour.weight) == (0.0, 0.1)
+        assert GeneratorSettings.of(3, realism=0.2, weight=0.0) == GeneratorSettings(realism=0.2, weight=0.0)
 
     def test_goes_on_as_if_nothing_had_happened(self) -> None:
         one, other = trainer(alone=1), trainer(seed=5, alone=1)

@@ -127,8 +127,6 @@ def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[st
 
 
 Picture = functools.partial(Row, judge_seeds=0, taught=False, seconds=1200.0)
-COLOUR = {"reconstruction_realism": 0.0, "generator_weight": 0.1}
-"""At full weight D's score made flat colours grainy, as was seen by eye after three minutes."""
 FROZEN = {"generator_weight": 0.0}
 GAN_CHOICES = {
     "d-as-ours": {"rate": 5e-4},
@@ -152,7 +150,7 @@ ATELIER = Table(
             sweep=TEMPERATURES,
         ),
         *(
-            Picture(name=data, meaning=f"{data}, in colour", env={"data": data}, params=COLOUR, seeds=(0,))
+            Picture(name=data, meaning=f"the recipe as it ships, on {data}", env={"data": data}, seeds=(0,))
             for data in ("openmoji", "wesnoth-portraits")
         ),
         Picture(
