@@ -5,6 +5,7 @@ from .config import DQNConfig
 from .dqn import AdversarialDQN
 from .generation import built_by, generate, generate_episodes
 from .sb3 import TaskVecEnv, make_sb3_env
+from .shipped import pretrained
 from .steering import between, constrained, edit, like, nearest, variations
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "like",
     "make_sb3_env",
     "nearest",
+    "pretrained",
     "variations",
 ]

@@ -690,8 +690,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
             if "generator" in state:
                 weights = state["generator"]["weights"]
                 state["generator"]["weights"] = {name: value.half() for name, value in weights.items()}
-        rate = self.lr_schedule(self._current_progress_remaining)
-        checkpoint.save(path, self.env, dataclasses.replace(self.config, learning_rate=rate), state)
+        config = dataclasses.replace(self.config, learning_rate=self.lr_schedule(self._current_progress_remaining))
+        if "training" not in state:  # nor the controller's factor: Q-values are in units of this temperature
+            config = dataclasses.replace(config, temperature=self.temperature)
+        checkpoint.save(path, self.env, config, state)
 
     @classmethod
     def load(  # type: ignore[override]

@@ -62,6 +62,8 @@ def generate(
         if like is not None:
             return steering.like(model, like, num, share, condition, seed).contents
         assert between is not None
+        if not isinstance(between, tuple | list) or len(between) != 2:
+            raise ValueError("between takes two works: between=(first, second)")
         return steering.between(model, *between, num, condition, seed).contents
     built = generate_episodes(model, num, seed, temperature, prefix, condition).contents
     return built_by(model).decoded(built, np.random.default_rng(seed))

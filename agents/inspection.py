@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..envs.task import Array, Ints, Task
 from .dqn import AdversarialDQN
 from .episodes import trace
+from .steering import checked, decisions_of
 
 LISTED = 8
 
@@ -57,12 +58,14 @@ def inspect(
         discriminator: gives its opinion; the model's own where None.
 
     Raises:
-        ValueError: the work cannot be built, or not by these actions.
+        ValueError: the work is none of the task, or cannot be built, or not by these actions.
     """
     task, network, judge = model.task, model.q_net, discriminator or model.discriminator
-    given = None if actions is None else np.pad(actions, (0, task.horizon - len(actions)))[None].astype(np.int64)
-    under = np.asarray(condition, np.int64)[None]
-    built = trace(task, np.asarray(content)[None], under, given)
+    under = checked(task, content, condition)[None]
+    if actions is not None:
+        actions = decisions_of(task, content, under[0], actions)
+        actions = np.pad(actions, (0, task.horizon - len(actions)))[None]
+    built = trace(task, np.asarray(content)[None], under, actions)
     (taken,) = built.decisions()
     was_training = network.training
     network.eval()
@@ -82,16 +85,21 @@ def inspect(
         state, _ = task.step(state, np.array([action], np.int64))
         pictures.append(task.render(state)[0])
         works.append(task.content(state)[0])
-    opinions = None if judge is None else _opinions(task, judge, np.stack(works), under)
+    opinions = None if judge is None else _opinions(task, judge, np.stack(works), np.asarray(content), under)
     q_values = model.temperature * (values[:, None] + logs)
     finished = np.asarray(content)
     decided = taken.astype(np.int64)
     return Inspection(decided, probabilities, q_values, entropies, opinions, names, pictures, finished, under[0])
 
 
-def _opinions(task: Task[Any], judge: Any, works: Array, condition: Ints) -> NDArray[np.float64]:
-    """Returns D's logits of works [N, ...] under a condition int [1, C], float64 [N]; NaN where it cannot read one."""
-    shown = task.decoded(works, np.random.default_rng(0))
+def _opinions(task: Task[Any], judge: Any, works: Array, last: Array, condition: Ints) -> NDArray[np.float64]:
+    """Returns D's logits of works [N, ...] under a condition int [1, C], float64 [N]; NaN where it cannot read one.
+
+    They are decoded without noise, as they are rendered; but for the last, which is known.
+    """
+    noise = np.zeros((len(works), task.noise_size), np.float32) if task.noise_size else None
+    shown = task.decode(works, noise)
+    shown[-1] = last
     read = ((shown >= 0) & (shown <= task.content_space.high)).reshape(len(shown), -1).all(1)
     opinions = np.full(len(shown), np.nan)
     opinions[read] = judge.logits(shown[read], np.repeat(condition, read.sum(), 0))
@@ -104,5 +112,9 @@ def _named(task: Task[Any], state: Any, actions: list[int], taken: int) -> dict[
         actions = [*actions[: LISTED - 1], taken]
     after, _ = task.step(state.take(np.zeros(len(actions), np.int64)), np.array(actions, np.int64))
     shown, conditions = task.decoded(task.content(after), np.random.default_rng(0)), task.condition(after)
-    captions = (task.medium.caption(*work) for work in zip(shown, conditions, strict=True))
-    return {action: caption or task.action_name(action) for action, caption in zip(actions, captions, strict=True)}
+    captions = [task.medium.caption(*work) for work in zip(shown, conditions, strict=True)]
+    names = (
+        caption if caption and captions.count(caption) == 1 else task.action_name(action)
+        for action, caption in zip(actions, captions, strict=True)
+    )
+    return dict(zip(actions, names, strict=True))

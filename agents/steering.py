@@ -72,8 +72,10 @@ def constrained(
     """
     task, network = model.task, model.q_net
     N, T, _ = choices.shape
-    if N < 1 or particles < 1:
-        raise ValueError(f"the numbers of works and of particles must be at least 1, not {N} and {particles}")
+    if N < 1:
+        raise ValueError(f"num must be at least 1, not {N}")
+    if particles < 1:
+        raise ValueError(f"particles must be at least 1, not {particles}")
     rng, generator = np.random.default_rng(seed), torch.Generator(model.device).manual_seed(seed)
     groups = np.repeat(np.arange(N), particles)
     given = np.asarray(conditions)[groups].astype(np.int64)
@@ -155,21 +157,44 @@ def decisions_of(task: Task[Any], content: Array, condition: Ints, actions: Ints
         actions: int [L'] that built it, where they are known; those of ``task.demonstrations`` where None.
 
     Raises:
-        ValueError: the task has no demonstrations, or the decisions do not finish a work.
+        ValueError: the work is none of the task; the task has no demonstrations, or the decisions do not finish a work.
     """
-    content, shape = np.asarray(content), task.layout.shape
-    if content.shape != shape:
-        raise ValueError(f"a work of {type(task).__name__} has shape {list(shape)}, not {list(content.shape)}")
-    conditions = np.asarray(condition)[None]
+    conditions = checked(task, content, condition)[None]
     if actions is None:
-        actions = task.demonstrations(content[None], conditions)[0]
-    decided = np.asarray(actions, np.int64)
+        actions = task.demonstrations(np.asarray(content)[None], conditions)[0]
+    decided = np.asarray(actions)
+    known = decided.ndim == 1 and (decided.dtype.kind in "iu" or not len(decided))
+    if not known or len(decided) > task.horizon or not ((decided >= 0) & (decided < task.num_actions)).all():
+        raise ValueError(
+            f"actions must be integers from 0 to {task.num_actions - 1}, at most {task.horizon} of them, "
+            f"not {decided.dtype} {list(decided.shape)}"
+        )
+    decided = decided.astype(np.int64)
     state = task.initial(np.zeros(1, np.uint64), conditions if task.conditions else None)
     for step, action in enumerate(decided.tolist()):
         state, done = task.step(state, np.array([action]))
         if done[0]:
             return decided[: step + 1]
     raise ValueError(f"{len(decided)} decisions do not finish a work of {type(task).__name__}")
+
+
+def checked(task: Task[Any], content: Array, condition: Ints | None) -> NDArray[np.int64]:
+    """Returns the condition of a work, int64 [C], or [] where None is given; checks both.
+
+    Raises:
+        ValueError: the work is none of the task's, or the condition is.
+    """
+    content, layout, sizes = np.asarray(content), task.layout, np.array(task.condition_sizes, np.int64)
+    if content.shape != layout.shape or content.dtype.kind not in "iub":
+        wanted = f"a work of {type(task).__name__} is integers {list(layout.shape)}"
+        raise ValueError(f"{wanted}, not {content.dtype} {list(content.shape)}")
+    if ((content < 0) | (content > task.content_space.high)).any():
+        raise ValueError(f"this is no work of {type(task).__name__}: a number is not in 0 to {max(layout.sizes) - 1}")
+    given = np.asarray([] if condition is None else condition)
+    wrong = given.shape != sizes.shape or (len(given) and given.dtype.kind not in "iu")
+    if condition is not None and (wrong or ((given < 0) | (given >= sizes)).any()):
+        raise ValueError(f"a condition is int [{len(sizes)}] below {sizes.tolist()}, not {given.tolist()}")
+    return given.astype(np.int64)
 
 
 def like(
@@ -289,8 +314,9 @@ def between(
 def _condition(model: AdversarialDQN, content: Array, condition: Ints | None) -> NDArray[np.int64]:
     """Returns the condition of a work, int64 [C]: the given one, or that of the nearest real one."""
     task = model.task
-    if condition is not None or not task.conditions:
-        return np.asarray([] if condition is None else condition, np.int64)
+    given = checked(task, content, condition)
+    if len(given) or not task.conditions:
+        return given
     if task.generator is not None:
         return np.asarray(nearest(model, content, 1).conditions[0], np.int64)
     known = task.works("train")

@@ -121,10 +121,14 @@ def map_(
         raise UsageError("--set data=NAME goes with --pretrained ID, and names nothing else")
     model = loading.load_model(run, pretrained, data)
     loading.read_corpus(model.task)
+    from rich.console import Console
+
+    from ..training.reporting import EvaluationStatus
     from . import atlas
 
     try:
-        laid_out = atlas.lay_out(model, num, seed)
+        with EvaluationStatus(Console(stderr=True)):  # it may teach the network that measures, once
+            laid_out = atlas.lay_out(model, num, seed)
         atlas.save(laid_out, folder, f"{loading.id_of(model)}, real works and the agent's")
     except ValueError as error:
         raise UsageError(str(error)) from None

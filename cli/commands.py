@@ -424,7 +424,8 @@ def play(
         if set_:
             raise UsageError("--set goes with an ID; a RUN brings the arguments of its own environment")
         model = loading.load_model(Path(name), None)
-        id, task, discriminator = loading.id_of(model), model.task, loading.discriminator_of(Path(name))
+        id, task = loading.id_of(model), model.task
+        discriminator = loading.discriminator_of(Path(name)) or model.discriminator
     else:
         id, model, discriminator = loading.known_id(name), None, None
         task = loading.env_task(name, env_kwargs(name, set_))

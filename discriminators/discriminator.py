@@ -136,6 +136,12 @@ class Discriminator:
             logits: Tensor = self.network(contents, conditions)
         return logits
 
+    def fits(self, task: TaskLike) -> bool:
+        """Returns whether contents and conditions of a task have the form of those that it judges."""
+        a, layout = self.architecture, task.layout
+        theirs = (layout.kind, tuple(layout.shape), tuple(layout.sizes), tuple(task.condition_sizes))
+        return (a.kind, a.shape, a.sizes, a.condition_sizes) == theirs
+
     @property
     def augmentation(self) -> float | None:
         """Share of the largest augmentation of cells, 0 to 1; None where the network does not augment cells."""
@@ -341,15 +347,24 @@ ForkingPickler.register(Discriminator, _stay)
 
 
 def pretrained(task: TaskLike | str, device: str = "cpu") -> Discriminator:
-    """Loads the discriminator that ships for a task and its data, or for an id such as ``musegym/Melody-v0``."""
+    """Loads the discriminator that ships for a task and its data, or for an id such as ``musegym/Melody-v0``.
+
+    Raises:
+        ValueError: none ships for it.
+    """
     name = task if isinstance(task, str) else type(task).__name__.removesuffix("Task")
     name = re.sub(r"-v\d+$", "", name.rpartition("/")[2])
-    own = PRETRAINED / f"{name}-{getattr(task, 'data_name', '')}-D.zip"
-    path = own if own.is_file() else PRETRAINED / f"{name}-D.zip"
+    data = getattr(task, "data_name", "")
+    if data and data != getattr(task, "data_names", (data,))[0]:
+        name += f"-{data}"
+    path = PRETRAINED / f"{name}-D.zip"
     if not path.is_file():
         shipped = sorted(file.name.removesuffix("-D.zip") for file in PRETRAINED.glob("*-D.zip"))
         raise ValueError(f"no pretrained discriminator ships for {name}; there are: {', '.join(shipped) or 'none'}")
-    return Discriminator.load(path, device=device)
+    found = Discriminator.load(path, device=device)
+    if not isinstance(task, str) and not found.fits(task):
+        raise ValueError(f"the pretrained discriminator of {name} judges other works than those of this task")
+    return found
 
 
 def _validated(name: str, values: Array, shape: tuple[int, ...], sizes: tuple[int, ...]) -> Array:

@@ -107,7 +107,7 @@ class AtelierTask(Task[Draft]):
     ``data``: "mnist", the default, "kanjivg" (28 x 28, grey), "openmoji", "wesnoth-portraits", "masters" or
     "wesnoth-units" (32 x 32, in colour). ``corpus``: a folder of your own pictures instead (PNG, JPEG or WebP), in
     colour; ``side``: their size then, 32, 48 or 64. ``generator``: None for a fresh one, which a training run teaches
-    first; ``"pretrained"`` for the one that ships for the data (mnist); or the path of a saved one.
+    first; ``"pretrained"`` for the one that ships for the data (mnist, openmoji); or the path of a saved one.
     ``env.unwrapped.set_generator(g)`` hands over a live one.
     ``style``: a word for the condition, such as ``"7"``, ``"food"`` or ``"elves"``.
 

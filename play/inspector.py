@@ -59,6 +59,7 @@ class Inspector:
     def save(self, path: Path) -> list[Path]:
         """Writes them as an endless GIF, of at most ``GIF_FRAMES`` decisions, evenly spread; returns its path."""
         path = path.with_suffix(".gif")
+        path.parent.mkdir(parents=True, exist_ok=True)
         last = len(self) - 1
         steps = np.unique(np.linspace(0, last, min(GIF_FRAMES, last + 1)).round().astype(int)).tolist()
         pictures = [self.picture(step) for step in steps]

@@ -16,7 +16,7 @@ from test_recorded import make_run
 
 import musegym
 from musegym import cli
-from musegym.agents import AdversarialDQN, make_sb3_env
+from musegym.agents import AdversarialDQN, make_sb3_env, shipped
 from musegym.agents.episodes import trace
 from musegym.benchmarks import atlas
 from musegym.benchmarks.metrics.features import FeatureNet
@@ -291,10 +291,16 @@ def test_a_picture_is_a_work_to_be_like(call, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no picture")
     refused(call(*again, "--like", tmp_path / "no.png"), "no.png", "PNG")
     refused(call(*again, "--like", tmp_path / "missing.png"), "--like", "No such file")
+    Image.fromarray(np.zeros((9, 9, 4), np.uint8)).save(tmp_path / "clear.png")
+    refused(call(*again, "--like", tmp_path / "clear.png"), "alike", "light lines")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    refused(call(*again, "--like", tmp_path / "huge.png"), "huge.png", "4096", "smaller")
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
+    refused(call(*again, "--like", tmp_path / "huge.png"), "huge.png", "4096", "smaller")
 
 
 def test_models_ship_for_an_id_and_for_one_of_its_data(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(shipped, "PRETRAINED", tmp_path)
     for data, name in (("mnist", "Atelier.zip"), ("kanjivg", "Atelier-kanjivg.zip")):
         model = AdversarialDQN("auto", make_sb3_env("musegym/Atelier-v0", 4, discriminator="none", data=data), seed=0)
         model.task.generator.updates = 1
@@ -326,13 +332,16 @@ def test_decisions_are_written_as_a_gif(call, trained, tmp_path):
     refused(call("play", trained, "--inspect", "--save", tmp_path / "seen.mp4"), "--save", ".gif")
     refused(call("play", trained, "--save", file), "--save", "--inspect")
     refused(call("play", trained, "--inspect", "--build"), "--inspect", "--build")
-    refused(call("play", trained, "--inspect", "--save", tmp_path / "no" / "a.gif"), "--save", "No such file")
+    assert call("play", trained, "--inspect", "--save", tmp_path / "new" / "a.gif")[0] == 0
+    refused(call("play", trained, "--inspect", "--save", file / "a.gif"), "--save", "File exists")
     refused(call("play", "musegym/Oracle-v0", "--inspect", "--save", file), "musegym train")
 
 
 def test_a_map_is_drawn(call, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(atlas, "feature_net", lambda known, layout: FeatureNet(known, layout, updates=2))
-    assert call("map", trained, "--out", tmp_path / "map") == (0, f"{tmp_path / 'map'}\n", "")
+    code, out, err = call("map", trained, "--out", tmp_path / "map")
+    assert (code, out) == (0, f"{tmp_path / 'map'}\n")
+    assert "training a network to measure with" in err
     assert {path.name for path in (tmp_path / "map").iterdir()} == {"map.png", "map.html"}
     (tmp_path / "file").write_text("")
     refused(call("map", trained, "--out", tmp_path / "file"), "cannot write")

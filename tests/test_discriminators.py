@@ -509,3 +509,12 @@ class TestMake:
             assert (pretrained(task).logits(*works) == d.logits(*works)).all()
         with pytest.raises(ValueError, match="Air; there are: Tune"):
             pretrained("musegym/Air-v0")
+        other = Tune()
+        other.data_name, other.data_names = "airs", ("tunes", "airs")
+        with pytest.raises(ValueError, match="Tune-airs; there are: Tune"):
+            pretrained(other)
+        d.save(tmp_path / "Tune-airs-D.zip")
+        assert pretrained(other).architecture == d.architecture
+        other.layout = types.SimpleNamespace(kind="sequence", shape=(99, 2), sizes=SIZES, categorical=True)
+        with pytest.raises(ValueError, match="judges other works"):
+            pretrained(other)

@@ -66,6 +66,13 @@ def test_a_work_of_others_is_walked_through_and_a_wrong_path_refused() -> None:
     assert (again.actions != seen.actions).all()
     with pytest.raises(ValueError, match="do not build"):
         inspect(model, other, seen.condition, seen.actions)
+    for wrong, says in (
+        (np.ones(40, int), "at most 4"),
+        (np.zeros(0, int), "do not finish"),
+        (np.array([9, 0, 0, 0]), "0 to 1"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            inspect(model, other, seen.condition, wrong)
 
 
 def test_likeliest_actions_are_named_and_the_one_taken_is_among_them() -> None:
@@ -110,3 +117,4 @@ def test_every_domain_can_be_inspected(env_id: str) -> None:
     assert height <= 1000
     assert width <= 1600
     assert all(name for names in seen.names for name in names.values())
+    assert all(len(set(names.values())) == len(names) for names in seen.names)

@@ -147,7 +147,7 @@ COMMANDS = [
     ("generate RUN", "beside --pretrained", ("generate", "{run}", "--pretrained", MELODY), ("RUN", "--pretrained")),
     ("generate RUN", "not there", ("generate", "{tmp}/no"), ("does not exist", "musegym train")),
     ("generate RUN", "an empty folder", ("generate", "{tmp}"), ("config.json",)),
-    ("generate RUN", "an id", ("generate", MELODY), ("does not exist",)),
+    ("generate RUN", "an id", ("generate", MELODY), ("is an id", "--pretrained")),
     ("generate RUN", "a name too long", ("generate", "x" * 300), ("x" * 300,)),
     ("generate RUN", "a text file", ("generate", "{run}/metrics.jsonl"), ("metrics.jsonl",)),
     ("generate RUN", "its samples", ("generate", "{run}/samples"), ("config.json",)),

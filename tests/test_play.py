@@ -379,11 +379,8 @@ class Sure:
 
 def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkeypatch):
     import musegym.discriminators
-    from musegym.discriminators import make_discriminator
 
     class Half:
-        architecture = make_discriminator(BitsTask()).architecture
-
         def logits(self, contents, conditions):
             assert len(contents) == len(conditions) == 1
             return np.array([-1.25])
@@ -395,10 +392,6 @@ def test_what_ships_as_discriminator_scores_finished_works(dummy, script, monkey
     seen = script(*["space"] * 4, "q")
     play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
     assert seen[-1][0] == "finished   ·   looks real: 22% (logit -1.2)"
-    seen = script(*["space"] * 4, "q")
-    monkeypatch.setattr(Half, "architecture", make_discriminator(WordTask()).architecture)
-    play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20)
-    assert seen[-1][0] == "finished", "what ships reads other works"
     seen = script(*["space"] * 4, "q")
     monkeypatch.setattr(Half, "logits", lambda *_: pytest.fail("another was handed over"))
     play("toys/Bits-v0", seed=0, task=BitsTask(), max_seconds=20, discriminator=Sure())

@@ -213,6 +213,29 @@ def test_generate_takes_works_to_be_like_and_between():
         generate(other, 2, like=first)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"like": np.zeros((5, 2), np.int8)}, "a work of WordTask is integers"),
+        ({"like": np.zeros(6)}, "integers"),
+        ({"like": np.full(6, 99, np.int8)}, "no work of WordTask"),
+        ({"condition": np.array([-3])}, "a condition is int"),
+        ({"condition": np.array([99])}, "a condition is int"),
+        ({"condition": 7}, "a condition is int"),
+        ({"condition": np.array([0.5])}, "a condition is int"),
+        ({"share": 1.5}, "share must be from 0 to 1"),
+        ({"num": 0}, "num must be at least 1"),
+        ({"like": None, "between": (np.zeros(6, np.int8),)}, "takes two works"),
+    ],
+)
+def test_impossible_works_and_conditions_are_refused_in_one_line(arguments, says):
+    model = untrained("toy/Word-v0")
+    (work,) = generate(model, 1)
+    with pytest.raises(ValueError, match=says) as caught:
+        generate(model, **({"num": 2, "like": work} | arguments))
+    assert "\n" not in str(caught.value)
+
+
 def test_steered_works_are_measured(monkeypatch):
     model = untrained(ATELIER)
     model.task.set_generator(taught := ContentGenerator(GeneratorArchitecture((28, 28)), seed=2))

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import difflib
 import importlib
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,8 +24,6 @@ from .folder import AGENT, Run
 
 if TYPE_CHECKING:
     from ..agents import AdversarialDQN
-
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
 def env_arguments(id: str) -> dict[str, Argument]:
@@ -152,27 +149,35 @@ def load_model(run: Path | None, pretrained: str | None, data: str = "") -> Adve
     id = None
     if run is None:
         assert pretrained is not None
-        id = known_id(pretrained)
-        name = re.sub(r"-v\d+$", "", id.rpartition("/")[2])
-        other = data if data not in ("", *task_class(id)[0].data_names[:1]) else ""
-        path = PRETRAINED / (f"{name}-{other}.zip" if other else f"{name}.zip")
-        if not path.exists():
-            command = ["musegym", "train", id, *(["--set", f"data={other}"] if other else [])]
-            what = f"{id} with data={other}" if other else id
-            raise UsageError(f"no model of {what} ships with musegym; train one: {shlex.join(command)}")
-    elif run.is_dir():
+        return _shipped(known_id(pretrained), data)
+    if run.is_dir():
         id, path = Run(run).settings().id, Run(run).model
         if not path.exists():
             raise UsageError(f"{run} has no model yet; go on with: {Run(run).command(id)}")
         known_id(id)  # imports the module that registers the task
     elif run.exists():
         path = run
+    elif str(run) in ids():
+        raise UsageError(f"{run} is an id: name the folder of a run, or --pretrained {run} for a model that ships")
     else:
         raise UsageError(f"{run} does not exist; make a run with: musegym train ID --out {shlex.quote(str(run))}")
     model = _load(path)
     if run is not None and id is not None and id_of(model) != id:
         raise UsageError(f"{path} is a model of {id_of(model)}, but its run is of {id}; put the run's own model back")
     return model
+
+
+def _shipped(id: str, data: str) -> AdversarialDQN:
+    from ..agents import pretrained
+
+    names = task_class(id)[0].data_names
+    if data and data not in names:
+        raise UsageError(f"{id} has no data={data}; it has: {', '.join(names) or 'no data to choose'}")
+    try:
+        return pretrained(id, data)
+    except ValueError as error:
+        command = ["musegym", "train", id, *(["--set", f"data={data}"] if data else [])]
+        raise UsageError(f"{error}; train one: {shlex.join(command)}") from None
 
 
 def discriminator_of(run: Path) -> Any:

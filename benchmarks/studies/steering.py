@@ -129,11 +129,12 @@ def main(
     held_out, rng = model.task.works(split), np.random.default_rng(seed)
     rows = rng.permutation(len(held_out))
     gallery = np.concatenate([model.task.works(name).contents for name in (split, "validation", "train")])
+    gallery = np.unique(gallery[:GALLERY], axis=0)
     found: dict[str, Any] = {
         "run": published_path(folder),
         "like": likeness(model, held_out.take(rows[:GIVEN]), seed),
         "edit": edited(model, discriminator, held_out.take(rows[:EDITED]), seed),
-        "retrieval": {"of": min(GALLERY, len(gallery))} | retrieval(model, np.unique(gallery[:GALLERY], axis=0)),
+        "retrieval": {"of": len(gallery)} | retrieval(model, gallery),
     }
     print(json.dumps(found, indent=1))
     write_result(context, json_file, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -78,12 +79,17 @@ def opened(data: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     """
     from PIL import Image, UnidentifiedImageError
 
-    kinds = " or ".join(formats)
+    kinds, large = " or ".join(formats), f"more than {LARGEST_SIDE} pixels wide or high: make it smaller"
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # larger ones are refused here
+            image = Image.open(io.BytesIO(data), formats=formats)
+        with image:
             if max(image.size) > LARGEST_SIDE:
-                raise ValueError(f"more than {LARGEST_SIDE} pixels wide or high")
+                raise ValueError(large)
             yield image
+    except Image.DecompressionBombError:
+        raise ValueError(large) from None
     except UnidentifiedImageError:
         raise ValueError(f"no {kinds}: it does not begin as one") from None
     except (OSError, SyntaxError) as error:

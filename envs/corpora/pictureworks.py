@@ -55,14 +55,21 @@ class Source(NamedTuple):
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is no picture.
+            ValueError: it is no picture, or all of its pixels are alike.
         """
+        from PIL.ImageOps import exif_transpose
+
         with opened(path.read_bytes(), FORMATS) as image:
-            pixels = np.array(image.convert("RGBA"))
+            pixels = np.array(exif_transpose(image).convert("RGBA"))  # as a camera was held
         grey = self.channels == 1
         square = shrunk(laid_on(pixels, (0, 0, 0) if grey else (WHITE, WHITE, WHITE)), self.side)[..., :3]
         shades: NDArray[np.uint8] = (square.astype(np.int64) @ LUMINANCE // LUMINANCE.sum()).astype(np.uint8)
-        return shades if grey else square
+        made = shades if grey else square
+        if made.min() == made.max():
+            raise ValueError(
+                "all of its pixels are alike" + (": light lines on a dark ground are read" if grey else "")
+            )
+        return made
 
     @property
     def shape(self) -> tuple[int, ...]:
