@@ -127,6 +127,7 @@ def map_(
     from . import atlas
 
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # before the long part
         with EvaluationStatus(Console(stderr=True)):  # it may teach the network that measures, once
             laid_out = atlas.lay_out(model, num, seed)
         atlas.save(laid_out, folder, f"{loading.id_of(model)}, real works and the agent's")
