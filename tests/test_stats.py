@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from musegym.benchmarks.metrics.stats import Interval, mean_by_group, paired_difference
+from musegym.benchmarks.metrics.stats import Interval, mean_by_group, paired_difference, share_above
 
 
 def test_mean_by_group_of_agreeing_groups_has_no_width() -> None:
@@ -53,3 +53,11 @@ def test_bootstraps_are_functions_of_their_generator() -> None:
     values, groups = np.random.default_rng(3).random(50), np.arange(50) // 5
     one, two = (mean_by_group(values, groups, np.random.default_rng(7)) for _ in range(2))
     assert one == two != mean_by_group(values, groups, np.random.default_rng(8))
+
+
+def test_share_above_is_that_of_pairs() -> None:
+    ones, others = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.0])
+    pairs = [(one > other) + (one == other) / 2 for one in ones for other in others]
+    assert share_above(ones, others) == pytest.approx(np.mean(pairs))
+    assert share_above(ones, others) + share_above(others, ones) == pytest.approx(1)
+    assert share_above(ones, ones) == 0.5

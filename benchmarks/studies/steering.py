@@ -30,6 +30,7 @@ from ...envs.task import Array, Floats, Works
 from ...errors import UsageError
 from ...training.loading import discriminator_of, load_model, read_corpus
 from ..metrics.features import feature_net
+from ..metrics.stats import share_above
 from ..recorded import HeldOutSplit, JsonFile, Seed, published_path, run, write_result
 
 GIVEN, EACH, FREE = 60, 10, 100
@@ -49,8 +50,8 @@ def likeness(model: AdversarialDQN, works: Works, seed: int) -> dict[str, float]
         free = generate(model, FREE, seed=seed + number, condition=condition)
         (place,) = net(content[None])
         distances = np.linalg.norm(net(made) - place, axis=1)
-        nearer.append(_share_above(np.linalg.norm(net(free) - place, axis=1), distances))
-        nearer_any.append(_share_above(np.linalg.norm(anything - place, axis=1), distances))
+        nearer.append(share_above(np.linalg.norm(net(free) - place, axis=1), distances))
+        nearer_any.append(share_above(np.linalg.norm(anything - place, axis=1), distances))
         rebuilt = task.decoded(task.generator.plans(content[None]), np.random.default_rng(seed))
         copies.append(float((_unlike(made, content) < _unlike(rebuilt, content)).mean()))
     return {
@@ -64,11 +65,6 @@ def _unlike(pictures: Array, content: Array) -> Floats:
     """Returns the mean difference of bytes of pictures from one, float [N]."""
     unlike: Floats = np.abs(pictures.astype(np.int64) - content).reshape(len(pictures), -1).mean(1)
     return unlike
-
-
-def _share_above(many: Floats, few: Floats) -> float:
-    """Returns the share of pairs in which the one of many is the larger, ties counted half."""
-    return float((many[:, None] > few).mean() + (many[:, None] == few).mean() / 2)
 
 
 def edited(model: AdversarialDQN, discriminator: Any, works: Works, seed: int) -> dict[str, float]:
@@ -87,7 +83,7 @@ def edited(model: AdversarialDQN, discriminator: Any, works: Works, seed: int) -
     condition = works.conditions if task.conditions else None
     free = generate(model, len(works), seed=seed, condition=condition)
     real, new, own = (discriminator.logits(each, works.conditions) for each in (works.contents, made, free))
-    auc, auc_free = _share_above(real, new), _share_above(real, own)
+    auc, auc_free = share_above(real, new), share_above(real, own)
     return {
         "kept": float((made[:, far] == works.contents[:, far]).mean()),
         "changed": float((made[:, height // 2 :] != works.contents[:, height // 2 :]).mean()),
