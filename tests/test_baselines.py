@@ -48,6 +48,22 @@ def test_the_clock_ends_a_run_and_it_is_loaded_afterwards(algorithm: Literal["DQ
     assert (tmp_path / "run" / "policy.pt").read_bytes() == weights
 
 
+def test_a_taught_generator_is_kept_beside_its_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits_package.write(tmp_path, "mnist")
+    monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
+    monkeypatch.syspath_prepend(tmp_path)
+    short = functools.partial(sb3.DiscriminatorCallback, reconstruction=2)
+    monkeypatch.setattr(sb3, "DiscriminatorCallback", short)
+    row = Row(name="", meaning="", method="PPO", env_id="musegym/Atelier-v0", num_envs=4, params=PARAMS["PPO"])
+    first = sb3.train_sb3(row, 0.2, 0, tmp_path / "run")
+    again = sb3.train_sb3(row, 0.2, 0, tmp_path / "run")
+    assert again.task.generator is not first.task.generator
+    assert again.task.generator.updates == first.task.generator.updates >= 2
+    pictures = first.sample(np.arange(6)[:, None], 6, 0)
+    assert np.array_equal(again.sample(np.arange(6)[:, None], 6, 0), pictures)
+
+
 def test_a_run_that_ends_before_its_time_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sb3, "SB3_STEPS", 32)
     with pytest.raises(RuntimeError, match="32 steps before its time was up"):

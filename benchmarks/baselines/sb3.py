@@ -13,6 +13,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ...agents import DiscriminatorCallback, make_sb3_env
+from ...agents.generators import ContentGenerator
+from ...agents.sb3 import task_of
 from ..samplers import AgentSampler
 from ..tables.rows import Row
 
@@ -55,19 +57,22 @@ def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
         row: its ``method`` is the algorithm, with SB3's defaults but for ``params``.
         seconds: of training; making the environment is included.
         seed: of environment, algorithm and discriminator.
-        out: folder for ``metrics.jsonl`` and ``policy.pt`` (weights only). A run without the latter starts anew.
+        out: folder for ``metrics.jsonl``, ``policy.pt`` (weights only) and, where the task has a content generator,
+            ``generator.zip``. A run without a policy starts anew.
     """
     begun = time.process_time()
     out.mkdir(parents=True, exist_ok=True)
     venv = make_sb3_env(row.env_id, num_envs=row.num_envs or ROWS, seed=seed, **row.env)
     algorithm = {"DQN": DQN, "PPO": PPO}[row.method]
     model: BaseAlgorithm = algorithm("MlpPolicy", venv, seed=seed, device="cpu", **row.params)
-    weights = out / "policy.pt"
+    weights, generator = out / "policy.pt", out / "generator.zip"
     if weights.exists():
         saved = torch.load(weights, weights_only=True)
         model.policy.load_state_dict(saved["policy"])
         if isinstance(model, DQN):
             model.exploration_rate = saved["exploration_rate"]
+        if generator.exists():
+            venv.env_method("set_generator", ContentGenerator.load(generator))
     else:
         lines = out / "metrics.jsonl"
         lines.unlink(missing_ok=True)
@@ -77,6 +82,8 @@ def train_sb3(row: Row, seconds: float, seed: int, out: Path) -> AgentSampler:
             raise RuntimeError(
                 f"{row.method} took {SB3_STEPS:,} steps before its time was up: SB3_STEPS must be larger"
             )
+        if (taught := task_of(venv).generator) is not None:
+            taught.save(generator)
         rate = model.exploration_rate if isinstance(model, DQN) else 0.0
         torch.save({"policy": model.policy.state_dict(), "exploration_rate": rate}, out / "policy.pt.partial")
         (out / "policy.pt.partial").replace(weights)
