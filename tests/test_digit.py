@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import logging
+import sys
 
 import digits_package
 import gymnasium as gym
@@ -49,6 +50,8 @@ def packages(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MUSEGYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MUSEGYM_DATA", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(folder)
+    for package, _, _ in digits_package.PACKAGES.values():  # the real one may be loaded
+        monkeypatch.delitem(sys.modules, package, raising=False)
     return folder
 
 
