@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from musegym.agents import generate, generate_episodes
+from musegym.agents import between, edit, generate, generate_episodes, like
 from musegym.agents.episodes import Episodes
 from musegym.agents.steering import vectors
 from musegym.envs import Medium, Task, ids, make_task
@@ -38,6 +38,7 @@ FRAMES = ((96, 1.0), (64, 1.0), (48, 1.0), (32, 1.0), (24, 1.0), (32, 0.75), (24
 """Pictures and share of the width: the first that makes a small file."""
 COLOURS = 64
 BESIDE, BANDS = 16, 4  # pictures in a row beside real ones, and bands of rows
+STEERED = 3  # rows of works like one, edited, and between two
 ROUNDS, BEAT = 5, 0.2  # times that a work that moves is played, and seconds of each of its pictures
 
 
@@ -152,6 +153,30 @@ def save_beside(model, seed: int, path: Path) -> None:
     Image.fromarray(whole).quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
+def save_steered(model, seed: int, path: Path) -> None:
+    """Writes three bands of rows that begin with held-out pictures, not chosen: works like one, edited, between two."""
+    held_out = model.task.works("test")
+    some = held_out.take(np.random.default_rng([seed, 1]).permutation(len(held_out))[: 2 * STEERED])
+    half = np.zeros(model.task.layout.shape[:2], np.bool_)
+    half[len(half) // 2 :] = True
+    rows, given = [], list(zip(some.contents, some.conditions, strict=True))
+    for content, condition in given[:STEERED]:
+        rows.append([content, *like(model, content, BESIDE - 1, 0.5, condition, seed).contents])
+    for content, condition in given[:STEERED]:
+        rows.append([content, *edit(model, content, half, BESIDE - 1, condition, seed).contents])
+    for (one, first), (other, second) in zip(given[:STEERED], given[STEERED:], strict=True):
+        mixed = between(model, one, other, BESIDE - 2, np.stack([first, second]), seed).contents
+        rows.append([one, *mixed, other])
+    side = some.contents.shape[1]
+    tiles = np.full((len(rows), BESIDE, side + 4, side + 4, *some.contents.shape[3:]), EDGE, np.uint8)
+    tiles[:, :, 2 : 2 + side, 2 : 2 + side] = np.array(rows)
+    lines = [np.concatenate(row, 1) for row in tiles]
+    for number in (2 * STEERED, STEERED):
+        lines.insert(number, np.full((12, *lines[0].shape[1:]), 255, np.uint8))
+    whole = np.concatenate(lines).repeat(2, 0).repeat(2, 1)
+    Image.fromarray(whole).quantize(255, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main() -> None:
     """Reads the command line; writes the files."""
     parser = argparse.ArgumentParser(description="Writes an animation and a picture of each environment.")
@@ -185,6 +210,7 @@ def main() -> None:
             save_sheet(task, dataclasses.replace(works, contents=decoded), FOLDER / f"{stem}-sheet.png")
         if model is not None and task.generator is not None:
             save_beside(model, arguments.seed, FOLDER / f"{stem}-beside.png")
+            save_steered(model, arguments.seed, FOLDER / f"{stem}-steered.png")
         print(f"{stem}.gif: {(FOLDER / f'{stem}.gif').stat().st_size / 1000:.0f} kB, {author}")
 
 
