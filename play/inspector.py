@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, ROW, MARGIN = 470, 24, 18  # pixels of a panel, of a line of its table, around everything
 LABEL, SHARE, VALUE = 150, 345, 452  # left end of the bars, right ends of probabilities and of Q-values
-HEIGHT = MARGIN + 26 + 9 * ROW  # of the table
+HEIGHT = MARGIN + 26 + 9 * ROW  # of the table: its head, and the actions that an inspection lists
 PLOT = 62  # height of a curve
 TIMES = 2  # drawn larger, then scaled down
 NOTHING = 5e-5  # probabilities below are shown as 0
@@ -51,10 +50,6 @@ class Inspector:
         panel = _stacked(*panels)
         times = max(1, round(panel.shape[0] / shown.shape[0]))
         return _beside(shown.repeat(times, 0).repeat(times, 1), panel)
-
-    def pictures(self) -> Iterator[NDArray[np.uint8]]:
-        """Yields all pictures in order."""
-        return map(self.picture, range(len(self)))
 
     def save(self, path: Path) -> list[Path]:
         """Writes them as an endless GIF, of at most ``GIF_FRAMES`` decisions, evenly spread; returns its path."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
+from pathlib import Path
 from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -262,3 +264,22 @@ class TestAgent:
         assert generator.updates > 10
         assert callback.generator_trainer is not None
         assert callback.generator_trainer.rebuilt == 10
+
+
+def test_any_picture_is_read_in_the_size_and_colours_of_the_task(tmp_path: Path) -> None:
+    wide = np.zeros((40, 80, 3), np.uint8)
+    wide[:, :20], wide[:20, 20:60], wide[20:, 20:60] = (0, 255, 0), (255, 0, 0), (0, 0, 255)
+    image = Image.fromarray(wide)
+    image.save(tmp_path / "wide.png")
+    read = make_task(ID, data="openmoji").read_file(tmp_path / "wide.png")
+    assert read.shape == (32, 32, 3)
+    assert (read[:16] == (255, 0, 0)).all(), "the square in the middle"
+    assert (read[16:] == (0, 0, 255)).all()
+    task = make_task(ID)
+    grey = task.read_file(tmp_path / "wide.png")
+    assert grey.shape == task.source.shape
+    assert (grey[0, 0], grey[-1, 0]) == (255 * 299 // 1000, 255 * 114 // 1000)
+    turned = Image.Exif()
+    turned[0x0112] = 3  # held upside down
+    image.save(tmp_path / "turned.png", exif=turned)
+    assert np.array_equal(make_task(ID, data="openmoji").read_file(tmp_path / "turned.png"), read[::-1])

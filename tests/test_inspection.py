@@ -48,6 +48,17 @@ def test_numbers_are_those_of_the_policy(env_id: str, temperature: float) -> Non
         assert entropy == pytest.approx(-(shares[legal] * np.log(shares[legal])).sum(), abs=1e-5)
 
 
+def test_a_file_for_use_keeps_the_units_of_q_values(tmp_path: Path) -> None:
+    model, seen = inspected("toy/Word-v0", judged=False)
+    model.temperature *= 3  # as the controller sets it
+    tripled = inspect(model, seen.content, seen.condition, seen.actions).q_values
+    model.save(tmp_path / "model.zip", training=False)
+    loaded = AdversarialDQN.load(tmp_path / "model.zip")
+    assert np.allclose(inspect(loaded, seen.content, seen.condition, seen.actions).q_values, tripled)
+    legal = np.isfinite(tripled)
+    assert np.allclose(tripled[legal], 3 * seen.q_values[legal], atol=1e-5)
+
+
 def test_opinions_are_of_the_work_as_it_grows() -> None:
     model, seen = inspected("toy/Bits-v0")
     judge = make_discriminator(model.task)
@@ -88,7 +99,7 @@ def test_likeliest_actions_are_named_and_the_one_taken_is_among_them() -> None:
 def test_pictures_mark_the_action_taken_and_become_an_animation(tmp_path: Path) -> None:
     _, seen = inspected("toy/Bits-v0")
     shown = Inspector(seen)
-    pictures = list(shown.pictures())
+    pictures = [shown.picture(step) for step in range(len(shown))]
     assert len(pictures) == len(shown) == len(seen.actions) + 1
     assert len({picture.shape for picture in pictures}) == 1
     for picture in pictures:
