@@ -28,8 +28,8 @@ class Backup:
         self.weights = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
     def restore(self) -> None:
-        """Loads the copy into all networks."""
-        for network in (self.network, *self._others):
+        """Loads the copy, where there is one, into all networks."""
+        for network in (self.network, *self._others) if self.weights else ():
             network.load_state_dict(self.weights)
 
     def clear(self) -> None:

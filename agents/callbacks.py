@@ -65,8 +65,8 @@ class DiscriminatorCallback(BaseCallback):
             or a file of ``Discriminator.save``.
         reconstruction: updates by which a new content generator, where the task has one, learns to rebuild real works
             before training begins. ``AdversarialDQN`` teaches it by settings of its own.
-        generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it; None: 1
-            for pictures in grey, 0.1 in colour. ``AdversarialDQN`` has a setting of this name instead.
+        generator_weight: weight of D's score in the generator's loss on works of the rollouts; 0 freezes it; None:
+            0.3 for pictures in grey, 0.1 in colour. ``AdversarialDQN`` has a setting of this name instead.
         verbose: as in SB3.
         **options: options of the default trainer (``updates_per_observe``, ``past``, ``frozen`` ...) and of its D
             (``hidden``, ``dropout``, ``r1``, ``learning_rate`` ...). An ``AdversarialDQN`` that learned before keeps

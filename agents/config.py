@@ -23,7 +23,7 @@ BOUNDS = {
     **dict.fromkeys(("warm_start", "lead", "weight_decay", "max_grad_norm", "temperature"), (0, LARGEST)),
     **dict.fromkeys(("cross_entropy", "consistency", "discriminator_weight", "prior_weight"), (0, LARGEST)),
     **dict.fromkeys(("reconstruction", "reconstruction_realism", "generator_weight"), (0, LARGEST)),
-    **dict.fromkeys(("alpha", "gamma", "target_share"), (0, 1)),
+    **dict.fromkeys(("alpha", "gamma", "target_share", "augmentation"), (0, 1)),
     "reconstruction_share": (0, 0.9),
 }
 """Smallest and largest values."""
@@ -96,8 +96,8 @@ class DQNConfig:
 
     # The content generator, where the task has one
     generator_weight: float | None = None
-    """Weight of D's score in the loss of the generator G in joint training; at 0 G stays as it is. None: 1 for
-    pictures in grey, 0.1 in colour."""
+    """Weight of D's score in the loss of the generator G in joint training; at 0 G stays as it is. None: 0.3
+    for pictures in grey, 0.1 in colour."""
     reconstruction: int = 3_000
     """Updates by which a fresh G learns to rebuild real works, before all else; one that was given is left as it is."""
     reconstruction_realism: float | None = None
@@ -114,6 +114,8 @@ class DQNConfig:
     """First learning rate of the warm start; it falls to zero at the end."""
     batch_size: int = 128
     """Real episodes in an update of the warm start."""
+    augmentation: float = 0.5
+    """Share of augmented works among them, where the task has any (``Task.augmented``)."""
     lead: int | None = None
     """Rounds in which only D learns, before joint training; None: ten, but no more than the share of the steps in
     ``schedule``, and at least one."""

@@ -22,10 +22,11 @@ class Demonstrations:
 
     Args:
         task: the domain.
+        augmentation: share of augmented works (``Task.augmented``) in the batches of ``like_lengths``.
     """
 
-    def __init__(self, task: Task[Any]) -> None:
-        self.task = task
+    def __init__(self, task: Task[Any], augmentation: float = 0.0) -> None:
+        self.task, self.augmentation = task, augmentation
         self._batches: list[Episodes] = []  # of similar lengths, drawn and not yet returned
 
     def __bool__(self) -> bool:
@@ -34,6 +35,11 @@ class Demonstrations:
     @functools.cached_property
     def _train(self) -> Episodes:
         return _traced(self.task, self.task.works("train"))
+
+    @functools.cached_property
+    def _augmented(self) -> Episodes | None:
+        works = self.task.augmented(self.task.works("train")) if self.augmentation else None
+        return None if works is None else _traced(self.task, works)
 
     @functools.cached_property
     def held_out(self) -> Episodes:
@@ -56,10 +62,18 @@ class Demonstrations:
         rows: Ints = rng.integers(len(self._train), size=num)
         return self._train.take(rows)
 
+    def _with_augmented(self, num: int, rng: np.random.Generator) -> Episodes:
+        """Returns random episodes, some of them of augmented works."""
+        others = self._augmented
+        if others is None:
+            return self.sample(num, rng)
+        some = others.take(rng.integers(len(others), size=round(self.augmentation * num)))
+        return Episodes.join([self.sample(num - len(some), rng), some]).take(rng.permutation(num))
+
     def like_lengths(self, num: int, rng: np.random.Generator) -> Episodes:
-        """Returns random episodes of similar lengths, which saves padding."""
+        """Returns random episodes of similar lengths, which saves padding; some of them of augmented works."""
         if not self._batches:
-            drawn = self.sample(4 * num, rng)
+            drawn = self._with_augmented(4 * num, rng)
             order = np.argsort(drawn.lengths, kind="stable")
             self._batches = [drawn.take(rows) for rows in rng.permutation(order.reshape(4, -1))]
         return self._batches.pop()

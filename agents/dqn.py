@@ -142,7 +142,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.learns_in = choose(precision, self.device)
         """Dtype of matrix products within the LSTM while it learns."""
         self.task = task_of(self.env)
-        self.real = Demonstrations(self.task)
+        self.real = Demonstrations(self.task, config.augmentation)
         self.temperature = config.temperature
         """Temperature tau, as the controller last set it."""
         self.minibatch = round_of(self.task).minibatch if config.minibatch is None else config.minibatch
@@ -319,7 +319,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self._record(losses)
             if "generator_loss" in losses:
                 self._observe(made, conditions)
-        self.real = Demonstrations(self.task)  # plans of real works are others now
+        self.real = Demonstrations(self.task, self.config.augmentation)  # plans of real works are others now
         callback.update_locals({"self": self, **no_step(self.env, self._last_obs)})
         return callback.on_step()
 
@@ -414,8 +414,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
                 on_step(*watched.step(recorder, actions))
 
             fresh = play(self.q_net, self.task, starts, self.generator, on_step=on_decision)
+            made = watched.contents
         else:
             fresh = self.stepped.collect(self.q_net, self.generator, env.num_envs, on_step)
+            made = self.reward_function.decoded(fresh.contents)
             self._last_obs = self.stepped.observations
             if fresh.paid.any():
                 self.pays_extra = True
@@ -426,7 +428,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
                     )
         if not self.config.relabel:
             fresh = dataclasses.replace(fresh, rewards=self.rewards(fresh.contents, fresh.conditions))
-        self.fresh = fresh
+        self.fresh, self.made = fresh, made
         if self.config.replayed:
             self.replay.add(fresh)
         self._episode_num += len(fresh)
@@ -438,9 +440,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _lead(self) -> None:
         """Trains D alone on the fresh contents, with more updates than in joint training."""
         for rows in np.array_split(np.arange(len(self.fresh)), self.minibatches):
-            contents = self.reward_function.decoded(self.fresh.contents[rows])
             for _ in range(self.adversary.lead):
-                self._observe(contents, self.fresh.conditions[rows])
+                self._observe(self.made[rows], self.fresh.conditions[rows])
 
     def _observe(self, contents: Array, conditions: Ints) -> None:
         """Trains D, where it is live, on contents [N, ...] of the present policy."""
@@ -460,12 +461,16 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.learner.sync_target(self.config.target_share)
         for _ in range(gradient_steps):
             for rows in np.array_split(self.rng.permutation(len(self.fresh)), self.minibatches):
-                self._update(self.fresh.take(rows))
+                self._update(self.fresh.take(rows), self.made[rows])
 
-    def _update(self, fresh: Episodes) -> None:
-        """Trains D on fresh episodes, then the policy on fresh, replayed and real ones, scored by the updated D."""
+    def _update(self, fresh: Episodes, contents: Array) -> None:
+        """Trains D on fresh episodes, then the policy on fresh, replayed and real ones, scored by the updated D.
+
+        Args:
+            fresh: N episodes.
+            contents: of them, decoded, [N, ...].
+        """
         config = self.config
-        contents = self.reward_function.decoded(fresh.contents)
         if config.co_training:
             self._observe(contents, fresh.conditions)
         batch = Batch(
@@ -552,7 +557,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.logger.record(f"controller/{name}", value)
 
     def _snapshot(self) -> Snapshot:
-        contents, conditions = self.reward_function.decoded(self.fresh.contents), self.fresh.conditions
+        contents, conditions = self.made, self.fresh.conditions
         rehearse = functools.partial(self.adversary.rehearse, contents, conditions)
         return Snapshot(
             updates=self.minibatches * self.config.gradient_steps,
@@ -604,7 +609,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _adopt(self, generator: ContentGenerator) -> None:
         """Teaches another content generator from now on."""
         self.generator_trainer = self._taught(generator)
-        self.real = Demonstrations(self.task)
+        self.learner.best.clear()  # a policy of other plans
+        self.real = Demonstrations(self.task, self.config.augmentation)
         fresh = Schedule.of(self.config, bool(self.real), not self.generator_trainer.given)
         self.schedule = dataclasses.replace(self.schedule, reconstruction=fresh.reconstruction)
 
@@ -617,8 +623,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
             self.adversary.backup.clear()
         if adjustment.policy_weights == "keep":
             self.learner.best.keep()
+            if self.generator_trainer is not None:
+                self.generator_trainer.best.keep()
         elif adjustment.policy_weights == "restore":
-            self.learner.best.restore()
+            self._restore_best()
             # ``Learner._target`` reads the target network's log_probs of fresh episodes from these. Those of the
             # rejected policy, which built the episodes, would lead back to it.
             self.fresh = self.learner.relabelled(self.fresh)
@@ -630,6 +638,13 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.policy_rate = adjustment.policy_rate
         self.adversary.set_rate(adjustment.d_rate)
 
+    def _restore_best(self) -> None:
+        """Restores the best policy, with the generator that it was the best with."""
+        self.learner.best.restore()
+        if self.generator_trainer is not None:
+            self.generator_trainer.best.restore()
+            self.made = self.reward_function.decoded(self.fresh.contents)
+
     def keep_best(self) -> None:
         """Restores the best policy where the present one is clearly worse, at the end of a run."""
         if self.controller is None or not self.learner.best.weights or not self.aims_at_data:
@@ -639,7 +654,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
         starts = self.task.initial(np.random.default_rng(0).integers(2**64, size=READ, dtype=np.uint64))
         drawn = play(self.q_net, self.task, starts, torch.Generator(self.device).manual_seed(0))
         if self.controller.ends_with_best(self._score(self.reward_function.decoded(drawn.contents))):
-            self.learner.best.restore()
+            self._restore_best()
 
     # Acting and evaluating
 

@@ -42,10 +42,14 @@ class TaskRollout:
         task: the domain.
         rewards: pays the rules at the end; D scores whole rounds, later.
         num_envs: n.
+
+    Attributes:
+        contents: those that are finished, decoded, [n, ...]; 0 elsewhere.
     """
 
     def __init__(self, task: Task[Any], rewards: Rewards, num_envs: int) -> None:
         self._task, self._rewards = task, rewards
+        self.contents = np.zeros((num_envs, *task.content_space.shape), task.content_space.dtype)
         self._ended = np.zeros(num_envs, np.bool_)
         space = task.observation_space
         self._observations = np.zeros((num_envs, *(space.shape or ())), space.dtype)
@@ -64,6 +68,7 @@ class TaskRollout:
             at, finished = np.flatnonzero(ended), rows[ended]
             state = recorder.state.take(at)
             contents, conditions = self._rewards.decoded(self._task.content(state)), self._task.condition(state)
+            self.contents[finished] = contents
             rewards[finished] = self._rewards.rules_at_end(contents, conditions)
             dones[finished] = self._ended[finished] = True
             for place, row, content, condition in zip(at, finished, contents, conditions, strict=True):

@@ -284,6 +284,13 @@ class AtelierTask(Task[Draft]):
         """Returns the pictures of a split."""
         return self._works.usable(split)
 
+    def augmented(self, works: Works) -> Works:
+        """Returns pictures moved by one pixel, up, down, left and right; their edge is repeated."""
+        sides = [(1, 1), (1, 1), *[(0, 0)] * (works.contents.ndim - 3)]
+        wide, side = np.pad(works.contents, [(0, 0), *sides], "edge"), self.source.side
+        moved = [wide[:, y : y + side, x : x + side] for y, x in ((0, 1), (2, 1), (1, 0), (1, 2))]
+        return Works(np.concatenate(moved), *(np.concatenate([each] * 4) for each in (works.conditions, works.groups)))
+
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the corpus."""
         return self._works.report

@@ -306,6 +306,9 @@ def _check_demonstrations(task: Task[Any], rng: np.random.Generator) -> None:
         _require(np.array_equal(fresh, again), "stream draws from the generator it is given, and from no other")
         _require(not task.conditions, "stream is of tasks without conditions")
         tried["fresh"] = Works(fresh)
+    augmented = task.augmented(tried["train"])
+    if augmented is not None:
+        tried["augmented"] = augmented.take(rng.permutation(len(augmented))[:ITEMS])
     decodes = type(task).decode is not Task.decode
     for name, works in tried.items():
         for content in () if name == "built" and decodes else works.contents:

@@ -537,6 +537,14 @@ class Task(abc.ABC, Generic[S]):
         """
         return None
 
+    def augmented(self, works: Works) -> Works | None:
+        """Returns works like the given real ones, each changed a little, which a policy imitates beside them.
+
+        Data augmentation for imitation alone: no discriminator and no measure takes them for real. None, the default,
+        where there are none.
+        """
+        return None
+
     def corpus_report(self) -> CorpusReport:
         """Returns counts of the corpus, and the reasons for leaving parts out.
 

@@ -105,7 +105,7 @@ def may_import(path: Path) -> tuple[str, ...]:
     if module in AGENTS:
         return AGENTS[module]
     if under(module, ("agents.generators",)):
-        return ("agents.generators", "discriminators")  # no task, no policy
+        return ("agents.backup", "agents.generators", "discriminators")  # no task, no policy
     if package == "agents":
         return ("agents", "discriminators", "envs.rewards", "envs.task", "envs.vector")
     if package in {"benchmarks", "play", "training"}:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import io
 import multiprocessing
 import pickle
 from pathlib import Path
@@ -100,6 +102,21 @@ class TestEnvironment:
         with pytest.raises(ValueError, match="takes no generator"):
             gym.make("musegym/Melody-v0", discriminator="none").unwrapped.set_generator(small())
 
+    def test_pictures_that_moved_are_imitated_too(self):
+        task = make_task(ID)
+        works = Works(
+            np.random.default_rng(0).integers(256, size=(3, *SHAPE), dtype=np.uint8), np.array([[1], [0], [1]])
+        )
+        more = task.augmented(works)
+        up, down, left, right = more.contents.reshape(4, 3, *SHAPE)
+        assert np.array_equal(up[:, 1:], works.contents[:, :-1])
+        assert np.array_equal(up[:, 0], works.contents[:, 0]), "the edge is repeated"
+        assert np.array_equal(down[:, :-1], works.contents[:, 1:])
+        assert np.array_equal(left[..., 1:], works.contents[..., :-1])
+        assert np.array_equal(right[..., :-1], works.contents[..., 1:])
+        assert more.conditions.ravel().tolist() == [1, 0, 1] * 4
+        assert more.groups.tolist() == [0, 1, 2] * 4
+
     def test_wrong_arguments_are_refused(self, tmp_path):
         for wrong, message in (
             ({"data": "cats"}, "no pictures are called 'cats'"),
@@ -153,6 +170,41 @@ class TestAgent:
         model = agent(generator_weight=0.0)
         model.learn(400, callback=DiscriminatorCallback())
         assert model.task.generator.updates == 20
+
+    def test_goes_back_to_the_generator_of_the_best_policy(self):
+        model = agent(controller=True)
+        model.learn(400, callback=DiscriminatorCallback())
+        networks = model.q_net, model.task.generator.network
+        order = model.controller.adjustment(None, "keep")
+        model._apply(order)
+        best = [copy.deepcopy(network.state_dict()) for network in networks]
+        made = model.task.decode(model.fresh.contents)
+        with torch.no_grad():
+            for network in networks:
+                for weights in network.parameters():
+                    weights += 0.5 * torch.randn_like(weights)
+        assert (model.task.decode(model.fresh.contents) != made).any()
+        model.save(path := io.BytesIO())
+        path.seek(0)
+        read = AdversarialDQN.load(path)
+        read.learn(64, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        for again in (model, read):
+            again._apply(dataclasses.replace(order, policy_weights="restore"))
+            for network, weights in zip((again.q_net, again.task.generator.network), best, strict=True):
+                for name, value in network.state_dict().items():
+                    torch.testing.assert_close(value, weights[name], rtol=0, atol=0)
+
+    def test_works_of_a_round_are_decoded_once(self, monkeypatch):
+        model, decoded = agent(generator_weight=0.0, demonstrations=0), list[int]()
+        model.learn(400, callback=DiscriminatorCallback())
+        decode = model.task.decode
+        monkeypatch.setattr(
+            model.task, "decode", lambda plans, noise=None: decoded.append(len(plans)) or decode(plans, noise)
+        )
+        model.learn(10 * 32 * 4, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        assert decoded
+        assert set(decoded) == {32}
+        assert len(decoded) == (model.num_timesteps - 400) // (32 * 4)
 
     def test_one_that_was_given_is_not_taught_to_rebuild(self, tmp_path):
         taught = small()

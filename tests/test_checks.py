@@ -439,6 +439,11 @@ class StreamsWords(toys.WordTask):
         return rng.choice(self.corpus("train"), num)
 
 
+class AugmentsOutside(toys.WordTask):
+    def augmented(self, works):
+        return Works(works.contents + 9, works.conditions)
+
+
 class NoTestWorks(toys.WordTask):
     def works(self, split):
         return super().works(split).take(slice(0 if split == "test" else None))
@@ -611,6 +616,7 @@ def with_medium(medium):
         (StreamsTooFew(), "as many works as were asked for"),
         (StreamsFromNowhere(), "from no other"),
         (StreamsWords(), "stream is of tasks without conditions"),
+        (AugmentsOutside(), "content_space contains augmented works"),
         (NoTestWorks(), r"works\('test'\) is not empty"),
         (FewGroups(), r"groups of works\('train'\) have one entry for each work"),
         (NoConditionsOfWorks(), r"conditions of works\('train'\) have shape"),

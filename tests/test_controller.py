@@ -491,7 +491,7 @@ class TestWhen:
     def test_no_trial_on_too_few_contents(self):
         model = trained()
         assert model._snapshot().rehearse is not None
-        model.fresh = model.fresh.take(slice(0, 3))
+        model.fresh, model.made = model.fresh.take(slice(0, 3)), model.made[:3]
         assert model._snapshot().rehearse is None
 
     def test_entropy_is_of_whole_episodes(self):

@@ -13,6 +13,7 @@ from musegym.agents import AdversarialDQN, DiscriminatorCallback, make_sb3_env
 from musegym.agents.demonstrations import Demonstrations
 from musegym.agents.schedule import Phase
 from musegym.discriminators import DiscriminatorTrainer, make_discriminator
+from musegym.envs import Works
 from musegym.training.folder import Settings
 from musegym.training.parameters import build
 
@@ -61,6 +62,31 @@ def test_streams_replace_the_corpus() -> None:
     discriminator.update = lambda real, *others: shown.append(real) or update(real, *others)
     DiscriminatorTrainer(discriminator, task, batch_size=4).observe(task.corpus("test"))
     assert {int(total) for total in shown[0].sum(1)} <= {0, 4}
+
+
+class Backwards(toys.WordTask):
+    """Words read backwards are augmented works."""
+
+    def augmented(self, works: Works) -> Works:
+        lengths = (works.contents > 0).sum(1)
+        turned = [np.pad(word[:n][::-1], (0, len(word) - n)) for word, n in zip(works.contents, lengths, strict=True)]
+        return Works(np.array(turned), works.conditions)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.25, 64), (1.0, 256)])
+def test_the_warm_start_imitates_augmented_works_too(share: float, expected: int) -> None:
+    task, draws = Backwards(), rng()
+    train = task.works("train")
+    own = set(map(bytes, train.contents))
+    others = set(map(bytes, task.augmented(train).contents)) - own
+    real = Demonstrations(task, share)
+    batches = [real.like_lengths(64, draws) for _ in range(4)]
+    words = [word for batch in batches for word in map(bytes, batch.contents)]
+    assert set(words) <= own | others
+    # Some words are the same backwards, or another word.
+    likely = expected * np.mean([word in others for word in map(bytes, task.augmented(train).contents)])
+    assert abs(sum(word in others for word in words) - likely) <= 4 * np.sqrt(expected) / 2
+    assert {bytes(word) for word in real.sample(256, draws).contents} <= own, "rounds are of real works alone"
 
 
 class TestWithoutDemonstrations:

@@ -150,9 +150,16 @@ class TestTraining:
         for name, value in learns.generator.network.encoder.state_dict().items():
             assert (value == encoder[name]).all()
 
+    def test_some_of_an_agents_works_are_enough(self) -> None:
+        some, all_of_them = trainer(fresh=8), trainer(fresh=8)
+        plans = np.random.default_rng(0).integers(12, size=(50, 2, 2))
+        for learns, given in ((some, plans[:8]), (all_of_them, plans)):
+            learns.learn(given, np.zeros((len(given), 0), np.int64), Brightness())
+        np.testing.assert_array_equal(some.generator.pictures(plans), all_of_them.generator.pictures(plans))
+
     def test_the_judge_weighs_less_in_colour(self) -> None:
         grey, colour = GeneratorSettings.of(1), GeneratorSettings.of(3)
-        assert (grey.realism, grey.weight) == (GeneratorSettings().realism, GeneratorSettings().weight) == (0.3, 1.0)
+        assert (grey.realism, grey.weight) == (GeneratorSettings().realism, GeneratorSettings().weight) == (0.3, 0.3)
         assert (colour.realism, colour.weight) == (0.0, 0.1)
         assert GeneratorSettings.of(3, realism=0.2, weight=0.0) == GeneratorSettings(realism=0.2, weight=0.0)
 

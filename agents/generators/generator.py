@@ -19,7 +19,7 @@ from .networks import GeneratorNetwork
 FORMAT = "musegym generator 1"
 LIMIT = 200_000_000
 """Largest size of a file's weights, in bytes."""
-ROWS = 8
+ROWS = 16
 """Pictures computed at a time, always as many: a picture then does not depend on the number of the others."""
 
 Array = NDArray[Any]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..backup import Backup
 from .generator import ContentGenerator, as_bytes, as_shades
 
 Array = NDArray[Any]
@@ -47,7 +48,8 @@ class GeneratorSettings:
         learning_rate: that of the decoder beside an agent.
         betas: of Adam.
         batch_size: real works of an update of rebuilding.
-        held: real works of an update beside an agent, whose reconstruction is held: a plan keeps its meaning.
+        fresh: works of the agent in an update beside it, at most.
+        held: real works of such an update, whose reconstruction is held: a plan keeps its meaning.
         likeness: weight of the mean difference of pixels (L1) from the real work.
         commitment: weight of the distance of the encoder's vectors from their codes.
         realism: weight of the GAN loss while rebuilding; it begins after ``alone`` updates.
@@ -59,11 +61,12 @@ class GeneratorSettings:
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.99)
     batch_size: int = 64
+    fresh: int = 64
     held: int = 32
     likeness: float = 10.0
     commitment: float = 0.25
     realism: float = 0.3
-    weight: float = 1.0
+    weight: float = 0.3
     alone: int = 300
 
     @classmethod
@@ -75,10 +78,10 @@ class GeneratorSettings:
         Args:
             channels: of a picture.
             realism: as above; None for 0.3 in grey, 0 in colour.
-            weight: as above; None for 1 in grey, 0.1 in colour.
+            weight: as above; None for 0.3 in grey, 0.1 in colour.
         """
         grey = channels == 1
-        chosen = (0.3, 1.0) if grey else (0.0, 0.1)
+        chosen = (0.3, 0.3) if grey else (0.0, 0.1)
         given = zip((realism, weight), chosen, strict=True)
         realism, weight = (usual if asked is None else asked for asked, usual in given)
         return cls(realism=realism, weight=weight)
@@ -106,6 +109,7 @@ class GeneratorTrainer:
     Attributes:
         given: True where G had learned before: it is not taught to rebuild.
         rebuilt: updates of ``rebuild``.
+        best: weights of G that an agent's best policy was measured with.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class GeneratorTrainer:
         seed: int = 0,
     ) -> None:
         self.generator, self._works, self.settings = generator, works, settings or GeneratorSettings()
+        self.best = Backup("best generator", generator.network)
         self.given, self.rebuilt = generator.updates > 0, 0
         network, s = generator.network, self.settings
         self._both = [*network.encoder.parameters(), *self._decoding()]
@@ -162,7 +167,7 @@ class GeneratorTrainer:
         """Takes a step of G on an agent's plans int [N, n, n].
 
         Args:
-            plans: that the agent built.
+            plans: that the agent built, in any order; the first ``fresh`` of them are used.
             conditions: of the plans, int [N, C].
             judge: D.
             rate: factor of the learning rate.
@@ -174,6 +179,7 @@ class GeneratorTrainer:
             FloatingPointError: the loss is not finite.
         """
         s, network, device = self.settings, self.generator.network, self.generator.device
+        plans, conditions = plans[: s.fresh], conditions[: s.fresh]
         codes = network.codebook.embed(torch.from_numpy(plans.astype(np.int64)).to(device))
         made = network.decode(codes, self._noise(len(plans)))
         given = torch.from_numpy(np.asarray(conditions).astype(np.int64)).to(device)
@@ -216,6 +222,7 @@ class GeneratorTrainer:
             "noise": self._generator.get_state(),
             "rebuilding": copy.deepcopy(self._rebuilding.state_dict()),
             "learning": copy.deepcopy(self._learning.state_dict()),
+            "best": self.best.weights,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -225,3 +232,4 @@ class GeneratorTrainer:
         self._generator.set_state(state["noise"])
         self._rebuilding.load_state_dict(state["rebuilding"])
         self._learning.load_state_dict(state["learning"])
+        self.best.load(state["best"])

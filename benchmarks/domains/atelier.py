@@ -122,7 +122,8 @@ def references(task: Task[Any], split: Split = "test", seed: int = 0) -> dict[st
 
 
 Picture = functools.partial(Row, judge_seeds=0, taught=False, seconds=1200.0)
-FROZEN = {"generator_weight": 0.0}
+PLAIN = {"augmentation": 0.0}
+FROZEN = {**PLAIN, "generator_weight": 0.0}
 GAN_CHOICES = {
     "d-as-ours": {"rate": 5e-4},
     "mild": {"rate": 5e-4, "learning_rate": 5e-4, "r1": 0.2},
@@ -136,14 +137,25 @@ ATELIER = Table(
     env_id=ID,
     rows=(
         Picture(name="ours", meaning="the recipe as it ships"),
-        Picture(name="frozen", meaning="D's reward, the generator frozen", params=FROZEN),
+        Picture(
+            name="plain",
+            meaning="nothing augmented, D at its full weight in the generator's loss",
+            params={**PLAIN, "generator_weight": 1.0},
+        ),
+        Picture(name="frozen", meaning="nothing augmented, D's reward, the generator frozen", params=FROZEN),
         Picture(
             name="imitation",
-            meaning="plans by maximum likelihood; temperature by validation",
+            meaning="nothing augmented, plans by maximum likelihood; temperature by validation",
             params={**FROZEN, "schedule": [0.99, 0.01]},
             sweep=TEMPERATURES,
         ),
-        Picture(name="openmoji", meaning="the recipe as it ships, in colour", env={"data": "openmoji"}, seeds=(0,)),
+        Picture(
+            name="openmoji",
+            meaning="in colour, nothing augmented",
+            env={"data": "openmoji"},
+            params=PLAIN,
+            seeds=(0,),
+        ),
         Picture(
             name="gan",
             meaning="a plain GAN of the same size; settings by validation",
