@@ -93,6 +93,22 @@ def read(source: Path | IO[bytes], limits: Mapping[str, int]) -> tuple[dict[str,
     return config, {name: _read_tensors(data, limit) for name, data in packed.items()}
 
 
+def read_part(source: Path, name: str, limit: int) -> Any:
+    """Returns the tensors of one name in a file of ``write`` of any format; None where it has none of this name.
+
+    Args:
+        source: the file.
+        name: among those of ``tensors``.
+        limit: largest size in bytes, unpacked.
+
+    Raises:
+        Exception: one of ``UNREADABLE``, where the file is damaged or doctored.
+    """
+    with zipfile.ZipFile(source) as file:
+        member = f"{name}.pt"
+        return _read_tensors(_read_member(file, member, limit), limit) if member in file.namelist() else None
+
+
 def _read_member(file: zipfile.ZipFile, name: str, limit: int) -> bytes:
     """Reads a member of at most ``limit`` bytes, whatever its directory entry claims."""
     with file.open(name) as stream:

@@ -107,7 +107,8 @@ class AtelierTask(Task[Draft]):
     ``data``: "mnist", the default, "kanjivg" (28 x 28, grey), "openmoji", "wesnoth-portraits", "masters" or
     "wesnoth-units" (32 x 32, in colour). ``corpus``: a folder of your own pictures instead (PNG, JPEG or WebP), in
     colour; ``side``: their size then, 32, 48 or 64. ``generator``: None for a fresh one, which a training run teaches
-    first; ``"pretrained"`` for the one that ships for the data (mnist, openmoji); or the path of a saved one.
+    first; ``"pretrained"`` for the one that ships for the data (mnist, openmoji); or the path of a saved one, or of
+    the ``model.zip`` of a run.
     ``env.unwrapped.set_generator(g)`` hands over a live one.
     ``style``: a word for the condition, such as ``"7"``, ``"food"`` or ``"elves"``.
 
@@ -136,7 +137,9 @@ class AtelierTask(Task[Draft]):
             )
         if generator not in (None, "pretrained") and not Path(generator).is_file():
             what = "is a folder" if Path(generator).is_dir() else "does not exist"
-            raise FileNotFoundError(f"generator {generator!r} {what}: give the file that ContentGenerator.save wrote")
+            raise FileNotFoundError(
+                f"generator {generator!r} {what}: give a run's model.zip, or the file that ContentGenerator.save wrote"
+            )
         self.data_name, self._corpus = choose(data, corpus, SOURCES, "pictures")
         if generator == "pretrained" and not (PRETRAINED / f"{self.data_name}-G.zip").is_file():
             shipped = (

@@ -171,6 +171,18 @@ class TestAgent:
         model.learn(400, callback=DiscriminatorCallback())
         assert model.task.generator.updates == 20
 
+    def test_a_models_generator_is_given_by_its_file(self, tmp_path):
+        model = agent()
+        model.learn(200, callback=DiscriminatorCallback())
+        plans = np.arange(8).reshape(2, 2, 2)
+        for name, half in (("model.zip", False), ("half.zip", True)):
+            model.save(tmp_path / name, half=half)
+            task = make_task(ID, generator=str(tmp_path / name))
+            off = np.abs(task.decode(plans).astype(int) - model.task.decode(plans))
+            assert off.max() <= (2 if half else 0)
+        with pytest.raises(FileNotFoundError, match=r"is a folder: give a run's model.zip"):
+            make_task(ID, generator=str(tmp_path))
+
     def test_goes_back_to_the_generator_of_the_best_policy(self):
         model = agent(controller=True)
         model.learn(400, callback=DiscriminatorCallback())

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from musegym.agents import AdversarialDQN
 from musegym.agents.generators import ContentGenerator, GeneratorArchitecture, GeneratorSettings, GeneratorTrainer
 from musegym.agents.generators.networks import Codebook
+from musegym.discriminators import files
 from musegym.envs import Works
 
 SMALL = GeneratorArchitecture((16, 16), codes=12, width=8, hidden=16, noise=2)
@@ -212,6 +214,15 @@ class TestFiles:
             path.write_bytes(part)
             with pytest.raises(ValueError, match="not a usable generator"):
                 ContentGenerator.load(path)
+
+    def test_a_model_without_one_is_refused(self, tmp_path) -> None:
+        model = AdversarialDQN("auto", "musegym/Oracle-v0", policy_kwargs={"hidden": 8, "embedding": 4})
+        model.save(tmp_path / "model.zip", training=False)
+        with pytest.raises(ValueError, match="not a usable generator"):
+            ContentGenerator.load(tmp_path / "model.zip")
+        files.write(tmp_path / "other.zip", {"format": "musegym model"}, {"generator": torch.ones(3)})
+        with pytest.raises(ValueError, match="not a usable generator"):
+            ContentGenerator.load(tmp_path / "other.zip")
 
     def test_doctored_ones_are_refused(self) -> None:
         state = ContentGenerator(SMALL).state_dict()

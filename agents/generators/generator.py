@@ -166,17 +166,20 @@ class ContentGenerator:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> ContentGenerator:
-        """Reads a file of ``save``, without executing any of it.
+        """Reads a file of ``save``, or a model that holds a generator, without executing any of it.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it is damaged, doctored or something else.
         """
         try:
+            of_model = files.read_part(Path(path), "generator", LIMIT)
+            if of_model is not None:
+                return cls.from_state_dict(of_model, device)
             config, tensors = files.read(Path(path), {FORMAT: LIMIT})
             return cls.from_state_dict({**config, "weights": tensors["weights"]}, device)
         except files.UNREADABLE as error:
-            remedy = "save it anew with ContentGenerator.save"
+            remedy = "give a model's model.zip, or save it anew with ContentGenerator.save"
             raise files.unusable(Path(path), error, "generator", "ContentGenerator.save", remedy) from error
 
 
