@@ -5,14 +5,15 @@
 * ``by_decision``, ``by_noise``: mean difference of bytes of a picture from that of the same plan with one other code,
   and from that of the same plan under other noise;
 * ``random_plans``: Frechet distance of the generator's pictures of uniformly drawn plans; ``rebuilt``: of its pictures
-  of held-out pictures' own plans, the best that a policy could reach;
+  of held-out pictures' own plans; ``training_plans``: of its pictures of as many training pictures' plans, which a
+  policy that has learned their distribution reaches;
 * ``by_classifier``: Frechet distance in the hidden layer of a classifier (``judges.classifier``) of grey pictures of
   ten kinds; ``sure``: share of the pictures of whose kind it is 90% sure;
 * ``nearest``: mean distance of a picture from the nearest one of the train split, in the features of the general suite;
   ``copied``: share of three-sample tests that a picture is nearer to the train split than a held-out one is, 0.5 where
   nothing is copied (Meehan et al. 2020, arXiv:2004.05675, section 3: the same comparison, without cells).
 
-The first five are of samplers with plans. Figures of ``real`` are those of held-out pictures, its ``by_classifier``
+The first six are of samplers with plans. Figures of ``real`` are those of held-out pictures, its ``by_classifier``
 that of as many training pictures.
 """
 
@@ -68,6 +69,7 @@ def measure(sampler: Sampler, split: Split = "test", seed: int = 0) -> dict[str,
         "by_noise": by_noise,
         "random_plans": frechet(net(chance), held_out),
         "rebuilt": frechet(net(task.decoded(generator.plans(real.contents), rng)), held_out),
+        "training_plans": frechet(net(task.decoded(plans[rng.permutation(len(plans))[: len(real)]], rng)), held_out),
         "real": own,
         "random": {"num": len(real)} | _copies(net(chance), trained, theirs),
     }
@@ -192,6 +194,7 @@ DOMAIN = Domain(
         Column("by_noise", header="by noise", digits=1),
         Column("random_plans", header="random plans", digits=1),
         Column("rebuilt", digits=1),
+        Column("training_plans", header="training plans", digits=1),
         Column("nearest"),
         Column("copied"),
     ),
