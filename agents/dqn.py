@@ -630,6 +630,7 @@ class AdversarialDQN(OffPolicyAlgorithm):
             # ``Learner._target`` reads the target network's log_probs of fresh episodes from these. Those of the
             # rejected policy, which built the episodes, would lead back to it.
             self.fresh = self.learner.relabelled(self.fresh)
+            self.made = self.reward_function.decoded(self.fresh.contents)
         # Below alpha = 1 the temperature sets the diversity of the policy, which a factor of the logits would change.
         settings = self.reward_settings
         if settings.form == "log_ratio" and self.config.alpha == 1:
@@ -643,7 +644,6 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self.learner.best.restore()
         if self.generator_trainer is not None:
             self.generator_trainer.best.restore()
-            self.made = self.reward_function.decoded(self.fresh.contents)
 
     def keep_best(self) -> None:
         """Restores the best policy where the present one is clearly worse, at the end of a run."""

@@ -197,11 +197,14 @@ class TestAgent:
                     weights += 0.5 * torch.randn_like(weights)
         assert (model.task.decode(model.fresh.contents) != made).any()
         model.save(path := io.BytesIO())
-        path.seek(0)
-        read = AdversarialDQN.load(path)
-        read.learn(64, callback=DiscriminatorCallback(), reset_num_timesteps=False)
-        for again in (model, read):
-            again._apply(dataclasses.replace(order, policy_weights="restore"))
+        back = dataclasses.replace(order, policy_weights="restore")
+        first, second = (AdversarialDQN.load(io.BytesIO(path.getvalue())) for _ in range(2))
+        second.learn(64, callback=DiscriminatorCallback(), reset_num_timesteps=False)
+        for again in (model, second):
+            again._apply(back)
+        first.controller.best, first._score = 0.1, lambda contents: 1.0
+        first.keep_best()
+        for again in (model, first, second):
             for network, weights in zip((again.q_net, again.task.generator.network), best, strict=True):
                 for name, value in network.state_dict().items():
                     torch.testing.assert_close(value, weights[name], rtol=0, atol=0)
