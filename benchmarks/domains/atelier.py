@@ -140,12 +140,6 @@ ATELIER = Table(
     rows=(
         Picture(name="ours", meaning="the recipe as it ships"),
         Picture(
-            name="frozen-augmented",
-            meaning="as ours, the generator frozen",
-            params={"generator_weight": 0.0},
-            seeds=(0,),
-        ),
-        Picture(
             name="plain",
             meaning="nothing augmented, D at its full weight in the generator's loss",
             params={**PLAIN, "generator_weight": 1.0},
