@@ -186,7 +186,10 @@ class AdversarialDQN(OffPolicyAlgorithm):
         """Steps a wrapped environment; made by the first ``learn``."""
         self.pays_extra = False
         """True once the environment has paid a reward beyond the terms of D and the rules."""
-        self.controller = Controller(self._by_distance) if self.config.controller else None
+        self.controller = self._new_controller()
+
+    def _new_controller(self) -> Controller | None:
+        return Controller(self._by_distance) if self.config.controller else None
 
     @property
     def progress(self) -> Progress:
@@ -381,6 +384,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
         self, env: VecEnv, callback: BaseCallback, **_: Any
     ) -> RolloutReturn:
         """Builds one content in each row of ``env``, and keeps the episodes in ``fresh`` and, if used, in the replay.
+
+        ``made`` holds the contents of ``fresh``, decoded once.
 
         Args:
             env: the agent's.
@@ -609,7 +614,8 @@ class AdversarialDQN(OffPolicyAlgorithm):
     def _adopt(self, generator: ContentGenerator) -> None:
         """Teaches another content generator from now on."""
         self.generator_trainer = self._taught(generator)
-        self.learner.best.clear()  # a policy of other plans
+        self.learner.best.clear()  # a policy of other plans, as are the controller's measurements
+        self.controller = self._new_controller()
         self.real = Demonstrations(self.task, self.config.augmentation)
         fresh = Schedule.of(self.config, bool(self.real), not self.generator_trainer.given)
         self.schedule = dataclasses.replace(self.schedule, reconstruction=fresh.reconstruction)

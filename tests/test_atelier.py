@@ -270,13 +270,16 @@ class TestAgent:
         assert len(set(map(id, (task.generator for task in rows.get_attr("task"))))) == 1
 
     def test_one_that_is_handed_over_later_is_the_one_that_learns(self, tmp_path):
-        model, other = agent(), small(9)
+        model, other = agent(controller=True), small(9)
         other.updates = 5
+        model.learner.best.keep()
+        model.controller.best = 1.0
         model.env.env_method("set_generator", other)
         model.learn(300, callback=DiscriminatorCallback())
         assert model.generator_trainer.generator is model.task.generator is other
         assert model.generator_trainer.rebuilt == 0
         assert other.updates > 5
+        assert model.controller.best != 1.0, "the best policy was one of other plans"
         model.save(tmp_path / "model.zip")
         read = AdversarialDQN.load(tmp_path / "model.zip")
         np.testing.assert_array_equal(generate(read, 3, seed=1), generate(model, 3, seed=1))

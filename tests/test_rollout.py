@@ -142,6 +142,12 @@ class TestWhatCallbacksSee:
         assert model.num_timesteps == steps.seen[-1]["timesteps"]
         assert len(model.ep_info_buffer) > 0
 
+    def test_the_works_of_a_round_are_in_the_order_of_its_episodes(self, kind):
+        model = agent(wrapped(kind))
+        learn(model)
+        assert len(set(map(bytes, model.made))) > 1
+        assert np.array_equal(model.made, model.fresh.contents)
+
     def test_stops_where_a_callback_says_so(self, kind):
         model = agent(wrapped(kind))
         learn(model, 100_000, StopTrainingOnMaxEpisodes(2))

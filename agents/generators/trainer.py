@@ -232,4 +232,4 @@ class GeneratorTrainer:
         self._generator.set_state(state["noise"])
         self._rebuilding.load_state_dict(state["rebuilding"])
         self._learning.load_state_dict(state["learning"])
-        self.best.load(state["best"])
+        self.best.load(state.get("best", {}))  # files of earlier commits have none
