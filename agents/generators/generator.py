@@ -179,7 +179,7 @@ class ContentGenerator:
             config, tensors = files.read(Path(path), {FORMAT: LIMIT})
             return cls.from_state_dict({**config, "weights": tensors["weights"]}, device)
         except files.UNREADABLE as error:
-            remedy = "give a model's model.zip, or save it anew with ContentGenerator.save"
+            remedy = "give the model.zip of a model that has a generator, or save one with ContentGenerator.save"
             raise files.unusable(Path(path), error, "generator", "ContentGenerator.save", remedy) from error
 
 
